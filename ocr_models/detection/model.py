@@ -1,0 +1,179 @@
+"""EAST as a functional Keras model: a stem, the merge branch and the RBOX head.
+
+Source: Zhou et al. 2017, "EAST: An Efficient and Accurate Scene Text Detector" (arXiv 1704.03155), figure 3.
+Only built-in layers are used, so a saved model loads anywhere without custom objects, on any Keras backend.
+"""
+
+from __future__ import annotations
+
+import math
+
+import keras
+from keras import layers
+
+INITIAL_DISTANCE_PX = 12.0
+INITIAL_TEXT_PROBABILITY = 0.05
+STEM_PREFIX = "stem_"
+
+_MERGE_CHANNELS = (128, 64, 32)  # the paper's, from stride 16 to stride 4
+_VGG16_BLOCKS = ((2, 64), (2, 128), (3, 256), (3, 512), (3, 512))  # (convolutions, channels)
+
+
+def build_east(stem: str = "fast", text_scale: float = 512.0, name: str = "east") -> keras.Model:
+    """Builds an EAST text detector with fresh weights.
+
+    Args:
+        stem: "fast", residual blocks made for CPUs, or "vgg16", the classic VGG-16 up to its fifth pool.
+        text_scale: the largest distance in pixels from a cell to an edge of its word.
+        name: the model's name.
+
+    Returns:
+        A model from gray images (B, H, W, 1), 0 to 255, H and W multiples of 32 and free to vary, to a dict of
+        float32 maps at a quarter of the image's size:
+        ``score_logits`` (B, H/4, W/4, 1), whose sigmoid is the text probability, and
+        ``geometry_map`` (B, H/4, W/4, 5): the distances to the word's top, right, bottom and left edge in pixels,
+        and its angle in radians, positive clockwise.
+        The score stays a logit up to the loss: in bfloat16, log(1 - p) overflows where p rounds to 1.
+    """
+    if stem not in _STEMS:
+        raise ValueError(f"stem is {stem!r}, but must be one of {sorted(_STEMS)}.")
+    image = keras.Input((None, None, 1), name="image")
+    rescaled = layers.Rescaling(1 / 127.5, offset=-1.0, name="rescale")(image)
+    features = _merge(_STEMS[stem](rescaled), batch_norm=stem != "vgg16")
+    outputs = {"score_logits": _score_head(features), "geometry_map": _geometry_head(features, text_scale)}
+    return keras.Model(image, outputs, name=name)
+
+
+def freeze_stem(model: keras.Model) -> None:
+    """Leaves only the merge branch and the head trainable (head-tune). Compile the model anew afterwards."""
+    _set_stem_trainable(model, False)
+
+
+def unfreeze_stem(model: keras.Model) -> None:
+    """Makes the whole model trainable again (fine-tune). Compile the model anew afterwards."""
+    _set_stem_trainable(model, True)
+
+
+def _set_stem_trainable(model: keras.Model, trainable: bool) -> None:
+    stem_layers = [layer for layer in model.layers if layer.name.startswith(STEM_PREFIX)]
+    if not stem_layers:
+        raise ValueError(f"Model {model.name!r} has no layers named {STEM_PREFIX}*: build it with build_east.")
+    for layer in stem_layers:
+        layer.trainable = trainable
+
+
+def _fast_stem(x):
+    """Feature maps at strides 4, 8, 16 and 32.
+
+    The blocks at strides 8 to 32 see far (5x5 depthwise kernels) and cost little; the few at stride 4 are plain 3x3
+    convolutions, which are quicker than depthwise ones on wide maps with few channels.
+    """
+    x = _conv(x, 16, 3, "stem_s2_conv", strides=2)
+    x = _conv(x, 32, 3, "stem_s4_down", strides=2)
+    stride4 = _plain_block(x, "stem_s4_block1")
+    x = _conv(stride4, 64, 3, "stem_s8_down", strides=2)
+    x = _plain_block(x, "stem_s8_block1")
+    for index in (2, 3):
+        x = _separable_block(x, f"stem_s8_block{index}")
+    stride8 = x
+    x = _separable(x, 128, 5, "stem_s16_down", strides=2)
+    for index in (1, 2, 3, 4):
+        x = _separable_block(x, f"stem_s16_block{index}")
+    stride16 = x
+    x = _separable(x, 256, 5, "stem_s32_down", strides=2)
+    for index in (1, 2, 3):
+        x = _separable_block(x, f"stem_s32_block{index}")
+    return stride4, stride8, stride16, x
+
+
+def _vgg16_stem(x):
+    """Feature maps after VGG-16's pools 2 to 5 (Simonyan & Zisserman 2014), for a gray image."""
+    taps = []
+    for block, (convolutions, channels) in enumerate(_VGG16_BLOCKS, start=1):
+        for index in range(1, convolutions + 1):
+            x = _conv(x, channels, 3, f"stem_block{block}_conv{index}", batch_norm=False)
+        x = layers.MaxPooling2D(name=f"stem_block{block}_pool")(x)
+        taps.append(x)
+    return taps[1:]
+
+
+_STEMS = {"fast": _fast_stem, "vgg16": _vgg16_stem}
+
+
+def _merge(taps, batch_norm: bool):
+    """The U-shaped merge branch, from stride 32 up to stride 4: (B, H/4, W/4, 32).
+
+    The paper's unpool, concat and 1x1 convolution are computed as unpool(1x1(deep)) + 1x1(tap): the same function,
+    since a 1x1 convolution commutes with bilinear unpooling, at a quarter of the work on the deep side.
+    """
+    x = taps[-1]
+    for tap, channels in zip(reversed(taps[:-1]), _MERGE_CHANNELS, strict=True):
+        name = f"merge_{channels}"
+        deep = layers.Conv2D(channels, 1, use_bias=False, name=f"{name}_deep")(x)
+        deep = layers.UpSampling2D(interpolation="bilinear", name=f"{name}_unpool")(deep)
+        tap = layers.Conv2D(channels, 1, name=f"{name}_tap")(tap)
+        x = layers.Add(name=f"{name}_add")([deep, tap])
+        x = _norm_relu(x, name, batch_norm)
+        x = _conv(x, channels, 3, f"{name}_conv", batch_norm=batch_norm)
+    return _conv(x, _MERGE_CHANNELS[-1], 3, "merge_out", batch_norm=batch_norm)
+
+
+def _score_head(x):
+    bias = keras.initializers.Constant(_logit(INITIAL_TEXT_PROBABILITY))
+    return layers.Conv2D(1, 1, bias_initializer=bias, dtype="float32", name="score_logits")(x)
+
+
+def _geometry_head(x, text_scale: float):
+    # sigmoid(0) would start every distance at half of text_scale, far from any word: the bias starts it at a
+    # usual word's size instead.
+    bias = keras.initializers.Constant(_logit(INITIAL_DISTANCE_PX / text_scale))
+    kernel = keras.initializers.RandomNormal(stddev=0.01)
+    distances = layers.Conv2D(
+        4, 1, activation="sigmoid", kernel_initializer=kernel, bias_initializer=bias, dtype="float32", name="distances"
+    )(x)
+    distances = layers.Rescaling(text_scale, dtype="float32", name="distances_px")(distances)
+    angle = layers.Conv2D(1, 1, activation="sigmoid", kernel_initializer=kernel, dtype="float32", name="angle")(x)
+    angle = layers.Rescaling(math.pi / 2, offset=-math.pi / 4, dtype="float32", name="angle_rad")(angle)
+    return layers.Concatenate(dtype="float32", name="geometry_map")([distances, angle])
+
+
+def _logit(probability: float) -> float:
+    return math.log(probability / (1 - probability))
+
+
+def _plain_block(x, name: str):
+    """x + 3x3 convolution of x, at the same size and channels."""
+    y = _conv(x, x.shape[-1], 3, f"{name}_conv1")
+    y = _conv(y, x.shape[-1], 3, f"{name}_conv2", relu=False)
+    return layers.ReLU(name=f"{name}_relu")(layers.Add(name=f"{name}_add")([x, y]))
+
+
+def _separable_block(x, name: str, kernel_size: int = 5):
+    """x + separable convolution of x, at the same size and channels."""
+    y = _separable(x, x.shape[-1], kernel_size, name, relu=False)
+    return layers.ReLU(name=f"{name}_relu")(layers.Add(name=f"{name}_add")([x, y]))
+
+
+def _separable(x, channels: int, kernel_size: int, name: str, strides: int = 1, relu: bool = True):
+    x = layers.DepthwiseConv2D(kernel_size, strides, padding="same", use_bias=False, name=f"{name}_depthwise")(x)
+    x = _norm_relu(x, f"{name}_depthwise", batch_norm=True)
+    return _conv(x, channels, 1, f"{name}_pointwise", relu=relu)
+
+
+def _conv(x, channels: int, kernel_size: int, name: str, strides: int = 1, relu: bool = True, batch_norm: bool = True):
+    x = layers.Conv2D(
+        channels,
+        kernel_size,
+        strides,
+        padding="same",
+        use_bias=not batch_norm,
+        kernel_initializer="he_normal",
+        name=name,
+    )(x)
+    return _norm_relu(x, name, batch_norm, relu)
+
+
+def _norm_relu(x, name: str, batch_norm: bool, relu: bool = True):
+    if batch_norm:
+        x = layers.BatchNormalization(name=f"{name}_bn")(x)
+    return layers.ReLU(name=f"{name}_relu")(x) if relu else x
