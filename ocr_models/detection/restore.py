@@ -1,0 +1,88 @@
+"""From score and geometry maps back to rectangles: one for each positive cell.
+
+The offsets are turned about the *cell*, which lies where they were measured from. Turning the box about its own
+center instead moves it, and costs 15 to 40 % of IoU on words which lean by more than 5°.
+Coordinates and angles follow the conventions of ``targets``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class PositiveCells:
+    """The N cells of a page's maps which vote for a word, in reading order of the map.
+
+    Attributes:
+        rows, columns: int (N,), the place on the map.
+        scores: float32 (N,), the text probability.
+        distances: float32 (N, 4), pixels from the cell to the top, right, bottom and left edge.
+        angles: float32 (N,), radians.
+        map_shape: (h, w) of the map.
+        output_stride: pixels of the image for a cell.
+    """
+
+    rows: np.ndarray
+    columns: np.ndarray
+    scores: np.ndarray
+    distances: np.ndarray
+    angles: np.ndarray
+    map_shape: tuple[int, int]
+    output_stride: int
+
+    @property
+    def x(self) -> np.ndarray:
+        """The cells' centers in pixels of the image, (N,)."""
+        return (self.columns + 0.5) * self.output_stride
+
+    @property
+    def y(self) -> np.ndarray:
+        return (self.rows + 0.5) * self.output_stride
+
+
+def positive_cells(
+    score_map: np.ndarray, geometry_map: np.ndarray, score_threshold: float = 0.5, output_stride: int = 4
+) -> PositiveCells:
+    """Picks the cells with a text probability above ``score_threshold``.
+
+    Args:
+        score_map: (h, w) or (h, w, 1), text probability.
+        geometry_map: (h, w, 5), top, right, bottom and left in pixels, angle in radians.
+        score_threshold: 0 to 1.
+        output_stride: pixels of the image for a cell.
+    """
+    map_shape = geometry_map.shape[:2]
+    score_map = np.asarray(score_map).reshape(map_shape)
+    rows, columns = np.nonzero(score_map > score_threshold)
+    geometry = np.asarray(geometry_map)[rows, columns]  # (N, 5)
+    return PositiveCells(
+        rows, columns, score_map[rows, columns], geometry[:, :4], geometry[:, 4], map_shape, output_stride
+    )
+
+
+def restore_quads(
+    score_map: np.ndarray, geometry_map: np.ndarray, score_threshold: float = 0.5, output_stride: int = 4
+) -> tuple[np.ndarray, np.ndarray]:
+    """The rectangle that each positive cell answers with, before any merging; arguments as ``positive_cells``.
+
+    Returns:
+        quads float32 (N, 4, 2) in pixels, clockwise from the top-left, and their scores (N,).
+    """
+    cells = positive_cells(score_map, geometry_map, score_threshold, output_stride)
+    top, right, bottom, left = cells.distances.T
+    offsets = rectangle_quads(-top, right, bottom, -left, cells.angles)
+    return offsets + np.stack((cells.x, cells.y), axis=-1)[:, None].astype(np.float32), cells.scores
+
+
+def rectangle_quads(top, right, bottom, left, angle) -> np.ndarray:
+    """The corners of rectangles whose edges lie at v = top, u = right, v = bottom, u = left in their angle's frame.
+
+    All arguments are (N,). Returns float32 (N, 4, 2): x = u cos - v sin, y = u sin + v cos.
+    """
+    u = np.stack((left, right, right, left), axis=-1)  # (N, 4)
+    v = np.stack((top, top, bottom, bottom), axis=-1)
+    cos, sin = np.cos(angle)[:, None], np.sin(angle)[:, None]
+    return np.stack((u * cos - v * sin, u * sin + v * cos), axis=-1).astype(np.float32)
