@@ -109,11 +109,10 @@ def _merge(taps, batch_norm: bool):
     x = taps[-1]
     for tap, channels in zip(reversed(taps[:-1]), _MERGE_CHANNELS, strict=True):
         name = f"merge_{channels}"
-        deep = layers.Conv2D(channels, 1, use_bias=False, name=f"{name}_deep")(x)
+        deep = _conv(x, channels, 1, f"{name}_deep", relu=False, batch_norm=batch_norm)
         deep = layers.UpSampling2D(interpolation="bilinear", name=f"{name}_unpool")(deep)
-        tap = layers.Conv2D(channels, 1, name=f"{name}_tap")(tap)
-        x = layers.Add(name=f"{name}_add")([deep, tap])
-        x = _norm_relu(x, name, batch_norm)
+        tap = _conv(tap, channels, 1, f"{name}_tap", relu=False, batch_norm=batch_norm)
+        x = layers.ReLU(name=f"{name}_relu")(layers.Add(name=f"{name}_add")([deep, tap]))
         x = _conv(x, channels, 3, f"{name}_conv", batch_norm=batch_norm)
     return _conv(x, _MERGE_CHANNELS[-1], 3, "merge_out", batch_norm=batch_norm)
 
