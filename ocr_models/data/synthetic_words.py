@@ -1,0 +1,188 @@
+"""Word crops drawn for training a recognizer.
+
+Small blocks of a few lines are drawn whole and the words cut out of them, so that a crop shows what a crop of a real
+page shows: its neighbors' edges, the lines above and below, rules and underlines.
+
+A word's box, as everywhere in this project, goes from 0.76 em above the baseline to 0.24 em below it whatever its
+letters, and from the left to the right end of its ink. A crop is that box with random margins, so that a
+detector's small errors are learned too.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.random import Generator
+from PIL import Image, ImageDraw
+
+from ocr_models.data.degrade import degrade_word
+from ocr_models.data.fonts import FontFace, FontLibrary, draw_text
+from ocr_models.data.text_source import TextSource
+from ocr_models.records import WordTruth
+
+ASCENT_EM, DESCENT_EM = 0.76, 0.24
+MARGIN_Y_EM, MARGIN_X_EM, JITTER_EM = 0.04, 0.1, 0.08
+
+
+def render_word(text_source: TextSource, fonts: FontLibrary, rng: Generator, height: int | None = 32) -> WordTruth:
+    """One crop, scaled to ``height`` rows, or as it was cut if that is None. Many at once cost less each."""
+    word = render_words(text_source, fonts, rng, 1)[0]
+    if height is None:
+        return word
+    width = max(4, round(word.image.shape[1] * height / word.image.shape[0]))
+    image = Image.fromarray(word.image).resize((width, height), Image.Resampling.BILINEAR)
+    return WordTruth(np.asarray(image), word.text)
+
+
+def render_words(
+    text_source: TextSource, fonts: FontLibrary, rng: Generator, count: int, degrade: bool = True
+) -> list[WordTruth]:
+    """``count`` crops, uint8 (H, W) of their natural size at about 200 dpi (12 to 70 rows), degraded unless told not to.
+
+    Words that were drawn next to each other come next to each other: shuffle them over a few thousand.
+    """
+    words: list[WordTruth] = []
+    while len(words) < count:
+        words += _render_block(text_source, fonts, rng)
+    words = words[:count]
+    return [WordTruth(degrade_word(word.image, rng), word.text) for word in words] if degrade else words
+
+
+def draw_size_px(rng: Generator) -> float:
+    """Pixels an em as on pages at 200 dpi: mostly 8 to 12 points (22 to 33 px), now and then headings and notes."""
+    u = rng.random()
+    if u < 0.8:
+        return 20 + 14 * rng.random()
+    return 13 + 8 * rng.random() if u < 0.9 else 30 + 40 * rng.random() ** 1.5
+
+
+def _render_block(text_source: TextSource, fonts: FontLibrary, rng: Generator) -> list[WordTruth]:
+    em = draw_size_px(rng)
+    texts = [
+        [text_source.word(rng) for _ in range(2 + int(4 * rng.random()))] for _ in range(1 + int(4 * rng.random()))
+    ]
+    leading = em * (1.0 + 0.7 * rng.random())
+    pad = math.ceil(em)
+    height = math.ceil(2 * pad + em + leading * (len(texts) - 1))
+    width = math.ceil(2 * pad + max(sum(len(text) + 2 for text in line) for line in texts) * em * 1.1)
+    ink = int(_ink_value(rng))
+    paper = 255 if rng.random() < 0.85 else 190 + int(60 * rng.random())
+    image = Image.new("L", (width, height), paper)
+    draw = ImageDraw.Draw(image)
+    face, placed = fonts.face(rng), []
+    for row, line in enumerate(texts):
+        baseline = pad + ASCENT_EM * em + row * leading + rng.random()
+        if rng.random() < 0.3:
+            face = fonts.face(rng)
+        placed += _draw_line(draw, line, fonts, face, em, pad, baseline, ink, rng)
+    _draw_rules(draw, placed, em, ink, rng)
+    pixels = np.asarray(image)
+    if rng.random() < 0.04:
+        pixels = 255 - pixels
+    return [WordTruth(_cut(pixels, left, right, baseline, em, rng), text) for text, left, right, baseline in placed]
+
+
+def _ink_value(rng: Generator) -> float:
+    u = rng.random()
+    return 0 if u < 0.6 else 90 * rng.random() if u < 0.9 else 90 + 80 * rng.random()
+
+
+def _draw_line(
+    draw: ImageDraw.ImageDraw,
+    line: list[str],
+    fonts: FontLibrary,
+    face: FontFace,
+    em: float,
+    x: float,
+    baseline: float,
+    ink: int,
+    rng: Generator,
+) -> list[tuple[str, float, float, float]]:
+    """Draws the words; returns (text, left, right, baseline) of each."""
+    gap = em * (0.2 + 0.35 * rng.random())
+    tracking = em * (0.25 * rng.random() - 0.03) if rng.random() < 0.07 else 0.0
+    small_caps = rng.random() < 0.02
+    placed = []
+    for text in line:
+        own = face if fonts.covers(face, text) else _other_face(fonts, rng, text)
+        if own is None:
+            continue
+        if small_caps and text.isascii() and text.istitle():
+            bounds = _draw_small_caps(draw, x, baseline, text, fonts, own, em, ink)
+        else:
+            bounds = draw_spaced(draw, x, baseline, text, fonts.sized(own, em), ink, tracking)
+        if bounds:
+            placed.append((text, *bounds, baseline))
+            x = bounds[1]  # asking the font for the advance would take as long as drawing
+        x += tracking + gap * (0.85 + 0.3 * rng.random())
+    return placed
+
+
+def _other_face(fonts: FontLibrary, rng: Generator, text: str) -> FontFace | None:
+    try:
+        return fonts.face_for(rng, text)
+    except LookupError:
+        return None
+
+
+def draw_spaced(
+    draw: ImageDraw.ImageDraw, x: float, baseline: float, text: str, font, ink: int, tracking: float
+) -> tuple[float, float] | None:
+    """Draws text with ``tracking`` more pixels after each letter; returns (left, right) of its ink."""
+    if not tracking:
+        return draw_text(draw, x, baseline, text, font, ink)
+    ends = []
+    for char in text:
+        bounds = draw_text(draw, x, baseline, char, font, ink)
+        ends += bounds or ()
+        x += font.getlength(char) + tracking
+    return (min(ends), max(ends)) if ends else None
+
+
+def _draw_small_caps(
+    draw: ImageDraw.ImageDraw,
+    x: float,
+    baseline: float,
+    text: str,
+    fonts: FontLibrary,
+    face: FontFace,
+    em: float,
+    ink: int,
+) -> tuple[float, float] | None:
+    """A capital, then capitals of 0.78 of its size for the small letters, which is what the text says they are."""
+    ends: list[float] = []
+    for char in text:
+        font = fonts.sized(face, em if char.isupper() else 0.78 * em)
+        ends += draw_text(draw, x, baseline, char.upper(), font, ink) or ()
+        x += font.getlength(char.upper()) + 0.03 * em
+    return (min(ends), max(ends)) if ends else None
+
+
+def _draw_rules(draw: ImageDraw.ImageDraw, placed: list, em: float, ink: int, rng: Generator) -> None:
+    """Underlines, and the rules of tables and boxes between and around words."""
+    u, thickness = rng.random(), max(1, round(em * (0.03 + 0.06 * rng.random())))
+    if u < 0.05:
+        for _, left, right, baseline in placed:
+            y = baseline + em * 0.13
+            draw.line((left, y, right, y), fill=ink, width=thickness)
+    elif u < 0.17:
+        width = draw.im.size[0]
+        above, below = em * (0.78 + 0.3 * rng.random()), em * (0.26 + 0.3 * rng.random())
+        horizontal, vertical = rng.random() < 0.8, rng.random() < 0.6
+        for _, left, right, baseline in placed:
+            if horizontal:
+                draw.line((0, baseline + below, width, baseline + below), fill=ink, width=thickness)
+            if vertical:
+                x = right + em * (0.08 + 0.2 * rng.random())
+                draw.line((x, baseline - above, x, baseline + below), fill=ink, width=thickness)
+
+
+def _cut(pixels: np.ndarray, left: float, right: float, baseline: float, em: float, rng: Generator) -> np.ndarray:
+    """uint8 (H, W): the word's box with random margins, cut at whole pixels."""
+    grow = (rng.random(4) * 2 - 1) * JITTER_EM * em
+    top = round(baseline - (ASCENT_EM + MARGIN_Y_EM) * em - grow[0])
+    bottom = round(baseline + (DESCENT_EM + MARGIN_Y_EM) * em + grow[1])
+    start = round(left - MARGIN_X_EM * em - grow[2])
+    end = round(right + MARGIN_X_EM * em + grow[3])
+    return pixels[max(0, top) : bottom, max(0, start) : max(end, start + 3)].copy()

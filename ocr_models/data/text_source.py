@@ -1,0 +1,310 @@
+"""What stands on real pages, token by token: words, numbers, code, addresses, citations, bullets, rare letters.
+
+A token has no white space in it and only characters of the charset. Lexicons (plain lists, one word a line) are
+optional: without them words are put together from syllables.
+"""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from bisect import bisect
+from collections.abc import Callable, Sequence
+from itertools import accumulate
+from pathlib import Path
+from typing import TypeVar
+
+from numpy.random import Generator
+
+from ocr_models.data.text_tables import ABBREVIATIONS, COMMON, MATH, MONTHS, ONSETS, RIMES, SINGLES, SYMBOL_CODE, UNITS
+from ocr_models.errors import UsageError
+
+T = TypeVar("T")
+MAX_LEXICON_WORDS = 40_000
+MAX_TOKEN_LENGTH = 32
+
+
+def pick(rng: Generator, items: Sequence[T]) -> T:
+    """One of ``items``, all alike. (``rng.choice`` takes thirty times as long.)"""
+    return items[int(rng.random() * len(items))]
+
+
+def digits(rng: Generator, count: int) -> str:
+    """``count`` random digits."""
+    return f"{int(rng.random() * 10**count):0{count}d}"
+
+
+def read_lexicon(path: str | Path, limit: int = MAX_LEXICON_WORDS) -> list[str]:
+    """At most ``limit`` words of a list with one word a line, spread evenly over the file (UTF-8 or Latin-1)."""
+    try:
+        size = os.stat(path).st_size
+        with open(path, "rb") as file:
+            lines = file.readlines() if size < 20 * limit else _spread_lines(file, size, limit)
+    except OSError as error:
+        raise UsageError(
+            f"lexicon {path} can't be read ({error.strerror}); give a text file, one word a line"
+        ) from None
+    lines = lines[:: max(1, len(lines) // limit)]
+    words = (unicodedata.normalize("NFC", _decode(line)).strip() for line in lines)
+    return [word for word in words if word and len(word) <= 24 and not any(char.isspace() for char in word)]
+
+
+def _spread_lines(file, size: int, limit: int) -> list[bytes]:
+    lines = []
+    for i in range(limit):  # seeking spares reading a list of millions of words whole
+        file.seek(i * size // limit)
+        file.readline()
+        lines.append(file.readline())
+    return lines
+
+
+def _decode(line: bytes) -> str:
+    try:
+        return line.decode("utf-8")
+    except UnicodeDecodeError:
+        return line.decode("latin-1")
+
+
+class TextSource:
+    """Draws tokens.
+
+    Args:
+        lexicons: paths of word lists, each drawn from alike; a path given twice counts twice.
+        charset: the characters that may occur; anything else is left out of the tokens.
+    """
+
+    def __init__(self, lexicons: Sequence[str | Path], charset: str):
+        self.charset = "".join(char for char in charset if not char.isspace())
+        if not self.charset:
+            raise UsageError("the charset for synthetic text is empty; it needs at least one visible character")
+        self._allowed = frozenset(self.charset)
+        self._lexicons = [words for words in map(read_lexicon, lexicons) if words]
+        self._accented = _accents_by_letter(self.charset)
+        self._rare = [char for char in self.charset if not char.isascii()] or list(self.charset)
+        self._names, weights = zip(*_WEIGHTS.items(), strict=True)
+        self._bounds = list(accumulate(weights))
+
+    def word(self, rng: Generator) -> str:
+        """A token of any kind, in about the shares in which kinds stand on real pages."""
+        return self.token(rng, self._names[bisect(self._bounds, rng.random() * self._bounds[-1])])
+
+    def token(self, rng: Generator, kind: str) -> str:
+        """A token of one kind, a key of ``_WEIGHTS``."""
+        for _ in range(8):
+            text = self._clean(_KINDS[kind](self, rng))
+            if text:
+                return text
+        return pick(rng, self.charset)
+
+    def prose(self, rng: Generator) -> str:
+        """A token as running text has them: mostly words, some with punctuation, a few numbers and citations."""
+        u = rng.random()
+        if u < 0.34:
+            return self.token(rng, "common")
+        if u < 0.78:
+            return self.token(rng, "plain")
+        if u < 0.93:
+            return self.token(rng, "punctuated")
+        return self.word(rng)
+
+    def _clean(self, text: str) -> str:
+        if not self._allowed.issuperset(text):
+            text = "".join(char for char in text if char in self._allowed)
+        return text[:MAX_TOKEN_LENGTH]
+
+    def stem(self, rng: Generator) -> str:
+        """A bare word as the lexicon has it."""
+        if self._lexicons:
+            return pick(rng, pick(rng, self._lexicons))
+        return "".join(pick(rng, ONSETS) + pick(rng, RIMES) for _ in range(1 + int(3.2 * rng.random())))
+
+    def _cased(self, rng: Generator) -> str:
+        word, u = self.stem(rng), rng.random()
+        if u < 0.66:
+            return word
+        if u < 0.88:
+            return word[:1].upper() + word[1:]
+        return word.upper() if "ß" not in word else word
+
+    def _common(self, rng: Generator) -> str:
+        word, u = pick(rng, COMMON), rng.random()
+        return word if u < 0.84 else word.capitalize() if u < 0.96 else word.upper()
+
+    def _punctuated(self, rng: Generator) -> str:
+        word = self._cased(rng) if rng.random() < 0.75 else self._common(rng)
+        return _wrap(rng, word)
+
+    def _joined(self, rng: Generator) -> str:
+        first, second, u = self._cased(rng), self._common(rng) if rng.random() < 0.4 else self.stem(rng), rng.random()
+        if u < 0.4:
+            return f"{first}-{second}"
+        return first + "-" if u < 0.8 else f"{first}/{second}" if u < 0.92 else f"{first}—{second}"
+
+    def _possessive(self, rng: Generator) -> str:
+        ending = pick(rng, ("s", "s", "s", "t", "re", "ll", "ve", "d", "m", "s.", "s,"))
+        return f"{self._cased(rng)}{pick(rng, chr(39) + '’')}{ending}"
+
+    def _code(self, rng: Generator) -> str:
+        a, b, u = self.stem(rng).lower(), pick(rng, COMMON), int(rng.random() * 16)
+        n = int(rng.random() * 100)
+        forms = (
+            f"{a}_{b}", f"{a}{b.capitalize()}()", f"{b}_{a}(", f"--{a}-{b}", f"-{a[:1]}", f"/usr/{b}/{a}", f"{b}={n}",
+            f"{b}[{a[:1]}]", f"self.{a}", f"{a}.{b}(", f"{b.upper()}_{a.upper()}", f'"{a}"', f"'{b}'", f"{a}:", f"{b});",
+            f"${a}",
+        )  # fmt: skip
+        if u >= 14:
+            return f"0x{int(rng.random() * 65536):x}" if rng.random() < 0.3 else forms[u]
+        return pick(rng, SYMBOL_CODE) if rng.random() < 0.3 else forms[u]
+
+    def _address(self, rng: Generator) -> str:
+        a, b, u = self.stem(rng).lower(), self.stem(rng).lower(), rng.random()
+        host = f"{a}.{pick(rng, ('com', 'org', 'net', 'de', 'fr', 'edu', 'co.uk', 'io', 'eu'))}"
+        if u < 0.3:
+            return f"{b}@{host}"
+        start = pick(rng, ("http://", "https://", "www.", "https://www.", "", "doi:10."))
+        return f"{start}{host}/{b}" if u < 0.6 else f"{start}{host}/{digits(rng, 4)}" if u < 0.8 else start + host
+
+    def _random(self, rng: Generator) -> str:
+        length, u = 1 + int(7 * rng.random() ** 1.5), rng.random()
+        if u < 0.55:
+            return "".join(pick(rng, self.charset) for _ in range(length))
+        if u < 0.7:
+            return _wrap(rng, "".join(pick(rng, self._rare) for _ in range(min(length, 3))))
+        word = list(self._cased(rng))
+        for i, char in enumerate(word):  # accents at any letter, so that none depends on the languages at hand
+            if rng.random() < 0.35 and char in self._accented:
+                word[i] = pick(rng, self._accented[char])
+        return "".join(word)
+
+
+def _accents_by_letter(charset: str) -> dict[str, str]:
+    table: dict[str, str] = {}
+    for char in charset:
+        base = unicodedata.normalize("NFD", char)[0]
+        if base != char and base.isascii():
+            table[base] = table.get(base, "") + char
+    return table
+
+
+def _wrap(rng: Generator, word: str) -> str:
+    u = rng.random()
+    if u < 0.62:
+        return word + pick(rng, ",,,,....:;;!?")
+    opening, closing = pick(rng, ("()", "()", "[]", '""', "“”", "‘’", "„“", "«»", "''", "{}", "‹›"))
+    if u < 0.74:
+        return opening + word
+    if u < 0.86:
+        return word + closing + pick(rng, ("", "", ",", ".", ";"))
+    return (
+        f"{opening}{word}{closing}{pick(rng, ('', '', '.', ','))}"
+        if u < 0.97
+        else word + pick(rng, ("*", "†", "…", "®", "™", "¹"))
+    )
+
+
+def _number(source: TextSource, rng: Generator) -> str:
+    u, n = rng.random(), 1 + int(4 * rng.random() ** 1.6)
+    body = str(int(rng.random() * 10**n))
+    if u < 0.4:
+        return body
+    if u < 0.58:
+        return f"{pick(rng, ('', '', '', '-', '–', '+', '±'))}{body}{pick(rng, '..,')}{digits(rng, 1 + int(3 * rng.random()))}"
+    if u < 0.66:
+        return f"{1 + int(999 * rng.random())}{pick(rng, (',', ',', '.', '’'))}{digits(rng, 3)}"
+    if u < 0.74:
+        return f"{body}{pick(rng, ('', '.' + digits(rng, 1)))}%"
+    if u < 0.9:
+        return str(1800 + int(230 * rng.random()))
+    return body + pick(rng, (",", ".", ";", ")", ":", "th", "st", "nd", "a", "x", "°"))
+
+
+def _money(source: TextSource, rng: Generator) -> str:
+    whole = str(int(rng.random() * 10 ** (1 + int(4 * rng.random()))))
+    if rng.random() < 0.25:
+        whole = f"{whole[:3]},{digits(rng, 3)}"
+    amount = whole + pick(rng, (".", ".", ",")) + digits(rng, 2)
+    u = rng.random()
+    if u < 0.4:
+        return amount
+    return pick(rng, "€$£$¥") + (amount if u < 0.6 else whole) if u < 0.88 else amount + pick(rng, "€%$-*")
+
+
+def _date(source: TextSource, rng: Generator) -> str:
+    day, month, year = 1 + int(31 * rng.random()), 1 + int(12 * rng.random()), 1900 + int(130 * rng.random())
+    hour, minute = int(24 * rng.random()), digits(rng, 2)
+    forms = (
+        f"{day:02d}.{month:02d}.{year}", f"{month}/{day}/{year}", f"{year}-{month:02d}-{day:02d}", f"{day}/{month}/{year % 100:02d}",
+        f"{hour}:{minute}", f"{hour:02d}:{minute}:{digits(rng, 2)}", f"{hour % 12}:{minute}pm", f"{day}.", f"{day}th,",
+        f"{pick(rng, MONTHS)}", f"{pick(rng, MONTHS)[:3]}.", f"{year}–{(year + 7) % 100:02d}", f"{year - 3}–{year}", f"({year})",
+    )  # fmt: skip
+    return pick(rng, forms)
+
+
+def _reference(source: TextSource, rng: Generator) -> str:
+    a, b = 1 + int(60 * rng.random()), 1 + int(9 * rng.random())
+    forms = (
+        f"[{a}]", f"[{a}].", f"[{a},", f"({a})", f"({b})", f"[{b}]", f"{b}.{a}", f"{b}.{a % 10}.{b}", f"{b}.{b}.", f"({a}.{b})",
+        f"§{a}", f"{a}–{a + b}", f"{a}-{a + b},", f"No.{a}", f"#{a}", f"pp.{a}", f"({1900 + a}),", f"{b})", f"({chr(96 + b)})",
+        f"{chr(64 + b)}.{b}", f"{a}({b}):{a + 70}–{a + 79}", f"S{b}", f"Q{b % 4 + 1}", pick(rng, ("I", "II", "III", "IV", "VI", "ix", "xii", "(iii)", "iv.")),
+    )  # fmt: skip
+    return pick(rng, forms)
+
+
+def _identifier(source: TextSource, rng: Generator) -> str:
+    def letters() -> str:
+        return "".join(chr(65 + int(26 * rng.random())) for _ in range(1 + int(3 * rng.random())))
+
+    forms = (
+        f"+{digits(rng, 2)}", f"({digits(rng, 3)})", f"{digits(rng, 3)}-{digits(rng, 4)}", f"{digits(rng, 3)}-{digits(rng, 3)}-{digits(rng, 4)}",
+        f"978-{digits(rng, 1)}-{digits(rng, 4)}-{digits(rng, 4)}-{digits(rng, 1)}", f"{letters()}{digits(rng, 4)}", f"{letters()}-{digits(rng, 3)}",
+        digits(rng, 8), digits(rng, 5), f"{letters()}{digits(rng, 2)}{letters()}", letters(), f"v{digits(rng, 1)}.{digits(rng, 2)}", f"{digits(rng, 4)}/{digits(rng, 2)}",
+    )  # fmt: skip
+    return pick(rng, forms)
+
+
+def _leaders(source: TextSource, rng: Generator) -> str:
+    return pick(rng, "....·_-") * (3 + int(18 * rng.random()))
+
+
+def _table(items: Sequence[str]) -> Callable[[TextSource, Generator], str]:
+    def draw(source: TextSource, rng: Generator) -> str:
+        return pick(rng, items)
+
+    return draw
+
+
+def _unit(source: TextSource, rng: Generator) -> str:
+    unit = pick(rng, UNITS)
+    return unit if rng.random() < 0.5 else str(int(rng.random() * 500)) + unit
+
+
+def _math(source: TextSource, rng: Generator) -> str:
+    a, b, n = pick(rng, "abcdefghijkmnpqrstuvxyzABCFGHLMNPRSTXYZ"), pick(rng, "ijklmnxyzt0123"), int(rng.random() * 20)
+    forms = (
+        f"{a}({b})",
+        f"{a}={n}",
+        f"{a}+{b}",
+        f"|{a}|",
+        f"{a}<{b}",
+        f"{n}×{n + 2}",
+        f"{a}²",
+        f"{a}/{b}",
+        f"({a},{b})",
+        f"{n}{a}",
+        f"{a}{b}",
+    )
+    return pick(rng, MATH) if rng.random() < 0.35 else pick(rng, forms)
+
+
+_KINDS: dict[str, Callable[[TextSource, Generator], str]] = {
+    "plain": TextSource._cased, "common": TextSource._common, "punctuated": TextSource._punctuated,
+    "joined": TextSource._joined, "possessive": TextSource._possessive, "code": TextSource._code,
+    "address": TextSource._address, "random": TextSource._random, "number": _number, "money": _money, "date": _date,
+    "reference": _reference, "identifier": _identifier, "leaders": _leaders, "single": _table(SINGLES), "unit": _unit,
+    "abbreviation": _table(ABBREVIATIONS), "math": _math,
+}  # fmt: skip
+_WEIGHTS = {
+    "plain": 30, "common": 15, "punctuated": 14, "joined": 3.5, "possessive": 1.5, "code": 4, "address": 1.5, "random": 7,
+    "number": 7, "money": 2, "date": 2.5, "reference": 3, "identifier": 2, "leaders": 0.7, "single": 3, "unit": 1,
+    "abbreviation": 1.5, "math": 1.8,
+}  # fmt: skip
