@@ -98,10 +98,8 @@ def _faxed(image: np.ndarray, rng: Generator, scale: float) -> np.ndarray:
 
 def _photograph(image: np.ndarray, rng: Generator, scale: float) -> np.ndarray:
     image = _tone(image, rng, 90, 170)
-    if rng.random() < 0.35:
-        image = _motion(image, rng, scale)
-    else:
-        image = _blur(image, _between(rng, 0.5, 1.6) * scale)
+    moved = rng.random() < 0.35
+    image = _motion(image, rng, scale) if moved else _blur(image, _between(rng, 0.5, 1.6) * scale)
     image = _light(image, rng, amount=_between(rng, 0.1, 0.3), sigma=_between(rng, 1, 9), shadow=rng.random() < 0.3)
     return _jpeg(image, rng, 35, 92)
 

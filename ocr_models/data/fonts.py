@@ -38,8 +38,8 @@ _STYLE_WORDS = re.compile(
 )
 # What most documents are set in (or its metric double) is drawn more often than display faces.
 _FREQUENT = re.compile(
-    r"times|termes|nimbus roman|nimbus sans|liberation s|heros|arimo|tinos|carlito|caladea|latin modern roman|lm ?roman|cmu serif|pagella"
-    r"|open sans|roboto|stix|computer modern|libertine|garamond|charis|helvet",
+    r"times|termes|nimbus roman|nimbus sans|liberation s|heros|arimo|tinos|carlito|caladea|latin modern roman|cmu serif"
+    r"|lm ?roman|pagella|open sans|roboto|stix|computer modern|libertine|garamond|charis|helvet",
     re.I,
 )
 

@@ -38,7 +38,7 @@ def render_word(text_source: TextSource, fonts: FontLibrary, rng: Generator, hei
 def render_words(
     text_source: TextSource, fonts: FontLibrary, rng: Generator, count: int, degrade: bool = True
 ) -> list[WordTruth]:
-    """``count`` crops, uint8 (H, W) of their natural size at about 200 dpi (12 to 70 rows), degraded unless told not to.
+    """``count`` crops, uint8 (H, W) as large as on a page of 200 dpi (12 to 80 rows), degraded unless told not.
 
     Words that were drawn next to each other come next to each other: shuffle them over a few thousand.
     """
@@ -170,7 +170,7 @@ def _draw_rules(draw: ImageDraw.ImageDraw, placed: list, em: float, ink: int, rn
         width = draw.im.size[0]
         above, below = em * (0.78 + 0.3 * rng.random()), em * (0.26 + 0.3 * rng.random())
         horizontal, vertical = rng.random() < 0.8, rng.random() < 0.6
-        for _, left, right, baseline in placed:
+        for _, _, right, baseline in placed:
             if horizontal:
                 draw.line((0, baseline + below, width, baseline + below), fill=ink, width=thickness)
             if vertical:

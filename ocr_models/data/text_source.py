@@ -22,6 +22,7 @@ from ocr_models.errors import UsageError
 T = TypeVar("T")
 MAX_LEXICON_WORDS = 40_000
 MAX_TOKEN_LENGTH = 32
+ROMAN = ("I", "II", "III", "IV", "VI", "ix", "xii", "(iii)", "iv.")
 
 
 def pick(rng: Generator, items: Sequence[T]) -> T:
@@ -149,7 +150,8 @@ class TextSource:
         n = int(rng.random() * 100)
         forms = (
             f"{a}_{b}", f"{a}{b.capitalize()}()", f"{b}_{a}(", f"--{a}-{b}", f"-{a[:1]}", f"/usr/{b}/{a}", f"{b}={n}",
-            f"{b}[{a[:1]}]", f"self.{a}", f"{a}.{b}(", f"{b.upper()}_{a.upper()}", f'"{a}"', f"'{b}'", f"{a}:", f"{b});",
+            f"{b}[{a[:1]}]", f"self.{a}", f"{a}.{b}(", f"{b.upper()}_{a.upper()}", f'"{a}"', f"'{b}'", f"{a}:",
+            f"{b});",
             f"${a}",
         )  # fmt: skip
         if u >= 14:
@@ -208,7 +210,8 @@ def _number(source: TextSource, rng: Generator) -> str:
     if u < 0.4:
         return body
     if u < 0.58:
-        return f"{pick(rng, ('', '', '', '-', '–', '+', '±'))}{body}{pick(rng, '..,')}{digits(rng, 1 + int(3 * rng.random()))}"
+        sign, mark = pick(rng, ("", "", "", "-", "–", "+", "±")), pick(rng, "..,")
+        return f"{sign}{body}{mark}{digits(rng, 1 + int(3 * rng.random()))}"
     if u < 0.66:
         return f"{1 + int(999 * rng.random())}{pick(rng, (',', ',', '.', '’'))}{digits(rng, 3)}"
     if u < 0.74:
@@ -233,9 +236,11 @@ def _date(source: TextSource, rng: Generator) -> str:
     day, month, year = 1 + int(31 * rng.random()), 1 + int(12 * rng.random()), 1900 + int(130 * rng.random())
     hour, minute = int(24 * rng.random()), digits(rng, 2)
     forms = (
-        f"{day:02d}.{month:02d}.{year}", f"{month}/{day}/{year}", f"{year}-{month:02d}-{day:02d}", f"{day}/{month}/{year % 100:02d}",
+        f"{day:02d}.{month:02d}.{year}", f"{month}/{day}/{year}", f"{year}-{month:02d}-{day:02d}",
+        f"{day}/{month}/{year % 100:02d}",
         f"{hour}:{minute}", f"{hour:02d}:{minute}:{digits(rng, 2)}", f"{hour % 12}:{minute}pm", f"{day}.", f"{day}th,",
-        f"{pick(rng, MONTHS)}", f"{pick(rng, MONTHS)[:3]}.", f"{year}–{(year + 7) % 100:02d}", f"{year - 3}–{year}", f"({year})",
+        f"{pick(rng, MONTHS)}", f"{pick(rng, MONTHS)[:3]}.", f"{year}–{(year + 7) % 100:02d}", f"{year - 3}–{year}",
+        f"({year})",
     )  # fmt: skip
     return pick(rng, forms)
 
@@ -243,9 +248,11 @@ def _date(source: TextSource, rng: Generator) -> str:
 def _reference(source: TextSource, rng: Generator) -> str:
     a, b = 1 + int(60 * rng.random()), 1 + int(9 * rng.random())
     forms = (
-        f"[{a}]", f"[{a}].", f"[{a},", f"({a})", f"({b})", f"[{b}]", f"{b}.{a}", f"{b}.{a % 10}.{b}", f"{b}.{b}.", f"({a}.{b})",
-        f"§{a}", f"{a}–{a + b}", f"{a}-{a + b},", f"No.{a}", f"#{a}", f"pp.{a}", f"({1900 + a}),", f"{b})", f"({chr(96 + b)})",
-        f"{chr(64 + b)}.{b}", f"{a}({b}):{a + 70}–{a + 79}", f"S{b}", f"Q{b % 4 + 1}", pick(rng, ("I", "II", "III", "IV", "VI", "ix", "xii", "(iii)", "iv.")),
+        f"[{a}]", f"[{a}].", f"[{a},", f"({a})", f"({b})", f"[{b}]", f"{b}.{a}", f"{b}.{a % 10}.{b}", f"{b}.{b}.",
+        f"({a}.{b})",
+        f"§{a}", f"{a}–{a + b}", f"{a}-{a + b},", f"No.{a}", f"#{a}", f"pp.{a}", f"({1900 + a}),", f"{b})",
+        f"({chr(96 + b)})",
+        f"{chr(64 + b)}.{b}", f"{a}({b}):{a + 70}–{a + 79}", f"S{b}", f"Q{b % 4 + 1}", pick(rng, ROMAN),
     )  # fmt: skip
     return pick(rng, forms)
 
@@ -255,9 +262,12 @@ def _identifier(source: TextSource, rng: Generator) -> str:
         return "".join(chr(65 + int(26 * rng.random())) for _ in range(1 + int(3 * rng.random())))
 
     forms = (
-        f"+{digits(rng, 2)}", f"({digits(rng, 3)})", f"{digits(rng, 3)}-{digits(rng, 4)}", f"{digits(rng, 3)}-{digits(rng, 3)}-{digits(rng, 4)}",
-        f"978-{digits(rng, 1)}-{digits(rng, 4)}-{digits(rng, 4)}-{digits(rng, 1)}", f"{letters()}{digits(rng, 4)}", f"{letters()}-{digits(rng, 3)}",
-        digits(rng, 8), digits(rng, 5), f"{letters()}{digits(rng, 2)}{letters()}", letters(), f"v{digits(rng, 1)}.{digits(rng, 2)}", f"{digits(rng, 4)}/{digits(rng, 2)}",
+        f"+{digits(rng, 2)}", f"({digits(rng, 3)})", f"{digits(rng, 3)}-{digits(rng, 4)}",
+        f"{digits(rng, 3)}-{digits(rng, 3)}-{digits(rng, 4)}",
+        f"978-{digits(rng, 1)}-{digits(rng, 4)}-{digits(rng, 4)}-{digits(rng, 1)}", f"{letters()}{digits(rng, 4)}",
+        f"{letters()}-{digits(rng, 3)}",
+        digits(rng, 8), digits(rng, 5), f"{letters()}{digits(rng, 2)}{letters()}",
+        letters(), f"v{digits(rng, 1)}.{digits(rng, 2)}", f"{digits(rng, 4)}/{digits(rng, 2)}",
     )  # fmt: skip
     return pick(rng, forms)
 
@@ -304,7 +314,8 @@ _KINDS: dict[str, Callable[[TextSource, Generator], str]] = {
     "abbreviation": _table(ABBREVIATIONS), "math": _math,
 }  # fmt: skip
 _WEIGHTS = {
-    "plain": 30, "common": 15, "punctuated": 14, "joined": 3.5, "possessive": 1.5, "code": 4, "address": 1.5, "random": 7,
+    "plain": 30, "common": 15, "punctuated": 14, "joined": 3.5, "possessive": 1.5, "code": 4, "address": 1.5,
+    "random": 7,
     "number": 7, "money": 2, "date": 2.5, "reference": 3, "identifier": 2, "leaders": 0.7, "single": 3, "unit": 1,
     "abbreviation": 1.5, "math": 1.8,
 }  # fmt: skip
