@@ -1,0 +1,1 @@
+"""The public PTransforms, named by verbs; ``pipelines.ocr`` puts them together."""

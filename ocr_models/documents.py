@@ -1,0 +1,168 @@
+"""Documents: which kind a file is, how many pages it has, and the pixels of each.
+
+The decoders behind these functions are native code that meets hostile files: the pipelines call them in child
+processes (``pipelines.decode_pool``). Call them directly for files that you trust.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
+
+import pypdfium2 as pdfium
+from PIL import Image
+
+from ocr_models.errors import DocumentError
+from ocr_models.images import PageImage, check_page_size, open_image, to_page_image
+from ocr_models.tfrecord_pages import is_tfrecord
+
+MAX_RENDERED_PIXELS = 64_000_000
+"""A PDF's page that would be larger at the asked dpi is rendered at the dpi that fits."""
+MIN_RENDERED_DPI = 36
+"""Where not even this dpi fits, the page's size is taken for an error or an attack."""
+
+HEAD_BYTES = 1024
+"""How much of a file's beginning ``sniff_kind`` wants to see."""
+
+
+class DocumentKind(StrEnum):
+    """What a document is, as far as reading its pages goes."""
+
+    IMAGE = "image"
+    TIFF = "tiff"
+    PDF = "pdf"
+    TFRECORD = "tfrecord"
+    GZIP_TFRECORD = "gzip_tfrecord"
+
+
+def sniff_kind(head: bytes) -> DocumentKind:
+    """Decides a document's kind by the first ``HEAD_BYTES`` of its content; names and extensions may lie.
+
+    Raises:
+        DocumentError: with stage "open", for an empty file or content of another kind.
+    """
+    if not head:
+        raise DocumentError("open", "the file is empty")
+    if head.startswith((b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"BM")) or _is_webp(head):
+        return DocumentKind.IMAGE
+    if head.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")):
+        return DocumentKind.TIFF
+    if b"%PDF-" in head:
+        return DocumentKind.PDF
+    if is_tfrecord(head):
+        return DocumentKind.TFRECORD
+    if head.startswith(b"\x1f\x8b\x08"):
+        return DocumentKind.GZIP_TFRECORD
+    raise DocumentError(
+        "open", f"the content is no PNG, JPEG, WebP, BMP, TIFF, PDF or TFRecord; it begins with {head[:12]!r}"
+    )
+
+
+def count_pages(path: str, kind: DocumentKind) -> int:
+    """Counts the pages of a local image, TIFF or PDF, without decoding them.
+
+    Raises:
+        DocumentError: with stage "open", where the document can't be opened: broken, encrypted or without pages.
+    """
+    if kind == DocumentKind.PDF:
+        with open_pdf(path) as pdf:
+            page_count = len(pdf)
+    elif kind == DocumentKind.TIFF:
+        with open_image(path) as tiff:
+            page_count = _count_frames(tiff)
+    else:
+        page_count = 1
+    if page_count == 0:
+        raise DocumentError("open", "the document has no pages")
+    return page_count
+
+
+def open_pdf(path: str) -> pdfium.PdfDocument:
+    """Opens a PDF.
+
+    Raises:
+        DocumentError: with stage "open", where it is broken or wants a password.
+    """
+    try:
+        return pdfium.PdfDocument(path)
+    except pdfium.PdfiumError as error:
+        if "password" in str(error).lower():
+            raise DocumentError("open", "the PDF is encrypted; remove its password first") from error
+        raise DocumentError("open", f"the PDF is broken ({error})") from error
+
+
+def page_renderer(path: str, kind: DocumentKind, dpi: float) -> Callable[[int], PageImage]:
+    """Opens a local image, TIFF or PDF for its pages.
+
+    Args:
+        path: a local file.
+        kind: its kind, by ``sniff_kind``.
+        dpi: the resolution for PDFs; images have their own.
+
+    Returns:
+        A function from a page's index to its pixels, which raises DocumentError with stage "decode" or "render".
+    """
+    if kind == DocumentKind.PDF:
+        pdf = open_pdf(path)
+        pdf.init_forms()
+        return lambda page_index: render_pdf_page(pdf, page_index, dpi)
+    image = open_image(path)
+    return lambda page_index: _decode_frame(image, page_index)
+
+
+def render_pdf_page(pdf: pdfium.PdfDocument, page_index: int, dpi: float) -> PageImage:
+    """Renders a page in gray, annotations and filled-in forms included.
+
+    Raises:
+        DocumentError: with stage "render", where the page is broken or of an absurd size.
+    """
+    try:
+        page = pdf[page_index]
+    except (pdfium.PdfiumError, IndexError) as error:
+        raise DocumentError("render", f"the page can't be loaded ({error})") from error
+    try:
+        fitting_dpi = _fitting_dpi(*page.get_size(), dpi)
+        bitmap = page.render(scale=fitting_dpi / 72, grayscale=True)
+        pixels = bitmap.to_numpy().copy()  # the bitmap's memory goes with it
+    except pdfium.PdfiumError as error:
+        raise DocumentError("render", f"the page can't be rendered ({error})") from error
+    finally:
+        page.close()
+    return PageImage(pixels.reshape(pixels.shape[:2]), round(fitting_dpi, 2))
+
+
+def _is_webp(head: bytes) -> bool:
+    return head.startswith(b"RIFF") and head[8:12] == b"WEBP"
+
+
+def _count_frames(tiff: Image.Image) -> int:
+    """Counts a TIFF's frames. One that can't be reached counts too, as the last: it is a page that failed."""
+    count = 0
+    try:
+        while True:
+            tiff.seek(count)
+            count += 1
+    except EOFError:
+        return count
+    except Exception:  # Pillow raises what its parsers raise
+        return count + 1
+
+
+def _decode_frame(image: Image.Image, page_index: int) -> PageImage:
+    if page_index == 0 and image.tell() == 0:
+        return to_page_image(image)
+    try:
+        image.seek(page_index)
+    except Exception as error:
+        raise DocumentError("decode", f"the page can't be reached in the file ({error})") from error
+    return to_page_image(image)
+
+
+def _fitting_dpi(width_pt: float, height_pt: float, dpi: float) -> float:
+    """The asked dpi, or the highest at which the page has at most ``MAX_RENDERED_PIXELS``."""
+    square_inches = width_pt * height_pt / 72**2
+    if not 0 < square_inches <= MAX_RENDERED_PIXELS / MIN_RENDERED_DPI**2:
+        raise DocumentError("render", f"the page's size of {width_pt:g}×{height_pt:g} points is absurd")
+    fitting_dpi = min(dpi, (MAX_RENDERED_PIXELS / square_inches) ** 0.5)
+    check_page_size(width_pt * fitting_dpi / 72, height_pt * fitting_dpi / 72)
+    return fitting_dpi

@@ -1,0 +1,116 @@
+"""One image, in any format or color, to gray pixels: what the models are given."""
+
+from __future__ import annotations
+
+import io
+import math
+import warnings
+from dataclasses import dataclass
+from typing import BinaryIO
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from ocr_models.errors import DocumentError
+
+MAX_PAGE_PIXELS = 100_000_000
+"""Larger pages are refused before they are decoded. An A0 sheet at 200 dpi has 62 million pixels."""
+
+IMAGE_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF")
+
+
+@dataclass(frozen=True)
+class PageImage:
+    """The pixels of one page.
+
+    Attributes:
+        pixels: uint8 (H, W), gray, upright as the file says (EXIF), transparency laid on white.
+        dpi: dots per inch, as rendered or as the file says; None where it doesn't say.
+    """
+
+    pixels: np.ndarray
+    dpi: float | None
+
+
+def decode_image(data: bytes) -> PageImage:
+    """Decodes an encoded image; of a file with several frames, the first.
+
+    Raises:
+        DocumentError: with stage "decode", where the data is no image, is cut short or is too large.
+    """
+    with open_image(io.BytesIO(data)) as image:
+        return to_page_image(image)
+
+
+def open_image(file: BinaryIO | str) -> Image.Image:
+    """Reads an image's header and checks that its format and size are acceptable; decodes nothing yet."""
+    Image.MAX_IMAGE_PIXELS = None  # our own check below counts the same for all formats, and says what to do
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about odd metadata, which we don't use
+            return Image.open(file, formats=IMAGE_FORMATS)
+    except Exception as error:  # Pillow raises what its parsers raise: SyntaxError, struct.error, …
+        raise DocumentError("decode", f"the image's header can't be read ({_describe(error)})") from error
+
+
+def to_page_image(image: Image.Image) -> PageImage:
+    """Decodes an opened image's current frame.
+
+    Raises:
+        DocumentError: with stage "decode", where the data is cut short, broken or too large.
+    """
+    check_page_size(image.width, image.height)
+    try:
+        if image.format == "JPEG":
+            image.draft("L", image.size)  # decodes the luma alone, three times as fast
+        ImageOps.exif_transpose(image, in_place=True)
+        return PageImage(np.array(to_gray(image)), _stated_dpi(image))
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise DocumentError("decode", f"the image data is broken or cut short ({_describe(error)})") from error
+
+
+def check_page_size(width_px: float, height_px: float) -> None:
+    """Raises DocumentError unless a page of this size has pixels, and not too many."""
+    if width_px < 1 or height_px < 1:
+        raise DocumentError("decode", f"the page has no pixels ({width_px:.0f}×{height_px:.0f})")
+    if width_px * height_px > MAX_PAGE_PIXELS:
+        raise DocumentError(
+            "decode",
+            f"{width_px:.0f}×{height_px:.0f} pixels are more than the limit of {MAX_PAGE_PIXELS:,} a page; "
+            "scale the image down",
+        )
+
+
+def to_gray(image: Image.Image) -> Image.Image:
+    """Converts any mode to "L": deep samples are scaled to 8 bits, transparency is laid on white."""
+    if image.mode.startswith("I") or image.mode == "F":
+        return Image.fromarray(_scale_to_8_bits(np.asarray(image), image.mode))
+    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
+        rgba = image.convert("RGBA")
+        gray = rgba.convert("L")
+        return Image.composite(gray, Image.new("L", gray.size, 255), rgba.getchannel("A"))
+    return image.convert("L")
+
+
+def _scale_to_8_bits(samples: np.ndarray, mode: str) -> np.ndarray:
+    if mode.startswith("I;16"):
+        return (samples >> 8).astype(np.uint8)
+    # 32-bit samples have no agreed range: what is there is stretched over black to white
+    finite = np.nan_to_num(samples.astype(np.float32))
+    low, high = float(finite.min()), float(finite.max())
+    return np.uint8((finite - low) * (255 / (high - low if high > low else 1)))
+
+
+def _stated_dpi(image: Image.Image) -> float | None:
+    """The horizontal resolution from the metadata, where it is one that a scanner or camera could mean."""
+    try:
+        dpi = float(image.info["dpi"][0])
+    except (KeyError, TypeError, ValueError, ZeroDivisionError, IndexError):
+        return None
+    return round(dpi, 2) if math.isfinite(dpi) and 10 <= dpi <= 10_000 else None
+
+
+def _describe(error: Exception) -> str:
+    return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no details'}"

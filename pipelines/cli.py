@@ -1,0 +1,121 @@
+"""The ``pagebeam`` command.
+
+Exit status: 0, all pages were read; 1, the run itself failed; 2, the command was wrong; 3, the run finished and some
+pages failed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from ocr_models.bundle import DEFAULT_BUNDLES
+from ocr_models.errors import PagebeamError, UsageError
+
+EXIT_OK = 0
+EXIT_SOME_PAGES_FAILED = 3
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command and returns its exit status; the arguments default to the command line's."""
+    argv = list(sys.argv[1:] if argv is None else argv)
+    _silence_libraries()
+    try:
+        if argv[:1] == ["train"]:
+            from ocr_models.training.cli import main as train  # loads Keras
+
+            return train(argv[1:]) or EXIT_OK
+        return _run(*_parser().parse_known_args(argv))
+    except PagebeamError as error:
+        print(f"pagebeam: {error}", file=sys.stderr)
+        return error.exit_status
+    except KeyboardInterrupt:
+        print("pagebeam: interrupted; what was written has no manifest and doesn't count", file=sys.stderr)
+        return PagebeamError.exit_status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="pagebeam", description="Bulk OCR: documents in, one Parquet row a page out.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    run = commands.add_parser(
+        "run",
+        allow_abbrev=False,
+        help="read documents",
+        description="Reads documents and writes one Parquet row a page below DIR/pages.",
+        epilog="All other options go to Beam, such as --runner=DataflowRunner --project=NAME. "
+        "Exit status: 0 all pages read; 3 finished, some pages failed; 1 the run failed; 2 usage.",
+    )
+    run.add_argument(
+        "inputs", nargs="+", metavar="INPUT", help="file, folder or glob, local or on gs://, s3://, hdfs://"
+    )
+    run.add_argument("--output", required=True, metavar="DIR", help="folder of the data set; runs add up in it")
+    run.add_argument(
+        "--detector", default=DEFAULT_BUNDLES["detection"], metavar="NAME|BUNDLE", help="default: %(default)s"
+    )
+    run.add_argument(
+        "--recognizer", default=DEFAULT_BUNDLES["recognition"], metavar="NAME|BUNDLE", help="default: %(default)s"
+    )
+    run.add_argument("--dpi", type=_dpi, default=200, metavar="N", help="to render PDFs at; default: %(default)s")
+    run.add_argument("--workers", type=_workers, default=os.cpu_count(), metavar="N", help="default: one a core")
+    run.add_argument("--runner", default="FnApiRunner", metavar="NAME", help="Beam's; default: %(default)s, local")
+    commands.add_parser("train", help="train a model; see pagebeam train --help")
+    return parser
+
+
+def _dpi(text: str) -> float:
+    dpi = float(text)
+    if not 36 <= dpi <= 1200:
+        raise argparse.ArgumentTypeError(f"{text} is not between 36 and 1200")
+    return dpi
+
+
+def _workers(text: str) -> int:
+    workers = int(text)
+    if workers < 1:
+        raise argparse.ArgumentTypeError(f"{text} is less than 1")
+    return workers
+
+
+def _run(arguments: argparse.Namespace, beam_args: list[str]) -> int:
+    _check_beam_args(beam_args)
+    from pipelines.ocr import OcrOptions, run_ocr  # loads Beam: not for --help and usage errors
+
+    manifest = run_ocr(OcrOptions(**vars(arguments), beam_args=beam_args))
+    _print_summary(manifest, arguments.output)
+    return EXIT_SOME_PAGES_FAILED if manifest["pages"]["failed"] else EXIT_OK
+
+
+def _check_beam_args(beam_args: list[str]) -> None:
+    """Raises UsageError for an option that neither we nor Beam know, which Beam would pass over in silence."""
+    from apache_beam.options.pipeline_options import PipelineOptions
+
+    known = PipelineOptions(beam_args).get_all_options()
+    given = PipelineOptions(beam_args).get_all_options(retain_unknown_options=True)
+    unknown = [f"--{name}" for name in given if name not in known]
+    if unknown or (beam_args and not beam_args[0].startswith("-")):
+        raise UsageError(f"unknown option {', '.join(unknown) or beam_args[0]}; see pagebeam run --help")
+
+
+def _print_summary(manifest: dict[str, Any], output: str) -> None:
+    pages = manifest["pages"]
+    rate = pages["expected"] / manifest["elapsed_s"]
+    folder = f"{output.rstrip('/')}/pages"
+    print(f"{pages['ok']} pages read, {pages['blank']} blank, {pages['failed']} failed; {rate:.2f} pages/s")
+    print(f"rows:     {folder}/run={manifest['run_id']}")
+    print(f"manifest: {output.rstrip('/')}/runs/{manifest['run_id']}.json")
+    print(f"look:     python -c \"import pandas; print(pandas.read_parquet('{folder}').text[0])\"")
+
+
+def _silence_libraries() -> None:
+    """Turns off the chatter of TensorFlow and Beam, unless the environment asks for it."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logging.getLogger("apache_beam").setLevel(logging.CRITICAL)  # its errors come back as exceptions
+    logging.getLogger("absl").setLevel(logging.ERROR)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,111 @@
+"""The child process that decodes pages for ``pipelines.decode_pool``.
+
+Native decoders meet hostile files here. When one crashes, hangs or wants too much memory, this process goes, not the
+run. It imports neither Beam nor TensorFlow, so that it starts quickly and stays small.
+"""
+
+from __future__ import annotations
+
+import functools
+import resource
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import Any
+
+from ocr_models import documents, images
+from ocr_models.documents import DocumentKind
+from ocr_models.errors import DocumentError
+from ocr_models.images import PageImage
+from ocr_models.tfrecord_pages import page_image_bytes
+
+OPEN_DOCUMENTS = 4
+
+
+@dataclass(frozen=True)
+class CountPages:
+    """Asks for the number of pages of a local document."""
+
+    path: str
+    kind: DocumentKind
+    stage = "open"
+
+    def answer(self) -> int:
+        return documents.count_pages(self.path, self.kind)
+
+
+@dataclass(frozen=True)
+class RenderPage:
+    """Asks for the pixels of one page of a local document."""
+
+    path: str
+    kind: DocumentKind
+    page_index: int
+    dpi: float
+    stage = "render"
+
+    def answer(self) -> PageImage:
+        return _page_renderer(self.path, self.kind, self.dpi)(self.page_index)
+
+
+@dataclass(frozen=True)
+class DecodeRecord:
+    """Asks for the pixels of the image in a serialized SequenceExample."""
+
+    sequence_example: bytes
+    stage = "decode"
+
+    def answer(self) -> PageImage:
+        return images.decode_image(page_image_bytes(self.sequence_example))
+
+
+Request = CountPages | RenderPage | DecodeRecord
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What comes back for a request: a value, or a DocumentError; and how long that took."""
+
+    value: Any  # int for CountPages, else PageImage
+    error: tuple[str, str] | None  # stage, message
+    elapsed_ms: float
+
+
+@functools.lru_cache(OPEN_DOCUMENTS)
+def _page_renderer(path: str, kind: DocumentKind, dpi: float) -> Callable[[int], PageImage]:
+    """Keeps the last documents open, as their pages are mostly asked for one after the other."""
+    return documents.page_renderer(path, kind, dpi)
+
+
+def serve(connection: Connection) -> None:
+    """Answers requests until the other side hangs up."""
+    while True:
+        try:
+            request = connection.recv()
+        except EOFError:
+            return
+        connection.send(answer(request))
+
+
+def answer(request: Request) -> Answer:
+    """Answers one request; whatever its document does to the decoder becomes the answer's error."""
+    start = time.perf_counter()
+    value, error = None, None
+    try:
+        value = request.answer()
+    except DocumentError as document_error:
+        error = document_error.stage, str(document_error)
+    except MemoryError:
+        error = request.stage, "decoding takes more memory than a page is allowed"
+    except Exception as unforeseen:
+        error = request.stage, f"{type(unforeseen).__name__}: {unforeseen}"
+    return Answer(value, error, (time.perf_counter() - start) * 1000)
+
+
+def main() -> None:
+    """Serves the connection whose file descriptor is the first argument, within the bytes that are the second."""
+    memory_limit_bytes = int(sys.argv[2])
+    resource.setrlimit(resource.RLIMIT_AS, (memory_limit_bytes, memory_limit_bytes))
+    serve(Connection(int(sys.argv[1])))

@@ -1,0 +1,138 @@
+"""Decoding in child processes that may crash, hang or run out of memory without harm to the run.
+
+The children are started afresh (never forked: TensorFlow doesn't survive that), each behind one thread that feeds it,
+so that pages are decoded ahead on other cores while the models read.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import subprocess
+import sys
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from queue import SimpleQueue
+
+from ocr_models.errors import DocumentError
+from pipelines.decode_child import Answer, Request
+
+TIME_LIMIT_S = 60.0
+MEMORY_LIMIT_BYTES = 3 << 30
+CHILD_CODE = "from pipelines.decode_child import main; main()"
+
+
+@dataclass(frozen=True)
+class DecodeLimits:
+    """What one page may cost to decode.
+
+    Attributes:
+        time_s: seconds until the decoder is taken for hung.
+        memory_bytes: address space of a child process, in which about 200 MB are its own.
+    """
+
+    time_s: float = TIME_LIMIT_S
+    memory_bytes: int = MEMORY_LIMIT_BYTES
+
+
+class DecodePool:
+    """A fixed number of decoding child processes.
+
+    Args:
+        size: how many children; they start when first needed.
+        limits: what one page may cost.
+    """
+
+    def __init__(self, size: int, limits: DecodeLimits | None = None):
+        self._children: SimpleQueue[_Child] = SimpleQueue()
+        for _ in range(size):
+            self._children.put(_Child(limits or DecodeLimits()))
+        self._threads = ThreadPoolExecutor(size, thread_name_prefix="decode")
+
+    def submit(self, request: Request) -> Future[Answer]:
+        """Queues a request and returns at once.
+
+        Returns:
+            The future answer. Its result() raises DocumentError where the document is bad, and where decoding it
+            crashed the child or ran over a limit.
+        """
+        return self._threads.submit(self._call, request)
+
+    def close(self) -> None:
+        """Ends the children; requests that still wait are dropped."""
+        self._threads.shutdown(cancel_futures=True)
+        while not self._children.empty():
+            self._children.get().stop()
+
+    def _call(self, request: Request) -> Answer:
+        child = self._children.get()
+        try:
+            answer = child.call(request)
+        finally:
+            self._children.put(child)
+        if answer.error:
+            raise DocumentError(*answer.error)
+        return answer
+
+
+class _Child:
+    """One decoding process, started when first called and again after it was lost."""
+
+    def __init__(self, limits: DecodeLimits):
+        self._limits = limits
+        self._process: subprocess.Popen | None = None
+        self._connection: Connection | None = None
+
+    def call(self, request: Request) -> Answer:
+        """Sends a request and waits for the answer, at most as long as the time limit."""
+        if self._process is None:
+            self._start()
+        assert self._connection is not None
+        try:
+            self._connection.send(request)
+            if self._connection.poll(self._limits.time_s):
+                return self._connection.recv()
+        except (EOFError, OSError) as error:
+            exit_status = self.stop()
+            raise DocumentError(request.stage, f"the document crashed its decoder ({exit_status})") from error
+        self.stop()
+        raise DocumentError(request.stage, f"decoding took more than {self._limits.time_s:g} s and was given up")
+
+    def stop(self) -> str:
+        """Ends the process, if any, and says how it ended."""
+        if self._process is None:
+            return "not running"
+        assert self._connection is not None
+        self._connection.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(0.2)  # one that crashed is just going: let its own exit status be seen
+        self._process.kill()
+        status = self._process.wait()
+        self._process = self._connection = None
+        return f"signal {-status}" if status < 0 else f"exit status {status}"
+
+    def _start(self) -> None:
+        self._connection, childs_end = multiprocessing.Pipe()
+        with childs_end:
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", CHILD_CODE, str(childs_end.fileno()), str(self._limits.memory_bytes)],
+                pass_fds=[childs_end.fileno()],
+                stdin=subprocess.DEVNULL,
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "OPENBLAS_NUM_THREADS": "1"},
+            )
+
+
+_shared_pool: DecodePool | None = None
+_shared_pool_lock = threading.Lock()
+
+
+def shared_pool() -> DecodePool:
+    """The process's own pool, with a child for every core; made when first asked for."""
+    global _shared_pool
+    with _shared_pool_lock:
+        if _shared_pool is None:
+            _shared_pool = DecodePool(os.cpu_count() or 1)
+        return _shared_pool

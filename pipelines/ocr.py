@@ -1,0 +1,151 @@
+"""The OCR pipeline: documents in, one Parquet row a page out."""
+
+from __future__ import annotations
+
+import functools
+import os
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+
+from ocr_models.bundle import find_bundle
+from ocr_models.errors import UsageError
+from pipelines import progress
+from pipelines.manifest import RunDescription, read_manifest
+from pipelines.page_stream import Reader
+from pipelines.shards import check_output
+from pipelines.sources import absolute_uri, check_inputs
+from pipelines.transforms.ocr import ReadPages
+from pipelines.transforms.read import FindDocuments, OpenDocuments
+from pipelines.transforms.write import SumDocuments, WriteManifest, WriteShards
+
+LOCAL_RUNNER = "FnApiRunner"
+
+
+@dataclass(frozen=True)
+class OcrOptions:
+    """A run of ``pagebeam run``.
+
+    Attributes:
+        inputs: files, folders and globs, on any Beam file system.
+        output: the data set's folder, on any Beam file system.
+        detector: name or folder of the model that finds words.
+        recognizer: name or folder of the model that reads them.
+        dpi: for rendering PDFs.
+        workers: threads of the local runner.
+        runner: Beam's name for a runner.
+        beam_args: all other options, for Beam.
+    """
+
+    inputs: list[str]
+    output: str
+    detector: str
+    recognizer: str
+    dpi: float = 200
+    workers: int = field(default_factory=lambda: os.cpu_count() or 1)
+    runner: str = LOCAL_RUNNER
+    beam_args: list[str] = field(default_factory=list)
+
+
+def define_pipeline(
+    root: beam.Pipeline,
+    output: str,
+    run: RunDescription,
+    load_reader: Callable[[], Reader],
+    dpi: float = 200,
+    rows_per_shard: int = 1000,
+) -> beam.PCollection[dict[str, Any]]:
+    """Adds the whole graph to a pipeline.
+
+    Args:
+        root: the pipeline.
+        output: the data set's folder.
+        run: the run's name and inputs, and what its manifest says about it.
+        load_reader: loads the models, on the workers.
+        dpi: for rendering PDFs.
+        rows_per_shard: about how many pages go into one file.
+
+    Returns:
+        The manifest, as the one element of a PCollection, when it is written.
+    """
+    page_ranges = root | FindDocuments(run.inputs) | OpenDocuments()
+    totals = page_ranges | SumDocuments()
+    shards = (
+        page_ranges
+        | "SpreadPages" >> beam.Reshuffle()
+        | ReadPages(load_reader, run.run_id, dpi)
+        | WriteShards(output, run.run_id, totals, rows_per_shard)
+    )
+    return shards | WriteManifest(output, run, totals)
+
+
+def run_ocr(options: OcrOptions) -> dict[str, Any]:
+    """Reads all pages at the inputs, showing progress on stderr.
+
+    Returns:
+        The run's manifest.
+
+    Raises:
+        UsageError: before any work: no documents at an input, an output that can't be written, a broken model.
+        PagebeamError: where the run ended without all of its rows.
+    """
+    output = absolute_uri(options.output)
+    run = describe_run(options)
+    check_inputs(options.inputs)
+    check_output(output)
+    load_reader = functools.partial(_load_reader, options.detector, options.recognizer)
+    pipeline = make_pipeline(options)
+    define_pipeline(pipeline, output, run, load_reader, options.dpi)
+    run_pipeline(pipeline)
+    return read_manifest(output, run.run_id)
+
+
+def describe_run(options: OcrOptions) -> RunDescription:
+    """Names a run and finds its models, which are checked on the way."""
+    detector = find_bundle(options.detector, "detection")
+    recognizer = find_bundle(options.recognizer, "recognition")
+    return RunDescription(
+        run_id=time.strftime("%Y%m%dT%H%M%SZ-", time.gmtime()) + secrets.token_hex(3),
+        inputs=options.inputs,
+        options={name: value for name, value in asdict(options).items() if name != "inputs"},
+        models={
+            "detector": {"id": detector.id, "digest": detector.digest},
+            "recognizer": {"id": recognizer.id, "digest": recognizer.digest},
+        },
+    )
+
+
+def make_pipeline(options: OcrOptions) -> beam.Pipeline:
+    """An empty pipeline for the runner that was asked for.
+
+    The local runner is named, as Beam's plain DirectRunner picks one of three engines by what is in the graph. Its
+    workers are threads, which share one copy of the models.
+    """
+    if options.runner != LOCAL_RUNNER:
+        return beam.Pipeline(options=PipelineOptions([*options.beam_args, f"--runner={options.runner}"]))
+    threads = ["--direct_running_mode=multi_threading", f"--direct_num_workers={options.workers}"]
+    return beam.Pipeline(FnApiRunner(), options=PipelineOptions([*options.beam_args, *threads]))
+
+
+def run_pipeline(pipeline: beam.Pipeline) -> None:
+    """Runs a pipeline to its end, showing progress."""
+    if isinstance(pipeline.runner, FnApiRunner):  # returns when all is done
+        progress.start_counting()
+        with progress.ProgressBar(progress.local_counts):
+            pipeline.run()
+        return
+    result = pipeline.run()
+    with progress.ProgressBar(lambda: progress.metric_counts(result)):
+        result.wait_until_finish()
+
+
+def _load_reader(detector: str, recognizer: str) -> Reader:
+    from ocr_models.page_reader import PageReader  # loads TensorFlow, which the launcher doesn't need
+
+    return PageReader.load(detector, recognizer)

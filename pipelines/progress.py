@@ -1,0 +1,110 @@
+"""How far a run is: counts of pages, shown while it goes.
+
+Locally the workers are threads of the process that shows the bar, and count here. Elsewhere the same counts come
+from the runner as Beam metrics.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+
+from apache_beam.metrics import Metrics, MetricsFilter
+from apache_beam.runners.runner import PipelineResult
+from tqdm import tqdm
+
+NAMESPACE = "pagebeam"
+EXPECTED = "expected"
+REFRESH_S = 0.5
+QUIET_REFRESH_S = 30.0
+
+_counts: Counter[str] = Counter()
+_counts_lock = threading.Lock()
+
+
+def count_pages(name: str, pages: int = 1) -> None:
+    """Counts pages by what became of them, in this process and as the Beam metric ``pages_<name>``.
+
+    Args:
+        name: "ok", "blank", "failed", or ``EXPECTED`` when a document was opened.
+        pages: how many.
+    """
+    Metrics.counter(NAMESPACE, f"pages_{name}").inc(pages)
+    with _counts_lock:
+        _counts[name] += pages
+
+
+def start_counting() -> None:
+    """Sets this process's counts to zero, before a run."""
+    with _counts_lock:
+        _counts.clear()
+
+
+def local_counts() -> Counter[str]:
+    """This process's counts."""
+    with _counts_lock:
+        return _counts.copy()
+
+
+def metric_counts(result: PipelineResult) -> Counter[str]:
+    """The counts of a run on any runner, as far as it reports them."""
+    counters = result.metrics().query(MetricsFilter().with_namespace(NAMESPACE))["counters"]
+    return Counter({counter.key.metric.name.removeprefix("pages_"): counter.result for counter in counters})
+
+
+class ProgressBar:
+    """Shows counts on stderr until the ``with`` block ends: as a bar on a terminal, else as a line now and then.
+
+    Args:
+        read_counts: gives the present counts.
+    """
+
+    def __init__(self, read_counts: Callable[[], Counter[str]]):
+        self._read_counts = read_counts
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> ProgressBar:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopped.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        if sys.stderr.isatty():
+            self._show_bar()
+        else:
+            self._show_lines()
+
+    def _show_bar(self) -> None:
+        with tqdm(unit="page", dynamic_ncols=True, smoothing=0.05) as bar:
+            stopped = False
+            while not stopped:
+                stopped = self._stopped.wait(REFRESH_S)
+                counts = self._read_counts()
+                bar.total = counts[EXPECTED] or None
+                bar.set_postfix(failed=counts["failed"], refresh=False)
+                bar.update(pages_done(counts) - bar.n)
+                bar.refresh()
+
+    def _show_lines(self) -> None:
+        start = time.monotonic()
+        while not self._stopped.wait(QUIET_REFRESH_S):
+            counts = self._read_counts()
+            done = pages_done(counts)
+            rate = done / (time.monotonic() - start)
+            print(
+                f"{done} of {counts[EXPECTED]} pages, {rate:.2f} pages/s, {counts['failed']} failed",
+                file=sys.stderr,
+                flush=True,
+            )
+
+
+def pages_done(counts: Counter[str]) -> int:
+    """Pages that have a row, of whatever status."""
+    return counts["ok"] + counts["blank"] + counts["failed"]

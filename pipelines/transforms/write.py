@@ -1,0 +1,97 @@
+"""From rows to Parquet shards and, last, the manifest."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.pvalue import AsSingleton
+
+from pipelines.manifest import RunDescription, Totals, write_manifest
+from pipelines.schemas import Row, pack_row
+from pipelines.shards import Shard, SortedRow, shard_of, shard_path, write_shard
+from pipelines.sources import PageRange
+
+
+class SumDocuments(beam.PTransform):
+    """Page ranges → one ``Totals``: what the rows must add up to."""
+
+    def expand(self, page_ranges: beam.PCollection[PageRange]) -> beam.PCollection[Totals]:
+        return (
+            page_ranges
+            | "OnePerDocument" >> beam.Filter(lambda page_range: page_range.start == 0)
+            | "Count" >> beam.Map(lambda page_range: Totals.of(page_range.document))
+            | "Sum" >> beam.CombineGlobally(Totals.sum)
+        )
+
+
+@dataclass
+class WriteShards(beam.PTransform):
+    """Rows → ``Shard`` for each of the Parquet files written below ``output``.
+
+    Attributes:
+        output: the data set's folder, on any Beam file system.
+        run_id: the value of the hive partition ``run``.
+        totals: the one ``Totals`` of the run, which decides the number of shards.
+        rows_per_shard: about how many.
+    """
+
+    output: str
+    run_id: str
+    totals: beam.PCollection[Totals]
+    rows_per_shard: int = 1000
+
+    def expand(self, rows: beam.PCollection[Row]) -> beam.PCollection[Shard]:
+        shard_count = AsSingleton(
+            self.totals | "CountShards" >> beam.Map(lambda totals: max(math.ceil(totals.rows / self.rows_per_shard), 1))
+        )
+        keyed_rows = rows | "PackRows" >> beam.Map(_key_by_shard, shard_count)
+        # also the shards that get no row are written, as the files' names say how many there are
+        empty_shards = (
+            rows.pipeline
+            | "Once" >> beam.Create([None], reshuffle=False)
+            | "EmptyShards" >> beam.FlatMap(lambda _, count: [(shard, None) for shard in range(count)], shard_count)
+        )
+        return (
+            (keyed_rows, empty_shards)
+            | beam.Flatten()
+            | "GroupByShard" >> beam.GroupByKey()
+            | "Write" >> beam.Map(self._write, shard_count)
+        )
+
+    def _write(self, shard_rows: tuple[int, Iterable[SortedRow | None]], shard_count: int) -> Shard:
+        shard, rows = shard_rows
+        path = shard_path(self.run_id, shard, shard_count)
+        return write_shard(self.output, path, (row for row in rows if row is not None))
+
+
+def _key_by_shard(row: Row, shard_count: int) -> tuple[int, SortedRow | None]:
+    uri, page_index = row["source_uri"], row["page_index"]
+    return shard_of(uri, page_index, shard_count), (uri, page_index, pack_row(row))
+
+
+@dataclass
+class WriteManifest(beam.PTransform):
+    """Shards → the manifest, written when all of them are there and add up to ``totals``.
+
+    Attributes:
+        output: the data set's folder.
+        run: what goes into the manifest about the run itself.
+        totals: the one ``Totals`` of the run.
+    """
+
+    output: str
+    run: RunDescription
+    totals: beam.PCollection[Totals]
+
+    def expand(self, shards: beam.PCollection[Shard]) -> beam.PCollection[dict[str, Any]]:
+        output, run = self.output, self.run
+        return (
+            shards
+            | "AllShards" >> beam.combiners.ToList()
+            | "Write"
+            >> beam.Map(lambda shards, totals: write_manifest(output, run, totals, shards), AsSingleton(self.totals))
+        )

@@ -1,0 +1,41 @@
+"""Pagebeam's package."""
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).parent
+VERSION = re.search(r'__version__ = "(.+)"', (HERE / "ocr_models/__init__.py").read_text()).group(1)
+README = HERE / "README.md"
+
+setup(
+    name="pagebeam",
+    version=VERSION,
+    description="Bulk OCR on Apache Beam and Keras: documents in, one Parquet row a page out",
+    long_description=README.read_text() if README.exists() else "",
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.11",
+    packages=find_packages(include=["ocr_models*", "pipelines*"]),
+    package_data={"ocr_models": ["weights/**/*"]},
+    install_requires=[
+        "apache-beam>=2.77",
+        "keras>=3.15",
+        "numpy>=2",
+        "opencv-python-headless>=4.10",
+        "pillow>=11",
+        "pyarrow>=18",
+        "pypdfium2>=5",
+        "scipy>=1.14",
+        "tensorflow>=2.21",
+        "tqdm>=4.66",
+    ],
+    extras_require={
+        "gcp": ["apache-beam[gcp]>=2.77"],
+        "aws": ["apache-beam[aws]>=2.77"],
+        "jax": ["jax>=0.4.38"],
+        "dev": ["hypothesis", "mypy", "pytest", "ruff"],
+    },
+    entry_points={"console_scripts": ["pagebeam = pipelines.cli:main"]},
+)

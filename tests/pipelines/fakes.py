@@ -1,0 +1,39 @@
+"""Stand-ins for the models, at the seam where pages are read."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ocr_models.records import OcrPage, TextLine, Word
+
+GUILTY_WIDTH_PX = 66
+
+
+class FakeReader:
+    """Reads a page as two words that tell its size and a checksum of its pixels; a white page as none.
+
+    A page of ``GUILTY_WIDTH_PX`` fails, and its whole batch with it.
+    """
+
+    detector_id = "fake-detector@0"
+    recognizer_id = "fake-recognizer@0"
+
+    def read_pages(self, images: list[np.ndarray]) -> list[OcrPage]:
+        if any(image.shape[1] == GUILTY_WIDTH_PX for image in images):
+            raise FloatingPointError("the model choked")
+        return [_read(image) for image in images]
+
+
+def _read(image: np.ndarray) -> OcrPage:
+    height, width = image.shape
+    if image.min() == 255:
+        return OcrPage("", (), (), 0, 0.0)
+    quad = np.float32([[1, 2], [width, 2], [width, height], [1, height]])
+    texts = f"{width}x{height}", f"sum{int(image.sum())}"
+    words = tuple(Word(text, 0.75, quad, 0) for text in texts)
+    line = TextLine(" ".join(texts), quad, 0.75)
+    return OcrPage(line.text + "\n", words, (line,), 0, 0.75)
+
+
+def load_fake_reader(*_: str) -> FakeReader:
+    return FakeReader()
