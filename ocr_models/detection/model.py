@@ -16,6 +16,7 @@ INITIAL_TEXT_PROBABILITY = 0.05
 STEM_PREFIX = "stem_"
 
 _MERGE_CHANNELS = (128, 64, 32)  # the paper's, from stride 16 to stride 4
+_BATCH_NORM_MOMENTUM = 0.95  # with 0.99 the moving means trail behind the weights while the learning rate is high
 _VGG16_BLOCKS = ((2, 64), (2, 128), (3, 256), (3, 512), (3, 512))  # (convolutions, channels)
 
 
@@ -174,5 +175,5 @@ def _conv(x, channels: int, kernel_size: int, name: str, strides: int = 1, relu:
 
 def _norm_relu(x, name: str, batch_norm: bool, relu: bool = True):
     if batch_norm:
-        x = layers.BatchNormalization(name=f"{name}_bn")(x)
+        x = layers.BatchNormalization(momentum=_BATCH_NORM_MOMENTUM, name=f"{name}_bn")(x)
     return layers.ReLU(name=f"{name}_relu")(x) if relu else x
