@@ -1,0 +1,104 @@
+"""A trained model as one folder: ``model.keras``, ``config.json`` and, for recognizers, ``charset.txt``.
+
+``config.json`` holds the task, the architecture, the training configuration, the scores and the sha256 of the other
+files, so that a bundle is checked and named without loading the model or importing Keras.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ocr_models.errors import UsageError
+
+WEIGHTS = Path(__file__).parent / "weights"
+DEFAULT_BUNDLES = {"detection": "east-fast", "recognition": "crnn-light"}
+_MODEL, _CONFIG, _CHARSET = "model.keras", "config.json", "charset.txt"
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A checked model folder.
+
+    Attributes:
+        path: the folder.
+        id: the name and the start of the digest, "crnn-light@0123456789ab".
+        digest: sha256 over the model and the charset.
+        config: what ``config.json`` holds.
+    """
+
+    path: Path
+    id: str
+    digest: str
+    config: dict[str, Any]
+
+    @property
+    def model_path(self) -> Path:
+        return self.path / _MODEL
+
+    @property
+    def charset_path(self) -> Path:
+        return self.path / _CHARSET
+
+
+def shipped_bundles() -> list[str]:
+    """Names of the bundles that come with the package."""
+    return sorted(p.parent.name for p in WEIGHTS.glob(f"*/{_CONFIG}"))
+
+
+def find_bundle(name_or_path: str, task: str) -> Bundle:
+    """Finds and checks a bundle by the name of a shipped one or by its folder.
+
+    Args:
+        name_or_path: "crnn-light", or "path/to/bundle".
+        task: "detection" or "recognition": what the bundle must be trained for.
+
+    Raises:
+        UsageError: there is no such bundle, a file is missing or damaged, or it is trained for something else.
+    """
+    path = WEIGHTS / name_or_path if (WEIGHTS / name_or_path / _CONFIG).is_file() else Path(name_or_path)
+    if not path.is_dir():
+        raise UsageError(
+            f"{name_or_path}: no such model bundle; give the folder of a trained one or a shipped name: "
+            + ", ".join(shipped_bundles())
+        )
+    try:
+        config = json.loads((path / _CONFIG).read_text(encoding="utf-8"))
+        digest = _digest(path)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path}: broken model bundle: {error}; train it anew or copy it whole") from error
+    if not isinstance(config, dict) or config.get("digest") != digest:
+        raise UsageError(f"{path}: broken model bundle: its files don't match the digest in {_CONFIG}; copy it whole")
+    if config.get("task") != task:
+        raise UsageError(f"{path}: a bundle for {config.get('task')}, but one for {task} was expected")
+    return Bundle(path, f"{config['arch']}@{digest[:12]}", digest, config)
+
+
+def write_bundle(path: Path, model, config: dict[str, Any], charset=None) -> Bundle:
+    """Writes a bundle for ``model`` (a Keras model); ``config`` must hold "task" and "arch".
+
+    The files of an older bundle in the folder are replaced one by one by renames, ``config.json`` last: a bundle
+    caught between is refused by its digest, never half used.
+    """
+    path.mkdir(parents=True, exist_ok=True)
+    unfinished = path / "unfinished.keras"
+    model.save(unfinished)
+    os.replace(unfinished, path / _MODEL)
+    if charset is not None:
+        charset.save(path / _CHARSET)
+    digest = _digest(path)
+    unfinished = path / "unfinished.json"
+    unfinished.write_text(json.dumps({**config, "digest": digest}, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    os.replace(unfinished, path / _CONFIG)
+    return find_bundle(str(path), config["task"])
+
+
+def _digest(path: Path) -> str:
+    digest = hashlib.sha256((path / _MODEL).read_bytes())
+    if (path / _CHARSET).is_file():
+        digest.update((path / _CHARSET).read_bytes())
+    return digest.hexdigest()

@@ -1,0 +1,66 @@
+"""Charsets: which characters a recognizer knows, and how text becomes class numbers and back.
+
+Class 0 is the CTC blank; characters are numbered from 1 in the order of the charset.
+"""
+
+from __future__ import annotations
+
+import string
+import unicodedata
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from ocr_models.errors import UsageError
+
+BLANK_ID = 0
+
+_ASCII = string.digits + string.ascii_letters + string.punctuation
+_WESTERN = "ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÐÑÒÓÔÕÖØÙÚÛÜÝÞßàáâãäåæçèéêëìíîïðñòóôõöøùúûüýþÿŒœŸ"
+_CENTRAL = "ĀāĂăĄąĆćČčĎďĐđĒēĖėĘęĚěĞğĢģĪīĮįİıĶķĹĺĻļĽľŁłŃńŅņŇňŌōŐőŔŕŘřŚśŞşŠšŢţȚțȘșŤťŪūŮůŰűŲųŴŵŶŷŹźŻżŽž"
+_SYMBOLS = "‘’‚“”„‹›«»–—•…§¶†‡°€£¥¢©®™½¼¾¹²³±×÷·¿¡µªº"
+
+LATIN = _ASCII + _WESTERN + _CENTRAL + _SYMBOLS
+
+# One glyph, several code points: what a picture of text can't tell apart is read as one character.
+_SAME_LOOK = str.maketrans(
+    {"−": "–", "‐": "-", "‑": "-", "‒": "–", "―": "—", "∙": "·", "●": "•", "∗": "*", "μ": "µ", "ﬀ": "ff", "ﬁ": "fi"}
+    | {"ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st", "\u00ad": "-", "\u00a0": " ", "\u200b": ""}
+)
+
+
+def normalize_text(text: str) -> str:
+    """Composes accents (Unicode NFC) and replaces code points that look alike by the one in the charset."""
+    return unicodedata.normalize("NFC", text.translate(_SAME_LOOK))
+
+
+class Charset:
+    """An ordered set of characters. ``len(charset)`` counts them without the blank."""
+
+    def __init__(self, characters: Iterable[str]):
+        self.characters = "".join(characters)
+        self._ids = {char: i for i, char in enumerate(self.characters, start=1)}
+        if len(self._ids) != len(self.characters):
+            raise UsageError(f"charset of {len(self.characters)} characters names one twice; each must stand once")
+
+    @classmethod
+    def load(cls, path: Path) -> Charset:
+        """Reads ``charset.txt``: UTF-8, one character a line."""
+        return cls(path.read_text(encoding="utf-8").split("\n")[:-1])
+
+    def save(self, path: Path) -> None:
+        path.write_text("".join(f"{char}\n" for char in self.characters), encoding="utf-8")
+
+    def __len__(self) -> int:
+        return len(self.characters)
+
+    def __contains__(self, text: str) -> bool:
+        """Whether every character of ``text`` is known."""
+        return all(char in self._ids for char in text)
+
+    def encode(self, text: str) -> list[int]:
+        """Class numbers of ``text``; raises KeyError for a character outside the charset."""
+        return [self._ids[char] for char in text]
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text of class numbers, none of them the blank."""
+        return "".join(self.characters[i - 1] for i in ids)

@@ -1,0 +1,170 @@
+"""Born-digital PDFs as training truth: a page's picture, and the words of its own text layer with their boxes.
+
+The box of a word follows the convention of all training data here: vertically from 0.76 em above the baseline to
+0.24 em below it, whatever letters it has, horizontally the extent of its glyphs. Text layers lie now and then:
+letterspaced text comes as single letters, hidden text is listed, some fonts give a wrong size. Words that can't be
+trusted are marked ``ignore``, and a page with many of them is refused.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gzip
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pypdfium2 as pdfium
+import pypdfium2.raw as raw
+
+from ocr_models.charset import normalize_text
+from ocr_models.records import PageTruth
+
+ASCENT_EM, DESCENT_EM = 0.76, 0.24
+_TALL = frozenset("bdfhklABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
+_FLAT = frozenset("acemnorsuvwxz")
+_MAX_WORDS_TORN = 0.3
+_MIN_WORDS = 20
+_MIN_INK_CONTRAST = 40
+
+
+@dataclass(frozen=True)
+class _Glyph:
+    """One character of the text layer, in PDF points with the origin at the bottom-left of the page."""
+
+    char: str
+    left: float
+    bottom: float
+    right: float
+    top: float
+    origin_x: float
+    baseline: float
+    em: float
+    angle: float
+
+
+def open_pdf(path: Path) -> pdfium.PdfDocument:
+    """Opens a PDF, also one that is gzipped as Debian ships them. Raises pdfium.PdfiumError where it is none."""
+    if path.suffix == ".gz":
+        return pdfium.PdfDocument(gzip.decompress(path.read_bytes()))
+    return pdfium.PdfDocument(path)
+
+
+def _glyphs(textpage: pdfium.PdfTextPage) -> Iterator[_Glyph]:
+    left, right, bottom, top, x, y = (ctypes.c_double() for _ in range(6))
+    matrix = raw.FS_MATRIX()
+    for i in range(raw.FPDFText_CountChars(textpage)):
+        code = raw.FPDFText_GetUnicode(textpage, i)
+        char = chr(code) if 0 < code < 0x110000 else " "
+        raw.FPDFText_GetCharBox(textpage, i, left, right, bottom, top)
+        raw.FPDFText_GetCharOrigin(textpage, i, x, y)
+        em = raw.FPDFText_GetFontSize(textpage, i)
+        if raw.FPDFText_GetMatrix(textpage, i, matrix):
+            em *= float(np.hypot(matrix.c, matrix.d))
+        angle = raw.FPDFText_GetCharAngle(textpage, i)
+        yield _Glyph(char, left.value, bottom.value, right.value, top.value, x.value, y.value, em, angle)
+
+
+def _split_words(glyphs: Iterator[_Glyph]) -> Iterator[list[_Glyph]]:
+    """Parts the glyphs at white space, at a new baseline and at wide gaps that the layer has no space for."""
+    word: list[_Glyph] = []
+    for glyph in glyphs:
+        if glyph.char.isspace() or glyph.char in "\x00\ufffe\uffff":
+            new_word, keep = True, False
+        else:
+            last = word[-1] if word else glyph
+            em = max(glyph.em, 1.0)
+            gap = glyph.left - last.right
+            new_word = abs(glyph.baseline - last.baseline) > 0.5 * em or gap > 0.5 * em or gap < -2 * em
+            keep = True
+        if new_word and word:
+            yield word
+            word = []
+        if keep:
+            word.append(glyph)
+    if word:
+        yield word
+
+
+def _em_is_plausible(word: list[_Glyph], em: float) -> bool:
+    """Whether the glyphs' own heights agree with the font size, which Type 3 and odd fonts misstate."""
+    for glyph in word:
+        height = glyph.top - glyph.baseline
+        if glyph.char in _TALL:
+            return 0.52 * em < height < 0.92 * em
+        if glyph.char in _FLAT:
+            return 0.32 * em < height < 0.68 * em
+    return True
+
+
+def _word_truth(word: list[_Glyph], scale: float, height_px: int) -> tuple[np.ndarray, str, bool]:
+    """A word's box (xmin, ymin, xmax, ymax) in pixels, its text, and whether it can be trusted."""
+    em = float(np.median([g.em for g in word]))
+    baseline = float(np.median([g.baseline for g in word]))
+    text = normalize_text("".join(g.char for g in word))
+    box = np.array(
+        [min(g.left for g in word), baseline + ASCENT_EM * em, max(g.right for g in word), baseline - DESCENT_EM * em]
+    )
+    box *= scale
+    box[[1, 3]] = height_px - box[[1, 3]]
+    level = all(abs(g.angle) < 0.02 or abs(g.angle - 2 * np.pi) < 0.02 for g in word)
+    trusted = level and box[2] - box[0] >= 1.0 and _em_is_plausible(word, em) and text.strip(".·_-") != ""
+    trusted = trusted and not any(0xE000 <= ord(c) <= 0xF8FF for c in text)
+    if not level or not trusted:  # an ignored region should cover the ink, whatever the font size says
+        ink = np.array([min(g.left for g in word), max(g.top for g in word), 0, min(g.bottom for g in word)]) * scale
+        box[1], box[3] = height_px - ink[1], height_px - ink[3]
+    return box, text, trusted
+
+
+def _image_boxes(page: pdfium.PdfPage, scale: float, height_px: int) -> Iterator[np.ndarray]:
+    """Where pictures stand: they may show text that the layer knows nothing of."""
+    for item in page.get_objects(filter=[raw.FPDF_PAGEOBJ_IMAGE], max_depth=3):
+        left, bottom, right, top = item.get_bounds()
+        yield np.array([left * scale, height_px - top * scale, right * scale, height_px - bottom * scale])
+
+
+def _quad(box: np.ndarray) -> np.ndarray:
+    return box[[0, 1, 2, 1, 2, 3, 0, 3]].reshape(4, 2)
+
+
+def _has_ink(image: np.ndarray, box: np.ndarray) -> bool:
+    x0, y0, x1, y1 = np.round(box).astype(int)
+    crop = image[max(y0, 0) : y1, max(x0, 0) : x1]
+    return crop.size > 0 and int(crop.max()) - int(crop.min()) >= _MIN_INK_CONTRAST
+
+
+def read_pdf_page(page: pdfium.PdfPage, dpi: float) -> PageTruth | None:
+    """The truth of one page rendered at ``dpi``; None for a page that teaches nothing or can't be trusted.
+
+    Refused are pages that are turned, shifted by a crop box or nearly empty, or whose layer tears words to letters.
+    """
+    left, bottom = page.get_cropbox()[:2]
+    if page.get_rotation() != 0 or abs(left) > 0.5 or abs(bottom) > 0.5:
+        return None
+    scale = dpi / 72
+    textpage = page.get_textpage()
+    words = list(_split_words(_glyphs(textpage)))
+    if len(words) < _MIN_WORDS or sum(len(w) == 1 and w[0].char.isalpha() for w in words) > _MAX_WORDS_TORN * len(words):
+        return None
+    image = page.render(scale=scale, grayscale=True).to_numpy()
+    image = np.ascontiguousarray(image[..., 0] if image.ndim == 3 else image)
+    boxes, texts, ignore = [], [], []
+    for word in words:
+        box, text, trusted = _word_truth(word, scale, image.shape[0])
+        boxes.append(box)
+        trusted = trusted and _has_ink(image, box)
+        texts.append(text if trusted else "")
+        ignore.append(not trusted)
+    for box in _image_boxes(page, scale, image.shape[0]):
+        boxes.append(box)
+        texts.append("")
+        ignore.append(True)
+    quads = np.array([_quad(box) for box in boxes], np.float32)
+    return PageTruth(image, quads, tuple(texts), np.array(ignore))
+
+
+def find_pdfs(folders: list[str]) -> list[Path]:
+    """All PDFs (``.pdf``, ``.pdf.gz``) under the folders, sorted, without symbolic links."""
+    found = [p for folder in folders for p in sorted(Path(folder).rglob("*")) if not p.is_symlink()]
+    return [p for p in found if p.name.endswith((".pdf", ".pdf.gz"))]

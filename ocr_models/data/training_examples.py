@@ -1,0 +1,187 @@
+"""Endless examples for training, from born-digital PDFs and from the synthetic generator.
+
+A source is made inside each worker process from a ``DataConfig``; what it yields depends on its seed alone.
+"""
+
+from __future__ import annotations
+
+import collections
+import itertools
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pypdfium2 as pdfium
+
+from ocr_models.charset import Charset
+from ocr_models.data.degrade import degrade_page, degrade_word
+from ocr_models.data.fonts import load_fonts
+from ocr_models.data.pdf_pages import find_pdfs, open_pdf, read_pdf_page
+from ocr_models.data.synthetic_words import render_words
+from ocr_models.data.text_source import TextSource
+from ocr_models.errors import UsageError
+from ocr_models.recognition.crops import MARGIN_X, MARGIN_Y
+from ocr_models.records import PageTruth, WordTruth
+
+_log = logging.getLogger(__name__)
+_VALIDATION_EVERY = 40  # of a PDF's pages, one in so many is kept for validation
+_WORDS_A_PAGE = 150
+_WORD_DPI = (100, 150, 200, 200, 200, 250, 300)
+_MAX_ASPECT = 18  # a crop wider than this many heights isn't a word
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """Where training examples come from.
+
+    Attributes:
+        pdfs: folders of born-digital PDFs.
+        fonts: folders of fonts for the synthetic generator.
+        lexicons: files with one word a line; pseudo-words are made without them.
+        synthetic_share: 0 to 1, of examples that are synthetic where there are PDFs too.
+        hold_out: a file with lines "NAME.pdf PAGE" (from 1), or "NAME.pdf" for all its pages: never used.
+    """
+
+    pdfs: tuple[str, ...] = ()
+    fonts: tuple[str, ...] = ()
+    lexicons: tuple[str, ...] = ()
+    synthetic_share: float = 0.4
+    hold_out: str | None = None
+
+    def check(self) -> None:
+        """Raises UsageError where there is nothing to train with."""
+        if not self.pdfs and not self.fonts:
+            raise UsageError("no training data: give --pdfs DIR (born-digital PDFs), --fonts DIR (synthetic text) or both")
+        if self.pdfs and not find_pdfs(list(self.pdfs)):
+            raise UsageError(f"no *.pdf or *.pdf.gz under --pdfs {' '.join(self.pdfs)}; give a folder that holds some")
+
+
+def _read_hold_out(path: str | None) -> tuple[set[str], set[tuple[str, int]]]:
+    names: set[str] = set()
+    pages: set[tuple[str, int]] = set()
+    for line in Path(path).read_text().splitlines() if path else []:
+        name, _, page = line.strip().rpartition(" ")
+        if name:
+            pages.add((name, int(page) - 1))
+        elif page:
+            names.add(page)
+    return names, pages
+
+
+class PdfPages:
+    """Random pages of PDFs with their truth; each file equally likely whatever its length, times a slow root of it."""
+
+    def __init__(self, config: DataConfig):
+        self._held_names, self._held_pages = _read_hold_out(config.hold_out)
+        paths = [p for p in find_pdfs(list(config.pdfs)) if p.name.removesuffix(".gz") not in self._held_names]
+        self._documents: list[tuple[Path, pdfium.PdfDocument]] = []
+        for path in paths:
+            try:
+                self._documents.append((path, open_pdf(path)))
+            except (pdfium.PdfiumError, OSError) as error:
+                _log.warning("%s left out of training: %s", path, error)
+        weights = np.array([len(document) ** 0.5 for _, document in self._documents])
+        self._chances = weights / weights.sum()
+
+    def draw(self, rng: np.random.Generator, dpi: float, validation: bool = False) -> PageTruth:
+        """A usable page rendered at ``dpi``, of the training or of the validation pages."""
+        while True:
+            path, document = self._documents[rng.choice(len(self._documents), p=self._chances)]
+            page_index = int(rng.integers(len(document)))
+            name = path.name.removesuffix(".gz")
+            is_validation = page_index % _VALIDATION_EVERY == _VALIDATION_EVERY // 2
+            if (name, page_index) in self._held_pages or is_validation != validation:
+                continue
+            page = document[page_index]
+            if max(page.get_size()) * dpi / 72 > 5000:
+                continue
+            truth = read_pdf_page(page, dpi)
+            if truth is not None and (~truth.ignore).sum() >= 10:
+                return truth
+
+
+def _cut_word(image: np.ndarray, quad: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A word cut as the detector would: its box with margins, each side off by some share of the height."""
+    (x0, y0), (x1, y1) = quad[0], quad[2]
+    height = y1 - y0
+    jitter = rng.normal(0, (0.06, 0.035, 0.06, 0.035)) * height
+    left, right = x0 - MARGIN_X * height + jitter[0], x1 + MARGIN_X * height + jitter[2]
+    top, bottom = y0 - MARGIN_Y * height + jitter[1], y1 + MARGIN_Y * height + jitter[3]
+    rows, columns = image.shape
+    return image[
+        max(0, round(top)) : min(rows, max(round(bottom), round(top) + 4)),
+        max(0, round(left)) : min(columns, max(round(right), round(left) + 2)),
+    ]
+
+
+def pdf_words(pages: PdfPages, charset: Charset, rng: np.random.Generator, validation: bool = False) -> Iterator[WordTruth]:
+    """Words cut from PDF pages. The commonest are thinned out, so that "the" doesn't fill the batches."""
+    seen: collections.Counter[str] = collections.Counter()
+    while True:
+        truth = pages.draw(rng, float(rng.choice(_WORD_DPI)), validation)
+        kept = 0
+        for i in rng.permutation(len(truth.texts)):
+            text = truth.texts[i]
+            if truth.ignore[i] or not text or text not in charset or kept >= _WORDS_A_PAGE:
+                continue
+            seen[text] += 1
+            if rng.random() > 6 / seen[text] ** 0.75:
+                continue
+            crop = _cut_word(truth.image, truth.quads[i], rng)
+            if min(crop.shape) >= 4 and crop.shape[1] < _MAX_ASPECT * crop.shape[0]:
+                kept += 1
+                yield WordTruth(crop if validation and rng.random() < 0.5 else degrade_word(crop, rng), text)
+
+
+def synthetic_words(config: DataConfig, charset: Charset, rng: np.random.Generator) -> Iterator[WordTruth]:
+    """Words drawn with fonts, degraded."""
+    text_source = TextSource(list(config.lexicons), charset.characters)
+    fonts = load_fonts(list(config.fonts))
+    while True:
+        for word in render_words(text_source, fonts, rng, 64):
+            if word.text in charset and min(word.image.shape) >= 4 and word.image.shape[1] < _MAX_ASPECT * word.image.shape[0]:
+                yield word
+
+
+def word_examples(config: DataConfig, charset: Charset, seed: int, validation: bool = False) -> Iterator[WordTruth]:
+    """The mixture that the recognizer is trained with; for validation PDF words alone, where there are PDFs."""
+    rng = np.random.default_rng(seed)
+    pdf = pdf_words(PdfPages(config), charset, rng, validation) if config.pdfs else None
+    synthetic = synthetic_words(config, charset, rng) if config.fonts else None
+    while True:
+        use_pdf = pdf is not None and (synthetic is None or validation or rng.random() >= config.synthetic_share)
+        yield from itertools.islice(pdf if use_pdf else synthetic, 32)  # type: ignore[arg-type]
+
+
+def page_examples(config: DataConfig, dpi: tuple[float, float], seed: int, validation: bool = False) -> Iterator[PageTruth]:
+    """Degraded pages at a dpi drawn log-uniformly between two bounds: what the detector is trained with."""
+    rng = np.random.default_rng(seed)
+    pages = PdfPages(config) if config.pdfs else None
+    text_source = TextSource(list(config.lexicons), "".join(chr(c) for c in range(33, 127)))
+    fonts = load_fonts(list(config.fonts)) if config.fonts else None
+    while True:
+        resolution = float(np.exp(rng.uniform(*np.log(dpi))))
+        if pages is not None and (fonts is None or validation or rng.random() >= config.synthetic_share):
+            truth = pages.draw(rng, resolution, validation)
+        else:
+            truth = _synthetic_page(text_source, fonts, rng, resolution)
+        yield truth
+
+
+def _synthetic_page(text_source, fonts, rng, dpi: float) -> PageTruth:
+    """Drawn at 200 dpi and scaled down: hinted glyphs at screen sizes don't look like a scan's."""
+    from ocr_models.data.synthetic_pages import render_page
+
+    truth = render_page(text_source, fonts, rng, dpi=200)
+    factor = dpi / 200
+    image = cv2.resize(truth.image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+    return PageTruth(image, truth.quads * np.float32(factor), truth.texts, truth.ignore)
+
+
+def degraded(truth: PageTruth, rng: np.random.Generator) -> PageTruth:
+    """The page as print, scanner, fax or camera would give it."""
+    image, quads = degrade_page(truth.image, truth.quads, rng)
+    return PageTruth(image, quads, truth.texts, truth.ignore)

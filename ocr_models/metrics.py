@@ -1,0 +1,119 @@
+"""Scores as mergeable counts: pages and words are counted anywhere, added up, and divided at the very end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+
+@dataclass(frozen=True)
+class EditCounts:
+    """Character errors of words that were read, against their truth."""
+
+    edits: int = 0
+    truth_chars: int = 0
+    words: int = 0
+    exact_words: int = 0
+
+    @classmethod
+    def of(cls, truth: str, prediction: str) -> EditCounts:
+        return cls(edit_distance(truth, prediction), len(truth), 1, int(truth == prediction))
+
+    def __add__(self, other: EditCounts) -> EditCounts:
+        return EditCounts(
+            self.edits + other.edits,
+            self.truth_chars + other.truth_chars,
+            self.words + other.words,
+            self.exact_words + other.exact_words,
+        )
+
+    @property
+    def error_rate(self) -> float:
+        """CER: edits for each true character."""
+        return self.edits / max(1, self.truth_chars)
+
+    @property
+    def exact_share(self) -> float:
+        """Word accuracy: the share of words read without a fault."""
+        return self.exact_words / max(1, self.words)
+
+
+def edit_distance(truth: str, prediction: str) -> int:
+    """Levenshtein distance: insertions, deletions and substitutions of one character each."""
+    row = list(range(len(prediction) + 1))
+    for i, char in enumerate(truth, start=1):
+        diagonal, row[0] = row[0], i
+        for j, other in enumerate(prediction, start=1):
+            diagonal, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, diagonal + (char != other))
+    return row[-1]
+
+
+@dataclass(frozen=True)
+class DetectionCounts:
+    """Words found, one to one at IoU 0.5. Detections on ignored regions don't count."""
+
+    matched: int = 0
+    predicted: int = 0
+    true: int = 0
+
+    @classmethod
+    def of(cls, quads: np.ndarray, ignore: np.ndarray, predicted: np.ndarray, iou: float = 0.5) -> DetectionCounts:
+        """Counts of one page.
+
+        Args:
+            quads: (N, 4, 2) pixels, the truth, convex.
+            ignore: bool (N,).
+            predicted: (M, 4, 2) pixels, convex.
+            iou: a pair matches from this overlap on.
+        """
+        overlap = _intersections(quads, predicted)  # (N, M)
+        area, predicted_area = _areas(quads), _areas(predicted)
+        on_ignored = (overlap[ignore] > 0.5 * predicted_area).any(axis=0)
+        ious = overlap / np.maximum(area[:, None] + predicted_area - overlap, 1e-9)
+        ious[ignore] = 0
+        matched = 0
+        free_rows, free_columns = np.ones(len(quads), bool), np.ones(len(predicted), bool)
+        for index in np.argsort(-ious, axis=None):
+            row, column = np.unravel_index(index, ious.shape)
+            if ious[row, column] < iou:
+                break
+            if free_rows[row] and free_columns[column]:
+                free_rows[row] = free_columns[column] = False
+                matched += 1
+        return cls(matched, int((~(on_ignored & free_columns)).sum()), int((~ignore).sum()))
+
+    def __add__(self, other: DetectionCounts) -> DetectionCounts:
+        return DetectionCounts(
+            self.matched + other.matched, self.predicted + other.predicted, self.true + other.true
+        )
+
+    @property
+    def precision(self) -> float:
+        return self.matched / max(1, self.predicted)
+
+    @property
+    def recall(self) -> float:
+        return self.matched / max(1, self.true)
+
+    @property
+    def f_score(self) -> float:
+        return 2 * self.matched / max(1, self.predicted + self.true)
+
+
+def _areas(quads: np.ndarray) -> np.ndarray:
+    return np.array([cv2.contourArea(q.astype(np.float32)) for q in quads], np.float64)
+
+
+def _intersections(quads: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Areas (N, M) that convex quads share; only pairs whose bounding boxes meet are computed."""
+    shared = np.zeros((len(quads), len(others)))
+    if not shared.size:
+        return shared
+    low, high = quads.min(axis=1), quads.max(axis=1)
+    other_low, other_high = others.min(axis=1), others.max(axis=1)
+    meet = ((low[:, None] < other_high) & (other_low < high[:, None])).all(axis=2)
+    for i, j in zip(*np.nonzero(meet), strict=True):
+        shared[i, j] = cv2.intersectConvexConvex(quads[i].astype(np.float32), others[j].astype(np.float32))[0]
+    return shared

@@ -1,0 +1,159 @@
+"""Trained models in use: the only door through which pipelines reach them."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+
+import cv2
+import keras
+import numpy as np
+
+from ocr_models.bundle import Bundle
+from ocr_models.charset import Charset
+from ocr_models.detection.decode import decode_east
+from ocr_models.recognition.crops import bucket_of, logit_length, pad_crop, resize_crop
+from ocr_models.recognition.ctc import greedy_decode, log_softmax, prefix_beam_decode
+from ocr_models.records import TextBox, Transcript
+
+READ_BATCH = 32
+_STRIDE = 32  # EAST needs sides that are multiples of this
+# Page shapes (H, W) that the detector is compiled for; larger pictures round up to multiples of 256.
+_SIDE_STEP = 64
+
+
+def compile_forward(model: keras.Model) -> Callable[[np.ndarray], object]:
+    """The model's prediction as a compiled function of one array: ``tf.function`` or ``jax.jit``.
+
+    On TensorFlow the maths run in bfloat16 where the processor has it.
+    """
+    if keras.backend.backend() == "jax":
+        import jax
+
+        trainable = [v.value for v in model.trainable_variables]
+        fixed = [v.value for v in model.non_trainable_variables]
+        forward = jax.jit(lambda t, n, x: model.stateless_call(t, n, x, training=False)[0])
+        return lambda x: jax.tree_util.tree_map(np.asarray, forward(trainable, fixed, x))
+    import tensorflow as tf
+
+    use_bfloat16()
+    forward = tf.function(lambda x: model(x, training=False), jit_compile=False)
+    return lambda x: tf.nest.map_structure(lambda y: y.numpy(), forward(tf.constant(x)))
+
+
+def use_bfloat16() -> None:
+    """Lets oneDNN compute in bfloat16 on processors with AVX-512 BF16 or AMX; a no-op elsewhere."""
+    import tensorflow as tf
+
+    if _cpu_has_bfloat16():
+        tf.config.optimizer.set_experimental_options({"auto_mixed_precision_onednn_bfloat16": True})
+
+
+def _cpu_has_bfloat16() -> bool:
+    try:
+        with open("/proc/cpuinfo") as cpuinfo:
+            return any(flag in line for line in cpuinfo if line.startswith("flags") for flag in ("avx512_bf16", "amx_bf16"))
+    except OSError:
+        return False
+
+
+def limit_threads(threads: int) -> None:
+    """Makes TensorFlow and OpenCV use so many threads. TensorFlow takes it only before its first computation."""
+    cv2.setNumThreads(1)
+    os.environ.setdefault("OMP_NUM_THREADS", str(threads))
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        tf.config.threading.set_inter_op_parallelism_threads(threads)
+
+
+class TextDetector:
+    """EAST in use: finds words in pictures of any size."""
+
+    def __init__(self, network: keras.Model, score_threshold: float = 0.5):
+        self._forward = compile_forward(network)
+        self._score_threshold = score_threshold
+
+    @classmethod
+    def load(cls, bundle: Bundle) -> TextDetector:
+        return cls(keras.saving.load_model(bundle.model_path, compile=False))
+
+    def detect_at(self, image: np.ndarray, scale: float) -> list[TextBox]:
+        """Finds words with the picture seen at ``scale``.
+
+        Args:
+            image: uint8 (H, W), gray.
+            scale: pixels of the detector's picture for one of ``image``; text of 9 to 20 pixels is found best.
+
+        Returns:
+            Boxes with quads in pixels of ``image``, those with the most evidence first.
+        """
+        if scale != 1.0:
+            interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+            seen = cv2.resize(image, None, fx=scale, fy=scale, interpolation=interpolation)
+        else:
+            seen = image
+        height, width = (-(-side // _SIDE_STEP) * _SIDE_STEP for side in seen.shape)
+        padded = cv2.copyMakeBorder(
+            seen, 0, height - seen.shape[0], 0, width - seen.shape[1], cv2.BORDER_CONSTANT, value=255
+        )
+        maps = self._forward(padded[None, :, :, None].astype(np.float32))
+        score_map = 1 / (1 + np.exp(-maps["score_logits"][0, ..., 0]))
+        quads, confidences = decode_east(score_map, maps["geometry_map"][0], self._score_threshold)
+        factors = np.array([image.shape[1] / seen.shape[1], image.shape[0] / seen.shape[0]], np.float32)
+        return [TextBox(quad * factors, float(c)) for quad, c in zip(quads, confidences, strict=True)]
+
+
+class TextRecognizer:
+    """CRNN in use: reads word crops of any size.
+
+    Args:
+        network: the model.
+        charset: its characters.
+        beam_width: prefixes kept by the prefix-beam decoder; 1 decodes greedily.
+    """
+
+    def __init__(self, network: keras.Model, charset: Charset, beam_width: int = 1):
+        self._forward = compile_forward(network)
+        self._charset = charset
+        self._beam_width = beam_width
+
+    @classmethod
+    def load(cls, bundle: Bundle, beam_width: int = 1) -> TextRecognizer:
+        return cls(
+            keras.saving.load_model(bundle.model_path, compile=False), Charset.load(bundle.charset_path), beam_width
+        )
+
+    def read(self, crops: Sequence[np.ndarray]) -> list[Transcript]:
+        """Reads gray uint8 crops (h, w), level and with the text upright.
+
+        Crops are sorted into fixed widths and read in batches of a fixed size, so that what is read in a crop
+        doesn't depend on the others.
+        """
+        resized = [resize_crop(crop) for crop in crops]
+        by_width: dict[int, list[int]] = defaultdict(list)
+        for i, crop in enumerate(resized):
+            by_width[bucket_of(crop.shape[1])].append(i)
+        transcripts: list[Transcript] = [Transcript("", 0.0)] * len(crops)
+        for width, indices in sorted(by_width.items()):
+            for start in range(0, len(indices), READ_BATCH):
+                chunk = indices[start : start + READ_BATCH]
+                batch = np.zeros((READ_BATCH, *resized[0].shape[:1], width, 1), np.float32)
+                for row, i in enumerate(chunk):
+                    batch[row, ..., 0] = pad_crop(resized[i], width)
+                log_probs = log_softmax(np.asarray(self._forward(batch)))
+                for row, i in enumerate(chunk):
+                    transcripts[i] = self._decode(log_probs[row, : logit_length(resized[i].shape[1])])
+        return transcripts
+
+    def _decode(self, log_probs: np.ndarray) -> Transcript:
+        ids, confidences = greedy_decode(log_probs)
+        if self._beam_width > 1:
+            best, log_prob = prefix_beam_decode(log_probs, self._beam_width)
+            if best != ids:
+                share = float(np.exp(log_prob / max(1, len(best))))
+                ids, confidences = best, [share] * len(best)
+        confidence = float(np.exp(np.mean(np.log(np.maximum(confidences, 1e-6))))) if ids else 0.0
+        return Transcript(self._charset.decode(ids), confidence, tuple(confidences))

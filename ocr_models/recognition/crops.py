@@ -1,0 +1,37 @@
+"""Word crops as the recognizer sees them: one height, few widths."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+INPUT_HEIGHT = 32
+WIDTH_STRIDE = 4  # pixels of a crop for one time step of the recognizer
+# Fixed widths, so that crops batch well and a compiled model sees few shapes. Longer words are squeezed.
+WIDTH_BUCKETS = (32, 48, 64, 80, 96, 128, 160, 192, 256, 320, 384, 512)
+# The detector's box is grown by these shares of its height before it is cut: glyphs lean out of their box, and
+# training crops carry the same margins with some jitter.
+MARGIN_X, MARGIN_Y = 0.10, 0.04
+
+
+def logit_length(width):
+    """Time steps that a crop of ``width`` pixels fills."""
+    return (width + WIDTH_STRIDE - 1) // WIDTH_STRIDE
+
+
+def resize_crop(crop: np.ndarray) -> np.ndarray:
+    """A gray uint8 crop (h, w) resized to height 32, its shape kept unless it would be wider than the last bucket."""
+    height, width = crop.shape
+    new_width = int(np.clip(round(width * INPUT_HEIGHT / height), WIDTH_STRIDE, WIDTH_BUCKETS[-1]))
+    shrinks = height > INPUT_HEIGHT
+    return cv2.resize(crop, (new_width, INPUT_HEIGHT), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+
+
+def bucket_of(width: int) -> int:
+    """The smallest bucket that a crop of ``width`` pixels, at most 512, fits in."""
+    return next(bucket for bucket in WIDTH_BUCKETS if width <= bucket)
+
+
+def pad_crop(crop: np.ndarray, width: int) -> np.ndarray:
+    """The crop (32, w) widened to ``width`` by repeating its last column, which adds no edge."""
+    return cv2.copyMakeBorder(crop, 0, 0, 0, width - crop.shape[1], cv2.BORDER_REPLICATE)

@@ -1,0 +1,117 @@
+"""Connectionist temporal classification (Graves et al. 2006): the loss with true lengths, and two decoders.
+
+Class 0 is the blank. The loss runs on the Keras backend; decoding is NumPy, on the log probabilities of one crop.
+"""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+from keras import ops
+
+from ocr_models.charset import BLANK_ID
+
+
+def ctc_loss(labels, logits, label_length, logit_length):
+    """Mean CTC loss of a batch.
+
+    Args:
+        labels: int (B, L), class numbers from 1, padded with 0.
+        logits: float (B, T, C), unnormalized.
+        label_length: int (B,), true lengths.
+        logit_length: int (B,), time steps that belong to the crop and not to its padding.
+
+    Returns:
+        A scalar in float32: the mean negative log likelihood of the words that have a character and fit their crop.
+        A word with more characters, and blanks between equal ones, than steps has no path, and teaches nothing.
+    """
+    logits = ops.cast(logits, "float32")
+    labels, label_length, logit_length = (ops.cast(x, "int32") for x in (labels, label_length, logit_length))
+    equal_neighbors = ops.sum(ops.cast((labels[:, 1:] == labels[:, :-1]) & (labels[:, 1:] > 0), "int32"), axis=1)
+    usable = (label_length > 0) & (label_length + equal_neighbors <= logit_length)
+    # The kernels refuse impossible words, so these are replaced by a word of one character and left out of the mean.
+    labels = ops.where(usable[:, None], labels, ops.ones_like(labels))
+    losses = _ctc_losses(labels, logits, ops.where(usable, label_length, ops.ones_like(label_length)), logit_length)
+    usable = ops.cast(usable, "float32")
+    return ops.sum(losses * usable) / ops.maximum(ops.sum(usable), 1.0)
+
+
+def _ctc_losses(labels, logits, label_length, logit_length):
+    """Negative log likelihoods (B,). TensorFlow has a compiled kernel for CPUs, which takes sparse labels only."""
+    if keras.backend.backend() != "tensorflow":
+        return ops.ctc_loss(labels, logits, label_length, logit_length, BLANK_ID)
+    import tensorflow as tf
+
+    positions = tf.range(tf.shape(labels)[1])[None, :] < label_length[:, None]
+    indices = tf.where(positions)
+    sparse = tf.SparseTensor(indices, tf.gather_nd(labels, indices), tf.shape(labels, tf.int64))
+    return tf.nn.ctc_loss(
+        sparse, logits, None, logit_length, logits_time_major=False, blank_index=BLANK_ID
+    )
+
+
+def greedy_decode(log_probs: np.ndarray) -> tuple[list[int], list[float]]:
+    """The best path: the likeliest class of each step, repeats merged, blanks dropped.
+
+    Args:
+        log_probs: float (T, C), normalized.
+
+    Returns:
+        Class numbers, and for each its confidence: the highest probability it has among its steps.
+    """
+    best = log_probs.argmax(axis=1)
+    peak = np.exp(log_probs[np.arange(len(best)), best])
+    ids: list[int] = []
+    confidences: list[float] = []
+    previous = BLANK_ID
+    for class_id, probability in zip(best.tolist(), peak.tolist(), strict=True):
+        if class_id != BLANK_ID:
+            if class_id == previous:
+                confidences[-1] = max(confidences[-1], probability)
+            else:
+                ids.append(class_id)
+                confidences.append(probability)
+        previous = class_id
+    return ids, confidences
+
+
+def prefix_beam_decode(log_probs: np.ndarray, beam_width: int, candidates: int = 16) -> tuple[list[int], float]:
+    """The likeliest label sequence, summed over all its paths, among ``beam_width`` prefixes (Graves 2012; Hannun 2014).
+
+    Args:
+        log_probs: float (T, C), normalized.
+        beam_width: prefixes kept after each step; at least 1.
+        candidates: the likeliest classes of a step that may extend a prefix.
+
+    Returns:
+        Class numbers and the log probability of the sequence.
+    """
+    # For a prefix: the log probabilities of all its paths that end in the blank, and in its last character.
+    beams: dict[tuple[int, ...], tuple[float, float]] = {(): (0.0, -np.inf)}
+    for step in log_probs:
+        extended: dict[tuple[int, ...], tuple[float, float]] = {}
+        classes = [c for c in np.argsort(-step)[: candidates + 1].tolist() if c != BLANK_ID]
+
+        def add(prefix, blank, char, extended=extended):
+            old_blank, old_char = extended.get(prefix, (-np.inf, -np.inf))
+            extended[prefix] = (np.logaddexp(old_blank, blank), np.logaddexp(old_char, char))
+
+        for prefix, (blank, char) in beams.items():
+            total = np.logaddexp(blank, char)
+            add(prefix, total + step[BLANK_ID], -np.inf)
+            if prefix:
+                add(prefix, -np.inf, char + step[prefix[-1]])
+            for c in classes:
+                # A repeated character is a new one only after a blank.
+                add((*prefix, c), -np.inf, (blank if prefix and c == prefix[-1] else total) + step[c])
+        ranked = sorted(extended.items(), key=lambda item: -np.logaddexp(*item[1]))
+        beams = dict(ranked[:beam_width])
+    prefix, (blank, char) = next(iter(beams.items()))
+    return list(prefix), float(np.logaddexp(blank, char))
+
+
+def log_softmax(logits: np.ndarray) -> np.ndarray:
+    """Normalized log probabilities along the last axis, in float32."""
+    logits = logits.astype(np.float32)
+    shifted = logits - logits.max(axis=-1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))

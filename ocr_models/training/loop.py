@@ -1,0 +1,179 @@
+"""The training loop: steps, schedule, checkpoints, validation, logs, and the best weights as a bundle."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+from tensorboardX import SummaryWriter
+from tqdm import tqdm
+
+from ocr_models import __version__
+from ocr_models.bundle import write_bundle
+from ocr_models.training.config import TrainingConfig
+from ocr_models.training.streams import BatchStream
+from ocr_models.training.tasks import TASKS, Task
+
+_LOG_EVERY = 50
+_WEIGHTS, _STATE = "checkpoint.weights.h5", "checkpoint.json"
+_GRADIENT_NORM = 5.0
+
+
+@dataclass
+class _Progress:
+    """Where a run stands; kept beside the weights in each checkpoint."""
+
+    step: int = 0
+    seconds: float = 0.0
+    best_score: float = -1.0
+    validations_since_best: int = 0
+
+
+def train(config: TrainingConfig, output: Path, show_progress: bool = True) -> dict[str, float]:
+    """Trains, or goes on with, a model and writes the best weights as a bundle.
+
+    Args:
+        config: the run's configuration. A run that is resumed keeps its step, its optimizer and its best score.
+        output: the bundle's folder. ``output/../NAME-run`` keeps checkpoints, TensorBoard logs and ``config.json``.
+        show_progress: a bar with loss and score.
+
+    Returns:
+        The scores of the best weights.
+    """
+    keras.utils.set_random_seed(config.seed)
+    task = TASKS[config.task](config)
+    _compile(task, config)
+    run = output.parent / f"{output.name}-run"
+    run.mkdir(parents=True, exist_ok=True)
+    progress = _resume(task, run)
+    (run / "config.json").write_text(json.dumps(config.to_json(), indent=2) + "\n")
+    with (
+        SummaryWriter(str(run / "logs")) as log,
+        BatchStream(task.make_batches, config.seed + progress.step, config.data_workers) as batches,
+        tqdm(total=config.steps, initial=progress.step, disable=not show_progress, unit="step") as bar,
+    ):
+        return _Run(config, task, progress, output, run, log, bar).steps(iter(batches))
+
+
+class _Run:
+    """A run under way: everything the loop needs, so that its steps read plainly."""
+
+    def __init__(self, config: TrainingConfig, task: Task, progress: _Progress, output: Path, run: Path, log, bar):
+        self.config, self.task, self.progress = config, task, progress
+        self.output, self.run, self.log, self.bar = output, run, log, bar
+        self.scores: dict[str, float] = {}
+        self._checkpoint_due = time.monotonic() + 60 * config.checkpoint_minutes
+        self._best_scores: dict[str, float] = {}
+
+    def steps(self, batches) -> dict[str, float]:
+        progress, learner = self.progress, self.task.learner
+        losses, since = [], time.monotonic()
+        while not self._finished():
+            waited = time.monotonic()
+            images, truth = next(batches)
+            waited = time.monotonic() - waited
+            learner.optimizer.learning_rate = self._learning_rate()
+            losses.append((float(learner.train_on_batch(images, truth)), waited, len(images)))
+            progress.step += 1
+            now = time.monotonic()
+            progress.seconds, since = progress.seconds + now - since, now
+            self.bar.update()
+            if len(losses) == _LOG_EVERY:
+                self._log_losses(losses)
+                losses, self._logged_at = [], progress.seconds
+            if progress.step % self.config.validate_every == 0:
+                self._validate()
+            if now > self._checkpoint_due:
+                self._checkpoint()
+        if progress.step % self.config.validate_every:
+            self._validate()
+        self._checkpoint()
+        return self._best_scores or self.scores
+
+    _logged_at = 0.0
+
+    def _part_done(self) -> float:
+        """How much of the run is behind it, 0 to 1, by steps or by hours."""
+        by_steps = self.progress.step / self.config.steps
+        by_hours = self.progress.seconds / (3600 * self.config.hours) if self.config.hours else 0.0
+        return max(by_steps, by_hours)
+
+    def _finished(self) -> bool:
+        stale = self.config.patience and self.progress.validations_since_best >= self.config.patience
+        return self._part_done() >= 1 or bool(stale)
+
+    def _learning_rate(self) -> float:
+        warmup = min(1.0, (self.progress.step + 1) / max(1, self.config.warmup_steps))
+        cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, self._part_done())))
+        return self.config.learning_rate * warmup * (0.01 + 0.99 * cosine)
+
+    def _log_losses(self, losses: list[tuple[float, float, int]]) -> None:
+        loss = sum(loss for loss, _, _ in losses) / len(losses)
+        seconds = max(1e-6, self.progress.seconds - self._logged_at)
+        values = {
+            "loss": loss,
+            "learning_rate": self._learning_rate(),
+            "examples_per_s": sum(count for _, _, count in losses) / seconds,
+            "share_of_time_waiting": sum(waited for _, waited, _ in losses) / seconds,
+        }
+        for name, value in values.items():
+            self.log.add_scalar(name, value, self.progress.step)
+        self.bar.set_postfix(loss=f"{loss:.3f}", per_s=f"{values['examples_per_s']:.0f}", **_rounded(self.scores))
+
+    def _validate(self) -> None:
+        progress = self.progress
+        self.scores = self.task.validate()
+        for name, value in self.scores.items():
+            self.log.add_scalar(f"validation/{name}", value, progress.step)
+        progress.validations_since_best += 1
+        if self.scores["score"] > progress.best_score:
+            progress.best_score, progress.validations_since_best = self.scores["score"], 0
+            self._best_scores = self.scores
+            self._write_bundle()
+        self.bar.write(f"step {progress.step} after {progress.seconds / 3600:.2f} h: {_rounded(self.scores)}")
+
+    def _write_bundle(self) -> None:
+        record = {
+            "task": self.config.task,
+            "arch": self.config.arch,
+            "training": self.config.to_json(),
+            "metrics": {**self.scores, "step": self.progress.step, "hours": round(self.progress.seconds / 3600, 3)},
+            "versions": {"pagebeam": __version__, "keras": keras.__version__, "backend": keras.backend.backend()},
+        }
+        write_bundle(self.output, self.task.network, record, self.task.charset)
+
+    def _checkpoint(self) -> None:
+        """Weights and optimizer first, then the state, each by a rename: a kill between them costs nothing."""
+        unfinished = self.run / f"unfinished-{_WEIGHTS}"
+        self.task.learner.save_weights(unfinished)
+        os.replace(unfinished, self.run / _WEIGHTS)
+        state = self.run / f"unfinished-{_STATE}"
+        state.write_text(json.dumps(vars(self.progress)))
+        os.replace(state, self.run / _STATE)
+        self._checkpoint_due = time.monotonic() + 60 * self.config.checkpoint_minutes
+
+
+def _compile(task: Task, config: TrainingConfig) -> None:
+    optimizer = keras.optimizers.AdamW(
+        config.learning_rate, weight_decay=config.weight_decay, global_clipnorm=_GRADIENT_NORM
+    )
+    # XLA makes these models ten times slower on CPUs under TensorFlow; JAX has nothing but XLA.
+    task.learner.compile(optimizer, jit_compile=keras.backend.backend() == "jax")
+    task.learner.build((None, *task.network.input_shape[1:]))
+    optimizer.build(task.learner.trainable_variables)
+
+
+def _resume(task: Task, run: Path) -> _Progress:
+    if not (run / _STATE).is_file():
+        return _Progress()
+    task.learner.load_weights(run / _WEIGHTS)
+    return _Progress(**json.loads((run / _STATE).read_text()))
+
+
+def _rounded(scores: dict[str, float]) -> dict[str, str]:
+    return {name: f"{value:.4f}" for name, value in scores.items()}

@@ -1,0 +1,60 @@
+"""Batches made in other processes while the model learns: training never waits for pages to render."""
+
+from __future__ import annotations
+
+import multiprocessing
+import queue
+from collections.abc import Callable, Iterator
+from typing import Any
+
+_BATCHES_AHEAD = 24
+_PATIENCE_S = 180
+
+
+def _work(make_batches: Callable[[int], Iterator[Any]], seed: int, batches) -> None:
+    import cv2
+
+    cv2.setNumThreads(1)
+    try:
+        for batch in make_batches(seed):
+            batches.put(batch)
+    except Exception as error:
+        batches.put(error)
+        raise
+
+
+class BatchStream:
+    """Iterates over what ``workers`` processes make; use as a context manager, so that they end with it.
+
+    ``make_batches(seed)`` is pickled into each worker, which gets a seed of its own. An error in a worker is raised
+    here, at the next batch.
+    """
+
+    def __init__(self, make_batches: Callable[[int], Iterator[Any]], seed: int, workers: int):
+        context = multiprocessing.get_context("spawn")
+        self._batches: Any = context.Queue(_BATCHES_AHEAD)
+        self._workers = [
+            context.Process(target=_work, args=(make_batches, seed + 1000 * i, self._batches), daemon=True)
+            for i in range(workers)
+        ]
+
+    def __enter__(self) -> BatchStream:
+        for worker in self._workers:
+            worker.start()
+        return self
+
+    def __exit__(self, *exc_info) -> None:
+        for worker in self._workers:
+            worker.terminate()
+        for worker in self._workers:
+            worker.join()
+
+    def __iter__(self) -> Iterator[Any]:
+        while True:
+            try:
+                batch = self._batches.get(timeout=_PATIENCE_S)
+            except queue.Empty:
+                raise RuntimeError(f"no training batch came in {_PATIENCE_S} s; see the workers' messages above") from None
+            if isinstance(batch, Exception):
+                raise batch
+            yield batch
