@@ -93,14 +93,31 @@ class FontLibrary:
 
     def sized(self, face: FontFace, size_px: float) -> ImageFont.FreeTypeFont:
         """The face with ``size_px`` pixels an em, from a cache (least recently used goes)."""
+        return self._entry(face, size_px)[0]
+
+    def width(self, face: FontFace, size_px: float, text: str) -> float:
+        """Pixels from the start of ``text`` to where the next text would begin, without kerning.
+
+        Each letter's advance is kept, since asking the font takes as long as drawing.
+        """
+        font, advances = self._entry(face, size_px)
+        total = 0.0
+        for char in text:
+            if char not in advances:
+                advances[char] = font.getlength(char)
+            total += advances[char]
+        return total
+
+    def _entry(self, face: FontFace, size_px: float) -> tuple[ImageFont.FreeTypeFont, dict[str, float]]:
         key = (face.path, round(size_px * 2) / 2)
-        font = self._sized.get(key)
-        if font is None:
-            font = self._sized[key] = ImageFont.truetype(face.path, key[1], layout_engine=ImageFont.Layout.BASIC)
+        entry = self._sized.get(key)
+        if entry is None:
+            font = ImageFont.truetype(face.path, key[1], layout_engine=ImageFont.Layout.BASIC)
+            entry = self._sized[key] = (font, {})
             if len(self._sized) > _CACHED_SIZES:
                 self._sized.popitem(last=False)
         self._sized.move_to_end(key)
-        return font
+        return entry
 
     def covers(self, face: FontFace, text: str) -> bool:
         """Whether the face has a glyph for every character of ``text``."""

@@ -78,7 +78,7 @@ class TextSource:
         self.charset = "".join(char for char in charset if not char.isspace())
         if not self.charset:
             raise UsageError("the charset for synthetic text is empty; it needs at least one visible character")
-        self._allowed = frozenset(self.charset)
+        self.allowed = frozenset(self.charset)
         self._lexicons = [words for words in map(read_lexicon, lexicons) if words]
         self._accented = _accents_by_letter(self.charset)
         self._rare = [char for char in self.charset if not char.isascii()] or list(self.charset)
@@ -100,17 +100,15 @@ class TextSource:
     def prose(self, rng: Generator) -> str:
         """A token as running text has them: mostly words, some with punctuation, a few numbers and citations."""
         u = rng.random()
-        if u < 0.34:
+        if u < 0.47:
             return self.token(rng, "common")
-        if u < 0.78:
-            return self.token(rng, "plain")
-        if u < 0.93:
-            return self.token(rng, "punctuated")
-        return self.word(rng)
+        if u < 0.8:
+            return self.token(rng, "short")
+        return self.token(rng, "punctuated") if u < 0.92 else self.word(rng)
 
     def _clean(self, text: str) -> str:
-        if not self._allowed.issuperset(text):
-            text = "".join(char for char in text if char in self._allowed)
+        if not self.allowed.issuperset(text):
+            text = "".join(char for char in text if char in self.allowed)
         return text[:MAX_TOKEN_LENGTH]
 
     def stem(self, rng: Generator) -> str:
@@ -118,6 +116,11 @@ class TextSource:
         if self._lexicons:
             return pick(rng, pick(rng, self._lexicons))
         return "".join(pick(rng, ONSETS) + pick(rng, RIMES) for _ in range(1 + int(3.2 * rng.random())))
+
+    def _short(self, rng: Generator) -> str:
+        """The shorter of two words, as those that are used much are short; in lower case more often than not."""
+        word, u = min(self.stem(rng), self.stem(rng), key=len), rng.random()
+        return word if u < 0.85 else word[:1].upper() + word[1:]
 
     def _cased(self, rng: Generator) -> str:
         word, u = self.stem(rng), rng.random()
@@ -307,14 +310,14 @@ def _math(source: TextSource, rng: Generator) -> str:
 
 
 _KINDS: dict[str, Callable[[TextSource, Generator], str]] = {
-    "plain": TextSource._cased, "common": TextSource._common, "punctuated": TextSource._punctuated,
+    "plain": TextSource._cased, "short": TextSource._short, "common": TextSource._common, "punctuated": TextSource._punctuated,
     "joined": TextSource._joined, "possessive": TextSource._possessive, "code": TextSource._code,
     "address": TextSource._address, "random": TextSource._random, "number": _number, "money": _money, "date": _date,
     "reference": _reference, "identifier": _identifier, "leaders": _leaders, "single": _table(SINGLES), "unit": _unit,
     "abbreviation": _table(ABBREVIATIONS), "math": _math,
 }  # fmt: skip
 _WEIGHTS = {
-    "plain": 30, "common": 15, "punctuated": 14, "joined": 3.5, "possessive": 1.5, "code": 4, "address": 1.5,
+    "plain": 22, "short": 8, "common": 15, "punctuated": 14, "joined": 3.5, "possessive": 1.5, "code": 4, "address": 1.5,
     "random": 7,
     "number": 7, "money": 2, "date": 2.5, "reference": 3, "identifier": 2, "leaders": 0.7, "single": 3, "unit": 1,
     "abbreviation": 1.5, "math": 1.8,

@@ -1,0 +1,235 @@
+"""A page being drawn: words go on it with their true quads, and everything else without.
+
+A word's box goes from 0.76 em above the baseline to 0.24 em below it whatever its letters, and from the left to the
+right end of its ink.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from numpy.random import Generator
+from PIL import Image, ImageDraw
+
+from ocr_models.data.fonts import FontFace, FontLibrary, draw_text
+from ocr_models.data.synthetic_words import ASCENT_EM, DESCENT_EM
+from ocr_models.data.text_source import TextSource
+from ocr_models.records import PageTruth
+
+
+@dataclass(frozen=True)
+class Style:
+    """How text is set: ``size`` is pixels an em, ``leading`` is lines' distance in em, ``tracking`` in pixels."""
+
+    face: FontFace
+    size: float
+    ink: int = 0
+    leading: float = 1.25
+    tracking: float = 0.0
+
+    def sized(self, factor: float) -> Style:
+        return replace(self, size=self.size * factor)
+
+
+def is_leader(text: str) -> bool:
+    """Whether the token only leads the eye: a row of dots, dashes or underscores."""
+    return len(text) > 3 and not text[0].isalnum() and text == text[0] * len(text)
+
+
+class PageCanvas:
+    """Draws text and everything else on one page.
+
+    Args:
+        size: (width, height) in pixels.
+        dpi: pixels an inch, for sizes given in points.
+        text_source, fonts, rng: what is written, in what, and where choices come from.
+        decorate: False leaves out all that isn't text: rules, boxes, pictures, scribbles.
+    """
+
+    def __init__(
+        self,
+        size: tuple[int, int],
+        dpi: int,
+        text_source: TextSource,
+        fonts: FontLibrary,
+        rng: Generator,
+        decorate: bool,
+    ):
+        self.width, self.height = size
+        self.dpi, self.text_source, self.fonts, self.rng, self.decorate = dpi, text_source, fonts, rng, decorate
+        self.image = Image.new("L", size, 255)
+        self.draw = ImageDraw.Draw(self.image)
+        self._boxes: list[tuple[float, float, float, float]] = []
+        self._texts: list[str] = []
+        self._ignore: list[bool] = []
+
+    def px(self, points: float) -> float:
+        """Points to pixels."""
+        return points * self.dpi / 72
+
+    def chance(self, probability: float) -> bool:
+        return self.rng.random() < probability
+
+    def between(self, low: float, high: float) -> float:
+        return low + (high - low) * self.rng.random()
+
+    def pick_gap(self, style: Style) -> float:
+        """Pixels between two items of a list: none half of the time."""
+        return 0.0 if self.chance(0.5) else style.size * self.between(0.1, 0.7)
+
+    def shade(self) -> int:
+        """A light gray for what lies behind text."""
+        return 200 + int(50 * self.rng.random())
+
+    def token(self, style: Style, kind: str | None = None) -> str:
+        """A token that the style's face has all glyphs of: of running text, or of one kind of ``TextSource``."""
+        for _ in range(6):
+            text = self.text_source.token(self.rng, kind) if kind else self.text_source.prose(self.rng)
+            if self.fonts.covers(style.face, text):
+                return text
+        return "".join(char for char in text if self.fonts.covers(style.face, char))
+
+    def tokens(self, style: Style, count: int, kind: str | None = None) -> list[str]:
+        return [text for text in (self.token(style, kind) for _ in range(count)) if text]
+
+    def measure(self, text: str, style: Style) -> float:
+        """Width in pixels."""
+        return self.fonts.width(style.face, style.size, text) + style.tracking * len(text)
+
+    def space(self, style: Style) -> float:
+        """Width of a space in pixels; a few fonts have none worth the name."""
+        return max(0.18 * style.size, self.fonts.width(style.face, style.size, " "))
+
+    def put(self, x: float, baseline: float, text: str, style: Style, ignore: bool = False) -> float:
+        """Writes one word and keeps its quad; returns where it ends. What doesn't fit on the page isn't written."""
+        advance = self.measure(text, style)
+        top, bottom = baseline - ASCENT_EM * style.size, baseline + DESCENT_EM * style.size
+        if (
+            not self._allows(text, style)
+            or x < 1
+            or top < 1
+            or bottom > self.height - 1
+            or x + advance > self.width - 1
+        ):
+            return x
+        ends = self._write(x, baseline, text, style)
+        if ends:
+            self._boxes.append((ends[0], top, ends[1], bottom))
+            self._texts.append(text)
+            self._ignore.append(ignore or is_leader(text))
+        return x + advance
+
+    def _allows(self, text: str, style: Style) -> bool:
+        return bool(text) and self.text_source.allowed.issuperset(text) and self.fonts.covers(style.face, text)
+
+    def _write(self, x: float, baseline: float, text: str, style: Style) -> tuple[float, float] | None:
+        font = self.fonts.sized(style.face, style.size)
+        if not style.tracking:
+            return draw_text(self.draw, x, baseline, text, font, style.ink)
+        ends: list[float] = []
+        for char in text:
+            ends += draw_text(self.draw, x, baseline, char, font, style.ink) or ()
+            x += self.fonts.width(style.face, style.size, char) + style.tracking
+        return (min(ends), max(ends)) if ends else None
+
+    def line(
+        self, x: float, baseline: float, words: Sequence[str], style: Style, width: float = 0.0, align: str = "left"
+    ) -> float:
+        """Writes words in a row; returns where the last one ends.
+
+        ``align`` is "left", "right", "center" or "justify" within ``width`` pixels.
+        """
+        widths = [self.measure(word, style) for word in words]
+        gap, free = self.space(style) + style.tracking, width - sum(widths)
+        if align == "justify" and len(words) > 1 and gap * 0.6 < free / (len(words) - 1) < gap * 4:
+            gap = free / (len(words) - 1)
+        elif align in ("right", "center"):
+            x += max(0.0, (free - gap * (len(words) - 1)) * (1.0 if align == "right" else 0.5))
+        for word, advance in zip(words, widths, strict=True):
+            self.put(x, baseline, word, style)
+            x += advance + gap
+        return x - gap
+
+    def fill(self, words: list[str], style: Style, width: float, hyphenate: bool = False) -> list[str]:
+        """Takes from the front of ``words`` as many as fit in ``width``, the last one cut by a hyphen if asked for."""
+        used, row, gap = 0.0, [], self.space(style) + style.tracking
+        while words:
+            advance = self.measure(words[0], style)
+            if used + advance > width:
+                head = self._head(words[0], style, width - used) if hyphenate else ""
+                if head:
+                    row.append(head + "-")
+                    words[0] = words[0][len(head) :]
+                elif not row:
+                    words.pop(0)  # longer than a whole line
+                break
+            row.append(words.pop(0))
+            used += advance + gap
+        return row
+
+    def _head(self, word: str, style: Style, room: float) -> str:
+        if len(word) < 7 or not word.isalpha() or "-" not in self.text_source.allowed:
+            return ""
+        for cut in range(len(word) - 3, 2, -1):
+            if self.measure(word[:cut] + "-", style) <= room:
+                return word[:cut]
+        return ""
+
+    def vertical(self, x: float, y: float, words: Sequence[str], style: Style) -> None:
+        """Writes upwards along the margin; the line is one region to ignore, as words can't be found turned so far."""
+        text = " ".join(words)
+        font = self.fonts.sized(style.face, style.size)
+        length, height = int(font.getlength(text)) + 2, int(style.size * 1.3)
+        if y - length < 2 or x + height > self.width:
+            return
+        strip = Image.new("L", (length, height), 255)
+        draw_text(ImageDraw.Draw(strip), 1, style.size, text, font, style.ink)
+        self.image.paste(strip.rotate(90, expand=True), (int(x), int(y) - length))
+        self._boxes.append((int(x), int(y) - length, int(x) + height, int(y)))
+        self._texts.append("")
+        self._ignore.append(True)
+
+    def rule(self, x0: float, y0: float, x1: float, y1: float, thickness: float = 2, ink: int = 0) -> None:
+        if self.decorate:
+            self.draw.line((x0, y0, x1, y1), fill=ink, width=max(1, round(thickness)))
+
+    def box(self, x0: float, y0: float, x1: float, y1: float, fill: int | None = None, ink: int | None = 0) -> None:
+        if self.decorate and x1 > x0 and y1 > y0:
+            self.draw.rectangle((x0, y0, x1, y1), fill=fill, outline=ink, width=1 + int(2 * self.rng.random()))
+
+    def picture(self, x0: float, y0: float, x1: float, y1: float) -> None:
+        """A photograph's gray blobs, edges and grain."""
+        width, height = int(x1 - x0), int(y1 - y0)
+        if not self.decorate or width < 8 or height < 8:
+            return
+        coarse = self.rng.random((2 + int(7 * self.rng.random()), 2 + int(7 * self.rng.random())), np.float32)
+        gray = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC) * 230
+        fine = self.rng.random((height // 4 + 1, width // 4 + 1), np.float32)
+        gray += cv2.resize(fine, (width, height)) * self.between(10, 80)
+        for _ in range(int(5 * self.rng.random())):
+            center = (int(width * self.rng.random()), int(height * self.rng.random()))
+            cv2.circle(
+                gray, center, int(self.between(4, width / 3)), 255 * self.rng.random(), int(self.between(-3, 6)) or 1
+            )
+        self.image.paste(Image.fromarray(np.clip(gray, 0, 255).astype(np.uint8)), (int(x0), int(y0)))
+
+    def scribble(self, x: float, y: float, width: float, height: float) -> None:
+        """A signature or a pen's stroke: smooth, in loops, not text."""
+        if not self.decorate:
+            return
+        count = 5 + int(9 * self.rng.random())
+        knots = np.stack([np.linspace(0, 1, count), self.rng.random(count)], axis=1).astype(np.float32)
+        knots[:, 0] += (self.rng.random(count) - 0.5) * 0.3
+        path = cv2.resize(knots, (2, count * 8), interpolation=cv2.INTER_CUBIC) * (width, height) + (x, y)
+        ink, thickness = int(120 * self.rng.random()), 2 + int(3 * self.rng.random())
+        self.draw.line([tuple(point) for point in path.tolist()], fill=ink, width=thickness, joint="curve")
+
+    def truth(self) -> PageTruth:
+        """The page with its quads, clipped to the image."""
+        boxes = np.asarray(self._boxes, np.float32).reshape(-1, 4)
+        boxes = np.clip(boxes, 0, np.float32([self.width, self.height, self.width, self.height]))
+        quads = boxes[:, [0, 1, 2, 1, 2, 3, 0, 3]].reshape(-1, 4, 2)
+        return PageTruth(np.array(self.image), quads, tuple(self._texts), np.asarray(self._ignore, bool))
