@@ -121,7 +121,8 @@ def render_pdf_page(pdf: pdfium.PdfDocument, page_index: int, dpi: float) -> Pag
     except (pdfium.PdfiumError, IndexError) as error:
         raise DocumentError("render", f"the page can't be loaded ({error})") from error
     try:
-        fitting_dpi = _fitting_dpi(*page.get_size(), dpi)
+        width_pt, height_pt = page.get_size()
+        fitting_dpi = _fitting_dpi(width_pt, height_pt, dpi)
         bitmap = page.render(scale=fitting_dpi / 72, grayscale=True)
         pixels = bitmap.to_numpy().copy()  # the bitmap's memory goes with it
     except pdfium.PdfiumError as error:

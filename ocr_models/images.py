@@ -100,7 +100,7 @@ def _scale_to_8_bits(samples: np.ndarray, mode: str) -> np.ndarray:
     # 32-bit samples have no agreed range: what is there is stretched over black to white
     finite = np.nan_to_num(samples.astype(np.float32))
     low, high = float(finite.min()), float(finite.max())
-    return np.uint8((finite - low) * (255 / (high - low if high > low else 1)))
+    return ((finite - low) * (255 / (high - low if high > low else 1))).astype(np.uint8)
 
 
 def _stated_dpi(image: Image.Image) -> float | None:

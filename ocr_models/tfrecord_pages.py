@@ -23,7 +23,7 @@ def is_tfrecord(head: bytes) -> bool:
     if len(head) < _HEADER.size:
         return False
     _, checksum = _HEADER.unpack_from(head)
-    return checksum == _masked_crc32c(head[:8])
+    return checksum == masked_crc32c(head[:8])
 
 
 def iter_records(file: BinaryIO) -> Iterator[bytes]:
@@ -64,7 +64,7 @@ def _payload_length(header: bytes) -> int:
     if len(header) < _HEADER.size:
         raise DocumentError("open", "the last TFRecord is cut short")
     length, checksum = _HEADER.unpack(header)
-    if checksum != _masked_crc32c(header[:8]):
+    if checksum != masked_crc32c(header[:8]):
         raise DocumentError("open", "a TFRecord's length doesn't fit its checksum: the file is damaged")
     if length > MAX_RECORD_BYTES:
         raise DocumentError("open", f"a TFRecord of {length:,} bytes is over the limit of {MAX_RECORD_BYTES:,}")
@@ -121,7 +121,7 @@ def _varint(message: bytes, position: int) -> tuple[int, int]:
         shift += 7
 
 
-def _masked_crc32c(data: bytes) -> int:
+def masked_crc32c(data: bytes) -> int:
     """TFRecord's checksum. Bit by bit, as only the eight bytes of a length are ever checked."""
     crc = 0xFFFFFFFF
     for byte in data:

@@ -53,12 +53,9 @@ def _parser() -> argparse.ArgumentParser:
         "inputs", nargs="+", metavar="INPUT", help="file, folder or glob, local or on gs://, s3://, hdfs://"
     )
     run.add_argument("--output", required=True, metavar="DIR", help="folder of the data set; runs add up in it")
-    run.add_argument(
-        "--detector", default=DEFAULT_BUNDLES["detection"], metavar="NAME|BUNDLE", help="default: %(default)s"
-    )
-    run.add_argument(
-        "--recognizer", default=DEFAULT_BUNDLES["recognition"], metavar="NAME|BUNDLE", help="default: %(default)s"
-    )
+    bundle_help = "shipped model, or folder of a trained one; default: %(default)s"
+    for name, task in (("--detector", "detection"), ("--recognizer", "recognition")):
+        run.add_argument(name, default=DEFAULT_BUNDLES[task], metavar="NAME|BUNDLE", help=bundle_help)
     run.add_argument("--dpi", type=_dpi, default=200, metavar="N", help="to render PDFs at; default: %(default)s")
     run.add_argument("--workers", type=_workers, default=os.cpu_count(), metavar="N", help="default: one a core")
     run.add_argument("--runner", default="FnApiRunner", metavar="NAME", help="Beam's; default: %(default)s, local")
@@ -107,14 +104,14 @@ def _print_summary(manifest: dict[str, Any], output: str) -> None:
     print(f"{pages['ok']} pages read, {pages['blank']} blank, {pages['failed']} failed; {rate:.2f} pages/s")
     print(f"rows:     {folder}/run={manifest['run_id']}")
     print(f"manifest: {output.rstrip('/')}/runs/{manifest['run_id']}.json")
-    print(f"look:     python -c \"import pandas; print(pandas.read_parquet('{folder}').text[0])\"")
+    print(f"look:     python -c \"import pyarrow.parquet as pq; print(pq.read_table('{folder}')['text'][0])\"")
 
 
 def _silence_libraries() -> None:
     """Turns off the chatter of TensorFlow and Beam, unless the environment asks for it."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logging.basicConfig(level=logging.ERROR)
     logging.getLogger("apache_beam").setLevel(logging.CRITICAL)  # its errors come back as exceptions
-    logging.getLogger("absl").setLevel(logging.ERROR)
 
 
 if __name__ == "__main__":

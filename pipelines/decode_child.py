@@ -7,6 +7,7 @@ run. It imports neither Beam nor TensorFlow, so that it starts quickly and stays
 from __future__ import annotations
 
 import functools
+import os
 import resource
 import sys
 import time
@@ -22,6 +23,7 @@ from ocr_models.images import PageImage
 from ocr_models.tfrecord_pages import page_image_bytes
 
 OPEN_DOCUMENTS = 4
+READY = "ready"
 
 
 @dataclass(frozen=True)
@@ -108,4 +110,7 @@ def main() -> None:
     """Serves the connection whose file descriptor is the first argument, within the bytes that are the second."""
     memory_limit_bytes = int(sys.argv[2])
     resource.setrlimit(resource.RLIMIT_AS, (memory_limit_bytes, memory_limit_bytes))
-    serve(Connection(int(sys.argv[1])))
+    connection = Connection(int(sys.argv[1]))
+    connection.send(READY)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())  # decoders talk about every flaw of a file
+    serve(connection)

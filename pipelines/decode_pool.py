@@ -115,7 +115,7 @@ class _Child:
         return f"signal {-status}" if status < 0 else f"exit status {status}"
 
     def _start(self) -> None:
-        self._connection, childs_end = multiprocessing.Pipe()
+        connection, childs_end = multiprocessing.Pipe()
         with childs_end:
             self._process = subprocess.Popen(
                 [sys.executable, "-c", CHILD_CODE, str(childs_end.fileno()), str(self._limits.memory_bytes)],
@@ -123,6 +123,11 @@ class _Child:
                 stdin=subprocess.DEVNULL,
                 env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "OPENBLAS_NUM_THREADS": "1"},
             )
+        try:
+            connection.recv()  # it is ready: only from now on does its time count
+        except EOFError as error:
+            raise RuntimeError("the decoder process doesn't start; what it printed above says why") from error
+        self._connection = connection
 
 
 _shared_pool: DecodePool | None = None

@@ -15,7 +15,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from ocr_models.bundle import find_bundle
-from ocr_models.errors import UsageError
+from ocr_models.errors import PagebeamError, UsageError
 from pipelines import progress
 from pipelines.manifest import RunDescription, read_manifest
 from pipelines.page_stream import Reader
@@ -96,13 +96,16 @@ def run_ocr(options: OcrOptions) -> dict[str, Any]:
         PagebeamError: where the run ended without all of its rows.
     """
     output = absolute_uri(options.output)
+    pipeline = make_pipeline(options)
     run = describe_run(options)
     check_inputs(options.inputs)
     check_output(output)
     load_reader = functools.partial(_load_reader, options.detector, options.recognizer)
-    pipeline = make_pipeline(options)
     define_pipeline(pipeline, output, run, load_reader, options.dpi)
-    run_pipeline(pipeline)
+    try:
+        run_pipeline(pipeline)
+    except Exception as error:  # a runner passes a worker's error on as text, its traceback first
+        raise PagebeamError(f"the run failed: {(str(error).strip() or repr(error)).splitlines()[-1]}") from error
     return read_manifest(output, run.run_id)
 
 
@@ -128,7 +131,10 @@ def make_pipeline(options: OcrOptions) -> beam.Pipeline:
     workers are threads, which share one copy of the models.
     """
     if options.runner != LOCAL_RUNNER:
-        return beam.Pipeline(options=PipelineOptions([*options.beam_args, f"--runner={options.runner}"]))
+        try:
+            return beam.Pipeline(options.runner, PipelineOptions(options.beam_args))
+        except (ValueError, ImportError) as error:  # Beam says what is missing
+            raise UsageError(f"can't run on {options.runner}: {error}") from error
     threads = ["--direct_running_mode=multi_threading", f"--direct_num_workers={options.workers}"]
     return beam.Pipeline(FnApiRunner(), options=PipelineOptions([*options.beam_args, *threads]))
 

@@ -56,9 +56,7 @@ PAGES_SCHEMA = pa.schema(
         _column("page_id", pa.string(), "32 hex digits: a hash of source_uri, source_sha256 and page_index", False),
         _column("source_uri", pa.string(), "the document: an absolute path, or a URI", False),
         _column("source_sha256", pa.string(), "of the document's bytes, in hex; null where they can't be read"),
-        _column(
-            "page_index", pa.int32(), "from 0; the record's index in a TFRecord file; 0 for a whole document", False
-        ),
+        _column("page_index", pa.int32(), "from 0; in a TFRecord file the record's; 0 for a whole document", False),
         _column("page_count", pa.int32(), "pages in the document; null where it can't be opened"),
         _column("width_px", pa.int32(), "of the page as read, upright as its file says (EXIF); null if not decoded"),
         _column("height_px", pa.int32(), "like width_px"),

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import gzip
 import hashlib
 import itertools
 import math
 import os
+import re
 import shutil
 import tempfile
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from apache_beam.io.filesystem import BeamIOError, CompressionTypes
 from apache_beam.io.filesystems import FileSystems
@@ -24,13 +26,12 @@ from ocr_models.tfrecord_pages import iter_records, record_bytes
 from pipelines.decode_child import CountPages
 from pipelines.decode_pool import DecodePool
 
-DOCUMENT_EXTENSIONS = tuple(
-    ".png .jpg .jpeg .jpe .jfif .webp .bmp .tif .tiff .pdf .tfrecord .tfrecords .tfrecord.gz .tfrecords.gz".split()
-)
+_EXTENSIONS = r"png|jpe?g|jpe|jfif|webp|bmp|tiff?|pdf|tfrecords?(\.gz)?"
+_DOCUMENT_NAME = re.compile(rf".*\.({_EXTENSIONS})", re.IGNORECASE | re.DOTALL)
 
 MAX_PAGES_PER_RANGE = 16
 RANGES_PER_DOCUMENT = 32
-GZIP_ERRORS = (OSError, EOFError, zlib.error)
+_READ_ERRORS = (OSError, EOFError, zlib.error)
 RANGES_PER_GZIP_FILE = 8  # each range of these must be reached by unpacking all that is before it
 
 
@@ -155,7 +156,7 @@ def local_copy(uri: str) -> _LocalFile | tempfile._TemporaryFileWrapper:
     """
     if not FileSystems.get_scheme(uri):
         return _LocalFile(uri)
-    copy = tempfile.NamedTemporaryFile(prefix="pagebeam-")
+    copy = tempfile.NamedTemporaryFile(prefix="pagebeam-")  # noqa: SIM115  closed with its last reference
     with open_uri(uri) as file:
         shutil.copyfileobj(file, copy)
     copy.flush()
@@ -168,15 +169,27 @@ def read_records(page_range: PageRange) -> Iterator[bytes]:
     Raises:
         DocumentError: with stage "open", where the file breaks off.
     """
-    with open_uri(page_range.document.uri) as file:
+    document = page_range.document
+    with open_tfrecord(document.uri, document.kind) as file:
         try:
-            if page_range.document.kind == DocumentKind.TFRECORD:
+            if document.kind == DocumentKind.TFRECORD:
                 file.seek(page_range.offset)
                 yield from itertools.islice(iter_records(file), page_range.stop - page_range.start)
             else:
-                yield from itertools.islice(iter_records(gzip.open(file)), page_range.start, page_range.stop)
-        except GZIP_ERRORS as error:
+                yield from itertools.islice(iter_records(file), page_range.start, page_range.stop)
+        except _READ_ERRORS as error:
             raise DocumentError("open", f"the file breaks off ({error})") from error
+
+
+@contextlib.contextmanager
+def open_tfrecord(uri: str, kind: DocumentKind | None) -> Iterator[BinaryIO]:
+    """Opens a TFRecord file, unpacking it where it is gzipped."""
+    with open_uri(uri) as file:
+        if kind == DocumentKind.GZIP_TFRECORD:
+            with gzip.open(file) as unpacked:
+                yield cast(BinaryIO, unpacked)
+        else:
+            yield file
 
 
 def _is_glob(pattern: str) -> bool:
@@ -195,7 +208,7 @@ def _match(pattern: str) -> list[str]:
 def _documents_in_folder(folder: str, files: Iterable[str]) -> Iterator[str]:
     for file in files:
         hidden = "/." in file[len(folder) :]
-        if not hidden and (file.lower().endswith(DOCUMENT_EXTENSIONS) or _has_documents_content(file)):
+        if not hidden and (_DOCUMENT_NAME.fullmatch(file) or _has_documents_content(file)):
             yield file
 
 
@@ -227,11 +240,11 @@ def _record_offsets(uri: str, kind: DocumentKind) -> list[int]:
     Where the file breaks off, the broken record counts too: as the last page, which will fail.
     """
     offsets = [0]
-    with open_uri(uri) as file:
+    with open_tfrecord(uri, kind) as file:
         try:
-            for payload in iter_records(file if kind == DocumentKind.TFRECORD else gzip.open(file)):
+            for payload in iter_records(file):
                 offsets.append(offsets[-1] + record_bytes(payload))
-        except (DocumentError, *GZIP_ERRORS) as error:
+        except (DocumentError, *_READ_ERRORS) as error:
             if len(offsets) == 1:
                 raise DocumentError("open", f"the file holds no whole TFRecord ({error})") from error
             return offsets

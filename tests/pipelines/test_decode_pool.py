@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import pytest
+
+from ocr_models.documents import DocumentKind
+from ocr_models.errors import DocumentError
+from pipelines.decode_child import RenderPage
+from pipelines.decode_pool import DecodeLimits, DecodePool
+from tests.pipelines import samples
+from tests.pipelines.hostile_requests import Crash, Devour, Hang, ListModules
+
+
+@pytest.fixture
+def strict_pool():
+    pool = DecodePool(1, DecodeLimits(time_s=1.0, memory_bytes=2 << 30))
+    yield pool
+    pool.close()
+
+
+@pytest.mark.parametrize(
+    ("request_", "stage", "message"),
+    [
+        (Crash(), "render", r"crashed its decoder \(signal 11\)"),
+        (Hang(), "render", r"took more than 1 s"),
+        (Devour(), "decode", r"takes more memory than a page is allowed"),
+    ],
+)
+def test_a_document_that_kills_its_decoder_fails_alone(strict_pool, tmp_path, request_, stage, message):
+    page = RenderPage(str(samples.write_png(tmp_path / "page.png", 5)), DocumentKind.IMAGE, 0, 200.0)
+    futures = [strict_pool.submit(request) for request in (page, request_, page)]
+
+    with pytest.raises(DocumentError, match=message) as error:
+        futures[1].result()
+
+    assert error.value.stage == stage
+    for future in (futures[0], futures[2]):
+        assert (future.result().value.pixels == samples.page_pixels(5)).all()
+
+
+def test_the_child_loads_neither_beam_nor_tensorflow(pool):
+    modules = pool.submit(ListModules()).result().value
+
+    assert "pypdfium2" in modules
+    assert not {"apache_beam", "tensorflow", "keras", "pyarrow", "cv2"} & set(modules)
