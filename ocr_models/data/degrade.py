@@ -40,7 +40,7 @@ def degrade_page(image: np.ndarray, quads: np.ndarray, rng: Generator) -> tuple[
         uint8 (H', W'), larger than given where the page was turned by more than 3 degrees, and float32 (N, 4, 2).
     """
     kind = _draw_kind(rng)
-    if rng.random() < 0.08:
+    if rng.random() < 0.04:
         image = _panel(image, rng)
     if rng.random() < 0.01:
         image = 255 - image

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.random import Generator
 from PIL import Image, ImageDraw
 
-from ocr_models.data.fonts import FontFace, FontLibrary, draw_text
+from ocr_models.data.fonts import FontFace, FontLibrary
 from ocr_models.data.synthetic_words import ASCENT_EM, DESCENT_EM
 from ocr_models.data.text_source import TextSource
 from ocr_models.records import PageTruth
@@ -62,6 +62,7 @@ class PageCanvas:
         self.dpi, self.text_source, self.fonts, self.rng, self.decorate = dpi, text_source, fonts, rng, decorate
         self.image = Image.new("L", size, 255)
         self.draw = ImageDraw.Draw(self.image)
+        self.ligatures = rng.random() < 0.4
         self._boxes: list[tuple[float, float, float, float]] = []
         self._texts: list[str] = []
         self._ignore: list[bool] = []
@@ -97,11 +98,11 @@ class PageCanvas:
 
     def measure(self, text: str, style: Style) -> float:
         """Width in pixels."""
-        return self.fonts.width(style.face, style.size, text) + style.tracking * len(text)
+        return self.fonts.glyphs(style.face, style.size).width(text, style.size) + style.tracking * len(text)
 
     def space(self, style: Style) -> float:
         """Width of a space in pixels; a few fonts have none worth the name."""
-        return max(0.18 * style.size, self.fonts.width(style.face, style.size, " "))
+        return max(0.18 * style.size, self.fonts.glyphs(style.face, style.size).space(style.size))
 
     def put(self, x: float, baseline: float, text: str, style: Style, ignore: bool = False) -> float:
         """Writes one word and keeps its quad; returns where it ends. What doesn't fit on the page isn't written."""
@@ -115,7 +116,10 @@ class PageCanvas:
             or x + advance > self.width - 1
         ):
             return x
-        ends = self._write(x, baseline, text, style)
+        glyphs = self.fonts.glyphs(style.face, style.size)
+        ends = glyphs.paint(
+            self.image, x, baseline, text, style.size, style.ink, style.tracking, self.ligatures and not style.face.mono
+        )
         if ends:
             self._boxes.append((ends[0], top, ends[1], bottom))
             self._texts.append(text)
@@ -124,16 +128,6 @@ class PageCanvas:
 
     def _allows(self, text: str, style: Style) -> bool:
         return bool(text) and self.text_source.allowed.issuperset(text) and self.fonts.covers(style.face, text)
-
-    def _write(self, x: float, baseline: float, text: str, style: Style) -> tuple[float, float] | None:
-        font = self.fonts.sized(style.face, style.size)
-        if not style.tracking:
-            return draw_text(self.draw, x, baseline, text, font, style.ink)
-        ends: list[float] = []
-        for char in text:
-            ends += draw_text(self.draw, x, baseline, char, font, style.ink) or ()
-            x += self.fonts.width(style.face, style.size, char) + style.tracking
-        return (min(ends), max(ends)) if ends else None
 
     def line(
         self, x: float, baseline: float, words: Sequence[str], style: Style, width: float = 0.0, align: str = "left"
@@ -181,12 +175,11 @@ class PageCanvas:
     def vertical(self, x: float, y: float, words: Sequence[str], style: Style) -> None:
         """Writes upwards along the margin; the line is one region to ignore, as words can't be found turned so far."""
         text = " ".join(words)
-        font = self.fonts.sized(style.face, style.size)
-        length, height = int(font.getlength(text)) + 2, int(style.size * 1.3)
+        length, height = int(self.measure(text, style)) + 2, int(style.size * 1.3)
         if y - length < 2 or x + height > self.width:
             return
         strip = Image.new("L", (length, height), 255)
-        draw_text(ImageDraw.Draw(strip), 1, style.size, text, font, style.ink)
+        self.fonts.glyphs(style.face, style.size).paint(strip, 1, style.size, text, style.size, style.ink)
         self.image.paste(strip.rotate(90, expand=True), (int(x), int(y) - length))
         self._boxes.append((int(x), int(y) - length, int(x) + height, int(y)))
         self._texts.append("")

@@ -97,11 +97,12 @@ def _running_lines(page: PageCanvas, frame: Column, style: Style) -> None:
         page.line(frame.x, below, words, small, frame.width, pick(rng, ("center", "right", "left")))
 
 
-def _split(page: PageCanvas, frame: Column, count: int) -> list[Column]:
+def _split(page: PageCanvas, frame: Column, count: int, ruled: float = 0.0) -> list[Column]:
+    """Columns side by side; ``ruled`` is the chance of rules between them."""
     gap = page.width * page.between(0.02, 0.045) if count > 1 else 0.0
     width = (frame.width - gap * (count - 1)) / count
     columns = [Column(frame.x + i * (width + gap), frame.y, width, frame.bottom) for i in range(count)]
-    if count > 1 and page.chance(0.15):
+    if page.chance(ruled):
         for column in columns[1:]:
             page.rule(column.x - gap / 2, frame.y, column.x - gap / 2, frame.bottom, 1.5)
     return columns
@@ -172,7 +173,7 @@ def _article(page: PageCanvas) -> None:
     if page.chance(0.12):
         page.vertical(page.px(12), 0.7 * page.height, page.tokens(style, 5, "identifier"), style.sized(1.5))
     align = "justify" if page.chance(0.7) else "left"
-    for column in _split(page, frame, pick(page.rng, (1, 1, 2, 2, 2, 3))):
+    for column in _split(page, frame, pick(page.rng, (1, 1, 2, 2, 2, 3)), 0.1):
         if page.chance(0.3):
             footnotes(page, column, style)
         _flow(page, column, style, align)
@@ -196,7 +197,7 @@ def _newspaper(page: PageCanvas) -> None:
     heading(page, frame, style, page.between(3, 5), pick(page.rng, ("left", "center")))
     if page.chance(0.4):
         _bar(page, frame, style)
-    for column in _split(page, frame, 3 + int(2 * page.rng.random())):
+    for column in _split(page, frame, 3 + int(2 * page.rng.random()), 0.3):
         if page.chance(0.4):
             figure(page, column, style)
         if page.chance(0.5):
@@ -286,8 +287,8 @@ def _receipt(page: PageCanvas) -> None:
     def centered(lines: int) -> None:
         for _ in range(lines):
             kind = pick(rng, ("plain", "identifier", "date", "number"))
-            page.line(frame.x, frame.next_baseline(style), words(1 + int(3 * rng.random()), kind, 0.9 * frame.width), style,
-                      frame.width, "center")  # fmt: skip
+            row = words(1 + int(3 * rng.random()), kind, 0.9 * frame.width)
+            page.line(frame.x, frame.next_baseline(style), row, style, frame.width, "center")
 
     if page.chance(0.5):
         heading(page, frame, style, page.between(1.2, 2), "center")
@@ -362,7 +363,7 @@ def _contents(page: PageCanvas) -> None:
         return
     for column in _split(page, frame, 2 + int(2 * page.rng.random())):
         while column.room(style):
-            words = page.tokens(style, 1, "punctuated") + [digits(page.rng, 2) + ",", digits(page.rng, 3)]
+            words = [page.token(style, "punctuated"), digits(page.rng, 2) + ",", digits(page.rng, 3)]
             shift = style.size * (page.rng.random() < 0.3)
             page.line(
                 column.x + shift, column.next_baseline(style), page.fill(words, style, column.width - shift), style

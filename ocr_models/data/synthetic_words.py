@@ -17,7 +17,8 @@ from numpy.random import Generator
 from PIL import Image, ImageDraw
 
 from ocr_models.data.degrade import degrade_word
-from ocr_models.data.fonts import FontFace, FontLibrary, draw_text
+from ocr_models.data.fonts import FontFace, FontLibrary
+from ocr_models.data.glyphs import FaceGlyphs
 from ocr_models.data.text_source import TextSource
 from ocr_models.records import WordTruth
 
@@ -69,14 +70,13 @@ def _render_block(text_source: TextSource, fonts: FontLibrary, rng: Generator) -
     ink = int(_ink_value(rng))
     paper = 255 if rng.random() < 0.85 else 190 + int(60 * rng.random())
     image = Image.new("L", (width, height), paper)
-    draw = ImageDraw.Draw(image)
     face, placed = fonts.face(rng), []
     for row, line in enumerate(texts):
         baseline = pad + ASCENT_EM * em + row * leading + rng.random()
         if rng.random() < 0.3:
             face = fonts.face(rng)
-        placed += _draw_line(draw, line, fonts, face, em, pad, baseline, ink, rng)
-    _draw_rules(draw, placed, em, ink, rng)
+        placed += _draw_line(image, line, fonts, face, em, pad, baseline, ink, rng)
+    _draw_rules(ImageDraw.Draw(image), placed, em, ink, width, rng)
     pixels = np.asarray(image)
     if rng.random() < 0.04:
         pixels = 255 - pixels
@@ -89,7 +89,7 @@ def _ink_value(rng: Generator) -> float:
 
 
 def _draw_line(
-    draw: ImageDraw.ImageDraw,
+    image: Image.Image,
     line: list[str],
     fonts: FontLibrary,
     face: FontFace,
@@ -102,19 +102,20 @@ def _draw_line(
     """Draws the words; returns (text, left, right, baseline) of each."""
     gap = em * (0.2 + 0.35 * rng.random())
     tracking = em * (0.25 * rng.random() - 0.03) if rng.random() < 0.07 else 0.0
-    small_caps = rng.random() < 0.02
+    small_caps, ligatures = rng.random() < 0.02, rng.random() < 0.4
     placed = []
     for text in line:
         own = face if fonts.covers(face, text) else _other_face(fonts, rng, text)
         if own is None:
             continue
+        glyphs = fonts.glyphs(own, em)
         if small_caps and text.isascii() and text.istitle():
-            bounds = _draw_small_caps(draw, x, baseline, text, fonts, own, em, ink)
+            bounds = _draw_small_caps(image, x, baseline, text, glyphs, em, ink)
         else:
-            bounds = draw_spaced(draw, x, baseline, text, fonts.sized(own, em), ink, tracking)
+            bounds = glyphs.paint(image, x, baseline, text, em, ink, tracking, ligatures)
         if bounds:
             placed.append((text, *bounds, baseline))
-            x = bounds[1]  # asking the font for the advance would take as long as drawing
+            x = bounds[1]
         x += tracking + gap * (0.85 + 0.3 * rng.random())
     return placed
 
@@ -126,40 +127,19 @@ def _other_face(fonts: FontLibrary, rng: Generator, text: str) -> FontFace | Non
         return None
 
 
-def draw_spaced(
-    draw: ImageDraw.ImageDraw, x: float, baseline: float, text: str, font, ink: int, tracking: float
-) -> tuple[float, float] | None:
-    """Draws text with ``tracking`` more pixels after each letter; returns (left, right) of its ink."""
-    if not tracking:
-        return draw_text(draw, x, baseline, text, font, ink)
-    ends = []
-    for char in text:
-        bounds = draw_text(draw, x, baseline, char, font, ink)
-        ends += bounds or ()
-        x += font.getlength(char) + tracking
-    return (min(ends), max(ends)) if ends else None
-
-
 def _draw_small_caps(
-    draw: ImageDraw.ImageDraw,
-    x: float,
-    baseline: float,
-    text: str,
-    fonts: FontLibrary,
-    face: FontFace,
-    em: float,
-    ink: int,
+    image: Image.Image, x: float, baseline: float, text: str, glyphs: FaceGlyphs, em: float, ink: int
 ) -> tuple[float, float] | None:
     """A capital, then capitals of 0.78 of its size for the small letters, which is what the text says they are."""
     ends: list[float] = []
     for char in text:
-        font = fonts.sized(face, em if char.isupper() else 0.78 * em)
-        ends += draw_text(draw, x, baseline, char.upper(), font, ink) or ()
-        x += font.getlength(char.upper()) + 0.03 * em
+        size = em if char.isupper() else 0.78 * em
+        ends += glyphs.paint(image, x, baseline, char.upper(), size, ink) or ()
+        x += glyphs.width(char.upper(), size) + 0.03 * em
     return (min(ends), max(ends)) if ends else None
 
 
-def _draw_rules(draw: ImageDraw.ImageDraw, placed: list, em: float, ink: int, rng: Generator) -> None:
+def _draw_rules(draw: ImageDraw.ImageDraw, placed: list, em: float, ink: int, width: int, rng: Generator) -> None:
     """Underlines, and the rules of tables and boxes between and around words."""
     u, thickness = rng.random(), max(1, round(em * (0.03 + 0.06 * rng.random())))
     if u < 0.05:
@@ -167,7 +147,6 @@ def _draw_rules(draw: ImageDraw.ImageDraw, placed: list, em: float, ink: int, rn
             y = baseline + em * 0.13
             draw.line((left, y, right, y), fill=ink, width=thickness)
     elif u < 0.17:
-        width = draw.im.size[0]
         above, below = em * (0.78 + 0.3 * rng.random()), em * (0.26 + 0.3 * rng.random())
         horizontal, vertical = rng.random() < 0.8, rng.random() < 0.6
         for _, _, right, baseline in placed:

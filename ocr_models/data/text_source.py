@@ -310,14 +310,16 @@ def _math(source: TextSource, rng: Generator) -> str:
 
 
 _KINDS: dict[str, Callable[[TextSource, Generator], str]] = {
-    "plain": TextSource._cased, "short": TextSource._short, "common": TextSource._common, "punctuated": TextSource._punctuated,
+    "plain": TextSource._cased, "short": TextSource._short, "common": TextSource._common,
+    "punctuated": TextSource._punctuated,
     "joined": TextSource._joined, "possessive": TextSource._possessive, "code": TextSource._code,
     "address": TextSource._address, "random": TextSource._random, "number": _number, "money": _money, "date": _date,
     "reference": _reference, "identifier": _identifier, "leaders": _leaders, "single": _table(SINGLES), "unit": _unit,
     "abbreviation": _table(ABBREVIATIONS), "math": _math,
 }  # fmt: skip
 _WEIGHTS = {
-    "plain": 22, "short": 8, "common": 15, "punctuated": 14, "joined": 3.5, "possessive": 1.5, "code": 4, "address": 1.5,
+    "plain": 22, "short": 8, "common": 15, "punctuated": 14, "joined": 3.5, "possessive": 1.5, "code": 4,
+    "address": 1.5,
     "random": 7,
     "number": 7, "money": 2, "date": 2.5, "reference": 3, "identifier": 2, "leaders": 0.7, "single": 3, "unit": 1,
     "abbreviation": 1.5, "math": 1.8,
