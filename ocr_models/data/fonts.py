@@ -37,8 +37,8 @@ _STYLE_WORDS = re.compile(
 )
 # What most documents are set in (or its metric double) is drawn more often than display faces.
 _FREQUENT = re.compile(
-    r"times|termes|nimbus roman|nimbus sans|liberation s|heros|arimo|tinos|carlito|caladea|latin modern roman|cmu serif"
-    r"|lm ?roman|pagella|open sans|roboto|stix|computer modern|libertine|garamond|charis|helvet",
+    r"times|termes|nimbus roman|nimbus sans|liberation s|heros|arimo|tinos|carlito|caladea|pagella"
+    r"|latin modern roman$|cmu serif$|open sans|roboto|stix|computer modern|libertine|garamond|charis|helvet",
     re.I,
 )
 
@@ -166,4 +166,4 @@ def _has_letters(glyphs: FaceGlyphs) -> bool:
         shapes[char] = glyph.mask.shape  # (H, W)
     tall = shapes["l"][0]
     marks = shapes["."][0] < 0.4 * tall and shapes["-"][0] < 0.35 * tall
-    return marks and shapes["x"][0] < 0.9 * tall and shapes["l"][1] < 0.95 * shapes["m"][1]
+    return marks and shapes["x"][0] < 0.9 * tall and shapes["l"][1] < 1.15 * shapes["m"][1]
