@@ -97,7 +97,7 @@ def _faxed(image: np.ndarray, rng: Generator, scale: float) -> np.ndarray:
 
 
 def _photograph(image: np.ndarray, rng: Generator, scale: float) -> np.ndarray:
-    image = _tone(image, rng, 90, 170)
+    image = _tone(image, rng, 90, 180)
     moved = rng.random() < 0.35
     image = _motion(image, rng, scale) if moved else _blur(image, _between(rng, 0.5, 1.6) * scale)
     image = _light(image, rng, amount=_between(rng, 0.1, 0.3), sigma=_between(rng, 1, 9), shadow=rng.random() < 0.3)
@@ -209,7 +209,7 @@ def _light(image: np.ndarray, rng: Generator, amount: float, sigma: float, shado
         out *= _shadow(image.shape, rng)
     if sigma > 0.5:
         field = _grain_field() if rng.random() < 0.4 else _white_field()
-        out = cv2.scaleAdd(np.ascontiguousarray(_cut(field, image.shape, rng)), sigma, out)
+        cv2.scaleAdd(np.ascontiguousarray(_cut(field, image.shape, rng)), sigma, out, dst=out)
     return cv2.convertScaleAbs(np.maximum(out, 0, out=out))
 
 
@@ -243,7 +243,8 @@ def _show_through(image: np.ndarray, rng: Generator) -> np.ndarray:
 
 def _jpeg(image: np.ndarray, rng: Generator, low: int, high: int) -> np.ndarray:
     done, data = cv2.imencode(".jpg", image, (cv2.IMWRITE_JPEG_QUALITY, int(_between(rng, low, high))))
-    return cv2.imdecode(data, cv2.IMREAD_GRAYSCALE) if done else image
+    decoded = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE) if done else None
+    return image if decoded is None else decoded
 
 
 def _lowest(shape: tuple[int, ...], factor: float) -> float:

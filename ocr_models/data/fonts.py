@@ -65,7 +65,7 @@ class FontLibrary:
         self._by_family: dict[str, list[FontFace]] = defaultdict(list)
         for face in self.faces:
             self._by_family[face.family].append(face)
-        self._families = {None: _weighted(self._by_family)}
+        self._families: dict[bool | None, tuple[list[str], np.ndarray]] = {None: _weighted(self._by_family)}
         mono = {name: faces for name, faces in self._by_family.items() if any(face.mono for face in faces)}
         self._families[True] = _weighted(mono) if mono else self._families[None]
         text = {name: faces for name, faces in self._by_family.items() if not all(face.mono for face in faces)}

@@ -201,7 +201,7 @@ class PageCanvas:
         coarse = self.rng.random((2 + int(7 * self.rng.random()), 2 + int(7 * self.rng.random())), np.float32)
         gray = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC) * 230
         fine = self.rng.random((height // 4 + 1, width // 4 + 1), np.float32)
-        gray += cv2.resize(fine, (width, height)) * self.between(10, 80)
+        gray = cv2.add(gray, cv2.resize(fine, (width, height)) * self.between(10, 80))
         for _ in range(int(5 * self.rng.random())):
             center = (int(width * self.rng.random()), int(height * self.rng.random()))
             cv2.circle(
@@ -223,6 +223,6 @@ class PageCanvas:
     def truth(self) -> PageTruth:
         """The page with its quads, clipped to the image."""
         boxes = np.asarray(self._boxes, np.float32).reshape(-1, 4)
-        boxes = np.clip(boxes, 0, np.float32([self.width, self.height, self.width, self.height]))
+        boxes = np.clip(boxes, 0, np.asarray([self.width, self.height] * 2, np.float32))
         quads = boxes[:, [0, 1, 2, 1, 2, 3, 0, 3]].reshape(-1, 4, 2)
         return PageTruth(np.array(self.image), quads, tuple(self._texts), np.asarray(self._ignore, bool))

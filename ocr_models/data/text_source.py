@@ -195,7 +195,8 @@ def _wrap(rng: Generator, word: str) -> str:
     u = rng.random()
     if u < 0.62:
         return word + pick(rng, ",,,,....:;;!?")
-    opening, closing = pick(rng, ("()", "()", "[]", '""', "“”", "‘’", "„“", "«»", "''", "{}", "‹›"))
+    pair = pick(rng, ("()", "()", "[]", '""', "“”", "‘’", "„“", "«»", "''", "{}", "‹›"))
+    opening, closing = pair[0], pair[1]
     if u < 0.74:
         return opening + word
     if u < 0.86:
