@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass, replace
 
 from ocr_models.data.page_canvas import PageCanvas, Style
-from ocr_models.data.text_source import pick
+from ocr_models.data.text_tokens import pick
 
 
 @dataclass

@@ -12,27 +12,28 @@ from bisect import bisect
 from collections.abc import Callable, Sequence
 from itertools import accumulate
 from pathlib import Path
-from typing import TypeVar
 
 from numpy.random import Generator
 
-from ocr_models.data.text_tables import ABBREVIATIONS, COMMON, MATH, MONTHS, ONSETS, RIMES, SINGLES, SYMBOL_CODE, UNITS
+from ocr_models.data.text_tables import ABBREVIATIONS, COMMON, ONSETS, RIMES, SINGLES, SYMBOL_CODE
+from ocr_models.data.text_tokens import (
+    date,
+    digits,
+    identifier,
+    leaders,
+    math,
+    money,
+    number,
+    pick,
+    reference,
+    table,
+    unit,
+    wrap,
+)
 from ocr_models.errors import UsageError
 
-T = TypeVar("T")
 MAX_LEXICON_WORDS = 40_000
 MAX_TOKEN_LENGTH = 32
-ROMAN = ("I", "II", "III", "IV", "VI", "ix", "xii", "(iii)", "iv.")
-
-
-def pick(rng: Generator, items: Sequence[T]) -> T:
-    """One of ``items``, all alike. (``rng.choice`` takes thirty times as long.)"""
-    return items[int(rng.random() * len(items))]
-
-
-def digits(rng: Generator, count: int) -> str:
-    """``count`` random digits."""
-    return f"{int(rng.random() * 10**count):0{count}d}"
 
 
 def read_lexicon(path: str | Path, limit: int = MAX_LEXICON_WORDS) -> list[str]:
@@ -92,7 +93,7 @@ class TextSource:
     def token(self, rng: Generator, kind: str) -> str:
         """A token of one kind, a key of ``_WEIGHTS``."""
         for _ in range(8):
-            text = self._clean(_KINDS[kind](self, rng))
+            text = self._clean(_FREE_KINDS[kind](rng) if kind in _FREE_KINDS else _KINDS[kind](self, rng))
             if text:
                 return text
         return pick(rng, self.charset)
@@ -136,7 +137,7 @@ class TextSource:
 
     def _punctuated(self, rng: Generator) -> str:
         word = self._cased(rng) if rng.random() < 0.75 else self._common(rng)
-        return _wrap(rng, word)
+        return wrap(rng, word)
 
     def _joined(self, rng: Generator) -> str:
         first, second, u = self._cased(rng), self._common(rng) if rng.random() < 0.4 else self.stem(rng), rng.random()
@@ -174,7 +175,7 @@ class TextSource:
         if u < 0.55:
             return "".join(pick(rng, self.charset) for _ in range(length))
         if u < 0.7:
-            return _wrap(rng, "".join(pick(rng, self._rare) for _ in range(min(length, 3))))
+            return wrap(rng, "".join(pick(rng, self._rare) for _ in range(min(length, 3))))
         word = list(self._cased(rng))
         for i, char in enumerate(word):  # accents at any letter, so that none depends on the languages at hand
             if rng.random() < 0.35 and char in self._accented:
@@ -191,132 +192,14 @@ def _accents_by_letter(charset: str) -> dict[str, str]:
     return table
 
 
-def _wrap(rng: Generator, word: str) -> str:
-    u = rng.random()
-    if u < 0.62:
-        return word + pick(rng, ",,,,....:;;!?")
-    pair = pick(rng, ("()", "()", "[]", '""', "“”", "‘’", "„“", "«»", "''", "{}", "‹›"))
-    opening, closing = pair[0], pair[1]
-    if u < 0.74:
-        return opening + word
-    if u < 0.86:
-        return word + closing + pick(rng, ("", "", ",", ".", ";"))
-    return (
-        f"{opening}{word}{closing}{pick(rng, ('', '', '.', ','))}"
-        if u < 0.97
-        else word + pick(rng, ("*", "†", "…", "®", "™", "¹"))
-    )
-
-
-def _number(source: TextSource, rng: Generator) -> str:
-    u, n = rng.random(), 1 + int(4 * rng.random() ** 1.6)
-    body = str(int(rng.random() * 10**n))
-    if u < 0.4:
-        return body
-    if u < 0.58:
-        sign, mark = pick(rng, ("", "", "", "-", "–", "+", "±")), pick(rng, "..,")
-        return f"{sign}{body}{mark}{digits(rng, 1 + int(3 * rng.random()))}"
-    if u < 0.66:
-        return f"{1 + int(999 * rng.random())}{pick(rng, (',', ',', '.', '’'))}{digits(rng, 3)}"
-    if u < 0.74:
-        return f"{body}{pick(rng, ('', '.' + digits(rng, 1)))}%"
-    if u < 0.9:
-        return str(1800 + int(230 * rng.random()))
-    return body + pick(rng, (",", ".", ";", ")", ":", "th", "st", "nd", "a", "x", "°"))
-
-
-def _money(source: TextSource, rng: Generator) -> str:
-    whole = str(int(rng.random() * 10 ** (1 + int(4 * rng.random()))))
-    if rng.random() < 0.25:
-        whole = f"{whole[:3]},{digits(rng, 3)}"
-    amount = whole + pick(rng, (".", ".", ",")) + digits(rng, 2)
-    u = rng.random()
-    if u < 0.4:
-        return amount
-    return pick(rng, "€$£$¥") + (amount if u < 0.6 else whole) if u < 0.88 else amount + pick(rng, "€%$-*")
-
-
-def _date(source: TextSource, rng: Generator) -> str:
-    day, month, year = 1 + int(31 * rng.random()), 1 + int(12 * rng.random()), 1900 + int(130 * rng.random())
-    hour, minute = int(24 * rng.random()), digits(rng, 2)
-    forms = (
-        f"{day:02d}.{month:02d}.{year}", f"{month}/{day}/{year}", f"{year}-{month:02d}-{day:02d}",
-        f"{day}/{month}/{year % 100:02d}",
-        f"{hour}:{minute}", f"{hour:02d}:{minute}:{digits(rng, 2)}", f"{hour % 12}:{minute}pm", f"{day}.", f"{day}th,",
-        f"{pick(rng, MONTHS)}", f"{pick(rng, MONTHS)[:3]}.", f"{year}–{(year + 7) % 100:02d}", f"{year - 3}–{year}",
-        f"({year})",
-    )  # fmt: skip
-    return pick(rng, forms)
-
-
-def _reference(source: TextSource, rng: Generator) -> str:
-    a, b = 1 + int(60 * rng.random()), 1 + int(9 * rng.random())
-    forms = (
-        f"[{a}]", f"[{a}].", f"[{a},", f"({a})", f"({b})", f"[{b}]", f"{b}.{a}", f"{b}.{a % 10}.{b}", f"{b}.{b}.",
-        f"({a}.{b})",
-        f"§{a}", f"{a}–{a + b}", f"{a}-{a + b},", f"No.{a}", f"#{a}", f"pp.{a}", f"({1900 + a}),", f"{b})",
-        f"({chr(96 + b)})",
-        f"{chr(64 + b)}.{b}", f"{a}({b}):{a + 70}–{a + 79}", f"S{b}", f"Q{b % 4 + 1}", pick(rng, ROMAN),
-    )  # fmt: skip
-    return pick(rng, forms)
-
-
-def _identifier(source: TextSource, rng: Generator) -> str:
-    def letters() -> str:
-        return "".join(chr(65 + int(26 * rng.random())) for _ in range(1 + int(3 * rng.random())))
-
-    forms = (
-        f"+{digits(rng, 2)}", f"({digits(rng, 3)})", f"{digits(rng, 3)}-{digits(rng, 4)}",
-        f"{digits(rng, 3)}-{digits(rng, 3)}-{digits(rng, 4)}",
-        f"978-{digits(rng, 1)}-{digits(rng, 4)}-{digits(rng, 4)}-{digits(rng, 1)}", f"{letters()}{digits(rng, 4)}",
-        f"{letters()}-{digits(rng, 3)}",
-        digits(rng, 8), digits(rng, 5), f"{letters()}{digits(rng, 2)}{letters()}",
-        letters(), f"v{digits(rng, 1)}.{digits(rng, 2)}", f"{digits(rng, 4)}/{digits(rng, 2)}",
-    )  # fmt: skip
-    return pick(rng, forms)
-
-
-def _leaders(source: TextSource, rng: Generator) -> str:
-    return pick(rng, "....·_-") * (3 + int(18 * rng.random()))
-
-
-def _table(items: Sequence[str]) -> Callable[[TextSource, Generator], str]:
-    def draw(source: TextSource, rng: Generator) -> str:
-        return pick(rng, items)
-
-    return draw
-
-
-def _unit(source: TextSource, rng: Generator) -> str:
-    unit = pick(rng, UNITS)
-    return unit if rng.random() < 0.5 else str(int(rng.random() * 500)) + unit
-
-
-def _math(source: TextSource, rng: Generator) -> str:
-    a, b, n = pick(rng, "abcdefghijkmnpqrstuvxyzABCFGHLMNPRSTXYZ"), pick(rng, "ijklmnxyzt0123"), int(rng.random() * 20)
-    forms = (
-        f"{a}({b})",
-        f"{a}={n}",
-        f"{a}+{b}",
-        f"|{a}|",
-        f"{a}<{b}",
-        f"{n}×{n + 2}",
-        f"{a}²",
-        f"{a}/{b}",
-        f"({a},{b})",
-        f"{n}{a}",
-        f"{a}{b}",
-    )
-    return pick(rng, MATH) if rng.random() < 0.35 else pick(rng, forms)
-
-
+_FREE_KINDS = {
+    "number": number, "money": money, "date": date, "reference": reference, "identifier": identifier,
+    "leaders": leaders, "single": table(SINGLES), "unit": unit, "abbreviation": table(ABBREVIATIONS), "math": math,
+}  # fmt: skip
 _KINDS: dict[str, Callable[[TextSource, Generator], str]] = {
     "plain": TextSource._cased, "short": TextSource._short, "common": TextSource._common,
-    "punctuated": TextSource._punctuated,
-    "joined": TextSource._joined, "possessive": TextSource._possessive, "code": TextSource._code,
-    "address": TextSource._address, "random": TextSource._random, "number": _number, "money": _money, "date": _date,
-    "reference": _reference, "identifier": _identifier, "leaders": _leaders, "single": _table(SINGLES), "unit": _unit,
-    "abbreviation": _table(ABBREVIATIONS), "math": _math,
+    "punctuated": TextSource._punctuated, "joined": TextSource._joined, "possessive": TextSource._possessive,
+    "code": TextSource._code, "address": TextSource._address, "random": TextSource._random,
 }  # fmt: skip
 _WEIGHTS = {
     "plain": 22, "short": 8, "common": 15, "punctuated": 14, "joined": 3.5, "possessive": 1.5, "code": 4,
