@@ -17,7 +17,7 @@ from ocr_models.records import PageTruth, WordTruth
 Arrays = dict[str, np.ndarray]
 
 # The detector sees a page at about 100 dpi; the spread stands for other print sizes and scales.
-DETECTION_DPI = (60.0, 170.0)
+DETECTION_DPI = (70.0, 150.0)
 _WINDOWS_A_PAGE = 6
 _SHUFFLED_WINDOWS = 96
 _SHUFFLED_WORDS = 4096

@@ -30,7 +30,7 @@ class CrnnSize:
 SIZES = {
     # The paper's table 1, where batch norm stands only after the fifth and sixth convolution.
     "crnn-vgg": CrnnSize((64, 128, 256, 256, 512, 512, 512), (False, False, False, False, True, True, False), 256, False),
-    "crnn-light": CrnnSize((32, 48, 96, 128, 192, 192, 192), (True,) * 7, 96, True),
+    "crnn-light": CrnnSize((24, 40, 80, 96, 160, 160, 192), (False, False, True, False, True, True, True), 96, True),
 }
 
 

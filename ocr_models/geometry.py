@@ -1,0 +1,58 @@
+"""Quads: float32 (N, 4, 2), pixels, clockwise from the text's own top-left corner, origin at the top-left."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def quad_angles(quads: np.ndarray) -> np.ndarray:
+    """Angles (N,) of the top edges in radians, positive clockwise."""
+    top = quads[:, 1] - quads[:, 0]
+    return np.arctan2(top[:, 1], top[:, 0])
+
+
+def quad_sizes(quads: np.ndarray) -> np.ndarray:
+    """(N, 2): lengths along and across the text in pixels, the means of opposite edges."""
+    along = np.linalg.norm(quads[:, 1] - quads[:, 0], axis=1) + np.linalg.norm(quads[:, 2] - quads[:, 3], axis=1)
+    across = np.linalg.norm(quads[:, 3] - quads[:, 0], axis=1) + np.linalg.norm(quads[:, 2] - quads[:, 1], axis=1)
+    return np.stack([along, across], axis=1) / 2
+
+
+def quad_boxes(quads: np.ndarray) -> np.ndarray:
+    """Bounding boxes (N, 4): xmin, ymin, xmax, ymax."""
+    return np.concatenate([quads.min(axis=1), quads.max(axis=1)], axis=1)
+
+
+def box_quads(boxes: np.ndarray) -> np.ndarray:
+    """Quads of level boxes (N, 4): xmin, ymin, xmax, ymax."""
+    return boxes[:, [0, 1, 2, 1, 2, 3, 0, 3]].reshape(-1, 4, 2).astype(np.float32)
+
+
+def transform_quads(matrix: np.ndarray, quads: np.ndarray) -> np.ndarray:
+    """Quads moved by an affine matrix (2, 3), as OpenCV has it: out = matrix @ (x, y, 1)."""
+    return (quads @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32)
+
+
+def invert_affine(matrix: np.ndarray) -> np.ndarray:
+    """The affine matrix (2, 3) that undoes ``matrix``."""
+    inverse = np.linalg.inv(matrix[:, :2])
+    return np.concatenate([inverse, -inverse @ matrix[:, 2:]], axis=1)
+
+
+def quarter_turn_matrix(turns: int, height: int, width: int) -> np.ndarray:
+    """The affine matrix (2, 3) that goes with ``numpy.rot90(image, turns)``: counterclockwise quarter turns.
+
+    Args:
+        turns: 0 to 3.
+        height: of the image before it is turned, in pixels.
+        width: likewise.
+    """
+    return np.array(
+        [
+            [[1, 0, 0], [0, 1, 0]],
+            [[0, 1, 0], [-1, 0, width]],
+            [[-1, 0, width], [0, -1, height]],
+            [[0, -1, height], [1, 0, 0]],
+        ][turns],
+        np.float64,
+    )
