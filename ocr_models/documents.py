@@ -6,6 +6,7 @@ processes (``pipelines.decode_pool``). Call them directly for files that you tru
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from enum import StrEnum
 
@@ -67,6 +68,8 @@ def count_pages(path: str, kind: DocumentKind) -> int:
     if kind == DocumentKind.PDF:
         with open_pdf(path) as pdf:
             page_count = len(pdf)
+        if page_count > os.path.getsize(path):
+            raise DocumentError("open", f"the PDF claims {page_count:,} pages, more than it has bytes")
     elif kind == DocumentKind.TIFF:
         with open_image(path) as tiff:
             page_count = _count_frames(tiff)

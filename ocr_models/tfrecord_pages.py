@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from ocr_models.errors import DocumentError
 
-MAX_RECORD_BYTES = 1 << 30
+MAX_RECORD_BYTES = 1 << 28
 _HEADER = struct.Struct("<QI")
 _FOOTER_BYTES = 4
 

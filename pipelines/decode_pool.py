@@ -21,7 +21,7 @@ from ocr_models.errors import DocumentError
 from pipelines.decode_child import Answer, Request
 
 TIME_LIMIT_S = 60.0
-MEMORY_LIMIT_BYTES = 3 << 30
+MEMORY_LIMIT_BYTES = 2 << 30
 CHILD_CODE = "from pipelines.decode_child import main; main()"
 
 

@@ -75,7 +75,7 @@ def manifest_path(output: str, run_id: str) -> str:
     return join(output, f"runs/{run_id}.json")
 
 
-def write_manifest(output: str, run: RunDescription, totals: Totals, shards: Iterable[Shard]) -> dict[str, Any]:
+def write_manifest(shards: Iterable[Shard], output: str, run: RunDescription, totals: Totals) -> dict[str, Any]:
     """Checks that the rows add up to what was opened, and commits the run by writing its manifest.
 
     Raises:

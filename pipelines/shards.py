@@ -21,7 +21,7 @@ from apache_beam.io.filesystems import FileSystems
 from ocr_models.errors import UsageError
 from pipelines.schemas import PAGES_SCHEMA, unpack_rows
 
-ROWS_PER_GROUP = 256
+ROWS_PER_GROUP = 64  # about 2 MB of words, which is what is unpacked at a time
 PAGES_PER_BLOCK = 64  # pages of a document that stay together in a shard
 
 SortedRow = tuple[str, int, bytes]
@@ -74,6 +74,14 @@ def write_shard(output: str, path: str, rows: Iterable[SortedRow]) -> Shard:
             failures.update(failure["stage"] for failure in table["failure"].to_pylist() if failure)
             writer.write_table(table)
     return Shard(path, statuses.total(), dict(statuses), dict(failures))
+
+
+def add_empty_shards(shards: Iterable[Shard], output: str, run_id: str, shard_count: int) -> list[Shard]:
+    """Writes a file for each shard that got no row, as the files' names promise ``shard_count`` of them."""
+    shards = list(shards)
+    paths = {shard_path(run_id, shard, shard_count) for shard in range(shard_count)}
+    missing = paths - {shard.path for shard in shards}
+    return shards + [write_shard(output, path, []) for path in sorted(missing)]
 
 
 @contextlib.contextmanager

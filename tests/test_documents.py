@@ -171,6 +171,7 @@ def test_large_pdf_page_is_rendered_at_a_dpi_that_fits(tmp_path, monkeypatch):
         (samples.pdf_bytes(["0 0 9 9 re f"], encrypt=True), "encrypted"),
         (b"%PDF-1.4\nand then nothing", "broken"),
         (samples.pdf_bytes([]), "broken"),
+        (samples.pdf_bytes([""]).replace(b"/Count 1", b"/Count 100000"), "100,000 pages, more than it has bytes"),
     ],
 )
 def test_pdf_that_cannot_be_opened(tmp_path, content, message):

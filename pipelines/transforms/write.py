@@ -12,7 +12,7 @@ from apache_beam.pvalue import AsSingleton
 
 from pipelines.manifest import RunDescription, Totals, write_manifest
 from pipelines.schemas import Row, pack_row
-from pipelines.shards import Shard, SortedRow, shard_of, shard_path, write_shard
+from pipelines.shards import Shard, SortedRow, add_empty_shards, shard_of, shard_path, write_shard
 from pipelines.sources import PageRange
 
 
@@ -48,29 +48,24 @@ class WriteShards(beam.PTransform):
         shard_count = AsSingleton(
             self.totals | "CountShards" >> beam.Map(lambda totals: max(math.ceil(totals.rows / self.rows_per_shard), 1))
         )
-        keyed_rows = rows | "PackRows" >> beam.Map(_key_by_shard, shard_count)
-        # also the shards that get no row are written, as the files' names say how many there are
-        empty_shards = (
-            rows.pipeline
-            | "Once" >> beam.Create([None], reshuffle=False)
-            | "EmptyShards" >> beam.FlatMap(lambda _, count: [(shard, None) for shard in range(count)], shard_count)
-        )
         return (
-            (keyed_rows, empty_shards)
-            | beam.Flatten()
+            rows
+            | "PackRows" >> beam.Map(_key_by_shard, shard_count)
             | "GroupByShard" >> beam.GroupByKey()
-            | "Write" >> beam.Map(self._write, shard_count)
+            | "WriteShard" >> beam.Map(_write_group, self.output, self.run_id, shard_count)
+            | "AllShards" >> beam.combiners.ToList()
+            | "WriteEmptyShards" >> beam.FlatMap(add_empty_shards, self.output, self.run_id, shard_count)
         )
 
-    def _write(self, shard_rows: tuple[int, Iterable[SortedRow | None]], shard_count: int) -> Shard:
-        shard, rows = shard_rows
-        path = shard_path(self.run_id, shard, shard_count)
-        return write_shard(self.output, path, (row for row in rows if row is not None))
 
-
-def _key_by_shard(row: Row, shard_count: int) -> tuple[int, SortedRow | None]:
+def _key_by_shard(row: Row, shard_count: int) -> tuple[int, SortedRow]:
     uri, page_index = row["source_uri"], row["page_index"]
     return shard_of(uri, page_index, shard_count), (uri, page_index, pack_row(row))
+
+
+def _write_group(group: tuple[int, Iterable[SortedRow]], output: str, run_id: str, shard_count: int) -> Shard:
+    shard, rows = group
+    return write_shard(output, shard_path(run_id, shard, shard_count), rows)
 
 
 @dataclass
@@ -88,10 +83,8 @@ class WriteManifest(beam.PTransform):
     totals: beam.PCollection[Totals]
 
     def expand(self, shards: beam.PCollection[Shard]) -> beam.PCollection[dict[str, Any]]:
-        output, run = self.output, self.run
         return (
             shards
             | "AllShards" >> beam.combiners.ToList()
-            | "Write"
-            >> beam.Map(lambda shards, totals: write_manifest(output, run, totals, shards), AsSingleton(self.totals))
+            | "Write" >> beam.Map(write_manifest, self.output, self.run, AsSingleton(self.totals))
         )

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -94,7 +95,7 @@ def test_help_is_quick(tmp_path):
 
 
 def test_every_column_is_documented():
-    text = open(os.path.join(os.path.dirname(__file__), "../../docs/rows.md")).read()
+    text = (Path(__file__).parents[2] / "docs/rows.md").read_text()
 
     for name, kind, doc in _columns(PAGES_SCHEMA):
         assert f"| `{name}` | {kind} | {doc} |" in text

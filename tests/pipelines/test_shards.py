@@ -95,11 +95,11 @@ def test_the_manifest_is_only_written_when_the_rows_add_up(tmp_path):
     shards = [Shard("b", 2, {"ok": 2}, {}), Shard("a", 1, {"failed": 1}, {"open": 1})]
 
     with pytest.raises(PagebeamError, match="3 rows for 4 expected"):
-        write_manifest(str(tmp_path), run, Totals(documents=2, failed_documents=1, rows=4), shards)
+        write_manifest(shards, str(tmp_path), run, Totals(documents=2, failed_documents=1, rows=4))
     with pytest.raises(PagebeamError, match="without its manifest"):
         read_manifest(str(tmp_path), "run-1")
 
-    write_manifest(str(tmp_path), run, Totals(documents=2, failed_documents=1, rows=3), shards)
+    write_manifest(shards, str(tmp_path), run, Totals(documents=2, failed_documents=1, rows=3))
     manifest = read_manifest(str(tmp_path), "run-1")
     assert manifest["pages"] == {"expected": 3, "ok": 2, "blank": 0, "failed": 1}
     assert manifest["shards"] == [{"path": "a", "rows": 1}, {"path": "b", "rows": 2}]
