@@ -92,7 +92,9 @@ def write_bundle(path: Path, model, config: dict[str, Any], charset=None) -> Bun
         charset.save(path / _CHARSET)
     digest = _digest(path)
     unfinished = path / "unfinished.json"
-    unfinished.write_text(json.dumps({**config, "digest": digest}, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    unfinished.write_text(
+        json.dumps({**config, "digest": digest}, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
     os.replace(unfinished, path / _CONFIG)
     return find_bundle(str(path), config["task"])
 

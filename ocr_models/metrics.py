@@ -85,9 +85,7 @@ class DetectionCounts:
         return cls(matched, int((~(on_ignored & free_columns)).sum()), int((~ignore).sum()))
 
     def __add__(self, other: DetectionCounts) -> DetectionCounts:
-        return DetectionCounts(
-            self.matched + other.matched, self.predicted + other.predicted, self.true + other.true
-        )
+        return DetectionCounts(self.matched + other.matched, self.predicted + other.predicted, self.true + other.true)
 
     @property
     def precision(self) -> float:

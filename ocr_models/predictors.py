@@ -13,13 +13,13 @@ import numpy as np
 from ocr_models.bundle import Bundle
 from ocr_models.charset import Charset
 from ocr_models.detection.decode import decode_east
-from ocr_models.recognition.crops import bucket_of, logit_length, pad_crop, resize_crop
+from ocr_models.fold import fold_batch_norm
+from ocr_models.recognition.crops import INPUT_HEIGHT, bucket_of, logit_length, pad_crop, resize_crop
 from ocr_models.recognition.ctc import greedy_decode, log_softmax, prefix_beam_decode
 from ocr_models.records import TextBox, Transcript
 
 READ_BATCH = 32
-_STRIDE = 32  # EAST needs sides that are multiples of this
-# Page shapes (H, W) that the detector is compiled for; larger pictures round up to multiples of 256.
+# Pictures are padded to sides that are multiples of this: EAST needs 32, and fewer shapes mean fewer compilations.
 _SIDE_STEP = 64
 
 
@@ -53,7 +53,9 @@ def use_bfloat16() -> None:
 def _cpu_has_bfloat16() -> bool:
     try:
         with open("/proc/cpuinfo") as cpuinfo:
-            return any(flag in line for line in cpuinfo if line.startswith("flags") for flag in ("avx512_bf16", "amx_bf16"))
+            return any(
+                flag in line for line in cpuinfo if line.startswith("flags") for flag in ("avx512_bf16", "amx_bf16")
+            )
     except OSError:
         return False
 
@@ -78,7 +80,7 @@ class TextDetector:
 
     @classmethod
     def load(cls, bundle: Bundle) -> TextDetector:
-        return cls(keras.saving.load_model(bundle.model_path, compile=False))
+        return cls(fold_batch_norm(keras.saving.load_model(bundle.model_path, compile=False)))
 
     def detect_at(self, image: np.ndarray, scale: float) -> list[TextBox]:
         """Finds words with the picture seen at ``scale``.
@@ -99,7 +101,7 @@ class TextDetector:
         padded = cv2.copyMakeBorder(
             seen, 0, height - seen.shape[0], 0, width - seen.shape[1], cv2.BORDER_CONSTANT, value=255
         )
-        maps = self._forward(padded[None, :, :, None].astype(np.float32))
+        maps = self._forward(padded[None, :, :, None])
         score_map = 1 / (1 + np.exp(-maps["score_logits"][0, ..., 0]))
         quads, confidences = decode_east(score_map, maps["geometry_map"][0], self._score_threshold)
         factors = np.array([image.shape[1] / seen.shape[1], image.shape[0] / seen.shape[0]], np.float32)
@@ -122,9 +124,8 @@ class TextRecognizer:
 
     @classmethod
     def load(cls, bundle: Bundle, beam_width: int = 1) -> TextRecognizer:
-        return cls(
-            keras.saving.load_model(bundle.model_path, compile=False), Charset.load(bundle.charset_path), beam_width
-        )
+        network = fold_batch_norm(keras.saving.load_model(bundle.model_path, compile=False))
+        return cls(network, Charset.load(bundle.charset_path), beam_width)
 
     def read(self, crops: Sequence[np.ndarray]) -> list[Transcript]:
         """Reads gray uint8 crops (h, w), level and with the text upright.
@@ -140,7 +141,7 @@ class TextRecognizer:
         for width, indices in sorted(by_width.items()):
             for start in range(0, len(indices), READ_BATCH):
                 chunk = indices[start : start + READ_BATCH]
-                batch = np.zeros((READ_BATCH, *resized[0].shape[:1], width, 1), np.float32)
+                batch = np.zeros((READ_BATCH, INPUT_HEIGHT, width, 1), np.uint8)
                 for row, i in enumerate(chunk):
                     batch[row, ..., 0] = pad_crop(resized[i], width)
                 log_probs = log_softmax(np.asarray(self._forward(batch)))

@@ -83,7 +83,9 @@ def _page_windows(page: PageTruth, size: int, rng: np.random.Generator) -> Itera
             x, y = centers[rng.integers(len(centers))] - rng.uniform(0.1, 0.9, 2) * size
         else:
             x, y = rng.uniform(0, max(1, width - size)), rng.uniform(0, max(1, height - size))
-        yield cut_window(page, int(np.clip(x, 0, max(0, width - size))), int(np.clip(y, 0, max(0, height - size))), size)
+        yield cut_window(
+            page, int(np.clip(x, 0, max(0, width - size))), int(np.clip(y, 0, max(0, height - size))), size
+        )
 
 
 def cut_window(page: PageTruth, x: int, y: int, size: int) -> PageTruth:

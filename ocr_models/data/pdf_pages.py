@@ -145,7 +145,9 @@ def read_pdf_page(page: pdfium.PdfPage, dpi: float) -> PageTruth | None:
     scale = dpi / 72
     textpage = page.get_textpage()
     words = list(_split_words(_glyphs(textpage)))
-    if len(words) < _MIN_WORDS or sum(len(w) == 1 and w[0].char.isalpha() for w in words) > _MAX_WORDS_TORN * len(words):
+    if len(words) < _MIN_WORDS or sum(len(w) == 1 and w[0].char.isalpha() for w in words) > _MAX_WORDS_TORN * len(
+        words
+    ):
         return None
     image = page.render(scale=scale, grayscale=True).to_numpy()
     image = np.ascontiguousarray(image[..., 0] if image.ndim == 3 else image)

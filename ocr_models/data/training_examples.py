@@ -54,7 +54,9 @@ class DataConfig:
     def check(self) -> None:
         """Raises UsageError where there is nothing to train with."""
         if not self.pdfs and not self.fonts:
-            raise UsageError("no training data: give --pdfs DIR (born-digital PDFs), --fonts DIR (synthetic text) or both")
+            raise UsageError(
+                "no training data: give --pdfs DIR (born-digital PDFs), --fonts DIR (synthetic text) or both"
+            )
         if self.pdfs and not find_pdfs(list(self.pdfs)):
             raise UsageError(f"no *.pdf or *.pdf.gz under --pdfs {' '.join(self.pdfs)}; give a folder that holds some")
 
@@ -117,7 +119,9 @@ def _cut_word(image: np.ndarray, quad: np.ndarray, rng: np.random.Generator) -> 
     ]
 
 
-def pdf_words(pages: PdfPages, charset: Charset, rng: np.random.Generator, validation: bool = False) -> Iterator[WordTruth]:
+def pdf_words(
+    pages: PdfPages, charset: Charset, rng: np.random.Generator, validation: bool = False
+) -> Iterator[WordTruth]:
     """Words cut from PDF pages. The commonest are thinned out, so that "the" doesn't fill the batches."""
     seen: collections.Counter[str] = collections.Counter()
     while True:
@@ -142,7 +146,11 @@ def synthetic_words(config: DataConfig, charset: Charset, rng: np.random.Generat
     fonts = load_fonts(list(config.fonts))
     while True:
         for word in render_words(text_source, fonts, rng, 64):
-            if word.text in charset and min(word.image.shape) >= 4 and word.image.shape[1] < _MAX_ASPECT * word.image.shape[0]:
+            if (
+                word.text in charset
+                and min(word.image.shape) >= 4
+                and word.image.shape[1] < _MAX_ASPECT * word.image.shape[0]
+            ):
                 yield word
 
 
@@ -156,7 +164,9 @@ def word_examples(config: DataConfig, charset: Charset, seed: int, validation: b
         yield from itertools.islice(pdf if use_pdf else synthetic, 32)  # type: ignore[arg-type]
 
 
-def page_examples(config: DataConfig, dpi: tuple[float, float], seed: int, validation: bool = False) -> Iterator[PageTruth]:
+def page_examples(
+    config: DataConfig, dpi: tuple[float, float], seed: int, validation: bool = False
+) -> Iterator[PageTruth]:
     """Degraded pages at a dpi drawn log-uniformly between two bounds: what the detector is trained with."""
     rng = np.random.default_rng(seed)
     pages = PdfPages(config) if config.pdfs else None

@@ -13,6 +13,7 @@ from keras import layers, ops
 
 from ocr_models.recognition.crops import INPUT_HEIGHT
 
+
 @dataclass(frozen=True)
 class CrnnSize:
     """Channels of the seven convolutions, which of them have batch norm, and units of each LSTM direction.
@@ -29,7 +30,9 @@ class CrnnSize:
 
 SIZES = {
     # The paper's table 1, where batch norm stands only after the fifth and sixth convolution.
-    "crnn-vgg": CrnnSize((64, 128, 256, 256, 512, 512, 512), (False, False, False, False, True, True, False), 256, False),
+    "crnn-vgg": CrnnSize(
+        (64, 128, 256, 256, 512, 512, 512), (False, False, False, False, True, True, False), 256, False
+    ),
     "crnn-light": CrnnSize((24, 40, 80, 96, 160, 160, 192), (False, False, True, False, True, True, True), 96, True),
 }
 

@@ -45,9 +45,7 @@ def _ctc_losses(labels, logits, label_length, logit_length):
     positions = tf.range(tf.shape(labels)[1])[None, :] < label_length[:, None]
     indices = tf.where(positions)
     sparse = tf.SparseTensor(indices, tf.gather_nd(labels, indices), tf.shape(labels, tf.int64))
-    return tf.nn.ctc_loss(
-        sparse, logits, None, logit_length, logits_time_major=False, blank_index=BLANK_ID
-    )
+    return tf.nn.ctc_loss(sparse, logits, None, logit_length, logits_time_major=False, blank_index=BLANK_ID)
 
 
 def greedy_decode(log_probs: np.ndarray) -> tuple[list[int], list[float]]:

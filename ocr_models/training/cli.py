@@ -61,9 +61,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 def config_of(args: argparse.Namespace) -> TrainingConfig:
     """The configuration that the parsed arguments ask for. Raises UsageError for one that can't be trained."""
-    data = DataConfig(
-        tuple(args.pdfs), tuple(args.fonts), tuple(args.lexicons), args.synthetic_share, args.hold_out
-    )
+    data = DataConfig(tuple(args.pdfs), tuple(args.fonts), tuple(args.lexicons), args.synthetic_share, args.hold_out)
     data.check()
     numbers = {name: getattr(args, name) for name in _HELP if getattr(args, name) is not None}
     return TrainingConfig(

@@ -54,7 +54,9 @@ class BatchStream:
             try:
                 batch = self._batches.get(timeout=_PATIENCE_S)
             except queue.Empty:
-                raise RuntimeError(f"no training batch came in {_PATIENCE_S} s; see the workers' messages above") from None
+                raise RuntimeError(
+                    f"no training batch came in {_PATIENCE_S} s; see the workers' messages above"
+                ) from None
             if isinstance(batch, Exception):
                 raise batch
             yield batch

@@ -132,4 +132,3 @@ def _initial(config: TrainingConfig, build: Callable[[], keras.Model]) -> keras.
 
 ARCHITECTURES = {"recognition": sorted(SIZES), "detection": ["east-fast", "east-vgg16"]}
 TASKS: dict[str, Callable[[TrainingConfig], Task]] = {"recognition": RecognitionTask, "detection": DetectionTask}
-

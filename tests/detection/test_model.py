@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from ocr_models.detection.fold import fold_batch_norm
+from ocr_models.fold import fold_batch_norm
 from ocr_models.detection.losses import east_loss
 from ocr_models.detection.model import build_east, freeze_stem, unfreeze_stem
 from ocr_models.detection.targets import make_targets
