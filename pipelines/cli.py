@@ -13,6 +13,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+import ocr_models
 from ocr_models.bundle import DEFAULT_BUNDLES
 from ocr_models.errors import PagebeamError, UsageError
 
@@ -40,6 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="pagebeam", description="Bulk OCR: documents in, one Parquet row a page out.")
+    parser.add_argument("--version", action="version", version=f"pagebeam {ocr_models.__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     run = commands.add_parser(
         "run",

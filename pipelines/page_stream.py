@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -61,14 +61,24 @@ class PageStream:
         dpi: for rendering PDFs.
         run_id: goes into the rows.
         batch_size: pages that are read at once; as many again are decoded meanwhile.
+        observe_ms: is told what a page took in the stages "decode" and "read".
     """
 
-    def __init__(self, reader: Reader, pool: DecodePool, dpi: float, run_id: str, batch_size: int = 8):
+    def __init__(
+        self,
+        reader: Reader,
+        pool: DecodePool,
+        dpi: float,
+        run_id: str,
+        batch_size: int = 8,
+        observe_ms: Callable[[str, float], None] = lambda stage, elapsed_ms: None,
+    ):
         self._reader = reader
         self._pool = pool
         self._dpi = dpi
         self._run_id = run_id
         self._batch_size = batch_size
+        self._observe_ms = observe_ms
         self._pending: deque[_PendingPage] = deque()
 
     def add(self, page_range: PageRange) -> Iterator[Row]:
@@ -131,6 +141,8 @@ class PageStream:
             return
         read_ms = (time.perf_counter() - start) * 1000 / len(pages)
         for page, result in zip(pages, results, strict=True):
+            self._observe_ms("decode", page.decode_ms)
+            self._observe_ms("read", read_ms)
             yield self._read_row(page, result, read_ms)
 
     def _read_row(self, page: _DecodedPage, result: OcrPage, read_ms: float) -> Row:

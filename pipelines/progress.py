@@ -37,6 +37,11 @@ def count_pages(name: str, pages: int = 1) -> None:
         _counts[name] += pages
 
 
+def observe_ms(stage: str, elapsed_ms: float) -> None:
+    """Adds to the Beam metric ``<stage>_ms``: what a page took in a stage."""
+    Metrics.distribution(NAMESPACE, f"{stage}_ms").update(round(elapsed_ms))
+
+
 def start_counting() -> None:
     """Sets this process's counts to zero, before a run."""
     with _counts_lock:

@@ -24,7 +24,7 @@ def _column(name: str, kind: pa.DataType, doc: str, nullable: bool = True) -> pa
 
 
 _QUAD = pa.list_(pa.float32())  # of no fixed size, which Spark can't read
-_QUAD_DOC = "8 numbers: x, y of the corners in pixels, clockwise from the text's own top left"
+_QUAD_DOC = "x, y of 4 corners in pixels, to 1/8, clockwise from the text's own top left"
 
 _WORD = pa.struct(
     [
@@ -80,7 +80,7 @@ PAGES_SCHEMA = pa.schema(
 def page_id(source_uri: str, source_sha256: str | None, page_index: int) -> str:
     """The same for the same page of the same bytes at the same place, in every run; different for every other page."""
     identity = f"{source_uri}\0{source_sha256 or ''}\0{page_index}"
-    return hashlib.sha256(identity.encode("utf-8", "surrogateescape")).hexdigest()[:32]
+    return hashlib.sha256(identity.encode()).hexdigest()[:32]
 
 
 def pack_row(row: Row) -> bytes:

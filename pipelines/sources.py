@@ -105,9 +105,9 @@ def find_documents(pattern: str) -> Iterator[str]:
     path = os.path.abspath(pattern)
     if os.path.isdir(path):
         files = (os.path.join(parent, name) for parent, _, names in os.walk(path) for name in names)
-        yield from _documents_in_folder(path, files)
+        yield from map(_as_text, _documents_in_folder(path, filter(os.path.isfile, files)))
     else:
-        yield from [path] if os.path.exists(path) else _match(path)
+        yield from map(_as_text, [path] if os.path.exists(path) else _match(path))
 
 
 def open_document(uri: str, pool: DecodePool) -> Iterator[PageRange]:
@@ -190,6 +190,11 @@ def open_tfrecord(uri: str, kind: DocumentKind | None) -> Iterator[BinaryIO]:
                 yield cast(BinaryIO, unpacked)
         else:
             yield file
+
+
+def _as_text(path: str) -> str:
+    """A path that can go into a row. One with bytes that are no UTF-8 gets them escaped: it fails when opened."""
+    return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def _is_glob(pattern: str) -> bool:

@@ -51,7 +51,9 @@ class _ReadPagesFn(beam.DoFn):
         self._reader = self._shared_reader.acquire(self._load_reader)
 
     def start_bundle(self) -> None:
-        self._stream = PageStream(self._reader, shared_pool(), self._dpi, self._run_id, self._batch_size)
+        self._stream = PageStream(
+            self._reader, shared_pool(), self._dpi, self._run_id, self._batch_size, progress.observe_ms
+        )
 
     def process(self, page_range: PageRange) -> Iterator[Row]:
         yield from _counted(self._stream.add(page_range))

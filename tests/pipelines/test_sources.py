@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,23 @@ def test_a_name_with_glob_characters_is_a_name_first(tmp_path):
     samples.write_png(tmp_path / "scan [1].png", 1)
 
     assert names(tmp_path / "scan [1].png") == ["scan [1].png"]
+
+
+def test_what_is_no_file_is_passed_over(tmp_path):
+    os.mkfifo(tmp_path / "pipe.png")
+    (tmp_path / "away.png").symlink_to(tmp_path / "gone.png")
+
+    assert names(tmp_path) == []
+
+
+def test_a_name_that_is_no_text_fails_alone(tmp_path, pool):
+    Path(os.fsdecode(os.fsencode(tmp_path / "caf") + b"\xe9.png")).write_bytes(b"")
+
+    [uri] = find_documents(str(tmp_path))
+    [page_range] = open_document(uri, pool)
+
+    assert uri.endswith("caf\\xe9.png")
+    assert page_range.document.error.startswith("the file can't be opened")
 
 
 def test_an_unknown_file_system_is_a_usage_error():
