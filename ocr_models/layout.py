@@ -56,7 +56,6 @@ def _word_successors(boxes: np.ndarray) -> np.ndarray:
     similar = np.maximum(heights[:, None], heights) < _MAX_HEIGHT_RATIO * lower
     follows = (x0[None, :] > x0[:, None]) & (gap > -0.5 * lower) & (gap < _MAX_WORD_GAP * np.maximum(lower, 1e-6))
     follows &= similar & (overlap > _MIN_OVERLAP * lower)
-    np.fill_diagonal(follows, False)
     cost = np.where(follows, gap - 0.5 * overlap, np.inf)
     return _mutual_nearest(cost)
 
@@ -99,10 +98,10 @@ def _join_cells(boxes: np.ndarray, segments: list[list[int]]) -> list[list[int]]
     lower = np.minimum(heights[:, None], heights)
     overlap = np.minimum(y1[:, None], y1) - np.maximum(y0[:, None], y0)
     is_column = _in_running_text(extents)
-    beside = (x0[None, :] >= x1[:, None] - 0.5 * lower) & (overlap > _MIN_OVERLAP * lower)
+    beside = (x0[None, :] > x0[:, None]) & (x0[None, :] >= x1[:, None] - 0.5 * lower)
+    beside &= overlap > _MIN_OVERLAP * lower
     beside &= np.maximum(heights[:, None], heights) < _MAX_HEIGHT_RATIO * lower
     beside &= ~(is_column[:, None] & is_column)
-    np.fill_diagonal(beside, False)
     successors = _mutual_nearest(np.where(beside, x0[None, :] - x1[:, None], np.inf))
     return [[word for i in chain for word in segments[i]] for chain in _chains(extents, successors)]
 
@@ -115,6 +114,7 @@ def _in_running_text(extents: np.ndarray) -> np.ndarray:
     stacked = shared > 0.5 * np.minimum(widths[:, None], widths)
     near = np.abs((y0 + y1)[:, None] - (y0 + y1)) / 2 < _NEIGHBOR_LINES * heights[:, None]
     neighbors = stacked & near
+    np.fill_diagonal(neighbors, True)  # also where a segment has no width
     typical = np.array([np.median(widths[row]) for row in neighbors])
     return (typical > _COLUMN_WIDTH * heights) & (neighbors.sum(axis=1) >= 3)
 
@@ -127,18 +127,15 @@ def _reading_order(extents: np.ndarray) -> np.ndarray:
     above = middle[:, None] < middle
     left = (x1[:, None] <= x0) & ~shares
     before = shares & above
+    # c lies between a and b in height and reaches over both: a heading across two columns. A page may have 1,000 lines,
+    # so the c are tested 8 at a time, as the bits of a byte.
+    over = np.packbits(shares & above.T, axis=1)  # [a, c]: c is above a
+    under = np.packbits(shares & above, axis=1)
     for a in range(len(extents)):
-        # c lies between a and b in height and reaches over both: a heading across two columns.
-        across = shares[a][:, None] & shares & _between(middle, middle[a])
-        before[a] |= left[a] & ~across.any(axis=0)
+        across = (under[a] & over) | (over[a] & under)
+        before[a] |= left[a] & ~across.any(axis=1)
     np.fill_diagonal(before, False)
     return _topological_order(before, np.lexsort((x0, middle)))
-
-
-def _between(middle: np.ndarray, start: float) -> np.ndarray:
-    """[c, b]: whether c's middle lies between ``start`` and b's."""
-    low, high = np.minimum(start, middle), np.maximum(start, middle)
-    return (middle[:, None] > low) & (middle[:, None] < high)
 
 
 def _topological_order(before: np.ndarray, by_height: np.ndarray) -> np.ndarray:
