@@ -7,6 +7,7 @@ processes (``pipelines.decode_pool``). Call them directly for files that you tru
 from __future__ import annotations
 
 import os
+import zlib
 from collections.abc import Callable
 from enum import StrEnum
 
@@ -44,7 +45,7 @@ def sniff_kind(head: bytes) -> DocumentKind:
     """
     if not head:
         raise DocumentError("open", "the file is empty")
-    if head.startswith((b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"BM")) or _is_webp(head):
+    if head.startswith((b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")) or _is_webp(head) or _is_bmp(head):
         return DocumentKind.IMAGE
     if head.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")):
         return DocumentKind.TIFF
@@ -52,7 +53,7 @@ def sniff_kind(head: bytes) -> DocumentKind:
         return DocumentKind.PDF
     if is_tfrecord(head):
         return DocumentKind.TFRECORD
-    if head.startswith(b"\x1f\x8b\x08"):
+    if head.startswith(b"\x1f\x8b\x08") and is_tfrecord(_unzip(head)):
         return DocumentKind.GZIP_TFRECORD
     raise DocumentError(
         "open", f"the content is no PNG, JPEG, WebP, BMP, TIFF, PDF or TFRecord; it begins with {head[:12]!r}"
@@ -137,6 +138,18 @@ def render_pdf_page(pdf: pdfium.PdfDocument, page_index: int, dpi: float) -> Pag
 
 def _is_webp(head: bytes) -> bool:
     return head.startswith(b"RIFF") and head[8:12] == b"WEBP"
+
+
+def _is_bmp(head: bytes) -> bool:
+    return head.startswith(b"BM") and head[6:10] == bytes(4)  # two letters alone also begin many a text
+
+
+def _unzip(head: bytes) -> bytes:
+    """What the beginning of a gzip file unpacks to; nothing, if it is broken."""
+    try:
+        return zlib.decompressobj(wbits=31).decompress(head, HEAD_BYTES)
+    except zlib.error:
+        return b""
 
 
 def _count_frames(tiff: Image.Image) -> int:

@@ -15,7 +15,7 @@ from typing import Any
 
 import ocr_models
 from ocr_models.bundle import DEFAULT_BUNDLES
-from ocr_models.errors import PagebeamError, UsageError
+from ocr_models.errors import PagebeamError
 
 EXIT_OK = 0
 EXIT_SOME_PAGES_FAILED = 3
@@ -58,21 +58,23 @@ def _parser() -> argparse.ArgumentParser:
     bundle_help = "shipped model, or folder of a trained one; default: %(default)s"
     for name, task in (("--detector", "detection"), ("--recognizer", "recognition")):
         run.add_argument(name, default=DEFAULT_BUNDLES[task], metavar="NAME|BUNDLE", help=bundle_help)
-    run.add_argument("--dpi", type=_dpi, default=200, metavar="N", help="to render PDFs at; default: %(default)s")
-    run.add_argument("--workers", type=_workers, default=os.cpu_count(), metavar="N", help="default: one a core")
+    run.add_argument(
+        "--dpi", type=_dots_per_inch, default=200, metavar="N", help="for PDFs; default: %(default)s"
+    )
+    run.add_argument("--workers", type=_worker_count, default=os.cpu_count(), metavar="N", help="default: one a core")
     run.add_argument("--runner", default="FnApiRunner", metavar="NAME", help="Beam's; default: %(default)s, local")
     commands.add_parser("train", help="train a model; see pagebeam train --help")
     return parser
 
 
-def _dpi(text: str) -> float:
+def _dots_per_inch(text: str) -> float:
     dpi = float(text)
     if not 36 <= dpi <= 1200:
         raise argparse.ArgumentTypeError(f"{text} is not between 36 and 1200")
     return dpi
 
 
-def _workers(text: str) -> int:
+def _worker_count(text: str) -> int:
     workers = int(text)
     if workers < 1:
         raise argparse.ArgumentTypeError(f"{text} is less than 1")
@@ -80,23 +82,11 @@ def _workers(text: str) -> int:
 
 
 def _run(arguments: argparse.Namespace, beam_args: list[str]) -> int:
-    _check_beam_args(beam_args)
     from pipelines.ocr import OcrOptions, run_ocr  # loads Beam: not for --help and usage errors
 
     manifest = run_ocr(OcrOptions(**vars(arguments), beam_args=beam_args))
     _print_summary(manifest, arguments.output)
     return EXIT_SOME_PAGES_FAILED if manifest["pages"]["failed"] else EXIT_OK
-
-
-def _check_beam_args(beam_args: list[str]) -> None:
-    """Raises UsageError for an option that neither we nor Beam know, which Beam would pass over in silence."""
-    from apache_beam.options.pipeline_options import PipelineOptions
-
-    known = PipelineOptions(beam_args).get_all_options()
-    given = PipelineOptions(beam_args).get_all_options(retain_unknown_options=True)
-    unknown = [f"--{name}" for name in given if name not in known]
-    if unknown or (beam_args and not beam_args[0].startswith("-")):
-        raise UsageError(f"unknown option {', '.join(unknown) or beam_args[0]}; see pagebeam run --help")
 
 
 def _print_summary(manifest: dict[str, Any], output: str) -> None:

@@ -40,16 +40,17 @@ class CountPages:
 
 @dataclass(frozen=True)
 class RenderPage:
-    """Asks for the pixels of one page of a local document."""
+    """Asks for the pixels of one page of a local document; ``sha256`` tells it from what was there earlier."""
 
     path: str
+    sha256: str | None
     kind: DocumentKind
     page_index: int
     dpi: float
     stage = "render"
 
     def answer(self) -> PageImage:
-        return _page_renderer(self.path, self.kind, self.dpi)(self.page_index)
+        return _page_renderer(self.path, self.sha256, self.kind, self.dpi)(self.page_index)
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ class Answer:
 
 
 @functools.lru_cache(OPEN_DOCUMENTS)
-def _page_renderer(path: str, kind: DocumentKind, dpi: float) -> Callable[[int], PageImage]:
+def _page_renderer(path: str, sha256: str | None, kind: DocumentKind, dpi: float) -> Callable[[int], PageImage]:
     """Keeps the last documents open, as their pages are mostly asked for one after the other."""
     return documents.page_renderer(path, kind, dpi)
 

@@ -117,7 +117,7 @@ class _Child:
     def _start(self) -> None:
         connection, childs_end = multiprocessing.Pipe()
         with childs_end:
-            self._process = subprocess.Popen(
+            process = subprocess.Popen(
                 [sys.executable, "-c", CHILD_CODE, str(childs_end.fileno()), str(self._limits.memory_bytes)],
                 pass_fds=[childs_end.fileno()],
                 stdin=subprocess.DEVNULL,
@@ -126,8 +126,8 @@ class _Child:
         try:
             connection.recv()  # it is ready: only from now on does its time count
         except EOFError as error:
-            raise RuntimeError("the decoder process doesn't start; what it printed above says why") from error
-        self._connection = connection
+            raise RuntimeError(f"the decoder process ended at its start with status {process.wait()}") from error
+        self._process, self._connection = process, connection
 
 
 _shared_pool: DecodePool | None = None

@@ -39,10 +39,12 @@ class Totals:
 
     @staticmethod
     def of(document: Document) -> Totals:
+        """What one document adds."""
         return Totals(1, int(document.error is not None), document.expected_rows)
 
     @staticmethod
     def sum(parts: Iterable[Totals]) -> Totals:
+        """The totals of several parts."""
         documents = failed_documents = rows = 0
         for part in parts:
             documents += part.documents

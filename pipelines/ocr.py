@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import os
 import secrets
 import time
@@ -135,8 +136,19 @@ def make_pipeline(options: OcrOptions) -> beam.Pipeline:
             return beam.Pipeline(options.runner, PipelineOptions(options.beam_args))
         except (ValueError, ImportError) as error:  # Beam says what is missing
             raise UsageError(f"can't run on {options.runner}: {error}") from error
+    _check_local_args(options.beam_args)
     threads = ["--direct_running_mode=multi_threading", f"--direct_num_workers={options.workers}"]
     return beam.Pipeline(FnApiRunner(), options=PipelineOptions([*options.beam_args, *threads]))
+
+
+def _check_local_args(beam_args: list[str]) -> None:
+    """Raises UsageError for what Beam doesn't know and would pass over. Other runners may know more than Beam does."""
+    known = PipelineOptions(beam_args).get_all_options()
+    given = PipelineOptions(beam_args).get_all_options(retain_unknown_options=True)
+    unknown = [f"--{name}" for name in given if name not in known]
+    strays = [text for before, text in itertools.pairwise(["", *beam_args]) if not (before + text).startswith("-")]
+    if unknown or strays:
+        raise UsageError(f"unknown option {', '.join(unknown + strays)}; see pagebeam run --help")
 
 
 def run_pipeline(pipeline: beam.Pipeline) -> None:

@@ -108,9 +108,9 @@ class PageStream:
             for page_index, record in zip(pages, read_records(page_range), strict=False):
                 yield page_index, self._pool.submit(DecodeRecord(record)), None
         elif document.kind:
-            file = local_copy(document.uri)
+            file = local_copy(document.uri, document.sha256)
             for page_index in pages:
-                request = RenderPage(file.name, document.kind, page_index, self._dpi)
+                request = RenderPage(file.name, document.sha256, document.kind, page_index, self._dpi)
                 yield page_index, self._pool.submit(request), file
 
     def _read_batch(self) -> Iterator[Row]:

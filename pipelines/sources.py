@@ -122,7 +122,8 @@ def open_document(uri: str, pool: DecodePool) -> Iterator[PageRange]:
         else:
             page_count = 1
             if kind != DocumentKind.IMAGE:  # whose header is read when it is decoded
-                page_count = pool.submit(CountPages(local_copy(uri).name, kind)).result().value
+                file = local_copy(uri, sha256)
+                page_count = pool.submit(CountPages(file.name, kind)).result().value
             yield from _split_pages(Document(uri, sha256, kind, page_count), [0] * page_count)
     except DocumentError as error:
         yield PageRange(Document(uri, sha256, error=str(error)), 0, 0)
@@ -148,8 +149,12 @@ class _LocalFile:
 
 
 @functools.lru_cache(maxsize=4)
-def local_copy(uri: str) -> _LocalFile | tempfile._TemporaryFileWrapper:
+def local_copy(uri: str, sha256: str | None) -> _LocalFile | tempfile._TemporaryFileWrapper:
     """A local file with the document's bytes: itself, or a download that goes when nothing refers to it any more.
+
+    Args:
+        uri: the document.
+        sha256: tells it from what was at the same place earlier.
 
     Returns:
         An object with the file's path as ``name``. Hold on to it as long as the path is in use.

@@ -32,6 +32,7 @@ def test_summary_says_where_the_rows_are_and_how_to_look(fake_models, page, tmp_
     ("arguments", "message"),
     [
         (["--detecter", "x"], "unknown option --detecter"),
+        (["--job_name", "nightly", "stray"], "unknown option stray"),
         (["--dpi", "1"], "not between 36 and 1200"),
         (["--workers", "0"], "less than 1"),
         (["--runner", "NoSuchRunner"], "NoSuchRunner"),

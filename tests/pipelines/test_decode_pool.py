@@ -4,6 +4,7 @@ import pytest
 
 from ocr_models.documents import DocumentKind
 from ocr_models.errors import DocumentError
+from pipelines import decode_pool
 from pipelines.decode_child import RenderPage
 from pipelines.decode_pool import DecodeLimits, DecodePool
 from tests.pipelines import samples
@@ -26,7 +27,7 @@ def strict_pool():
     ],
 )
 def test_a_document_that_kills_its_decoder_fails_alone(strict_pool, tmp_path, request_, stage, message):
-    page = RenderPage(str(samples.write_png(tmp_path / "page.png", 5)), DocumentKind.IMAGE, 0, 200.0)
+    page = RenderPage(str(samples.write_png(tmp_path / "page.png", 5)), None, DocumentKind.IMAGE, 0, 200.0)
     futures = [strict_pool.submit(request) for request in (page, request_, page)]
 
     with pytest.raises(DocumentError, match=message) as error:
@@ -35,6 +36,23 @@ def test_a_document_that_kills_its_decoder_fails_alone(strict_pool, tmp_path, re
     assert error.value.stage == stage
     for future in (futures[0], futures[2]):
         assert (future.result().value.pixels == samples.page_pixels(5)).all()
+
+
+def test_a_file_that_changed_is_opened_anew(pool, tmp_path):
+    for seed in (1, 2):
+        path = samples.write_png(tmp_path / "page.png", seed)
+        page = pool.submit(RenderPage(str(path), f"sha {seed}", DocumentKind.IMAGE, 0, 200.0)).result().value
+        assert (page.pixels == samples.page_pixels(seed)).all()
+
+
+def test_a_child_that_cannot_start_is_no_fault_of_the_document(monkeypatch):
+    monkeypatch.setattr(decode_pool, "CHILD_CODE", "raise SystemExit(7)")
+    pool = DecodePool(1)
+
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="ended at its start with status 7"):
+            pool.submit(ListModules()).result()
+    pool.close()
 
 
 def test_the_child_loads_neither_beam_nor_tensorflow(pool):

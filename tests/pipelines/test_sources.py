@@ -23,6 +23,8 @@ def test_a_folder_gives_what_looks_like_a_document_by_name_or_content(tmp_path):
     samples.write_png(tmp_path / "wrong.txt", 3)
     samples.write_png(tmp_path / ".hidden/b.png", 4)
     (tmp_path / "notes.txt").write_text("not a document")
+    (tmp_path / "BMW").write_text("BMW is not a bitmap")
+    (tmp_path / "log.gz").write_bytes(gzip.compress(b"not a TFRecord file"))
     (tmp_path / "LIES.PDF").write_text("not a document, but it says so")
 
     assert names(tmp_path) == ["LIES.PDF", "a.png", "scan0001", "wrong.txt"]
@@ -111,7 +113,7 @@ def test_a_remote_document_is_copied_while_it_is_in_use(tmp_path, monkeypatch):
     monkeypatch.setattr(sources, "open_uri", lambda uri: source.open("rb"))
     local_copy.cache_clear()
 
-    copy = local_copy("gs://bucket/page.png")
+    copy = local_copy("gs://bucket/page.png", None)
     name = copy.name
 
     assert Path(name).read_bytes() == source.read_bytes()
