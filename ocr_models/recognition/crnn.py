@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import keras
-from keras import layers, ops
+from keras import layers
 
 from ocr_models.recognition.crops import INPUT_HEIGHT
 
@@ -35,17 +35,6 @@ SIZES = {
     ),
     "crnn-light": CrnnSize((24, 40, 80, 96, 160, 160, 192), (False, False, True, False, True, True, True), 96, True),
 }
-
-
-@keras.saving.register_keras_serializable("pagebeam")
-class MapToSequence(layers.Layer):
-    """(B, 1, T, C) → (B, T, C): the columns of the last map are the sequence."""
-
-    def call(self, x):
-        return ops.squeeze(x, axis=1)
-
-    def compute_output_shape(self, input_shape):
-        return (input_shape[0], *input_shape[2:])
 
 
 def build_crnn(num_classes: int, size: str = "crnn-light") -> keras.Model:
@@ -77,7 +66,7 @@ def build_crnn(num_classes: int, size: str = "crnn-light") -> keras.Model:
         x = layers.ReLU(name=f"relu{i + 1}")(x)
         if i in pools and not strided:
             x = layers.MaxPooling2D(pools[i], name=f"pool{i + 1}")(x)  # (B, 32 / 2**k, W / 4, C)
-    x = MapToSequence(name="map_to_sequence")(x)  # (B, T, C)
+    x = layers.Reshape((-1, spec.filters[-1]), name="map_to_sequence")(x)  # (B, 1, T, C) → (B, T, C)
     for i in (1, 2):
         x = layers.Bidirectional(layers.LSTM(spec.lstm_units, return_sequences=True), name=f"bilstm{i}")(x)
     logits = layers.Dense(num_classes, dtype="float32", name="logits")(x)  # (B, T, num_classes)
