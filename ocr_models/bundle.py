@@ -73,6 +73,8 @@ def find_bundle(name_or_path: str, task: str) -> Bundle:
         raise UsageError(f"{path}: broken model bundle: {error}; train it anew or copy it whole") from error
     if not isinstance(config, dict) or config.get("digest") != digest:
         raise UsageError(f"{path}: broken model bundle: its files don't match the digest in {_CONFIG}; copy it whole")
+    if "arch" not in config:
+        raise UsageError(f"{path}: broken model bundle: {_CONFIG} names no architecture; copy it whole")
     if config.get("task") != task:
         raise UsageError(f"{path}: a bundle for {config.get('task')}, but one for {task} was expected")
     return Bundle(path, f"{config['arch']}@{digest[:12]}", digest, config)

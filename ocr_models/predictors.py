@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import cv2
 import keras
@@ -23,7 +24,7 @@ READ_BATCH = 32
 _SIDE_STEP = 64
 
 
-def compile_forward(model: keras.Model) -> Callable[[np.ndarray], object]:
+def compile_forward(model: keras.Model) -> Callable[[np.ndarray], Any]:
     """The model's prediction as a compiled function of one array: ``tf.function`` or ``jax.jit``.
 
     On TensorFlow the maths run in bfloat16 where the processor has it.
@@ -94,7 +95,8 @@ class TextDetector:
         """
         if scale != 1.0:
             interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-            seen = cv2.resize(image, None, fx=scale, fy=scale, interpolation=interpolation)
+            size = [max(1, round(side * scale)) for side in reversed(image.shape)]
+            seen = cv2.resize(image, size, interpolation=interpolation)
         else:
             seen = image
         height, width = (-(-side // _SIDE_STEP) * _SIDE_STEP for side in seen.shape)

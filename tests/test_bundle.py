@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shutil
+
+import keras
+import numpy as np
+import pytest
+
+from ocr_models.bundle import find_bundle, shipped_bundles, write_bundle
+from ocr_models.charset import LATIN, Charset
+from ocr_models.errors import UsageError
+
+CONFIG = {"task": "recognition", "arch": "crnn-light", "metrics": {"score": 0.5}}
+
+
+def tiny_model():
+    image = keras.Input((3,))
+    return keras.Model(image, keras.layers.Dense(2)(image))
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("bundles") / "written"
+    return write_bundle(folder, tiny_model(), CONFIG, Charset(LATIN))
+
+
+@pytest.fixture
+def folder(written, tmp_path):
+    """A copy to break."""
+    return shutil.copytree(written.path, tmp_path / "bundle")
+
+
+def test_what_was_written_is_found(written):
+    assert find_bundle(str(written.path), "recognition") == written
+    assert sorted(path.name for path in written.path.iterdir()) == ["charset.txt", "config.json", "model.keras"]
+    assert Charset.load(written.charset_path).characters == LATIN
+    assert written.config == {**CONFIG, "digest": written.digest}
+    assert keras.saving.load_model(written.model_path).output_shape == (None, 2)
+
+
+def test_digest_and_id(written):
+    content = written.model_path.read_bytes() + written.charset_path.read_bytes()
+    assert written.digest == hashlib.sha256(content).hexdigest()
+    assert written.id == f"crnn-light@{written.digest[:12]}"
+
+
+def test_copy_is_the_same_bundle(written, folder):
+    assert find_bundle(str(folder), "recognition").id == written.id
+
+
+def test_detector_needs_no_charset(tmp_path):
+    bundle = write_bundle(tmp_path / "east", tiny_model(), {"task": "detection", "arch": "east-fast"})
+    assert not bundle.charset_path.exists()
+    assert find_bundle(str(tmp_path / "east"), "detection") == bundle
+
+
+def test_writing_again_replaces_the_model(folder, written):
+    model = tiny_model()
+    again = write_bundle(folder, model, {**CONFIG, "metrics": {"score": 0.9}}, Charset("abc"))
+    assert again.digest != written.digest and again.config["metrics"] == {"score": 0.9}
+    loaded = keras.saving.load_model(again.model_path)
+    np.testing.assert_array_equal(loaded.get_weights()[0], model.get_weights()[0])
+
+
+def _edit_config(folder, **changes):
+    path = folder / "config.json"
+    config = {**json.loads(path.read_text(encoding="utf-8")), **changes}
+    path.write_text(json.dumps({name: value for name, value in config.items() if value is not None}))
+
+
+def _flip_a_byte(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+BREAKAGES = {
+    "no folder": shutil.rmtree,
+    "no model": lambda folder: (folder / "model.keras").unlink(),
+    "no config": lambda folder: (folder / "config.json").unlink(),
+    "no charset": lambda folder: (folder / "charset.txt").unlink(),
+    "changed model": lambda folder: _flip_a_byte(folder / "model.keras"),
+    "changed charset": lambda folder: (folder / "charset.txt").write_text("a\nb\n"),
+    "invalid json": lambda folder: (folder / "config.json").write_text('{"task": '),
+    "not utf-8": lambda folder: (folder / "config.json").write_bytes(b"\xff\xfe"),
+    "json without fields": lambda folder: (folder / "config.json").write_text("[]"),
+    "no digest": lambda folder: _edit_config(folder, digest=None),
+    "no architecture": lambda folder: _edit_config(folder, arch=None),
+    "no task": lambda folder: _edit_config(folder, task=None),
+    "another task": lambda folder: _edit_config(folder, task="detection"),
+}
+
+
+@pytest.mark.parametrize("breakage", BREAKAGES.values(), ids=BREAKAGES)
+def test_broken_bundle_is_refused_by_its_path(folder, breakage):
+    find_bundle(str(folder), "recognition")
+    breakage(folder)
+    with pytest.raises(UsageError, match=re.escape(str(folder))) as refusal:
+        find_bundle(str(folder), "recognition")
+    assert "\n" not in str(refusal.value)
+
+
+def test_wrong_task_names_both(written):
+    with pytest.raises(UsageError, match="bundle for recognition, but one for detection"):
+        find_bundle(str(written.path), "detection")
+
+
+def test_unknown_name_lists_the_shipped_ones():
+    with pytest.raises(UsageError) as refusal:
+        find_bundle("crnn-enormous", "recognition")
+    assert str(refusal.value).startswith("crnn-enormous: no such model bundle")
+    assert str(refusal.value).endswith(", ".join(shipped_bundles()))

@@ -1,0 +1,129 @@
+"""The predictors on real networks without training: what they find is nonsense, but it must be the same nonsense."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+
+from ocr_models.bundle import write_bundle
+from ocr_models.charset import LATIN, Charset
+from ocr_models.detection.model import build_east
+from ocr_models.fold import fold_batch_norm
+from ocr_models.predictors import READ_BATCH, TextDetector, TextRecognizer
+from ocr_models.recognition.crnn import build_crnn
+
+CHARSET = Charset(LATIN)
+
+
+@pytest.fixture(scope="module")
+def network():
+    """A fresh CRNN whose logits, nearly the same for any crop, are pulled apart: each crop has a text of its own."""
+    keras.utils.set_random_seed(3)
+    network = build_crnn(len(CHARSET) + 1)
+    noise = np.random.default_rng(0).uniform(0, 255, (8, 32, 64, 1))
+    logits = network.predict(noise, verbose=0)
+    kernel, _ = network.get_layer("logits").get_weights()
+    contrast = 5 / logits.std(axis=(0, 1)).mean()
+    network.get_layer("logits").set_weights([contrast * kernel, -contrast * logits.mean(axis=(0, 1))])
+    return network
+
+
+@pytest.fixture(scope="module")
+def recognizer(network):
+    return TextRecognizer(network, CHARSET)
+
+
+@pytest.fixture(scope="module")
+def crops():
+    """More crops than a batch in some buckets, from 1x1 to wider than the last bucket."""
+    rng = np.random.default_rng(0)
+    sizes = [(1, 1), (9, 700), *zip(rng.integers(8, 60, 70), rng.integers(5, 90, 70), strict=True)]
+    return [rng.integers(0, 256, size, dtype=np.uint8) for size in sizes]
+
+
+@pytest.fixture(scope="module")
+def transcripts(recognizer, crops):
+    return recognizer.read(crops)
+
+
+def assert_same(first, second):
+    assert [t.text for t in first] == [t.text for t in second]
+    np.testing.assert_allclose([t.confidence for t in first], [t.confidence for t in second], atol=1e-3)
+
+
+def test_transcripts_are_in_order_and_whole(crops, transcripts):
+    assert len(crops) > 2 * READ_BATCH and len(transcripts) == len(crops)
+    assert len({t.text for t in transcripts}) > len(crops) / 3  # so that a mix-up would show
+    for transcript in transcripts:
+        assert len(transcript.char_confidences) == len(transcript.text)
+        assert 0 <= transcript.confidence <= 1
+        if transcript.text:
+            assert min(transcript.char_confidences) <= transcript.confidence <= max(transcript.char_confidences)
+
+
+def test_crop_is_read_alone_as_among_others(recognizer, crops, transcripts):
+    some = [0, 1, 2, 40, 71]
+    alone = [recognizer.read([crops[i]])[0] for i in some]
+    assert_same(alone, [transcripts[i] for i in some])
+
+
+def test_order_and_number_of_crops_do_not_matter(recognizer, crops, transcripts):
+    shuffled = np.random.default_rng(1).permutation(len(crops))[:50]
+    assert_same(recognizer.read([crops[i] for i in shuffled]), [transcripts[i] for i in shuffled])
+
+
+def test_equal_crops_read_the_same_beyond_a_batch(recognizer, crops, transcripts):
+    assert_same(recognizer.read([crops[5]] * (READ_BATCH + 3)), [transcripts[5]] * (READ_BATCH + 3))
+
+
+def test_no_crops(recognizer):
+    assert recognizer.read([]) == []
+
+
+def test_beam_decoder_is_an_option(network, crops, transcripts):
+    beamed = TextRecognizer(network, CHARSET, beam_width=4).read(crops[:8])
+    assert [len(t.char_confidences) for t in beamed] == [len(t.text) for t in beamed]
+    assert all(0 <= t.confidence <= 1 for t in beamed)
+
+
+def test_recognizer_from_a_bundle_reads_the_same(network, crops, tmp_path):
+    bundle = write_bundle(tmp_path, network, {"task": "recognition", "arch": "crnn-light"}, CHARSET)
+    folded = TextRecognizer(fold_batch_norm(network), CHARSET)
+    assert_same(TextRecognizer.load(bundle).read(crops[:8]), folded.read(crops[:8]))
+
+
+def detector(score_bias):
+    """A fresh EAST whose logit for text is a bias and nearly nothing else: 0 finds words about everywhere."""
+    keras.utils.set_random_seed(3)
+    east = build_east()
+    kernel, bias = east.get_layer("score_logits").get_weights()
+    east.get_layer("score_logits").set_weights([0.01 * kernel, 0 * bias + score_bias])
+    return TextDetector(east)
+
+
+@pytest.fixture(scope="module")
+def eager_detector():
+    return detector(score_bias=0)
+
+
+def test_blank_page_has_no_words():
+    assert detector(score_bias=-3).detect_at(np.full((200, 150), 255, np.uint8), scale=1.0) == []
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 333), (97, 1), (64, 64), (65, 63)])
+@pytest.mark.parametrize("scale", [0.3, 1.0, 1.7])
+def test_pages_of_any_size(eager_detector, shape, scale):
+    page = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    for box in eager_detector.detect_at(page, scale):
+        assert box.quad.shape == (4, 2) and box.quad.dtype == np.float32 and np.isfinite(box.quad).all()
+        assert 0 <= box.confidence <= 1
+
+
+def test_quads_are_in_pixels_of_the_page_given(eager_detector):
+    """What stands on the page's four times larger twin is found, seen at a quarter, at four times the place."""
+    page = np.random.default_rng(0).integers(0, 256, (64, 96), dtype=np.uint8)
+    twin = np.kron(page, np.ones((4, 4), np.uint8))
+    small, large = eager_detector.detect_at(page, 1.0), eager_detector.detect_at(twin, 0.25)
+    assert small
+    np.testing.assert_allclose([box.quad for box in large], [4 * box.quad for box in small], atol=1e-2)
