@@ -20,6 +20,8 @@ from ocr_models.errors import PagebeamError
 EXIT_OK = 0
 EXIT_SOME_PAGES_FAILED = 3
 
+SHOWN_LINES = 12  # of the first page, to see at once whether it was read well
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command and returns its exit status; the arguments default to the command line's."""
@@ -58,9 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     bundle_help = "shipped model, or folder of a trained one; default: %(default)s"
     for name, task in (("--detector", "detection"), ("--recognizer", "recognition")):
         run.add_argument(name, default=DEFAULT_BUNDLES[task], metavar="NAME|BUNDLE", help=bundle_help)
-    run.add_argument(
-        "--dpi", type=_dots_per_inch, default=200, metavar="N", help="for PDFs; default: %(default)s"
-    )
+    run.add_argument("--dpi", type=_dots_per_inch, default=200, metavar="N", help="for PDFs; default: %(default)s")
     run.add_argument("--workers", type=_worker_count, default=os.cpu_count(), metavar="N", help="default: one a core")
     run.add_argument("--runner", default="FnApiRunner", metavar="NAME", help="Beam's; default: %(default)s, local")
     commands.add_parser("train", help="train a model; see pagebeam train --help")
@@ -85,8 +85,19 @@ def _run(arguments: argparse.Namespace, beam_args: list[str]) -> int:
     from pipelines.ocr import OcrOptions, run_ocr  # loads Beam: not for --help and usage errors
 
     manifest = run_ocr(OcrOptions(**vars(arguments), beam_args=beam_args))
+    _print_first_page(manifest, arguments.output)
     _print_summary(manifest, arguments.output)
     return EXIT_SOME_PAGES_FAILED if manifest["pages"]["failed"] else EXIT_OK
+
+
+def _print_first_page(manifest: dict[str, Any], output: str) -> None:
+    from pipelines.shards import first_read_page
+
+    page = first_read_page(output, (shard["path"] for shard in manifest["shards"]))
+    if page:
+        lines = page["text"].splitlines()
+        shown = lines[:SHOWN_LINES] + ["…"] * (len(lines) > SHOWN_LINES)
+        print(f"{page['source_uri']}, page {page['page_index'] + 1}:", *shown, sep="\n  ", end="\n\n")
 
 
 def _print_summary(manifest: dict[str, Any], output: str) -> None:

@@ -12,7 +12,7 @@ import uuid
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import pyarrow.parquet as pq
 from apache_beam.io.filesystem import CompressionTypes
@@ -82,6 +82,17 @@ def add_empty_shards(shards: Iterable[Shard], output: str, run_id: str, shard_co
     paths = {shard_path(run_id, shard, shard_count) for shard in range(shard_count)}
     missing = paths - {shard.path for shard in shards}
     return shards + [write_shard(output, path, []) for path in sorted(missing)]
+
+
+def first_read_page(output: str, paths: Iterable[str]) -> dict[str, Any] | None:
+    """The first page with text in these shards: its source_uri, page_index and text."""
+    for path in paths:
+        with FileSystems.open(join(output, path), compression_type=CompressionTypes.UNCOMPRESSED) as file:
+            for batch in pq.ParquetFile(file).iter_batches(columns=["source_uri", "page_index", "text"]):
+                for page in batch.to_pylist():
+                    if page["text"]:
+                        return page
+    return None
 
 
 @contextlib.contextmanager

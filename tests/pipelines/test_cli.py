@@ -22,6 +22,7 @@ def test_summary_says_where_the_rows_are_and_how_to_look(fake_models, page, tmp_
     assert cli.main(["run", page, "--output", str(tmp_path / "out")]) == 0
 
     out = capsys.readouterr().out
+    assert f"{page}, page 1:\n  60x40 sum" in out
     assert "1 pages read, 0 blank, 0 failed" in out
     command = next(line for line in out.splitlines() if line.startswith("look:")).split('"')[1]
     shown = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=True)
