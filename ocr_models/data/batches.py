@@ -68,7 +68,8 @@ def detection_batches(
 
 def window_batch(windows: list[PageTruth], shrink_ratio: float) -> tuple[np.ndarray, Arrays]:
     """Pictures of one size (H, W), multiples of 32, as an array, with their targets."""
-    targets = [make_targets(w.quads, w.ignore, *w.image.shape, shrink_ratio=shrink_ratio) for w in windows]
+    height, width = windows[0].image.shape
+    targets = [make_targets(w.quads, w.ignore, height, width, shrink_ratio) for w in windows]
     score, geometry, mask = (np.stack(maps) for maps in zip(*targets, strict=True))
     images = np.stack([w.image for w in windows])[..., None]
     return images, {"score_map": score, "geometry_map": geometry, "training_mask": mask}

@@ -28,6 +28,8 @@ from ocr_models.records import PageTruth, WordTruth
 
 _log = logging.getLogger(__name__)
 _VALIDATION_EVERY = 40  # of a PDF's pages, one in so many is kept for validation
+_MAX_DRAWS = 4000  # pages without a usable one among them, before training gives up
+_MAX_SIDE_PX = 5000  # of a rendered page
 _WORDS_A_PAGE = 150
 _WORD_DPI = (100, 150, 200, 200, 200, 250, 300)
 _MAX_ASPECT = 18  # a crop wider than this many heights isn't a word
@@ -59,6 +61,8 @@ class DataConfig:
             )
         if self.pdfs and not find_pdfs(list(self.pdfs)):
             raise UsageError(f"no *.pdf or *.pdf.gz under --pdfs {' '.join(self.pdfs)}; give a folder that holds some")
+        if self.hold_out and not Path(self.hold_out).is_file():
+            raise UsageError(f'--hold-out {self.hold_out}: no such file; give lines "NAME.pdf PAGE" or "NAME.pdf"')
 
 
 def _read_hold_out(path: str | None) -> tuple[set[str], set[tuple[str, int]]]:
@@ -66,10 +70,10 @@ def _read_hold_out(path: str | None) -> tuple[set[str], set[tuple[str, int]]]:
     pages: set[tuple[str, int]] = set()
     for line in Path(path).read_text().splitlines() if path else []:
         name, _, page = line.strip().rpartition(" ")
-        if name:
+        if name and page.isdecimal():
             pages.add((name, int(page) - 1))
-        elif page:
-            names.add(page)
+        elif line.strip():
+            names.add(line.strip())
     return names, pages
 
 
@@ -85,24 +89,36 @@ class PdfPages:
                 self._documents.append((path, open_pdf(path)))
             except (pdfium.PdfiumError, OSError) as error:
                 _log.warning("%s left out of training: %s", path, error)
+        if not self._documents:
+            raise UsageError(f"all PDFs under --pdfs {' '.join(config.pdfs)} are held out or broken; give others")
         weights = np.array([len(document) ** 0.5 for _, document in self._documents])
         self._chances = weights / weights.sum()
 
     def draw(self, rng: np.random.Generator, dpi: float, validation: bool = False) -> PageTruth:
         """A usable page rendered at ``dpi``, of the training or of the validation pages."""
-        while True:
+        for _ in range(_MAX_DRAWS):
             path, document = self._documents[rng.choice(len(self._documents), p=self._chances)]
             page_index = int(rng.integers(len(document)))
             name = path.name.removesuffix(".gz")
             is_validation = page_index % _VALIDATION_EVERY == _VALIDATION_EVERY // 2
             if (name, page_index) in self._held_pages or is_validation != validation:
                 continue
-            page = document[page_index]
-            if max(page.get_size()) * dpi / 72 > 5000:
-                continue
-            truth = read_pdf_page(page, dpi)
+            truth = _read_page(document, page_index, dpi)
             if truth is not None and (~truth.ignore).sum() >= 10:
                 return truth
+        raise UsageError(
+            f"no usable {'validation' if validation else 'training'} page in {_MAX_DRAWS} draws from "
+            f"{len(self._documents)} PDFs; give born-digital ones, some with more than {_VALIDATION_EVERY // 2} pages"
+        )
+
+
+def _read_page(document: pdfium.PdfDocument, page_index: int, dpi: float) -> PageTruth | None:
+    """The page's truth; None where it is of no use: too large, broken, or refused by ``read_pdf_page``."""
+    try:
+        page = document[page_index]
+        return read_pdf_page(page, dpi) if max(page.get_size()) * dpi / 72 <= _MAX_SIDE_PX else None
+    except pdfium.PdfiumError:
+        return None
 
 
 def _cut_word(image: np.ndarray, quad: np.ndarray, rng: np.random.Generator) -> np.ndarray:

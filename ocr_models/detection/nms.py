@@ -46,10 +46,10 @@ def locality_aware_nms(cells: PositiveCells, link_iou: float = 0.5) -> tuple[np.
     top, right, bottom, left = cells.distances.T
     places = (v - top, u + right, v + bottom, u - left)
     trust = cells.scores[:, None] / (1.0 + np.abs(cells.distances) / cells.output_stride) ** 2  # (cells, 4)
-    edges = [weighted_mean(place, weight) for place, weight in zip(places, trust.T, strict=True)]
+    top, right, bottom, left = (weighted_mean(place, weight) for place, weight in zip(places, trust.T, strict=True))
     scores = np.bincount(words, cells.scores, count)
     confidences = scores / np.bincount(words, minlength=count)
-    return rectangle_quads(*edges, angles), scores, confidences
+    return rectangle_quads(top, right, bottom, left, angles), scores, confidences
 
 
 def standard_nms(

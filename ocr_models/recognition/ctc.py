@@ -74,7 +74,7 @@ def greedy_decode(log_probs: np.ndarray) -> tuple[list[int], list[float]]:
 
 
 def prefix_beam_decode(log_probs: np.ndarray, beam_width: int, candidates: int = 16) -> tuple[list[int], float]:
-    """The likeliest label sequence, summed over all its paths, among ``beam_width`` prefixes (Graves 2012; Hannun 2014).
+    """The likeliest label sequence, each summed over all its paths (Graves 2012; Hannun et al. 2014).
 
     Args:
         log_probs: float (T, C), normalized.

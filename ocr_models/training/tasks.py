@@ -36,8 +36,10 @@ class Task(Protocol):
 
     network: keras.Model
     learner: keras.Model
-    charset: Charset | None
     make_batches: Callable[[int], Iterator[Any]]
+
+    @property
+    def charset(self) -> Charset | None: ...
 
     def validate(self) -> dict[str, float]:
         """Scores on held-out examples; "score" is the one that the best weights are chosen by, higher is better."""
@@ -62,11 +64,12 @@ def _ctc(truth, logits):
     return ctc_loss(truth["labels"], logits, truth["label_length"], truth["logit_length"])
 
 
-class RecognitionTask:
+class RecognitionTask(Task):
     """CRNN on words, validated by the share of words read without a fault."""
 
+    charset = Charset(LATIN)
+
     def __init__(self, config: TrainingConfig):
-        self.charset = Charset(LATIN)
         self.network = _initial(config, lambda: build_crnn(len(self.charset) + 1, config.arch))
         self.learner = Learner(self.network, _ctc)
         self.make_batches = partial(recognition_batches, config.data, self.charset, config.batch_size)
@@ -81,7 +84,7 @@ class RecognitionTask:
         return {"score": counts.exact_share, "cer": counts.error_rate}
 
 
-class DetectionTask:
+class DetectionTask(Task):
     """EAST on page windows, validated by the F-score of words at IoU 0.5 on whole pages."""
 
     charset = None

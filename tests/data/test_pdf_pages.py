@@ -1,0 +1,110 @@
+"""Pages in Helvetica at 12 points, rendered at 144 dpi: two pixels a point, words 24 pixels high."""
+
+from __future__ import annotations
+
+import gzip
+
+import cv2
+import numpy as np
+import pytest
+
+from ocr_models.data.pdf_pages import find_pdfs, open_pdf, read_pdf_page
+from tests.text_pdfs import prose, set_text, write_text_pdf
+
+DPI = 144
+PROSE = prose(1)
+
+
+def truth_of(tmp_path, content, page_entries=""):
+    document = open_pdf(write_text_pdf(tmp_path / "page.pdf", [content], page_entries))
+    return read_pdf_page(document[0], DPI)
+
+
+def torn(text):
+    """Each letter apart from the next, as text layers have letterspaced words."""
+    return "\n".join(" ".join(line.replace(" ", "")) for line in text.splitlines())
+
+
+@pytest.fixture(scope="module")
+def truth(tmp_path_factory):
+    return truth_of(tmp_path_factory.mktemp("pdf"), set_text(PROSE))
+
+
+def test_words_of_the_text_layer_come_out(truth):
+    assert list(truth.texts) == PROSE.split()
+    assert not truth.ignore.any()
+    assert truth.image.shape == (2 * 595, 2 * 420) and truth.image.dtype == np.uint8
+    assert truth.quads.shape == (140, 4, 2) and truth.quads.dtype == np.float32
+
+
+def test_boxes_stand_on_their_baseline(truth):
+    # The first baseline is at 540 points of 595, (595 - 540) * 2 = 110 pixels from the top, the second 18 points lower.
+    # 0.76 em above it: 110 - 0.76 * 24 = 91.76; 0.24 em below it: 110 + 0.24 * 24 = 115.76.
+    np.testing.assert_allclose(truth.quads[0, :, 1], [91.76, 91.76, 115.76, 115.76], atol=0.01)
+    np.testing.assert_allclose(truth.quads[7, :, 1], [127.76, 127.76, 151.76, 151.76], atol=0.01)
+
+
+def test_boxes_cover_the_ink_and_end_with_it(truth):
+    covered = np.zeros_like(truth.image)
+    for quad in truth.quads:
+        (left, top), (right, bottom) = np.floor(quad[0]).astype(int), np.ceil(quad[2]).astype(int)
+        covered[top:bottom, left:right] = 255
+        ink = np.flatnonzero((truth.image[top:bottom, left:right] < 128).any(axis=0))
+        assert ink[0] <= 2 and ink[-1] >= right - left - 3
+    assert (truth.image[cv2.dilate(covered, np.ones((3, 3))) == 0] > 128).all()
+
+
+def test_texts_are_written_as_in_the_charset(tmp_path):
+    # In the encoding of PDFs \x93 and \x94 are quotes, \x96 is a dash.
+    truth = truth_of(tmp_path, set_text("soft\xadhyphen \x93na\xefve\x94 1\x962\n" + PROSE))
+    assert truth.texts[:3] == ("soft-hyphen", "“naïve”", "1–2")
+
+
+@pytest.mark.parametrize(
+    ("content", "page_entries"),
+    [
+        (set_text(torn(PROSE)), ""),
+        (set_text("Just a few words"), ""),
+        ("", ""),
+        (set_text(PROSE), "/Rotate 90"),
+        (set_text(PROSE), "/CropBox[20 20 400 575]"),
+    ],
+    ids=["torn", "few words", "empty", "turned", "cropped"],
+)
+def test_page_that_misleads_or_teaches_nothing_is_refused(tmp_path, content, page_entries):
+    assert truth_of(tmp_path, content, page_entries) is None
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "BT 3 Tr /F1 12 Tf 40 100 Td (hidden) Tj ET",
+        "BT /F1 12 Tf 0.9 0.44 -0.44 0.9 40 100 Tm (slanted) Tj ET",
+        "BT /F1 12 Tf 40 100 Td (........) Tj ET",
+    ],
+    ids=["hidden", "slanted", "leaders"],
+)
+def test_words_that_teach_nothing_are_ignored(tmp_path, content):
+    truth = truth_of(tmp_path, f"{set_text(PROSE)}\n{content}")
+    assert list(truth.texts) == [*PROSE.split(), ""]
+    assert truth.ignore.tolist() == [False] * 140 + [True]
+
+
+def test_pictures_are_ignored_regions(tmp_path):
+    picture = "q 100 0 0 50 40 100 cm BI /W 2 /H 2 /CS /G /BPC 8 ID abcd EI Q"
+    truth = truth_of(tmp_path, f"{set_text(PROSE)}\n{picture}")
+    # 100 by 50 points from (40, 100) up: at y from (595 - 150) * 2 = 890 to (595 - 100) * 2 = 990.
+    np.testing.assert_allclose(truth.quads[-1], [[80, 890], [280, 890], [280, 990], [80, 990]], atol=0.01)
+    assert truth.ignore[-1] and truth.texts[-1] == ""
+
+
+def test_pdfs_are_found_in_order_gzipped_ones_too(tmp_path):
+    (tmp_path / "deep").mkdir()
+    content = write_text_pdf(tmp_path / "b.pdf", [set_text(PROSE)]).read_bytes()
+    (tmp_path / "deep" / "a.pdf.gz").write_bytes(gzip.compress(content))
+    (tmp_path / "link.pdf").symlink_to(tmp_path / "b.pdf")
+    (tmp_path / "notes.txt").write_text("no PDF")
+    paths = find_pdfs([str(tmp_path)])
+    assert [path.name for path in paths] == ["b.pdf", "a.pdf.gz"]
+    first, second = (read_pdf_page(open_pdf(path)[0], 72) for path in paths)
+    assert first.texts == second.texts

@@ -1,0 +1,50 @@
+"""PDFs with a real text layer, written by hand and set in Helvetica, which needs no font file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+
+def write_text_pdf(path: Path, pages: Iterable[str], page_entries: str = "") -> Path:
+    """Writes a PDF of A5 pages, 420 by 595 points.
+
+    Args:
+        path: where to.
+        pages: a content stream each; /F1 is Helvetica.
+        page_entries: of all pages, such as "/Rotate 90".
+    """
+    pages = list(pages)
+    kids = " ".join(f"{4 + 2 * i} 0 R" for i in range(len(pages)))
+    objects = [
+        "<</Type/Catalog/Pages 2 0 R>>",
+        f"<</Type/Pages/Count {len(pages)}/Kids[{kids}]>>",
+        "<</Type/Font/Subtype/Type1/BaseFont/Helvetica/Encoding/WinAnsiEncoding>>",
+    ]
+    for i, content in enumerate(pages):
+        objects += [
+            f"<</Type/Page/Parent 2 0 R/MediaBox[0 0 420 595]/Resources<</Font<</F1 3 0 R>>>>"
+            f"/Contents {5 + 2 * i} 0 R{page_entries}>>",
+            f"<</Length {len(content)}>>\nstream\n{content}\nendstream",
+        ]
+    body = "".join(f"{number} 0 obj\n{text}\nendobj\n" for number, text in enumerate(objects, start=1))
+    # Without a table of offsets: readers look for the objects themselves.
+    path.write_bytes(f"%PDF-1.4\n{body}trailer\n<</Size {len(objects) + 1}/Root 1 0 R>>\n%%EOF\n".encode("latin-1"))
+    return path
+
+
+def set_text(text: str, x: float = 40, y: float = 540, size: float = 12) -> str:
+    """The content that sets lines of text, the first on the baseline ``y`` points above the page's lower edge."""
+    return "\n".join(
+        f"BT /F1 {size} Tf {x} {y - 1.5 * size * i} Td ({line}) Tj ET" for i, line in enumerate(text.splitlines())
+    )
+
+
+def prose(seed: int, lines: int = 20) -> str:
+    """Lines of seven made-up words, hardly one of them twice."""
+    rng = np.random.default_rng(seed)
+    letters = np.array(list("abdefghiklmnoprstuvwy"))
+    words = ["".join(rng.choice(letters, rng.integers(2, 10))) for _ in range(7 * lines)]
+    return "\n".join(" ".join(words[start : start + 7]) for start in range(0, len(words), 7))
