@@ -6,7 +6,7 @@ import json
 import math
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import keras
@@ -31,6 +31,7 @@ class _Progress:
     step: int = 0
     seconds: float = 0.0
     best_score: float = -1.0
+    best_scores: dict[str, float] = field(default_factory=dict)
     validations_since_best: int = 0
 
 
@@ -68,7 +69,7 @@ class _Run:
         self.output, self.run, self.log, self.bar = output, run, log, bar
         self.scores: dict[str, float] = {}
         self._checkpoint_due = time.monotonic() + 60 * config.checkpoint_minutes
-        self._best_scores: dict[str, float] = {}
+        self._logged_at = progress.seconds
 
     def steps(self, batches) -> dict[str, float]:
         progress, learner = self.progress, self.task.learner
@@ -93,9 +94,7 @@ class _Run:
         if progress.step % self.config.validate_every:
             self._validate()
         self._checkpoint()
-        return self._best_scores or self.scores
-
-    _logged_at = 0.0
+        return progress.best_scores or self.scores
 
     def _part_done(self) -> float:
         """How much of the run is behind it, 0 to 1, by steps or by hours."""
@@ -133,7 +132,7 @@ class _Run:
         progress.validations_since_best += 1
         if self.scores["score"] > progress.best_score:
             progress.best_score, progress.validations_since_best = self.scores["score"], 0
-            self._best_scores = self.scores
+            progress.best_scores = self.scores
             self._write_bundle()
         self.bar.write(f"step {progress.step} after {progress.seconds / 3600:.2f} h: {_rounded(self.scores)}")
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import queue
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -15,12 +17,21 @@ def _work(make_batches: Callable[[int], Iterator[Any]], seed: int, batches) -> N
     import cv2
 
     cv2.setNumThreads(1)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         for batch in make_batches(seed):
             batches.put(batch)
     except Exception as error:
         batches.put(error)
         raise
+
+
+def _end_with_parent() -> None:
+    """Ends a worker whose trainer was killed: it would wait for room in its queue forever, with all its memory."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 class BatchStream:

@@ -1,0 +1,123 @@
+"""``pagebeam train`` whole, on one small PDF: too short to learn anything, long enough to see what is kept."""
+
+from __future__ import annotations
+
+import json
+
+import h5py
+import keras
+import numpy as np
+import pytest
+
+from ocr_models.bundle import find_bundle, write_bundle
+from ocr_models.charset import LATIN, Charset
+from ocr_models.detection.model import build_east
+from ocr_models.errors import UsageError
+from ocr_models.training import tasks
+from ocr_models.training.cli import build_parser, config_of, main
+
+
+@pytest.fixture(autouse=True)
+def short_validation(monkeypatch):
+    monkeypatch.setattr(tasks, "_VALIDATION_WORDS", 20)
+    monkeypatch.setattr(tasks, "_VALIDATION_PAGES", 1)
+
+
+def arguments(task, output, pdfs, *options):
+    return [task, "--output", str(output), "--pdfs", str(pdfs), *map(str, options)]
+
+
+def steps_done(run):
+    """Steps as the checkpoint counts them, and as its optimizer does."""
+    with h5py.File(run / "checkpoint.weights.h5") as weights:
+        return json.loads((run / "checkpoint.json").read_text())["step"], int(weights["optimizer/vars/0"][()])
+
+
+def test_recognizer_is_trained_and_training_goes_on(pdfs, tmp_path, capsys):
+    output, run = tmp_path / "crnn", tmp_path / "crnn-run"
+    command = arguments("recognition", output, pdfs, "--batch-size", 4)
+
+    assert main([*command, "--steps", "2"]) == 0
+
+    bundle = find_bundle(str(output), "recognition")
+    assert bundle.config["arch"] == "crnn-light" and bundle.config["metrics"]["step"] == 2
+    assert Charset.load(bundle.charset_path).characters == LATIN
+    assert keras.saving.load_model(bundle.model_path).output_shape == (None, None, len(LATIN) + 1)
+    assert json.loads((run / "config.json").read_text()) == bundle.config["training"]
+    assert list((run / "logs").glob("events.*"))
+    assert steps_done(run) == (2, 2)
+
+    # A best score that can't be beaten: the run goes on where it was, and stops for want of anything better.
+    state = json.loads((run / "checkpoint.json").read_text())
+    state |= {"best_score": 2.0, "best_scores": {"score": 2.0, "cer": 0.25}}
+    (run / "checkpoint.json").write_text(json.dumps(state))
+
+    assert main([*command, "--steps", "50", "--validate-every", "1", "--patience", "1"]) == 0
+
+    assert steps_done(run) == (3, 3)
+    assert json.loads((run / "checkpoint.json").read_text())["best_score"] == 2
+    assert find_bundle(str(output), "recognition") == bundle
+    assert f"best: score=2.0000 cer=0.2500\nbundle: {output}\n" in capsys.readouterr().out
+
+
+def test_detector_is_fine_tuned_with_its_stem_as_it_was(pdfs, tmp_path):
+    first = write_bundle(tmp_path / "first", build_east(), {"task": "detection", "arch": "east-fast"})
+    options = ["--steps", 3, "--batch-size", 2, "--window-px", 64, "--init", first.path, "--freeze-stem"]
+
+    assert main(arguments("detection", tmp_path / "east", pdfs, *options)) == 0
+
+    bundle = find_bundle(str(tmp_path / "east"), "detection")
+    assert bundle.config["arch"] == "east-fast" and bundle.config["training"]["init"] == str(first.path)
+    assert {"score", "precision", "recall"} <= set(bundle.config["metrics"])
+    before, after = (keras.saving.load_model(b.model_path) for b in (first, bundle))
+    changed = {
+        layer.name
+        for layer in before.layers
+        for old, new in zip(layer.get_weights(), after.get_layer(layer.name).get_weights(), strict=True)
+        if not np.array_equal(old, new)
+    }
+    assert {"merge_out", "merge_out_bn", "score_logits", "distances"} <= changed
+    assert not [name for name in changed if name.startswith("stem_")]
+
+
+@pytest.mark.parametrize(
+    ("task", "options", "message"),
+    [
+        ("recognition", ["--arch", "crnn-huge"], "--arch crnn-huge: for recognition give one of crnn-light, crnn-vgg"),
+        ("detection", ["--arch", "crnn-light"], "--arch crnn-light: for detection give one of east-fast, east-vgg16"),
+        ("detection", ["--window-px", "100"], "--window-px 100: must be a multiple of 32"),
+        ("detection", ["--init", "east-enormous"], "east-enormous: no such model bundle"),
+        ("recognition", ["--hold-out", "nowhere.txt"], "--hold-out nowhere.txt: no such file"),
+    ],
+)
+def test_command_that_cannot_work_is_refused(pdfs, tmp_path, task, options, message):
+    with pytest.raises(UsageError) as refusal:
+        main(arguments(task, tmp_path / "bundle", pdfs, *options))
+    assert str(refusal.value).startswith(message)
+    assert not (tmp_path / "bundle").exists()
+
+
+def test_init_with_another_architecture_is_refused(pdfs, tmp_path):
+    image = keras.Input((1,))
+    write_bundle(tmp_path / "vgg", keras.Model(image, image), {"task": "detection", "arch": "east-vgg16"})
+    with pytest.raises(UsageError, match="is east-vgg16, but --arch is east-fast"):
+        main(arguments("detection", tmp_path / "bundle", pdfs, "--init", tmp_path / "vgg"))
+
+
+def test_training_needs_data(tmp_path):
+    with pytest.raises(UsageError, match="give --pdfs DIR"):
+        main(["recognition", "--output", str(tmp_path / "bundle")])
+    with pytest.raises(UsageError, match=f"under --pdfs {tmp_path}"):
+        main(arguments("recognition", tmp_path / "bundle", tmp_path))
+
+
+def test_options_become_the_configuration(pdfs):
+    def configuration(*argv):
+        return config_of(build_parser().parse_args(arguments(*argv)))
+
+    words = configuration("recognition", "out", pdfs, "--steps", 7, "--learning-rate", 0.5, "--synthetic-share", 0.25)
+    assert (words.arch, words.steps, words.learning_rate, words.batch_size) == ("crnn-light", 7, 0.5, 64)
+    assert words.data.pdfs == (str(pdfs),) and words.data.synthetic_share == 0.25
+    windows = configuration("detection", "out", pdfs, "--score-loss", "dice", "--arch", "east-vgg16")
+    assert (windows.arch, windows.score_loss, windows.batch_size) == ("east-vgg16", "dice", 8)
+    assert json.loads(json.dumps(windows.to_json()))["data"]["pdfs"] == [str(pdfs)]
