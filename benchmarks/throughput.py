@@ -28,7 +28,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("pages", type=Path)
     parser.add_argument("--rounds", type=int, default=3, help="default: %(default)s")
-    parser.add_argument("--keep", type=Path, metavar="DIR", help="keep what both read, in DIR/pagebeam and DIR/tesseract")
+    parser.add_argument(
+        "--keep", type=Path, metavar="DIR", help="keep what both read, in DIR/pagebeam and DIR/tesseract"
+    )
     arguments = parser.parse_args()
     pages = sorted(p for p in arguments.pages.iterdir() if p.is_file())
     if len(pages) < 2:

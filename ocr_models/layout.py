@@ -39,14 +39,14 @@ def order_words(boxes: np.ndarray) -> PageLayout:
     if not len(boxes):
         return PageLayout([], [])
     boxes = np.asarray(boxes, np.float64)
-    segments = _chains(boxes, _word_successors(boxes))
+    segments = chains(word_successors(boxes))
     lines = _join_cells(boxes, segments)
     extents = _extents(boxes, lines)
     order = _reading_order(extents)
     return PageLayout([lines[i] for i in order], _block_starts(extents[order]))
 
 
-def _word_successors(boxes: np.ndarray) -> np.ndarray:
+def word_successors(boxes: np.ndarray) -> np.ndarray:
     """For each word the next one on its line, or -1: the nearest to its right on the same height."""
     x0, y0, x1, y1 = boxes.T
     heights = y1 - y0
@@ -68,17 +68,17 @@ def _mutual_nearest(cost: np.ndarray) -> np.ndarray:
     return np.where(mutual, best, -1)
 
 
-def _chains(boxes: np.ndarray, successors: np.ndarray) -> list[list[int]]:
+def chains(successors: np.ndarray) -> list[list[int]]:
     """Follows the successors from each word that is nobody's successor."""
-    has_predecessor = np.zeros(len(boxes), bool)
+    has_predecessor = np.zeros(len(successors), bool)
     has_predecessor[successors[successors >= 0]] = True
-    chains = []
+    found = []
     for start in np.flatnonzero(~has_predecessor):
         chain = [int(start)]
         while successors[chain[-1]] >= 0:
             chain.append(int(successors[chain[-1]]))
-        chains.append(chain)
-    return chains
+        found.append(chain)
+    return found
 
 
 def _extents(boxes: np.ndarray, lines: list[list[int]]) -> np.ndarray:
@@ -103,7 +103,7 @@ def _join_cells(boxes: np.ndarray, segments: list[list[int]]) -> list[list[int]]
     beside &= np.maximum(heights[:, None], heights) < _MAX_HEIGHT_RATIO * lower
     beside &= ~(is_column[:, None] & is_column)
     successors = _mutual_nearest(np.where(beside, x0[None, :] - x1[:, None], np.inf))
-    return [[word for i in chain for word in segments[i]] for chain in _chains(extents, successors)]
+    return [[word for i in chain for word in segments[i]] for chain in chains(successors)]
 
 
 def _in_running_text(extents: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ import numpy as np
 
 from ocr_models.bundle import find_bundle
 from ocr_models.geometry import (
+    box_quads,
     invert_affine,
     quad_angles,
     quad_boxes,
@@ -18,6 +19,7 @@ from ocr_models.geometry import (
     quarter_turn_matrix,
     transform_quads,
 )
+from ocr_models.ink import fit_words
 from ocr_models.layout import order_words
 from ocr_models.predictors import TextDetector, TextRecognizer, limit_threads
 from ocr_models.recognition.crops import MARGIN_X, MARGIN_Y
@@ -115,6 +117,7 @@ class PageReader:
             upright = cv2.warpAffine(upright, level, (width, height), borderMode=cv2.BORDER_REPLICATE)
             quads = transform_quads(level, quads)
             to_given = _compose(to_given, invert_affine(level))
+        quads = _fit_level_words(upright, quads)
         return _FoundPage(upright, quads, to_given, 90 * turns)
 
     def _detect(self, image: np.ndarray) -> np.ndarray:
@@ -147,6 +150,13 @@ class PageReader:
         sizes = quad_sizes(page.quads)
         longest = np.argsort(-sizes[:, 0] / np.maximum(sizes[:, 1], 1))[:_SAMPLE]
         return _mean_confidence(self._recognizer.read(_cut_words(page.image, page.quads[longest])))
+
+
+def _fit_level_words(image: np.ndarray, quads: np.ndarray) -> np.ndarray:
+    """Fits the words that lie level to their ink; the others stay as they are."""
+    is_level = np.abs(quad_angles(quads)) < _LEVEL_WORD_RAD
+    fitted = fit_words(image, quad_boxes(quads[is_level]))
+    return np.concatenate([box_quads(fitted), quads[~is_level]])
 
 
 def _skew(quads: np.ndarray) -> float:
