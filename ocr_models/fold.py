@@ -32,7 +32,7 @@ def fold_batch_norm(model: keras.Model) -> keras.Model:
     for layer in model.layers:
         if layer.name in folds:
             folded.get_layer(layer.name).set_weights(_folded_weights(layer, folds[layer.name]))
-        elif layer.name not in folded_names:
+        elif layer.weights and layer.name not in folded_names:
             folded.get_layer(layer.name).set_weights(layer.get_weights())
     return folded
 

@@ -12,6 +12,7 @@ from ocr_models.detection.model import build_east
 from ocr_models.fold import fold_batch_norm
 from ocr_models.predictors import READ_BATCH, TextDetector, TextRecognizer
 from ocr_models.recognition.crnn import build_crnn
+from ocr_models.recognition.crops import pad_crop
 
 CHARSET = Charset(LATIN)
 
@@ -75,6 +76,13 @@ def test_order_and_number_of_crops_do_not_matter(recognizer, crops, transcripts)
 
 def test_equal_crops_read_the_same_beyond_a_batch(recognizer, crops, transcripts):
     assert_same(recognizer.read([crops[5]] * (READ_BATCH + 3)), [transcripts[5]] * (READ_BATCH + 3))
+
+
+def test_padding_is_not_read(recognizer):
+    """A crop of 5 pixels is 2 time steps, so 2 characters at the most, in a bucket of 8 steps."""
+    crops = [np.random.default_rng(seed).integers(0, 256, (32, 5), dtype=np.uint8) for seed in range(4)]
+    assert max(len(t.text) for t in recognizer.read(crops)) <= 2
+    assert max(len(t.text) for t in recognizer.read([pad_crop(crop, 32) for crop in crops])) > 2
 
 
 def test_no_crops(recognizer):
