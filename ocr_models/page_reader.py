@@ -69,15 +69,22 @@ class PageReader:
         self.detector_id, self.recognizer_id = detector_id, recognizer_id
 
     @classmethod
-    def load(cls, detector: str, recognizer: str) -> PageReader:
-        """Loads models by shipped name or folder, and runs both once, so that the first page isn't slow.
+    def load(cls, detector: str, recognizer: str, beam_width: int = 1) -> PageReader:
+        """Loads models by shipped name or folder, and runs the detector once, so that the first page isn't slow.
+
+        Args:
+            detector: "east-fast", or a bundle's folder.
+            recognizer: "crnn-light", or a bundle's folder.
+            beam_width: of the recognizer's decoding; 1 is greedy.
 
         Raises:
             UsageError: a bundle is missing, damaged or for another task.
         """
         detection, recognition = find_bundle(detector, "detection"), find_bundle(recognizer, "recognition")
         limit_threads(os.cpu_count() or 1)
-        reader = cls(TextDetector.load(detection), TextRecognizer.load(recognition), detection.id, recognition.id)
+        reader = cls(
+            TextDetector.load(detection), TextRecognizer.load(recognition, beam_width), detection.id, recognition.id
+        )
         reader.read_pages([np.full((_PAGE_SIDE_PX, 800), 255, np.uint8)])
         return reader
 

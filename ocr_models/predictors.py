@@ -39,6 +39,7 @@ def compile_forward(model: keras.Model) -> Callable[[np.ndarray], Any]:
     import tensorflow as tf
 
     use_bfloat16()
+    tf.get_logger().setLevel("ERROR")  # it warns of a compilation for each of our few shapes, which is meant
     forward = tf.function(lambda x: model(x, training=False), jit_compile=False)
     return lambda x: tf.nest.map_structure(lambda y: y.numpy(), forward(tf.constant(x)))
 

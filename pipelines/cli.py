@@ -61,7 +61,8 @@ def _parser() -> argparse.ArgumentParser:
     for name, task in (("--detector", "detection"), ("--recognizer", "recognition")):
         run.add_argument(name, default=DEFAULT_BUNDLES[task], metavar="NAME|BUNDLE", help=bundle_help)
     run.add_argument("--dpi", type=_dots_per_inch, default=200, metavar="N", help="for PDFs; default: %(default)s")
-    run.add_argument("--workers", type=_worker_count, default=os.cpu_count(), metavar="N", help="default: one a core")
+    run.add_argument("--beam-width", type=_positive, default=1, metavar="N", help="for decoding; default: 1, greedy")
+    run.add_argument("--workers", type=_positive, default=os.cpu_count(), metavar="N", help="default: one a core")
     run.add_argument("--runner", default="FnApiRunner", metavar="NAME", help="Beam's; default: %(default)s, local")
     commands.add_parser("train", help="train a model; see pagebeam train --help")
     return parser
@@ -74,11 +75,11 @@ def _dots_per_inch(text: str) -> float:
     return dpi
 
 
-def _worker_count(text: str) -> int:
-    workers = int(text)
-    if workers < 1:
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
         raise argparse.ArgumentTypeError(f"{text} is less than 1")
-    return workers
+    return number
 
 
 def _run(arguments: argparse.Namespace, beam_args: list[str]) -> int:

@@ -38,6 +38,7 @@ class OcrOptions:
         output: the data set's folder, on any Beam file system.
         detector: name or folder of the model that finds words.
         recognizer: name or folder of the model that reads them.
+        beam_width: of the recognizer's decoding; 1 is greedy.
         dpi: for rendering PDFs.
         workers: threads of the local runner.
         runner: Beam's name for a runner.
@@ -48,6 +49,7 @@ class OcrOptions:
     output: str
     detector: str
     recognizer: str
+    beam_width: int = 1
     dpi: float = 200
     workers: int = field(default_factory=lambda: os.cpu_count() or 1)
     runner: str = LOCAL_RUNNER
@@ -101,7 +103,7 @@ def run_ocr(options: OcrOptions) -> dict[str, Any]:
     run = describe_run(options)
     check_inputs(options.inputs)
     check_output(output)
-    load_reader = functools.partial(_load_reader, options.detector, options.recognizer)
+    load_reader = functools.partial(_load_reader, options.detector, options.recognizer, options.beam_width)
     define_pipeline(pipeline, output, run, load_reader, options.dpi)
     try:
         run_pipeline(pipeline)
@@ -163,7 +165,7 @@ def run_pipeline(pipeline: beam.Pipeline) -> None:
         result.wait_until_finish()
 
 
-def _load_reader(detector: str, recognizer: str) -> Reader:
+def _load_reader(detector: str, recognizer: str, beam_width: int) -> Reader:
     from ocr_models.page_reader import PageReader  # loads TensorFlow, which the launcher doesn't need
 
-    return PageReader.load(detector, recognizer)
+    return PageReader.load(detector, recognizer, beam_width)
