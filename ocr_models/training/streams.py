@@ -62,12 +62,17 @@ class BatchStream:
 
     def __iter__(self) -> Iterator[Any]:
         while True:
-            try:
-                batch = self._batches.get(timeout=_PATIENCE_S)
-            except queue.Empty:
-                raise RuntimeError(
-                    f"no training batch came in {_PATIENCE_S} s; see the workers' messages above"
-                ) from None
+            batch = self._next()
             if isinstance(batch, Exception):
                 raise batch
             yield batch
+
+    def _next(self) -> Any:
+        for _ in range(_PATIENCE_S):
+            alive = any(worker.is_alive() for worker in self._workers)
+            try:
+                return self._batches.get(timeout=1)
+            except queue.Empty:
+                if not alive:
+                    raise RuntimeError("all workers that make batches have died; see their messages above") from None
+        raise RuntimeError(f"no training batch came in {_PATIENCE_S} s; see the workers' messages above")

@@ -25,6 +25,12 @@ def fail_after_two(seed):
     raise ValueError("a page was torn")
 
 
+def die_after_one(seed):
+    yield seed
+    time.sleep(0.5)  # so that the batch is on its way
+    os._exit(1)
+
+
 def tell_process_id(seed):
     return itertools.repeat(os.getpid())
 
@@ -48,6 +54,14 @@ def test_error_in_a_worker_is_raised():
         with pytest.raises(ValueError, match="a page was torn"):
             next(batches)
     assert multiprocessing.active_children() == []
+
+
+def test_death_of_all_workers_is_noticed():
+    with BatchStream(die_after_one, seed=1, workers=1) as stream:
+        batches = iter(stream)
+        assert next(batches) == 1
+        with pytest.raises(RuntimeError, match="have died"):
+            next(batches)
 
 
 def test_workers_end_when_the_trainer_is_killed():
