@@ -40,6 +40,8 @@ def degrade_page(image: np.ndarray, quads: np.ndarray, rng: Generator) -> tuple[
         uint8 (H', W'), larger than given where the page was turned by more than 3 degrees, and float32 (N, 4, 2).
     """
     kind = _draw_kind(rng)
+    if kind is _dot_matrix:  # its dots go with the size of the letters, which vary on a page
+        kind = _faint
     if rng.random() < 0.04:
         image = _panel(image, rng)
     if rng.random() < 0.01:
@@ -64,6 +66,8 @@ def _clean(image: np.ndarray, rng: Generator, scale: float) -> np.ndarray:
 
 def _printed(image: np.ndarray, rng: Generator, scale: float) -> np.ndarray:
     image = _ink(image, rng, scale)
+    if rng.random() < 0.3:
+        return _bilevel(_blur(image, _between(rng, 0.3, 0.8) * scale), rng)
     return _tone(image, rng, 60, 235) if rng.random() < 0.6 else image
 
 
@@ -113,13 +117,40 @@ def _low_resolution(image: np.ndarray, rng: Generator, scale: float) -> np.ndarr
     return _tone(image, rng, 70, 210) if rng.random() < 0.5 else image
 
 
+def _faint(image: np.ndarray, rng: Generator, scale: float) -> np.ndarray:
+    """A thermal printer's or a tired ribbon's pale strokes."""
+    if rng.random() < 0.5:
+        image = _ink(image, rng, scale)
+    image = _blur(image, _between(rng, 0.4, 1.1) * scale)
+    image = _curve(image, _between(rng, 100, 190), _between(rng, 225, 255), math.exp(_between(rng, -0.5, 0.3)))
+    image = _light(image, rng, amount=0.05, sigma=_between(rng, 1, 7))
+    return _jpeg(image, rng, 40, 92) if rng.random() < 0.7 else image
+
+
+def _dot_matrix(image: np.ndarray, rng: Generator, scale: float) -> np.ndarray:
+    """Letters made of some ten rows of dots, as receipt printers do."""
+    height, width = image.shape
+    rows = int(_between(rng, 10, 16))
+    columns = max(3, round(width * rows / height * _between(rng, 0.8, 1.2)))
+    dots = _bilevel(cv2.resize(image, (columns, rows), interpolation=cv2.INTER_AREA), rng)
+    dots = cv2.resize(dots, (4 * columns, 4 * rows), interpolation=cv2.INTER_NEAREST)
+    if rng.random() < 0.6:  # gaps between the dots
+        gaps = np.zeros((4, 4), np.uint8)
+        gaps[3, :] = gaps[:, 3] = int(_between(rng, 40, 200))
+        dots = cv2.add(dots, np.tile(gaps, (rows, columns)))
+    image = cv2.resize(_blur(dots, _between(rng, 0.5, 1.4)), (width, height), interpolation=cv2.INTER_AREA)
+    return _faint(image, rng, 0.5 * scale) if rng.random() < 0.6 else _tone(image, rng, 90, 200)
+
+
 _KINDS = (
-    (0.30, _clean),
-    (0.13, _printed),
-    (0.34, _scanned),
-    (0.06, _faxed),
+    (0.27, _clean),
+    (0.15, _printed),
+    (0.30, _scanned),
+    (0.05, _faxed),
     (0.08, _photograph),
-    (0.09, _low_resolution),
+    (0.07, _low_resolution),
+    (0.05, _faint),
+    (0.03, _dot_matrix),
 )
 
 
