@@ -28,6 +28,7 @@ setup(
         "pyarrow>=18",
         "pypdfium2>=5",
         "scipy>=1.14",
+        "tensorboardX>=2.6",
         "tensorflow>=2.21",
         "tqdm>=4.66",
     ],

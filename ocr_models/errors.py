@@ -21,5 +21,8 @@ class DocumentError(PagebeamError):
     """
 
     def __init__(self, stage: str, message: str):
-        super().__init__(message)
+        super().__init__(stage, message)  # both, so that the error can be pickled
         self.stage = stage
+
+    def __str__(self) -> str:
+        return self.args[1]

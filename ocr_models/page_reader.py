@@ -199,7 +199,9 @@ def _cut_words(image: np.ndarray, quads: np.ndarray) -> list[np.ndarray]:
 def _warp_word(image: np.ndarray, center: np.ndarray, half: np.ndarray, angle: float) -> np.ndarray:
     """A skew word turned level: its center, half of its width and height in pixels, its angle in radians."""
     width, height = (max(1, round(2 * side)) for side in half)
-    matrix = cv2.getRotationMatrix2D((float(center[0]), float(center[1])), float(np.rad2deg(angle)), 1.0)
+    # Quads count from the pixels' corners, OpenCV from their centers.
+    pivot = (float(center[0]) - 0.5, float(center[1]) - 0.5)
+    matrix = cv2.getRotationMatrix2D(pivot, float(np.rad2deg(angle)), 1.0)
     matrix[:, 2] += half - center
     return cv2.warpAffine(image, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)
 

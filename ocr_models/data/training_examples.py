@@ -87,7 +87,7 @@ class PdfPages:
         for path in paths:
             try:
                 self._documents.append((path, open_pdf(path)))
-            except (pdfium.PdfiumError, OSError) as error:
+            except (pdfium.PdfiumError, OSError, EOFError) as error:
                 _log.warning("%s left out of training: %s", path, error)
         if not self._documents:
             raise UsageError(f"all PDFs under --pdfs {' '.join(config.pdfs)} are held out or broken; give others")

@@ -134,6 +134,7 @@ class _Run:
             progress.best_score, progress.validations_since_best = self.scores["score"], 0
             progress.best_scores = self.scores
             self._write_bundle()
+            self._checkpoint()  # or a run that is killed and resumed could put a worse bundle in the place of this one
         self.bar.write(f"step {progress.step} after {progress.seconds / 3600:.2f} h: {_rounded(self.scores)}")
 
     def _write_bundle(self) -> None:
