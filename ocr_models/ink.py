@@ -19,10 +19,12 @@ _REACH = 0.45  # how far from the detector's edge a word may end
 _BAND = (0.06, 0.84)  # rows that are looked at: neither neighbors above nor underlines below
 _LETTER_GAP = 0.06  # white up to this width stands inside a word
 _JOINED_GAP = 0.10  # two boxes with less white than this at their border are one word ...
+_JOINED_SHARE = 0.45  # ... or with less than this share of the usual gap between words of their line ...
 _JOINED_BOXES = 0.15  # ... if the boxes themselves are no further apart
 _PARTED_GAP = 0.17  # white from this width on may part two words in one box ...
 _PARTED_SHARE = 0.65  # ... if it is as wide as this share of the usual gap between words of its line
 _PARTED_LETTERS = 3.0  # ... and as so many of the usual gap between letters of the box
+_SHORTEST_PAIR = 0.7  # a narrower box doesn't hold two words
 _PARTED_ALONE = 0.5  # on a line without other gaps
 _CONTRAST = 0.35  # of the band's range, from which on a pixel is ink
 _MIN_RANGE = 24  # gray levels; a flatter band shows no ink to go by
@@ -56,7 +58,7 @@ def fit_words(image: np.ndarray, boxes: np.ndarray) -> np.ndarray:
     smooth = cv2.blur(image, (3, 3))  # a speck of noise isn't ink
     fitted = np.array(boxes, np.float64)
     successors = word_successors(fitted)
-    joined = np.zeros(len(boxes), bool)
+    touching, joined = np.zeros((2, len(boxes)), bool)
     gaps_after = np.full(len(boxes), np.nan)
     for i, j in enumerate(successors.tolist()):
         if j < 0:
@@ -66,14 +68,16 @@ def fit_words(image: np.ndarray, boxes: np.ndarray) -> np.ndarray:
         if gap is not None:
             fitted[i, 2], fitted[j, 0] = gap.start, gap.stop
             gaps_after[i] = gap.width / _height(boxes[i])
-        else:
-            joined[i] = boxes[j][0] - boxes[i][2] < _JOINED_BOXES * _height(boxes[i])
+        touching[i] = boxes[j][0] - boxes[i][2] < _JOINED_BOXES * _height(boxes[i])
+        joined[i] = gap is None and touching[i]
     for j in sorted(set(range(len(boxes))) - set(successors.tolist())):
         fitted[j, 0] = _free_edge(smooth, boxes[j], right=False)
     words = []
     for line in chains(successors):
-        seen = gaps_after[line]
-        usual = float(np.nanmedian(seen)) if np.isfinite(seen).any() else _PARTED_ALONE / _PARTED_SHARE
+        seen = gaps_after[line][np.isfinite(gaps_after[line])]
+        usual = float(np.median(seen)) if len(seen) else _PARTED_ALONE / _PARTED_SHARE
+        if len(seen) > 2:
+            joined[line] |= touching[line] & (gaps_after[line] < _JOINED_SHARE * usual)
         for word in _join(fitted, line, joined):
             words += _part(smooth, word, max(_PARTED_GAP, _PARTED_SHARE * usual))
     return np.array(words, np.float32)
@@ -160,7 +164,7 @@ def _join(boxes: np.ndarray, line: list[int], joined: np.ndarray) -> list[np.nda
 def _part(image: np.ndarray, box: np.ndarray, part_from: float) -> list[np.ndarray]:
     """The box, parted at white gaps as wide as those between words."""
     height = _height(box)
-    if box[2] - box[0] < 1.5 * height:
+    if box[2] - box[0] < _SHORTEST_PAIR * height:
         return [box]
     gaps = _white_gaps(image, box, box[0], box[2]) or []
     inner = [gap for gap in gaps if gap.start > box[0] + 1 and gap.stop < box[2] - 1]
