@@ -16,6 +16,10 @@ _MIN_OVERLAP = 0.5  # of the lower of two heights, for words of one line
 _MAX_HEIGHT_RATIO = 2.2
 _COLUMN_WIDTH = 9.0  # in line heights: the usual width of lines, from which on they are running text
 _NEIGHBOR_LINES = 8
+_TABLE_LINES = 30
+_SAME_ROW = 0.25  # in line heights: two segments of a row stand so level
+_SHARED_ROWS = 0.7  # of one stack's segments are level with one of the other's, where both are columns of a table
+_FEW_ROWS = 6
 _BLOCK_GAP = 0.75  # in line heights: more white than this between two lines parts two blocks
 
 
@@ -91,32 +95,58 @@ def _extents(boxes: np.ndarray, lines: list[list[int]]) -> np.ndarray:
 
 
 def _join_cells(boxes: np.ndarray, segments: list[list[int]]) -> list[list[int]]:
-    """Joins segments that stand side by side, as table cells, labels and prices do; not columns of running text."""
+    """Joins segments that stand side by side, as table cells, labels and prices do; not columns, whose rows differ."""
     extents = _extents(boxes, segments)
     x0, y0, x1, y1 = extents.T
     heights = np.maximum(y1 - y0, 1e-6)
     lower = np.minimum(heights[:, None], heights)
     overlap = np.minimum(y1[:, None], y1) - np.maximum(y0[:, None], y0)
     is_column = _in_running_text(extents)
+    same_rows = _share_rows(extents)
     beside = (x0[None, :] > x0[:, None]) & (x0[None, :] >= x1[:, None] - 0.5 * lower)
     beside &= overlap > _MIN_OVERLAP * lower
     beside &= np.maximum(heights[:, None], heights) < _MAX_HEIGHT_RATIO * lower
-    beside &= ~(is_column[:, None] & is_column)
+    beside &= ~(is_column[:, None] & is_column) & same_rows
     successors = _mutual_nearest(np.where(beside, x0[None, :] - x1[:, None], np.inf))
     return [[word for i in chain for word in segments[i]] for chain in chains(successors)]
 
 
 def _in_running_text(extents: np.ndarray) -> np.ndarray:
     """Whether a segment stands among others above and below it that are wide as a column's lines are."""
-    x0, y0, x1, y1 = extents.T
-    widths, heights = x1 - x0, np.maximum(y1 - y0, 1e-6)
-    shared = np.minimum(x1[:, None], x1) - np.maximum(x0[:, None], x0)
-    stacked = shared > 0.5 * np.minimum(widths[:, None], widths)
-    near = np.abs((y0 + y1)[:, None] - (y0 + y1)) / 2 < _NEIGHBOR_LINES * heights[:, None]
-    neighbors = stacked & near
-    np.fill_diagonal(neighbors, True)  # also where a segment has no width
+    heights = _heights(extents)
+    widths = extents[:, 2] - extents[:, 0]
+    neighbors = _stacked(extents, _NEIGHBOR_LINES)
     typical = np.array([np.median(widths[row]) for row in neighbors])
     return (typical > _COLUMN_WIDTH * heights) & (neighbors.sum(axis=1) >= 3)
+
+
+def _share_rows(extents: np.ndarray) -> np.ndarray:
+    """[a, b]: whether what stands above and below a and b has common rows, as the columns of a table have."""
+    bottom, heights = extents[:, 3], _heights(extents)
+    stacked = _stacked(extents, _TABLE_LINES)
+    level = np.abs(bottom[:, None] - bottom) < _SAME_ROW * np.minimum(heights[:, None], heights)
+    counts = stacked.sum(axis=1)
+    has_partner = (
+        stacked.astype(np.float32) @ level.astype(np.float32)
+    ) > 0  # [a, j]: one of a's stack is level with j
+    share = (has_partner.astype(np.float32) @ stacked.T.astype(np.float32)) / counts  # of b's stack
+    few = np.minimum(counts[:, None], counts) < _FEW_ROWS
+    return few | (np.maximum(share, share.T) >= _SHARED_ROWS)
+
+
+def _stacked(extents: np.ndarray, lines: float) -> np.ndarray:
+    """[i, j]: whether j stands above or below i, within so many line heights, in the same column; itself included."""
+    x0, y0, x1, y1 = extents.T
+    widths = x1 - x0
+    shared = np.minimum(x1[:, None], x1) - np.maximum(x0[:, None], x0)
+    near = np.abs((y0 + y1)[:, None] - (y0 + y1)) / 2 < lines * _heights(extents)[:, None]
+    stacked = (shared > 0.5 * np.minimum(widths[:, None], widths)) & near
+    np.fill_diagonal(stacked, True)  # also where a segment has no width
+    return stacked
+
+
+def _heights(extents: np.ndarray) -> np.ndarray:
+    return np.maximum(extents[:, 3] - extents[:, 1], 1e-6)
 
 
 def _reading_order(extents: np.ndarray) -> np.ndarray:

@@ -147,6 +147,20 @@ def test_table_is_read_by_rows():
     assert read(table()) == ["Year Pages Share", "2021 1,204 12 %", "2022 30 3 %", "2023 99 7 %"]
 
 
+def test_narrow_columns_of_terms_are_read_one_by_one():
+    """A reference card: each column is a table, but their rows stand at different heights."""
+
+    def card(x, pitch, names):
+        rows = [(x, i * pitch, name) for i, name in enumerate(names)]
+        rows += [(x + 60, i * pitch, f"about {name}") for i, name in enumerate(names)]
+        return [word for row in rows for word in line(*row)]
+
+    first = [f"a{i}" for i in range(10)]
+    second = [f"b{i}" for i in range(8)]
+    expected = [f"{name} about {name}" for name in first + second]
+    assert [text for text in read(card(0, 14, first) + card(160, 17.5, second)) if text] == expected
+
+
 @pytest.mark.parametrize("marks", [["•", "•", "•"], ["1.", "2.", "10."]])
 def test_list_marks_stay_with_their_items(marks):
     items = ["Flour, sifted twice", "Two eggs", "A pinch of salt"]
