@@ -1,0 +1,78 @@
+"""The real command with the weights that ship, on the sample documents."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pyarrow.dataset as ds
+import pytest
+
+from ocr_models.bundle import DEFAULT_BUNDLES, find_bundle
+from ocr_models.images import decode_image
+from ocr_models.page_reader import PageReader
+from pipelines.cli import main
+
+SAMPLES = Path(__file__).parent.parent / "docs/samples"
+LETTER = """
+Ms. Ingrid Sørensen 12 Rope Walk 4023 Northby Northby, 3 March 2025 Your question of 24 February Dear Ms. Sørensen,
+thank you for your letter. We looked for the “Astrid” in the ledgers of 1903 to 1906 and found her four times; copies of
+the pages are enclosed. She carried timber twice, salt once, and on 9 November 1905 nothing at all. The fee for the
+copies is €12.40 (4 pages at €3.10). Please use reference HL-2025/0317 when you pay. No fee is due for pages that can’t
+be read. If you should come to Northby, the originals can be seen at the desk. The page of 1905 has a drawing in its
+margin that no machine will ever read, and which we are rather fond of. With kind regards Tomás Brandt Keeper of the
+ledgers
+"""
+
+
+def recall(truth: str, text: str) -> float:
+    """The share of the truth's words that stand in the text."""
+    words = Counter(truth.split())
+    return (words & Counter(text.split())).total() / words.total()
+
+
+@pytest.fixture(scope="module")
+def reader() -> PageReader:
+    return PageReader.load(DEFAULT_BUNDLES["detection"], DEFAULT_BUNDLES["recognition"])
+
+
+@pytest.fixture(scope="module")
+def letter() -> np.ndarray:
+    return decode_image((SAMPLES / "letter.jpg").read_bytes()).pixels
+
+
+def test_shipped_bundles_are_whole_and_small():
+    for task, name in DEFAULT_BUNDLES.items():
+        bundle = find_bundle(name, task)
+        assert sum(file.stat().st_size for file in bundle.path.iterdir()) < 12e6
+
+
+def test_command_reads_the_samples(tmp_path, reader, letter):
+    assert main(["run", str(SAMPLES), "--output", str(tmp_path)]) == 0
+    rows = ds.dataset(tmp_path / "pages", partitioning="hive").to_table().to_pylist()
+    pages = {(Path(row["source_uri"]).name, row["page_index"]): row for row in rows}
+    assert sorted(pages) == [("cargo.tif", 0), ("cargo.tif", 1), ("cargo.tif", 2)] + [
+        ("ledger.pdf", 0),
+        ("ledger.pdf", 1),
+        ("letter.jpg", 0),
+    ]
+    assert {row["status"] for row in rows} == {"ok"}
+    scan = pages["letter.jpg", 0]
+    assert recall(LETTER, scan["text"]) > 0.9
+    assert scan["text"] == reader.read_pages([letter])[0].text  # Beam's result is the direct one
+    assert recall("Cargo list, sheet 2 Lamp oil 15 cans 18.90 Total 129.00", pages["cargo.tif", 1]["text"]) > 0.8
+    # The left column is read before the right one.
+    ledger = pages["ledger.pdf", 0]["text"]
+    assert ledger.index("Forty-one boxes") < ledger.index("What was asked") < ledger.index("How it was done")
+
+
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_turned_page_is_read_upright(reader, letter, turns):
+    page = reader.read_pages([np.ascontiguousarray(np.rot90(letter, -turns))])[0]
+    assert page.rotation_deg == 90 * turns
+    assert recall(LETTER, page.text) > 0.9
+
+
+def test_blank_page_has_no_words(reader):
+    assert reader.read_pages([np.full((1100, 850), 255, np.uint8)])[0].words == ()
