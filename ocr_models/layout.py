@@ -14,6 +14,9 @@ import numpy as np
 _MAX_WORD_GAP = 1.3  # in line heights: a wider gap parts two cells or columns
 _MIN_OVERLAP = 0.5  # of the lower of two heights, for words of one line
 _MAX_HEIGHT_RATIO = 2.2
+_ROWS_AT_ONCE = (
+    128  # of the matrix of all pairs of words, so that it stays in the cache, and small for thousands of words
+)
 _COLUMN_WIDTH = 9.0  # in line heights: the usual width of lines, from which on they are running text
 _NEIGHBOR_LINES = 8
 _TABLE_LINES = 30
@@ -52,16 +55,34 @@ def order_words(boxes: np.ndarray) -> PageLayout:
 
 def word_successors(boxes: np.ndarray) -> np.ndarray:
     """For each word the next one on its line, or -1: the nearest to its right on the same height."""
-    x0, y0, x1, y1 = boxes.T
-    heights = y1 - y0
-    lower = np.minimum(heights[:, None], heights)
-    overlap = np.minimum(y1[:, None], y1) - np.maximum(y0[:, None], y0)
-    gap = x0[None, :] - x1[:, None]  # gap[i, j]: from the end of i to the start of j
-    similar = np.maximum(heights[:, None], heights) < _MAX_HEIGHT_RATIO * lower
-    follows = (x0[None, :] > x0[:, None]) & (gap > -0.5 * lower) & (gap < _MAX_WORD_GAP * np.maximum(lower, 1e-6))
+    count = len(boxes)
+    everyone = np.arange(count)
+    best, best_row = np.zeros((2, count), int)
+    lowest, lowest_of_column = np.full((2, count), np.inf)
+    for start in range(0, count, _ROWS_AT_ONCE):
+        rows = slice(start, start + _ROWS_AT_ONCE)
+        cost = _following_costs(boxes[rows], boxes)
+        best[rows] = cost.argmin(axis=1)
+        lowest[rows] = cost[everyone[: len(cost)], best[rows]]
+        of_column = cost.argmin(axis=0)
+        lower = cost[of_column, everyone] < lowest_of_column
+        best_row[lower] = start + of_column[lower]
+        lowest_of_column[lower] = cost[of_column, everyone][lower]
+    return np.where(np.isfinite(lowest) & (best_row[best] == everyone), best, -1)
+
+
+def _following_costs(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """[i, j]: how ill other j fits behind box i on its line, infinite where it doesn't stand there."""
+    x0, y0, x1, y1 = np.ascontiguousarray(boxes.T)[..., None]
+    other_x0, other_y0, _, other_y1 = np.ascontiguousarray(others.T)
+    heights, other_heights = y1 - y0, other_y1 - other_y0
+    lower = np.minimum(heights, other_heights)
+    overlap = np.minimum(y1, other_y1) - np.maximum(y0, other_y0)
+    gap = other_x0 - x1  # from the end of i to the start of j
+    similar = np.maximum(heights, other_heights) < _MAX_HEIGHT_RATIO * lower
+    follows = (other_x0 > x0) & (gap > -0.5 * lower) & (gap < _MAX_WORD_GAP * np.maximum(lower, 1e-6))
     follows &= similar & (overlap > _MIN_OVERLAP * lower)
-    cost = np.where(follows, gap - 0.5 * overlap, np.inf)
-    return _mutual_nearest(cost)
+    return np.where(follows, gap - 0.5 * overlap, np.inf)
 
 
 def _mutual_nearest(cost: np.ndarray) -> np.ndarray:

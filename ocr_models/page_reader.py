@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from ocr_models.bundle import find_bundle
+from ocr_models.detection.decode import MAX_WORDS
 from ocr_models.geometry import (
     box_quads,
     invert_affine,
@@ -215,6 +216,8 @@ def _mean_confidence(items: Sequence[Transcript | Word]) -> float:
 def _assemble(page: _FoundPage, transcripts: Sequence[Transcript]) -> OcrPage:
     """Lines, reading order and text of a page that was read."""
     kept = [i for i, t in enumerate(transcripts) if t.text and t.confidence >= _MIN_WORD_CONFIDENCE]
+    if len(kept) > MAX_WORDS:  # the detector finds no more, but fitting to the ink may part a texture's boxes
+        kept = sorted(sorted(kept, key=lambda i: -transcripts[i].confidence)[:MAX_WORDS])
     quads = page.quads[kept]
     layout = order_words(quad_boxes(quads))
     given = transform_quads(page.to_given, quads)

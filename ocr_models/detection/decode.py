@@ -8,6 +8,11 @@ from ocr_models.detection.nms import locality_aware_nms, standard_nms
 from ocr_models.detection.restore import positive_cells
 
 
+# A page of text has some 500 words, a newspaper's a few thousand. Noise and textures give tens of thousands of boxes, and
+# what comes later compares each with each: 40,000 would take 13 GB.
+MAX_WORDS = 5_000
+
+
 def decode_east(
     score_map: np.ndarray,
     geometry_map: np.ndarray,
@@ -30,9 +35,11 @@ def decode_east(
 
     Returns:
         quads float32 (N, 4, 2), pixels of the model's image, clockwise from the top-left, and their confidences
-        float32 (N,), 0 to 1; the words with the most evidence first.
+        float32 (N,), 0 to 1; the words with the most evidence first, ``MAX_WORDS`` at the most.
     """
     cells = positive_cells(score_map, geometry_map, score_threshold, output_stride)
     quads, scores, confidences = locality_aware_nms(cells, link_iou)
+    most = np.argsort(-scores, kind="stable")[:MAX_WORDS]
+    quads, scores, confidences = quads[most], scores[most], confidences[most]
     kept = standard_nms(quads, scores, iou_threshold, containment_threshold)
     return quads[kept], confidences[kept].astype(np.float32)

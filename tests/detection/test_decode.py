@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ocr_models.detection.decode import decode_east
+from ocr_models.detection.decode import MAX_WORDS, decode_east
 from ocr_models.detection.nms import locality_aware_nms, standard_nms
 from ocr_models.detection.restore import positive_cells, restore_quads
 from ocr_models.detection.targets import make_targets
@@ -126,3 +126,14 @@ def test_standard_nms_does_not_depend_on_the_order(seed):
     shuffle = rng.permutation(60)
     kept = quads[standard_nms(quads, scores)]
     np.testing.assert_array_equal(kept, quads[shuffle][standard_nms(quads[shuffle], scores[shuffle])])
+
+
+def test_noise_gives_no_more_words_than_can_be_ordered():
+    """Every other cell answers with a box of its own."""
+    score_map, geometry_map = np.zeros((160, 160), np.float32), np.full((160, 160, 5), 2.0, np.float32)
+    score_map[::2, ::2] = 0.9
+    score_map[0, 0] = 1.0
+    geometry_map[..., 4] = 0
+    quads, confidences = decode_east(score_map, geometry_map)
+    assert score_map.astype(bool).sum() == 6400 and len(quads) == len(confidences) == MAX_WORDS
+    np.testing.assert_array_equal(quads[0], [[0, 0], [4, 0], [4, 4], [0, 4]])  # the one with the most evidence
