@@ -14,9 +14,7 @@ import numpy as np
 _MAX_WORD_GAP = 1.3  # in line heights: a wider gap parts two cells or columns
 _MIN_OVERLAP = 0.5  # of the lower of two heights, for words of one line
 _MAX_HEIGHT_RATIO = 2.2
-_ROWS_AT_ONCE = (
-    128  # of the matrix of all pairs of words, so that it stays in the cache, and small for thousands of words
-)
+_ROWS_AT_ONCE = 128  # of the matrix of all pairs of words, which stays in the cache so, however many they are
 _COLUMN_WIDTH = 9.0  # in line heights: the usual width of lines, from which on they are running text
 _NEIGHBOR_LINES = 8
 _TABLE_LINES = 30

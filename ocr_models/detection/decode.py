@@ -7,9 +7,8 @@ import numpy as np
 from ocr_models.detection.nms import locality_aware_nms, standard_nms
 from ocr_models.detection.restore import positive_cells
 
-
-# A page of text has some 500 words, a newspaper's a few thousand. Noise and textures give tens of thousands of boxes, and
-# what comes later compares each with each: 40,000 would take 13 GB.
+# A page of text has some 500 words, a newspaper's a few thousand. Noise and textures give tens of thousands of boxes,
+# and what comes later compares each with each: 40,000 would take 13 GB.
 MAX_WORDS = 5_000
 
 
