@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -63,14 +64,15 @@ def _cpu_has_bfloat16() -> bool:
 
 
 def limit_threads(threads: int) -> None:
-    """Makes TensorFlow and OpenCV use so many threads. TensorFlow takes it only before its first computation."""
+    """Lets TensorFlow use so many threads, unless it has computed before, and OpenCV, whose work is small, only one."""
     cv2.setNumThreads(1)
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
-        tf.config.threading.set_intra_op_parallelism_threads(threads)
-        tf.config.threading.set_inter_op_parallelism_threads(threads)
+        with contextlib.suppress(RuntimeError):  # its threads are there already: a program that uses it for more
+            tf.config.threading.set_intra_op_parallelism_threads(threads)
+            tf.config.threading.set_inter_op_parallelism_threads(threads)
 
 
 class TextDetector:

@@ -10,7 +10,7 @@ from ocr_models.bundle import write_bundle
 from ocr_models.charset import LATIN, Charset
 from ocr_models.detection.model import build_east
 from ocr_models.fold import fold_batch_norm
-from ocr_models.predictors import READ_BATCH, TextDetector, TextRecognizer
+from ocr_models.predictors import READ_BATCH, TextDetector, TextRecognizer, limit_threads
 from ocr_models.recognition.crnn import build_crnn
 from ocr_models.recognition.crops import pad_crop
 
@@ -135,3 +135,8 @@ def test_quads_are_in_pixels_of_the_page_given(eager_detector):
     small, large = eager_detector.detect_at(page, 1.0), eager_detector.detect_at(twin, 0.25)
     assert small
     np.testing.assert_allclose([box.quad for box in large], [4 * box.quad for box in small], atol=1e-2)
+
+
+def test_models_load_in_a_program_that_has_computed_before(network):
+    network(np.zeros((1, 32, 64, 1)))
+    limit_threads(63)  # a number that isn't set already
