@@ -92,6 +92,8 @@ def _white_gaps(image: np.ndarray, box: np.ndarray, left: float, right: float) -
     rows, columns = image.shape
     x0, x1 = max(0, int(left)), min(columns, int(np.ceil(right)))
     y0, y1 = max(0, int(box[1] + _BAND[0] * _height(box))), min(rows, int(box[1] + _BAND[1] * _height(box)) + 1)
+    if x1 <= x0 or y1 <= y0:  # off the page
+        return None
     ink = _ink_columns(image[y0:y1, x0:x1])
     if ink is None:
         return None

@@ -120,9 +120,8 @@ class PageReader:
         to_given = invert_affine(quarter_turn_matrix(turns, *image.shape))
         skew = _skew(quads)
         if abs(skew) > _LEVEL_RAD:
-            height, width = upright.shape
-            level = cv2.getRotationMatrix2D((width / 2, height / 2), float(np.rad2deg(skew)), 1.0)
-            upright = cv2.warpAffine(upright, level, (width, height), borderMode=cv2.BORDER_REPLICATE)
+            level, size = _leveling(skew, *upright.shape)
+            upright = cv2.warpAffine(upright, level, size, borderMode=cv2.BORDER_REPLICATE)
             quads = transform_quads(level, quads)
             to_given = _compose(to_given, invert_affine(level))
         quads = _fit_level_words(upright, quads)
@@ -173,6 +172,17 @@ def _skew(quads: np.ndarray) -> float:
         return 0.0
     lengths = quad_sizes(quads)[:, 0]
     return float(np.median(quad_angles(quads)[lengths >= np.median(lengths)]))
+
+
+def _leveling(skew: float, height: int, width: int) -> tuple[np.ndarray, tuple[int, int]]:
+    """The affine matrix (2, 3) that takes the skew out of a page, and the size (width, height) that holds all of it."""
+    cos, sin = abs(np.cos(skew)), abs(np.sin(skew))
+    # Grown by whole pixels on every side, so that what is in the middle is sampled where it was.
+    margin_x = max(0, int(np.ceil((cos * width + sin * height - width) / 2)))
+    margin_y = max(0, int(np.ceil((cos * height + sin * width - height) / 2)))
+    level = cv2.getRotationMatrix2D((width / 2, height / 2), float(np.rad2deg(skew)), 1.0)
+    level[:, 2] += margin_x, margin_y
+    return level, (width + 2 * margin_x, height + 2 * margin_y)
 
 
 def _compose(outer: np.ndarray, inner: np.ndarray) -> np.ndarray:

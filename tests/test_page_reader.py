@@ -145,6 +145,19 @@ def test_skew_page_is_leveled(degrees, quarter_turns):
     assert_quads(page.words, quads, atol=2.0)
 
 
+@pytest.mark.parametrize("degrees", [-6, 10])
+def test_words_in_the_corners_of_a_skew_page_are_read(degrees):
+    """Leveled, the corners of the page lie beyond its former edges."""
+    words = [(0, 4, 4, 94, 28), (1, 320, 4, 390, 28), (5, 4, 570, 60, 594), (6, 320, 570, 390, 594)]
+    image, quads = draw(*words)
+    turn = cv2.getRotationMatrix2D((200, 300), degrees, 1.0)
+    turn[:, 2] += 60, 40  # room for the whole page
+    skew = cv2.warpAffine(image, turn, (520, 680), borderValue=255)
+    page = read(skew)
+    assert page.text.split() == ["Reading", "pages", "is", "easy"]
+    assert_quads(page.words, transform_quads(turn, quads), atol=2.0)
+
+
 def test_one_slanted_word_is_cut_level():
     image, _ = draw(*two_lines())
     stamp, quad = draw((DOUBTFUL, 150, 400, 270, 424))
