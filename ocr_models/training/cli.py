@@ -7,13 +7,14 @@ import dataclasses
 import os
 from pathlib import Path
 
+from ocr_models.bundle import DEFAULT_BUNDLES
 from ocr_models.data.training_examples import DataConfig
 from ocr_models.errors import UsageError
 from ocr_models.training.config import TrainingConfig
 
-_DEFAULT_ARCH = {"detection": "east-fast", "recognition": "crnn-light"}
 # Where the two tasks want different values from those of TrainingConfig.
 _TASK_DEFAULTS = {"detection": {"batch_size": 8, "validate_every": 500}, "recognition": {}}
+_AT_LEAST_ONE = ("batch_size", "steps", "validate_every", "data_workers", "window_px")
 _HELP = {
     "batch_size": "words or windows a step",
     "steps": "stop after so many steps",
@@ -37,39 +38,70 @@ def build_parser() -> argparse.ArgumentParser:
         prog="pagebeam train",
         description="Train a model and write it as a bundle. The same command resumes a run that was cut off.",
     )
-    parser.add_argument("task", choices=sorted(_DEFAULT_ARCH))
+    parser.add_argument("task", choices=sorted(DEFAULT_BUNDLES))
     parser.add_argument("--output", required=True, type=Path, metavar="BUNDLE", help="folder for the trained model")
-    parser.add_argument("--arch", help="east-fast (default), east-vgg16; crnn-light (default), crnn-vgg")
+    parser.add_argument(
+        "--arch", metavar="NAME", help="east-fast (default), east-vgg16; crnn-light (default), crnn-vgg"
+    )
     parser.add_argument("--init", metavar="BUNDLE", help="start from the weights of this bundle (fine-tune)")
     parser.add_argument("--freeze-stem", action="store_true", help="detection: train merge branch and head only")
-    parser.add_argument("--score-loss", choices=["balanced", "dice"], default="balanced", help="detection")
+    parser.add_argument(
+        "--score-loss", choices=["balanced", "dice"], default="balanced", help="detection; default: %(default)s"
+    )
     data = parser.add_argument_group("data")
     data.add_argument("--pdfs", nargs="+", default=(), metavar="DIR", help="folders of born-digital PDFs")
     data.add_argument("--fonts", nargs="+", default=(), metavar="DIR", help="folders of fonts for synthetic text")
     data.add_argument("--lexicons", nargs="+", default=(), metavar="FILE", help="word lists for synthetic text")
-    data.add_argument("--synthetic-share", type=float, default=0.4, help="of examples, where there are PDFs too")
+    data.add_argument(
+        "--synthetic-share",
+        type=_share,
+        default=DataConfig.synthetic_share,
+        metavar="SHARE",
+        help="0 to 1, of the examples, where there are PDFs too; default: %(default)s",
+    )
     data.add_argument("--hold-out", metavar="FILE", help='lines "NAME.pdf PAGE" or "NAME.pdf" that are never used')
     numbers = parser.add_argument_group("training")
     for field in dataclasses.fields(TrainingConfig):
         if field.name in _HELP:
-            kind = int if isinstance(field.default, int) else float
-            numbers.add_argument(
-                f"--{field.name.replace('_', '-')}", type=kind, help=f"{_HELP[field.name]} (default {field.default})"
-            )
+            kind = _count if isinstance(field.default, int) else float
+            shown = f"{_HELP[field.name]}; default: {_shown_default(field)}"
+            numbers.add_argument(f"--{field.name.replace('_', '-')}", type=kind, metavar="N", help=shown)
     return parser
+
+
+def _shown_default(field: dataclasses.Field) -> str:
+    own = [f", for {task} {values[field.name]}" for task, values in _TASK_DEFAULTS.items() if field.name in values]
+    return "".join(["no limit" if field.default is None else f"{field.default}", *own])
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"{text} is less than 0")
+    return number
+
+
+def _share(text: str) -> float:
+    share = float(text)
+    if not 0 <= share <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
+    return share
 
 
 def config_of(args: argparse.Namespace) -> TrainingConfig:
     """The configuration that the parsed arguments ask for. Raises UsageError for one that can't be trained."""
     data = DataConfig(tuple(args.pdfs), tuple(args.fonts), tuple(args.lexicons), args.synthetic_share, args.hold_out)
     data.check()
+    for name in _AT_LEAST_ONE:
+        if getattr(args, name) == 0:
+            raise UsageError(f"--{name.replace('_', '-')} 0: give at least 1")
     numbers = {name: getattr(args, name) for name in _HELP if getattr(args, name) is not None}
     return TrainingConfig(
         **{
             **_TASK_DEFAULTS[args.task],
             **numbers,
             "task": args.task,
-            "arch": args.arch or _DEFAULT_ARCH[args.task],
+            "arch": args.arch or DEFAULT_BUNDLES[args.task],
             "data": data,
             "init": args.init,
             "freeze_stem": args.freeze_stem,

@@ -85,6 +85,7 @@ def test_detector_is_fine_tuned_with_its_stem_as_it_was(pdfs, tmp_path):
     [
         ("recognition", ["--arch", "crnn-huge"], "--arch crnn-huge: for recognition give one of crnn-light, crnn-vgg"),
         ("detection", ["--arch", "crnn-light"], "--arch crnn-light: for detection give one of east-fast, east-vgg16"),
+        ("recognition", ["--steps", "0"], "--steps 0: give at least 1"),
         ("detection", ["--window-px", "100"], "--window-px 100: must be a multiple of 32"),
         ("detection", ["--init", "east-enormous"], "east-enormous: no such model bundle"),
         ("recognition", ["--hold-out", "nowhere.txt"], "--hold-out nowhere.txt: no such file"),
