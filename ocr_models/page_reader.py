@@ -35,7 +35,7 @@ _LEVEL_RAD = np.deg2rad(0.25)  # less skew than this leaves crops as they are
 _LEVEL_WORD_RAD = np.deg2rad(2.0)  # a word may differ so much from the page's skew and still be cut level
 _SURE = 0.75  # a page read with this mean confidence needs no other turn
 _SAMPLE = 24  # words that are read to choose between the turns of a page
-_MIN_WORD_CONFIDENCE = 0.2  # less is a picture's texture, not a word
+_MIN_WORD_CONFIDENCE = 0.5  # less is nearly always a picture's texture or a word read wrong
 
 
 @dataclass(frozen=True)
@@ -238,14 +238,10 @@ def _assemble(page: _FoundPage, transcripts: Sequence[Transcript]) -> OcrPage:
         read = [transcripts[kept[i]] for i in indices]
         line_text = " ".join(t.text for t in read)
         words += [Word(t.text, t.confidence, given[i], len(lines)) for t, i in zip(read, indices, strict=True)]
-        line_quad = transform_quads(page.to_given, _hull_quad(quads[indices])[None])[0]
+        boxes = quad_boxes(quads[indices])
+        hull = np.concatenate([boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)])  # level, as the page is
+        line_quad = transform_quads(page.to_given, box_quads(hull[None]))[0]
         lines.append(TextLine(line_text, line_quad, _mean_confidence(read)))
         text += ["", line_text] if starts_block and text else [line_text]
     page_text = "".join(f"{line}\n" for line in text)
     return OcrPage(page_text, tuple(words), tuple(lines), page.rotation_deg, _mean_confidence(words))
-
-
-def _hull_quad(quads: np.ndarray) -> np.ndarray:
-    """The level quad (4, 2) around the words of a line on a leveled page."""
-    (x0, y0), (x1, y1) = quads.min(axis=(0, 1)), quads.max(axis=(0, 1))
-    return np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]], np.float32)

@@ -1,8 +1,4 @@
-"""A page being drawn: words go on it with their true quads, and everything else without.
-
-A word's box goes from 0.76 em above the baseline to 0.24 em below it whatever its letters, and from the left to the
-right end of its ink.
-"""
+"""A page being drawn: words go on it with their true quads, and everything else without."""
 
 from __future__ import annotations
 
@@ -15,8 +11,9 @@ from numpy.random import Generator
 from PIL import Image, ImageDraw
 
 from ocr_models.data.fonts import FontFace, FontLibrary
-from ocr_models.data.synthetic_words import ASCENT_EM, DESCENT_EM
 from ocr_models.data.text_source import TextSource
+from ocr_models.data.word_boxes import ASCENT_EM, DESCENT_EM
+from ocr_models.geometry import box_quads
 from ocr_models.records import PageTruth
 
 
@@ -224,5 +221,4 @@ class PageCanvas:
         """The page with its quads, clipped to the image."""
         boxes = np.asarray(self._boxes, np.float32).reshape(-1, 4)
         boxes = np.clip(boxes, 0, np.asarray([self.width, self.height] * 2, np.float32))
-        quads = boxes[:, [0, 1, 2, 1, 2, 3, 0, 3]].reshape(-1, 4, 2)
-        return PageTruth(np.array(self.image), quads, tuple(self._texts), np.asarray(self._ignore, bool))
+        return PageTruth(np.array(self.image), box_quads(boxes), tuple(self._texts), np.asarray(self._ignore, bool))

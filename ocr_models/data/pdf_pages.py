@@ -1,7 +1,6 @@
 """Born-digital PDFs as training truth: a page's picture, and the words of its own text layer with their boxes.
 
-The box of a word follows the convention of all training data here: vertically from 0.76 em above the baseline to
-0.24 em below it, whatever letters it has, horizontally the extent of its glyphs. Text layers lie now and then:
+Boxes follow ``word_boxes``, with the extent of the glyphs for that of the ink. Text layers lie now and then:
 letterspaced text comes as single letters, hidden text is listed, some fonts give a wrong size. Words that can't be
 trusted are marked ``ignore``, and a page with many of them is refused.
 """
@@ -19,9 +18,10 @@ import pypdfium2 as pdfium
 import pypdfium2.raw as raw
 
 from ocr_models.charset import normalize_text
+from ocr_models.data.word_boxes import ASCENT_EM, DESCENT_EM
+from ocr_models.geometry import box_quads
 from ocr_models.records import PageTruth
 
-ASCENT_EM, DESCENT_EM = 0.76, 0.24
 _TALL = frozenset("bdfhklABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
 _FLAT = frozenset("acemnorsuvwxz")
 _MAX_WORDS_TORN = 0.3
@@ -124,10 +124,6 @@ def _image_boxes(page: pdfium.PdfPage, scale: float, height_px: int) -> Iterator
         yield np.array([left * scale, height_px - top * scale, right * scale, height_px - bottom * scale])
 
 
-def _quad(box: np.ndarray) -> np.ndarray:
-    return box[[0, 1, 2, 1, 2, 3, 0, 3]].reshape(4, 2)
-
-
 def _has_ink(image: np.ndarray, box: np.ndarray) -> bool:
     x0, y0, x1, y1 = np.round(box).astype(int)
     crop = image[max(y0, 0) : y1, max(x0, 0) : x1]
@@ -162,8 +158,7 @@ def read_pdf_page(page: pdfium.PdfPage, dpi: float) -> PageTruth | None:
         boxes.append(box)
         texts.append("")
         ignore.append(True)
-    quads = np.array([_quad(box) for box in boxes], np.float32)
-    return PageTruth(image, quads, tuple(texts), np.array(ignore))
+    return PageTruth(image, box_quads(np.stack(boxes)), tuple(texts), np.array(ignore))
 
 
 def find_pdfs(folders: list[str]) -> list[Path]:

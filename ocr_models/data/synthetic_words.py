@@ -3,9 +3,7 @@
 Small blocks of a few lines are drawn whole and the words cut out of them, so that a crop shows what a crop of a real
 page shows: its neighbors' edges, the lines above and below, rules and underlines.
 
-A word's box, as everywhere in this project, goes from 0.76 em above the baseline to 0.24 em below it whatever its
-letters, and from the left to the right end of its ink. A crop is that box with random margins, so that a
-detector's small errors are learned too.
+A crop is a word's box (``word_boxes``) with random margins, so that a detector's small errors are learned too.
 """
 
 from __future__ import annotations
@@ -20,10 +18,11 @@ from ocr_models.data.degrade import degrade_word
 from ocr_models.data.fonts import FontFace, FontLibrary
 from ocr_models.data.glyphs import FaceGlyphs
 from ocr_models.data.text_source import TextSource
+from ocr_models.data.word_boxes import ASCENT_EM, DESCENT_EM
+from ocr_models.recognition.crops import MARGIN_X, MARGIN_Y
 from ocr_models.records import WordTruth
 
-ASCENT_EM, DESCENT_EM = 0.76, 0.24
-MARGIN_Y_EM, MARGIN_X_EM, JITTER_EM = 0.04, 0.1, 0.08
+JITTER_EM = 0.08
 
 
 def render_word(text_source: TextSource, fonts: FontLibrary, rng: Generator, height: int | None = 32) -> WordTruth:
@@ -160,8 +159,8 @@ def _draw_rules(draw: ImageDraw.ImageDraw, placed: list, em: float, ink: int, wi
 def _cut(pixels: np.ndarray, left: float, right: float, baseline: float, em: float, rng: Generator) -> np.ndarray:
     """uint8 (H, W): the word's box with random margins, cut at whole pixels."""
     grow = (rng.random(4) * 2 - 1) * JITTER_EM * em
-    top = round(baseline - (ASCENT_EM + MARGIN_Y_EM) * em - grow[0])
-    bottom = round(baseline + (DESCENT_EM + MARGIN_Y_EM) * em + grow[1])
-    start = round(left - MARGIN_X_EM * em - grow[2])
-    end = round(right + MARGIN_X_EM * em + grow[3])
+    top = round(baseline - (ASCENT_EM + MARGIN_Y) * em - grow[0])
+    bottom = round(baseline + (DESCENT_EM + MARGIN_Y) * em + grow[1])
+    start = round(left - MARGIN_X * em - grow[2])
+    end = round(right + MARGIN_X * em + grow[3])
     return pixels[max(0, top) : bottom, max(0, start) : max(end, start + 3)].copy()

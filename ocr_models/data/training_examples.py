@@ -183,7 +183,7 @@ def word_examples(config: DataConfig, charset: Charset, seed: int, validation: b
 def page_examples(
     config: DataConfig, dpi: tuple[float, float], seed: int, validation: bool = False
 ) -> Iterator[PageTruth]:
-    """Degraded pages at a dpi drawn log-uniformly between two bounds: what the detector is trained with."""
+    """Clean pages at a dpi drawn log-uniformly between two bounds: the detector is trained with them ``degraded``."""
     rng = np.random.default_rng(seed)
     pages = PdfPages(config) if config.pdfs else None
     text_source = TextSource(list(config.lexicons), "".join(chr(c) for c in range(33, 127)))

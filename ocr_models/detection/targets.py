@@ -19,6 +19,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ocr_models.geometry import quad_angles, quad_sizes
+
 _QUARTER_TURN = np.pi / 2
 
 
@@ -57,7 +59,7 @@ def make_targets(
     geometry_map = np.zeros((*shape, 5), np.float32)
     training_mask = np.ones((*shape, 1), np.float32)
     quads = np.asarray(quads, np.float64).reshape(-1, 4, 2)
-    ignored = np.asarray(ignore, bool).reshape(-1) | (text_heights(quads) < min_height)
+    ignored = np.asarray(ignore, bool).reshape(-1) | (quad_sizes(quads)[:, 1] < min_height)
 
     words = _Rectangles.around(quads[~ignored]).largest_first()
     shorter = np.minimum(words.right - words.left, words.bottom - words.top)
@@ -74,15 +76,9 @@ def make_targets(
     return score_map, geometry_map, training_mask
 
 
-def text_heights(quads: np.ndarray) -> np.ndarray:
-    """The mean length of the left and the right edge: (N, 4, 2) -> (N,), in pixels."""
-    return (np.linalg.norm(quads[:, 3] - quads[:, 0], axis=-1) + np.linalg.norm(quads[:, 2] - quads[:, 1], axis=-1)) / 2
-
-
 def text_angles(quads: np.ndarray) -> np.ndarray:
     """The angle of the top edges, brought into ±45° by quarter turns: (N, 4, 2) -> (N,), in radians."""
-    edges = quads[:, 1] - quads[:, 0]
-    angle = np.arctan2(edges[:, 1], edges[:, 0])
+    angle = quad_angles(quads)
     return angle - _QUARTER_TURN * np.round(angle / _QUARTER_TURN)
 
 
