@@ -26,6 +26,8 @@ _PARTED_SHARE = 0.65  # ... if it is as wide as this share of the usual gap betw
 _PARTED_LETTERS = 3.0  # ... and as so many of the usual gap between letters of the box
 _SHORTEST_PAIR = 0.7  # a narrower box doesn't hold two words
 _PARTED_ALONE = 0.5  # on a line without other gaps
+_EVENED_NEIGHBORS = 3  # on each side of a word
+_EVENED_SHARE = 0.12  # tops and bottoms that differ by less are evened out
 _CONTRAST = 0.35  # of the band's range, from which on a pixel is ink
 _MIN_RANGE = 24  # gray levels; a flatter band shows no ink to go by
 
@@ -78,7 +80,7 @@ def fit_words(image: np.ndarray, boxes: np.ndarray) -> np.ndarray:
         usual = float(np.median(seen)) if len(seen) else _PARTED_ALONE / _PARTED_SHARE
         if len(seen) > 2:
             joined[line] |= touching[line] & (gaps_after[line] < _JOINED_SHARE * usual)
-        for word in _join(fitted, line, joined):
+        for word in _even_out(_join(fitted, line, joined)):
             words += _part(smooth, word, max(_PARTED_GAP, _PARTED_SHARE * usual))
     return np.array(words, np.float32)
 
@@ -161,6 +163,23 @@ def _join(boxes: np.ndarray, line: list[int], joined: np.ndarray) -> list[np.nda
         else:
             words.append(boxes[i])
     return words
+
+
+def _even_out(line: list[np.ndarray]) -> list[np.ndarray]:
+    """The words with top and bottom as their neighbors on the line have them, where these are of the same size.
+
+    The detector's tops and bottoms vary by a pixel or two; whether a letter is a capital is told by its height.
+    """
+    if len(line) < 3:
+        return line
+    boxes = np.array(line)
+    heights = boxes[:, 3] - boxes[:, 1]
+    evened = boxes.copy()
+    for i in range(len(boxes)):
+        near = slice(max(0, i - _EVENED_NEIGHBORS), i + _EVENED_NEIGHBORS + 1)
+        alike = np.abs(boxes[near][:, [1, 3]] - boxes[i, [1, 3]]).max(axis=1) < _EVENED_SHARE * heights[i]
+        evened[i, [1, 3]] = np.median(boxes[near][alike][:, [1, 3]], axis=0)
+    return list(evened)
 
 
 def _part(image: np.ndarray, box: np.ndarray, part_from: float) -> list[np.ndarray]:
