@@ -93,6 +93,8 @@ class PageStream:
                 if len(self._pending) >= 2 * self._batch_size:
                     yield from self._read_batch()
                 page_index += 1
+            if document.kind and page_index < page_range.stop:
+                raise DocumentError("open", f"the file has {page_index} pages, but had {document.page_count} before")
         except DocumentError as error:  # the file went away or breaks off: so do the pages that are left
             for lost_index in range(page_index, page_range.stop):
                 yield self._failed_row(document, lost_index, error)

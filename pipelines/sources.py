@@ -158,12 +158,18 @@ def local_copy(uri: str, sha256: str | None) -> _LocalFile | tempfile._Temporary
 
     Returns:
         An object with the file's path as ``name``. Hold on to it as long as the path is in use.
+
+    Raises:
+        DocumentError: with stage "open", where the download fails.
     """
     if not FileSystems.get_scheme(uri):
         return _LocalFile(uri)
     copy = tempfile.NamedTemporaryFile(prefix="pagebeam-")  # noqa: SIM115  closed with its last reference
     with open_uri(uri) as file:
-        shutil.copyfileobj(file, copy)
+        try:
+            shutil.copyfileobj(file, copy)
+        except Exception as error:  # every file system has its own
+            raise DocumentError("open", f"the file can't be downloaded ({error})") from error
     copy.flush()
     return copy
 
@@ -239,7 +245,7 @@ def _hash_file(uri: str) -> tuple[str, bytes]:
             digest = hashlib.sha256(head)
             while chunk := file.read(1 << 20):
                 digest.update(chunk)
-        except OSError as error:
+        except Exception as error:  # every file system has its own
             raise DocumentError("open", f"the file can't be read ({error})") from error
     return digest.hexdigest(), head
 

@@ -99,6 +99,19 @@ def test_a_batch_of_large_pages_is_cut_short(folder, pool, monkeypatch):
     assert reader.batches == [3, 2]
 
 
+def test_pages_of_a_file_that_became_shorter_fail(tmp_path, pool):
+    record = samples.sequence_example(samples.encoded(Image.fromarray(samples.page_pixels(1))))
+    path = tmp_path / "records"
+    path.write_bytes(samples.tfrecord_bytes([record] * 3))
+    page_ranges = list(open_document(str(path), pool))
+    path.write_bytes(samples.tfrecord_bytes([record]))
+    stream = PageStream(FakeReader(), pool, 200, "run")
+
+    rows = [row for page_range in page_ranges for row in stream.add(page_range)] + list(stream.finish())
+
+    assert sorted((row["page_index"], row["status"]) for row in rows) == [(0, "ok"), (1, "failed"), (2, "failed")]
+
+
 def test_models_are_loaded_once_for_all_workers(folder, tmp_path):
     loads = tmp_path / "loads"
     loads.touch()

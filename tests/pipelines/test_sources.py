@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import os
 from pathlib import Path
 
@@ -106,6 +107,16 @@ def test_a_file_that_cannot_be_read_is_an_empty_range(tmp_path, pool):
     assert page_range.start == page_range.stop == 0
     assert page_range.document.sha256 is None
     assert "can't be opened" in page_range.document.error
+
+
+def test_a_download_that_breaks_off_is_the_document_s_failure(monkeypatch):
+    class Broken(io.BytesIO):
+        def read(self, *_):
+            raise ConnectionError("reset by peer")
+
+    monkeypatch.setattr(sources, "open_uri", lambda uri: Broken())
+    with pytest.raises(DocumentError, match="reset by peer"):
+        local_copy("gs://bucket/reset.png", None)
 
 
 def test_a_remote_document_is_copied_while_it_is_in_use(tmp_path, monkeypatch):
