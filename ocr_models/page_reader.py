@@ -35,7 +35,7 @@ _LEVEL_RAD = np.deg2rad(0.25)  # less skew than this leaves crops as they are
 _LEVEL_WORD_RAD = np.deg2rad(2.0)  # a word may differ so much from the page's skew and still be cut level
 _SURE = 0.75  # a page read with this mean confidence needs no other turn
 _SAMPLE = 24  # words that are read to choose between the turns of a page
-_MIN_WORD_CONFIDENCE = 0.2  # less is a picture's texture, not a word
+_MIN_WORD_CONFIDENCE = 0.5  # less is nearly always a picture's texture or a word read wrong
 
 
 @dataclass(frozen=True)
