@@ -23,7 +23,7 @@ setup(
         "apache-beam>=2.77",
         "keras>=3.15",
         "numpy>=2",
-        "opencv-python-headless>=4.10",
+        "opencv-python-headless>=5",
         "pillow>=11",
         "pyarrow>=18",
         "pypdfium2>=5",

@@ -27,8 +27,9 @@ from ocr_models.recognition.crops import MARGIN_X, MARGIN_Y
 from ocr_models.records import OcrPage, TextLine, Transcript, Word
 
 # The detector is trained on pages at about 100 dpi: letter and A4 pages have a long side of 1100 to 1170 pixels there.
-_PAGE_SIDE_PX = 1130
-_MAX_SIDE_PX = 3400
+_LONG_SIDE_PX, _SHORT_SIDE_PX = 1130, 800
+_STRIP_RATIO = 4.0  # a longer picture, like a receipt's roll, is seen by its short side
+_MAX_SEEN_PX = 3400 * 2600  # pixels that the detector looks at in one go, of a strip as of a page
 # Text heights, seen by the detector, between which one look is enough, and where a second look aims at.
 _MIN_TEXT_PX, _MAX_TEXT_PX, _GOOD_TEXT_PX = 8.5, 40.0, 14.0
 _LEVEL_RAD = np.deg2rad(0.25)  # less skew than this leaves crops as they are
@@ -86,7 +87,7 @@ class PageReader:
         reader = cls(
             TextDetector.load(detection), TextRecognizer.load(recognition, beam_width), detection.id, recognition.id
         )
-        reader.read_pages([np.full((_PAGE_SIDE_PX, 800), 255, np.uint8)])
+        reader.read_pages([np.full((_LONG_SIDE_PX, _SHORT_SIDE_PX), 255, np.uint8)])
         return reader
 
     def read_pages(self, images: Sequence[np.ndarray]) -> list[OcrPage]:
@@ -129,12 +130,14 @@ class PageReader:
 
     def _detect(self, image: np.ndarray) -> np.ndarray:
         """Quads (N, 4, 2) of the words; a page whose text is very small or very large is looked at once more."""
-        long_side = max(image.shape)
-        scale = min(1.0, _PAGE_SIDE_PX / long_side)
+        largest = float(np.sqrt(_MAX_SEEN_PX / image.size))
+        short_side, long_side = sorted(image.shape)
+        is_strip = long_side > _STRIP_RATIO * short_side
+        scale = min(1.0, _SHORT_SIDE_PX / short_side if is_strip else _LONG_SIDE_PX / long_side, largest)
         quads = self._quads(image, scale)
         seen = float(np.median(quad_sizes(quads)[:, 1])) * scale if len(quads) else 0.0
         if seen and not _MIN_TEXT_PX <= seen <= _MAX_TEXT_PX:
-            better = min(scale * _GOOD_TEXT_PX / seen, 2.0, _MAX_SIDE_PX / long_side)
+            better = min(scale * _GOOD_TEXT_PX / seen, 2.0, largest)
             if abs(np.log(better / scale)) > 0.1:
                 return self._quads(image, better)
         return quads

@@ -184,8 +184,9 @@ def test_sure_page_is_looked_at_once():
     [
         (600, 6, [1.0, 2.0]),  # 14 / 6 = 2.3 would make the text 14 pixels high, but 2 is the limit
         (2260, 15, [0.5, 7 / 7.5]),  # 7.5 pixels at 1130 / 2260: 0.5 * 14 / 7.5
-        (2260, 6, [0.5, 3400 / 2260]),  # 3 pixels; 14 / 6 would make the page 5,273 pixels
-        (6780, 24, [1 / 6, 3400 / 6780]),  # 4 pixels at 1130 / 6780; 14 / 24 would make it 3,955
+        (2260, 6, [0.5, 2.0]),  # 3 pixels; 14 / 6 = 2.3 would make them 14 pixels
+        (6780, 24, [1.0]),  # a strip 600 wide, which is less than the 800 that a page is seen at
+        (24000, 24, [(3400 * 2600 / (600 * 24000)) ** 0.5]),  # 19 pixels at 0.78, all that is looked at in one go
         (600, 24, [1.0]),
         (600, 50, [1.0, 14 / 50]),
     ],
