@@ -96,15 +96,17 @@ def _white_gaps(image: np.ndarray, box: np.ndarray, left: float, right: float) -
     y0, y1 = max(0, int(box[1] + _BAND[0] * _height(box))), min(rows, int(box[1] + _BAND[1] * _height(box)) + 1)
     if x1 <= x0 or y1 <= y0:  # off the page
         return None
-    ink = _ink_columns(image[y0:y1, x0:x1])
+    # Above and below the letters there is mostly paper.
+    edges = image[[max(0, int(box[1])), min(rows - 1, int(box[3]))], x0:x1]
+    ink = _ink_columns(image[y0:y1, x0:x1], float(np.median(edges)))
     if ink is None:
         return None
     steps = np.flatnonzero(np.diff(np.concatenate([[True], ink, [True]]).astype(np.int8)))
     return [_Gap(x0 + int(start), x0 + int(stop)) for start, stop in zip(steps[::2], steps[1::2], strict=True)]
 
 
-def _ink_columns(band: np.ndarray) -> np.ndarray | None:
-    """Which columns (W,) of a band of text hold ink, dark on light or light on dark; None without contrast."""
+def _ink_columns(band: np.ndarray, paper: float) -> np.ndarray | None:
+    """Which columns (W,) of a band of text hold ink, darker or lighter than the paper; None without contrast."""
     if min(band.shape) < 3:
         return None
     darkest, lightest = band.min(axis=0), band.max(axis=0)
@@ -112,9 +114,7 @@ def _ink_columns(band: np.ndarray) -> np.ndarray | None:
     if high - low < _MIN_RANGE:
         return None
     reach = _CONTRAST * (high - low)
-    if 2 * float(band.mean()) >= low + high:  # mostly light: the ink is dark
-        return darkest < float(np.median(lightest)) - reach
-    return lightest > float(np.median(darkest)) + reach
+    return darkest < paper - reach if 2 * paper >= low + high else lightest > paper + reach
 
 
 def _free_edge(image: np.ndarray, box: np.ndarray, right: bool) -> float:
