@@ -8,7 +8,7 @@ import numpy as np
 INPUT_HEIGHT = 32
 WIDTH_STRIDE = 4  # pixels of a crop for one time step of the recognizer
 # Fixed widths, so that crops batch well and a compiled model sees few shapes. Longer words are squeezed.
-WIDTH_BUCKETS = (32, 48, 64, 80, 96, 128, 160, 192, 256, 320, 384, 512)
+WIDTH_BUCKETS = (*range(24, 81, 8), *range(96, 161, 16), *range(192, 257, 32), 320, 384, 448, 512)
 # The detector's box is grown by these shares of its height before it is cut: glyphs lean out of their box, and
 # training crops carry the same margins with some jitter.
 MARGIN_X, MARGIN_Y = 0.10, 0.04
