@@ -21,7 +21,7 @@ from ocr_models.records import TextBox, Transcript
 
 READ_BATCH = 32
 # Pictures are padded to sides that are multiples of this: EAST needs 32, and fewer shapes mean fewer compilations.
-_SIDE_STEP = 64
+_SIDE_STEP = 128
 
 
 def compile_forward(model: keras.Model, shape: tuple[int | None, ...] | None = None) -> Callable[[np.ndarray], Any]:
