@@ -42,7 +42,7 @@ def test_borders_off_by_some_pixels_come_back(shift):
 @pytest.mark.parametrize("shift", [-4, 4])
 def test_ends_of_a_line_come_back(shift):
     image, boxes = page((20, 4))
-    np.testing.assert_allclose(fit_words(image, boxes + [[shift, 0, -shift, 0]]), boxes, atol=1.01)
+    np.testing.assert_allclose(fit_words(image, boxes + np.array([shift, 0, -shift, 0])), boxes, atol=1.01)
 
 
 def test_two_boxes_of_one_word_are_joined():
