@@ -1,4 +1,4 @@
-"""Where the milliseconds of a page go: each stage of reading, in one process with all cores.
+"""Where the milliseconds of a page go: each stage of reading, in one stream of pages (a run has one a core).
 
     python benchmarks/stages.py PAGES [--detector NAME|BUNDLE] [--recognizer NAME|BUNDLE]
 
