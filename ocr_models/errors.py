@@ -17,7 +17,7 @@ class DocumentError(PagebeamError):
     """One document or page can't be read. It becomes one failed row; no other page suffers.
 
     Attributes:
-        stage: where it failed: "open", "render", "decode", "detect", "read" or "assemble".
+        stage: where it failed: "open", "render", "decode" or "read".
     """
 
     def __init__(self, stage: str, message: str):

@@ -45,7 +45,7 @@ _LINE = pa.struct(
 
 _FAILURE = pa.struct(
     [
-        _column("stage", pa.string(), "where it failed: open, render, decode, detect, read or assemble"),
+        _column("stage", pa.string(), "where it failed: open, render, decode or read"),
         _column("error_type", pa.string(), "the error's class; DocumentError for a bad document"),
         _column("message", pa.string(), "what was wrong, for people"),
     ]
