@@ -15,7 +15,7 @@ import pypdfium2 as pdfium
 from PIL import Image
 
 from ocr_models.errors import DocumentError
-from ocr_models.images import PageImage, check_page_size, open_image, to_page_image
+from ocr_models.images import ColorMode, PageImage, check_page_size, open_image, to_page_image
 from ocr_models.tfrecord_pages import is_tfrecord
 
 MAX_RENDERED_PIXELS = 64_000_000
@@ -95,13 +95,16 @@ def open_pdf(path: str) -> pdfium.PdfDocument:
         raise DocumentError("open", f"the PDF is broken ({error})") from error
 
 
-def page_renderer(path: str, kind: DocumentKind, dpi: float) -> Callable[[int], PageImage]:
+def page_renderer(
+    path: str, kind: DocumentKind, dpi: float, color_mode: ColorMode = ColorMode.GRAY
+) -> Callable[[int], PageImage]:
     """Opens a local image, TIFF or PDF for its pages.
 
     Args:
         path: a local file.
         kind: its kind, by ``sniff_kind``.
         dpi: the resolution for PDFs; images have their own.
+        color_mode: what pages come in.
 
     Returns:
         A function from a page's index to its pixels, which raises DocumentError with stage "decode" or "render".
@@ -109,13 +112,15 @@ def page_renderer(path: str, kind: DocumentKind, dpi: float) -> Callable[[int], 
     if kind == DocumentKind.PDF:
         pdf = open_pdf(path)
         pdf.init_forms()
-        return lambda page_index: render_pdf_page(pdf, page_index, dpi)
+        return lambda page_index: render_pdf_page(pdf, page_index, dpi, color_mode)
     image = open_image(path)
-    return lambda page_index: _decode_frame(image, page_index)
+    return lambda page_index: _decode_frame(image, page_index, color_mode)
 
 
-def render_pdf_page(pdf: pdfium.PdfDocument, page_index: int, dpi: float) -> PageImage:
-    """Renders a page in gray, annotations and filled-in forms included.
+def render_pdf_page(
+    pdf: pdfium.PdfDocument, page_index: int, dpi: float, color_mode: ColorMode = ColorMode.GRAY
+) -> PageImage:
+    """Renders a page, annotations and filled-in forms included.
 
     Raises:
         DocumentError: with stage "render", where the page is broken or of an absurd size.
@@ -127,13 +132,14 @@ def render_pdf_page(pdf: pdfium.PdfDocument, page_index: int, dpi: float) -> Pag
     try:
         width_pt, height_pt = page.get_size()
         fitting_dpi = _fitting_dpi(width_pt, height_pt, dpi)
-        bitmap = page.render(scale=fitting_dpi / 72, grayscale=True)
+        is_gray = color_mode == ColorMode.GRAY
+        bitmap = page.render(scale=fitting_dpi / 72, grayscale=is_gray, rev_byteorder=not is_gray)  # RGB, not BGR
         pixels = bitmap.to_numpy().copy()  # the bitmap's memory goes with it
     except pdfium.PdfiumError as error:
         raise DocumentError("render", f"the page can't be rendered ({error})") from error
     finally:
         page.close()
-    return PageImage(pixels.reshape(pixels.shape[:2]), round(fitting_dpi, 2))
+    return PageImage(pixels, round(fitting_dpi, 2))
 
 
 def _is_webp(head: bytes) -> bool:
@@ -165,14 +171,14 @@ def _count_frames(tiff: Image.Image) -> int:
         return count + 1
 
 
-def _decode_frame(image: Image.Image, page_index: int) -> PageImage:
+def _decode_frame(image: Image.Image, page_index: int, color_mode: ColorMode) -> PageImage:
     if page_index == 0 and image.tell() == 0:
-        return to_page_image(image)
+        return to_page_image(image, color_mode)
     try:
         image.seek(page_index)
     except Exception as error:
         raise DocumentError("decode", f"the page can't be reached in the file ({error})") from error
-    return to_page_image(image)
+    return to_page_image(image, color_mode)
 
 
 def _fitting_dpi(width_pt: float, height_pt: float, dpi: float) -> float:

@@ -1,4 +1,4 @@
-"""One image, in any format or color, to gray pixels: what the models are given."""
+"""One image, in any format and color, to gray or RGB pixels: what the models are given."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import io
 import math
 import warnings
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import BinaryIO
 
 import numpy as np
@@ -19,12 +20,19 @@ MAX_PAGE_PIXELS = 100_000_000
 IMAGE_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF")
 
 
+class ColorMode(StrEnum):
+    """What pixels are decoded to; the values are Pillow's names."""
+
+    GRAY = "L"
+    RGB = "RGB"
+
+
 @dataclass(frozen=True)
 class PageImage:
     """The pixels of one page.
 
     Attributes:
-        pixels: uint8 (H, W), gray, upright as the file says (EXIF), transparency laid on white.
+        pixels: uint8 (H, W) in gray or (H, W, 3) in RGB, upright as the file says (EXIF), transparency laid on white.
         dpi: dots per inch, as rendered or as the file says; None where it doesn't say.
     """
 
@@ -32,14 +40,14 @@ class PageImage:
     dpi: float | None
 
 
-def decode_image(data: bytes) -> PageImage:
+def decode_image(data: bytes, color_mode: ColorMode = ColorMode.GRAY) -> PageImage:
     """Decodes an encoded image; of a file with several frames, the first.
 
     Raises:
         DocumentError: with stage "decode", where the data is no image, is cut short or is too large.
     """
     with open_image(io.BytesIO(data)) as image:
-        return to_page_image(image)
+        return to_page_image(image, color_mode)
 
 
 def open_image(file: BinaryIO | str) -> Image.Image:
@@ -53,7 +61,7 @@ def open_image(file: BinaryIO | str) -> Image.Image:
         raise DocumentError("decode", f"the image's header can't be read ({_describe(error)})") from error
 
 
-def to_page_image(image: Image.Image) -> PageImage:
+def to_page_image(image: Image.Image, color_mode: ColorMode = ColorMode.GRAY) -> PageImage:
     """Decodes an opened image's current frame.
 
     Raises:
@@ -61,10 +69,10 @@ def to_page_image(image: Image.Image) -> PageImage:
     """
     check_page_size(image.width, image.height)
     try:
-        if image.format == "JPEG":
+        if image.format == "JPEG" and color_mode == ColorMode.GRAY:
             image.draft("L", image.size)  # decodes the luma alone, three times as fast
         ImageOps.exif_transpose(image, in_place=True)
-        return PageImage(np.array(to_gray(image)), _stated_dpi(image))
+        return PageImage(np.array(to_8_bits(image, color_mode)), _stated_dpi(image))
     except MemoryError:
         raise
     except Exception as error:
@@ -83,15 +91,15 @@ def check_page_size(width_px: float, height_px: float) -> None:
         )
 
 
-def to_gray(image: Image.Image) -> Image.Image:
-    """Converts any mode to "L": deep samples are scaled to 8 bits, transparency is laid on white."""
+def to_8_bits(image: Image.Image, color_mode: ColorMode) -> Image.Image:
+    """Converts from any of Pillow's modes: deep samples are scaled to 8 bits, transparency is laid on white."""
     if image.mode.startswith("I") or image.mode == "F":
-        return Image.fromarray(_scale_to_8_bits(np.asarray(image), image.mode))
+        return Image.fromarray(_scale_to_8_bits(np.asarray(image), image.mode)).convert(color_mode)
     if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
         rgba = image.convert("RGBA")
-        gray = rgba.convert("L")
-        return Image.composite(gray, Image.new("L", gray.size, 255), rgba.getchannel("A"))
-    return image.convert("L")
+        opaque = rgba.convert(color_mode)
+        return Image.composite(opaque, Image.new(color_mode, opaque.size, "white"), rgba.getchannel("A"))
+    return image.convert(color_mode)
 
 
 def _scale_to_8_bits(samples: np.ndarray, mode: str) -> np.ndarray:

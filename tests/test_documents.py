@@ -9,7 +9,7 @@ from PIL import Image
 from ocr_models import documents, images
 from ocr_models.documents import DocumentKind, count_pages, page_renderer, sniff_kind
 from ocr_models.errors import DocumentError
-from ocr_models.images import decode_image
+from ocr_models.images import ColorMode, decode_image
 from tests.pipelines import samples
 from tests.pipelines.samples import encoded
 
@@ -18,6 +18,10 @@ RAMP = np.tile(np.arange(0, 240, 4, dtype=np.uint8), (40, 1))  # (40, 60), dark 
 
 def decoded(image: Image.Image, image_format: str = "PNG", **options: object) -> np.ndarray:
     return decode_image(encoded(image, image_format, **options)).pixels
+
+
+def in_color(image: Image.Image, image_format: str = "PNG", **options: object) -> np.ndarray:
+    return decode_image(encoded(image, image_format, **options), ColorMode.RGB).pixels
 
 
 def test_gray_survives_unchanged():
@@ -55,6 +59,39 @@ def test_16_bit_samples_are_scaled(image_format):
     deep = RAMP.astype(np.uint16) * 257  # 255 * 257 = 65535
 
     np.testing.assert_array_equal(decoded(Image.fromarray(deep), image_format), RAMP)
+    np.testing.assert_array_equal(in_color(Image.fromarray(deep), image_format), np.dstack([RAMP] * 3))
+
+
+@pytest.mark.parametrize("mode", ["RGB", "P", "RGBA"])
+def test_color_arrives_as_red_green_blue(mode):
+    image = Image.new("RGB", (3, 2), (200, 40, 10)).convert(mode, palette=Image.Palette.ADAPTIVE)
+
+    np.testing.assert_array_equal(in_color(image), np.full((2, 3, 3), [200, 40, 10]))
+    # ITU-R 601: 0.299 * 200 + 0.587 * 40 + 0.114 * 10 = 84.4
+    np.testing.assert_array_equal(decoded(image), np.full((2, 3), 84))
+
+
+@pytest.mark.parametrize(("mode", "image_format"), [("RGB", "JPEG"), ("CMYK", "JPEG"), ("RGB", "WEBP")])
+def test_color_of_photographs_arrives_as_red_green_blue(mode, image_format):
+    image = Image.new("RGB", (16, 8), (200, 40, 10)).convert(mode)
+
+    np.testing.assert_allclose(in_color(image, image_format, quality=95), np.full((8, 16, 3), [200, 40, 10]), atol=6)
+
+
+def test_transparent_color_is_laid_on_white():
+    image = Image.new("RGBA", (3, 1), (255, 0, 0, 255))
+    image.putpixel((1, 0), (255, 0, 0, 51))  # a fifth of red, four fifths of white: 0.8 * 255 = 204
+    image.putpixel((2, 0), (0, 0, 0, 0))
+
+    np.testing.assert_array_equal(in_color(image), [[[255, 0, 0], [255, 204, 204], [255, 255, 255]]])
+
+
+def test_exif_orientation_turns_color_upright():
+    exif = Image.Exif()
+    exif[0x0112] = 6  # shown upright by turning it 90 degrees clockwise
+    pixels = np.random.default_rng(0).integers(0, 256, (4, 6, 3), np.uint8)
+
+    np.testing.assert_array_equal(in_color(Image.fromarray(pixels), exif=exif), np.rot90(pixels, -1))
 
 
 def test_float_samples_are_stretched():
@@ -125,6 +162,8 @@ def test_pages_of_a_tiff_differ_in_size_and_depth(tmp_path):
     np.testing.assert_array_equal(render(2).pixels, RAMP)
     np.testing.assert_array_equal(render(0).pixels, RAMP)
     np.testing.assert_array_equal(render(1).pixels, np.where(RAMP[:20] > 100, 255, 0))
+    color = page_renderer(path, DocumentKind.TIFF, 200, ColorMode.RGB)(2).pixels
+    np.testing.assert_array_equal(color, np.dstack([RAMP] * 3))
 
 
 def test_tiff_cut_after_its_first_page_keeps_that_page(tmp_path):
@@ -152,6 +191,17 @@ def test_pdf_is_rendered_at_the_dpi(tmp_path):
     assert page.pixels.shape == (100, 200)
     assert page.pixels[:, :99].max() == 0
     assert page.pixels[:, 101:].min() == 255
+
+
+def test_pdf_is_rendered_in_color(tmp_path):
+    path = tmp_path / "red.pdf"
+    path.write_bytes(samples.pdf_bytes(["1 0 0 rg 0 0 72 72 re f"]))  # a square inch of red on a page of 2 × 1 inches
+
+    pixels = page_renderer(str(path), DocumentKind.PDF, 100, ColorMode.RGB)(0).pixels
+
+    assert pixels.shape == (100, 200, 3)
+    assert (pixels[:, :99] == [255, 0, 0]).all()
+    assert (pixels[:, 101:] == 255).all()
 
 
 def test_large_pdf_page_is_rendered_at_a_dpi_that_fits(tmp_path, monkeypatch):
