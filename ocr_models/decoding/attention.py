@@ -1,0 +1,222 @@
+"""Attention mechanisms: how well each position of a memory suits a query, as weights that sum to 1.
+
+A mechanism works in two steps. ``prepare`` projects the memory once for a whole sequence; then each decoding step asks
+for the alignments of its query. The two classic scores are here, in ``monotonic.py`` the ones that only move forward.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import keras
+from keras import ops
+
+_MASKED_SCORE = -1e9  # finite, so that a row without any real position has no NaN
+
+
+class AttentionMemory(NamedTuple):
+    """What a decoder attends to, prepared once. A tree of tensors, so that it passes through loops and ``jax.jit``.
+
+    Attributes:
+        values: (B, T, D), what contexts are made of: the memory itself, zero where it is padding.
+        keys: (B, T, units), what queries are compared with.
+        mask: bool (B, T), True where the memory is real.
+    """
+
+    values: Any
+    keys: Any
+    mask: Any
+
+
+class AttentionMechanism(keras.layers.Layer):
+    """The frame of a mechanism; one of your own adds ``score`` and, for its weights, ``build``.
+
+    Args:
+        units: depth of the keys, which a dense layer without bias makes of the memory; None for the memory itself.
+
+    Call with:
+        query: (B, Q).
+        memory: the ``AttentionMemory`` that ``prepare`` gave.
+        previous_alignments: (B, T), those of the step before; at first ``initial_alignments(memory)``.
+
+    Returns:
+        alignments: float32 (B, T), at every precision of the layer. They sum to 1, and are exactly 0 where
+        ``memory.mask`` is False; a row without any real position has zeros only.
+
+    ``build`` makes all weights, those of ``prepare`` too. Build a mechanism, or what holds it, before it is used
+    inside a compiled loop: ``mechanism.build((None, Q), (None, None, D))``.
+    """
+
+    def __init__(self, units: int | None, **kwargs):
+        # Without autocasting the alignments stay float32 in mixed precision; scores are computed in float32, too.
+        super().__init__(autocast=False, **kwargs)
+        _check_units(units, optional=True)
+        self.units = units
+        self.memory_layer = self._projection(units, "memory_layer") if units else None
+
+    def _projection(self, units: int, name: str) -> keras.layers.Dense:
+        return keras.layers.Dense(units, use_bias=False, dtype=self.dtype_policy, name=name)
+
+    def build(self, query_shape, memory_shape):
+        """Makes all weights. ``memory_shape`` is (B, T, D), or an ``AttentionMemory`` of shapes."""
+        if self.memory_layer is not None:
+            build_once(self.memory_layer, (None, None, memory_depth(memory_shape)))
+
+    def keys_depth(self, memory_shape) -> int:
+        """The depth of the keys of a memory of this shape."""
+        return self.units or memory_depth(memory_shape)
+
+    def prepare(self, memory, memory_mask=None) -> AttentionMemory:
+        """Projects the memory, once for all steps of a sequence.
+
+        Args:
+            memory: (B, T, D).
+            memory_mask: (B, T), nonzero where the memory is real; None if there is no padding.
+        """
+        memory = ops.cast(memory, self.compute_dtype)
+        if len(memory.shape) != 3:
+            raise ValueError(f"memory must have the shape (B, T, D), got {tuple(memory.shape)}")
+        mask = _checked_mask(memory, memory_mask)
+        values = ops.where(mask[:, :, None], memory, ops.zeros_like(memory))
+        return AttentionMemory(values, values if self.memory_layer is None else self.memory_layer(values), mask)
+
+    def initial_alignments(self, memory: AttentionMemory):
+        """The alignments (B, T) before the first step: zeros."""
+        return ops.zeros(ops.shape(memory.mask), "float32")
+
+    def call(self, query, memory, previous_alignments, training=None):
+        return masked_softmax(self.score(query, memory), memory.mask)
+
+    def score(self, query, memory: AttentionMemory):
+        """Scores, float32 (B, T), of a query (B, Q); positions that are padding may get any."""
+        raise NotImplementedError
+
+    def get_config(self):
+        return {**super().get_config(), "units": self.units}
+
+
+@keras.saving.register_keras_serializable(package="pagebeam")
+class LuongAttention(AttentionMechanism):
+    """Multiplicative attention (Luong, Pham and Manning 2015, arXiv 1508.04025).
+
+    ``dot`` scores q · k, and the query must be as deep as the keys. ``general`` scores (W q) · k, for queries of any
+    depth. With ``units`` the keys k are the projected memory, without they are the memory itself: so the paper's dot
+    and general (q W m) are those without ``units``, and TensorFlow Addons' LuongAttention is ``dot`` with them.
+
+    Args:
+        units: depth of the keys; None for the memory itself.
+        score: "dot" or "general".
+        scale: whether a learned number g, 1 at first, multiplies the scores.
+
+    Shapes are said in ``AttentionMechanism``.
+    """
+
+    def __init__(self, units: int | None = None, score: str = "dot", scale: bool = False, **kwargs):
+        super().__init__(units, **kwargs)
+        if score not in ("dot", "general"):
+            raise ValueError(f'score must be "dot" or "general", got {score!r}')
+        self.score_kind = score
+        self.scale = scale
+        self.query_layer: keras.layers.Dense | None = None
+
+    def build(self, query_shape, memory_shape):
+        super().build(query_shape, memory_shape)
+        depth = self.keys_depth(memory_shape)
+        if self.score_kind == "general":
+            self.query_layer = self._projection(depth, "query_layer")
+            self.query_layer.build(query_shape)
+        elif query_shape[-1] != depth:
+            raise ValueError(
+                f"the dot score compares a query with keys of the same depth, got {query_shape[-1]} and {depth}: "
+                f'pass units={query_shape[-1]}, or score="general", which projects the query'
+            )
+        self.g = self.add_weight(shape=(), initializer="ones", name="g") if self.scale else None
+
+    def score(self, query, memory):
+        query = query if self.query_layer is None else self.query_layer(query)
+        scores = ops.einsum("bu,btu->bt", ops.cast(query, "float32"), ops.cast(memory.keys, "float32"))
+        return scores if self.g is None else scores * ops.cast(self.g, "float32")
+
+    def get_config(self):
+        return {**super().get_config(), "score": self.score_kind, "scale": self.scale}
+
+
+@keras.saving.register_keras_serializable(package="pagebeam")
+class BahdanauAttention(AttentionMechanism):
+    """Additive attention (Bahdanau, Cho and Bengio 2014, arXiv 1409.0473).
+
+    A position with the key k = U m scores v · tanh(W q + k); with ``normalize``, g (v / |v|) · tanh(W q + k + b),
+    where g is the square root of 1 / units at first and b zero (Salimans and Kingma 2016, arXiv 1602.07868).
+
+    Args:
+        units: depth of the keys and of the projected query.
+        normalize: whether the direction and the length of v are learned apart, with a bias.
+
+    Shapes are said in ``AttentionMechanism``.
+    """
+
+    def __init__(self, units: int, normalize: bool = False, **kwargs):
+        _check_units(units)
+        super().__init__(units, **kwargs)
+        self.normalize = normalize
+        self.query_layer = self._projection(units, "query_layer")
+
+    def build(self, query_shape, memory_shape):
+        super().build(query_shape, memory_shape)
+        build_once(self.query_layer, query_shape)
+        self.v = self.add_weight(shape=(self.units,), initializer="glorot_uniform", name="v")
+        if self.normalize:
+            initial_g = keras.initializers.Constant(self.units**-0.5)
+            self.g = self.add_weight(shape=(), initializer=initial_g, name="g")
+            self.b = self.add_weight(shape=(self.units,), initializer="zeros", name="b")
+
+    def score(self, query, memory):
+        query = ops.expand_dims(self.query_layer(query), 1)  # (B, 1, units)
+        hidden = ops.cast(query, "float32") + ops.cast(memory.keys, "float32")  # (B, T, units)
+        v = ops.cast(self.v, "float32")
+        if self.normalize:
+            hidden = hidden + ops.cast(self.b, "float32")
+            v = ops.cast(self.g, "float32") * v / ops.norm(v)
+        return ops.sum(v * ops.tanh(hidden), axis=-1)
+
+    def get_config(self):
+        return {**super().get_config(), "normalize": self.normalize}
+
+
+def masked_softmax(scores, mask):
+    """Softmax over the last axis in float32, exactly 0 where ``mask`` is False, even where all of it is."""
+    scores = ops.where(mask, ops.cast(scores, "float32"), _MASKED_SCORE)
+    return ops.softmax(scores, axis=-1) * ops.cast(mask, "float32")
+
+
+def memory_depth(memory_shape) -> int:
+    """D, of a memory's shape (B, T, D) or of an ``AttentionMemory`` of shapes (saved models make it a plain list)."""
+    values_shape = memory_shape[0] if isinstance(memory_shape[0], tuple | list) else memory_shape
+    return values_shape[-1]
+
+
+def build_once(layer: keras.layers.Layer, *shapes) -> None:
+    """Builds a layer that may have been built already, by a call or by the layer that it is shared with."""
+    if not layer.built:
+        layer.build(*shapes)
+
+
+def _checked_mask(memory, memory_mask):
+    """The mask as bool (B, T); all True if None."""
+    if memory_mask is None:
+        return ops.ones(ops.shape(memory)[:2], "bool")
+    memory_mask = ops.cast(memory_mask, "bool")
+    if len(memory_mask.shape) != 2 or _differ(memory_mask.shape[1], memory.shape[1]):
+        raise ValueError(
+            f"memory_mask must have the shape (B, T) of its memory {tuple(memory.shape)}, got {tuple(memory_mask.shape)}"
+        )
+    return memory_mask
+
+
+def _differ(a: int | None, b: int | None) -> bool:
+    return a is not None and b is not None and a != b
+
+
+def _check_units(units: int | None, optional: bool = False) -> None:
+    if not (optional and units is None) and not (isinstance(units, int) and units > 0):
+        raise ValueError(f"units must be a positive integer{' or None' if optional else ''}, got {units!r}")
