@@ -7,18 +7,15 @@ import dataclasses
 import os
 from pathlib import Path
 
-from ocr_models.bundle import DEFAULT_BUNDLES
-from ocr_models.data.training_examples import DataConfig
 from ocr_models.errors import UsageError
 from ocr_models.training.config import TrainingConfig
+from ocr_models.training.options import TASK_OPTIONS, TaskOptions
 
-# Where the two tasks want different values from those of TrainingConfig.
-_TASK_DEFAULTS = {"detection": {"batch_size": 8, "validate_every": 500}, "recognition": {}}
-_AT_LEAST_ONE = ("batch_size", "steps", "validate_every", "data_workers", "window_px")
+_AT_LEAST_ONE = ("batch_size", "steps", "validate_every", "keep_checkpoints", "data_workers")
 _HELP = {
-    "batch_size": "words or windows a step",
+    "batch_size": "examples a step",
     "steps": "stop after so many steps",
-    "hours": "stop after so many hours of training; the learning rate falls along them",
+    "hours": "stop after so many hours of training",
     "learning_rate": "at its peak",
     "warmup_steps": "steps of linear warm-up",
     "weight_decay": "of AdamW",
@@ -26,9 +23,8 @@ _HELP = {
     "validate_every": "steps between validations",
     "patience": "validations without a better score before an early stop; 0 for never",
     "checkpoint_minutes": "minutes between checkpoints",
+    "keep_checkpoints": "checkpoints that are kept, the newest",
     "data_workers": "processes that make batches",
-    "window_px": "detection: side of a training window",
-    "shrink_ratio": "detection: how far the score map's words are shrunk",
 }
 
 
@@ -38,40 +34,40 @@ def build_parser() -> argparse.ArgumentParser:
         prog="pagebeam train",
         description="Train a model and write it as a bundle. The same command resumes a run that was cut off.",
     )
-    parser.add_argument("task", choices=sorted(DEFAULT_BUNDLES))
-    parser.add_argument("--output", required=True, type=Path, metavar="BUNDLE", help="folder for the trained model")
-    parser.add_argument(
-        "--arch", metavar="NAME", help="east-fast (default), east-vgg16; crnn-light (default), crnn-vgg"
-    )
-    parser.add_argument("--init", metavar="BUNDLE", help="start from the weights of this bundle (fine-tune)")
-    parser.add_argument("--freeze-stem", action="store_true", help="detection: train merge branch and head only")
-    parser.add_argument(
-        "--score-loss", choices=["balanced", "dice"], default="balanced", help="detection; default: %(default)s"
-    )
-    data = parser.add_argument_group("data")
-    data.add_argument("--pdfs", nargs="+", default=(), metavar="DIR", help="folders of born-digital PDFs")
-    data.add_argument("--fonts", nargs="+", default=(), metavar="DIR", help="folders of fonts for synthetic text")
-    data.add_argument("--lexicons", nargs="+", default=(), metavar="FILE", help="word lists for synthetic text")
-    data.add_argument(
-        "--synthetic-share",
-        type=_share,
-        default=DataConfig.synthetic_share,
-        metavar="SHARE",
-        help="0 to 1, of the examples, where there are PDFs too; default: %(default)s",
-    )
-    data.add_argument("--hold-out", metavar="FILE", help='lines "NAME.pdf PAGE" or "NAME.pdf" that are never used')
-    numbers = parser.add_argument_group("training")
-    for field in dataclasses.fields(TrainingConfig):
-        if field.name in _HELP:
-            kind = _count if isinstance(field.default, int) else float
-            shown = f"{_HELP[field.name]}; default: {_shown_default(field)}"
-            numbers.add_argument(f"--{field.name.replace('_', '-')}", type=kind, metavar="N", help=shown)
+    tasks = parser.add_subparsers(dest="task", required=True, metavar="TASK")
+    for name, task in TASK_OPTIONS.items():
+        of_task = tasks.add_parser(name, help=task.help, description=f"Train {task.help}.")
+        of_task.add_argument("--output", required=True, type=Path, metavar="BUNDLE", help="folder for the model")
+        of_task.add_argument(
+            "--arch", choices=task.architectures, default=task.architectures[0], help="default: %(default)s"
+        )
+        of_task.add_argument(
+            "--init",
+            metavar="BUNDLE",
+            help="start from the weights of this bundle; of another architecture's, from those of the layers shared",
+        )
+        task.add_arguments(of_task)
+        _add_numbers(of_task.add_argument_group("training"), task)
     return parser
 
 
-def _shown_default(field: dataclasses.Field) -> str:
-    own = [f", for {task} {values[field.name]}" for task, values in _TASK_DEFAULTS.items() if field.name in values]
-    return "".join(["no limit" if field.default is None else f"{field.default}", *own])
+def _add_numbers(group: argparse._ArgumentGroup, task: TaskOptions) -> None:
+    for field in dataclasses.fields(TrainingConfig):
+        if field.name in _HELP:
+            default = task.defaults.get(field.name, field.default)
+            group.add_argument(
+                f"--{field.name.replace('_', '-')}",
+                type=_count if isinstance(field.default, int) else float,
+                default=default,
+                metavar="N",
+                help=f"{_HELP[field.name]}; default: {'no limit' if default is None else default}",
+            )
+    group.add_argument(
+        "--schedule",
+        choices=["cosine", "plateau"],
+        default=task.defaults.get("schedule", TrainingConfig.schedule),
+        help="of the learning rate: falls along steps or hours, or by half when the score stalls; default: %(default)s",
+    )
 
 
 def _count(text: str) -> int:
@@ -81,33 +77,13 @@ def _count(text: str) -> int:
     return number
 
 
-def _share(text: str) -> float:
-    share = float(text)
-    if not 0 <= share <= 1:
-        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
-    return share
-
-
 def config_of(args: argparse.Namespace) -> TrainingConfig:
     """The configuration that the parsed arguments ask for. Raises UsageError for one that can't be trained."""
-    data = DataConfig(tuple(args.pdfs), tuple(args.fonts), tuple(args.lexicons), args.synthetic_share, args.hold_out)
-    data.check()
     for name in _AT_LEAST_ONE:
         if getattr(args, name) == 0:
             raise UsageError(f"--{name.replace('_', '-')} 0: give at least 1")
-    numbers = {name: getattr(args, name) for name in _HELP if getattr(args, name) is not None}
-    return TrainingConfig(
-        **{
-            **_TASK_DEFAULTS[args.task],
-            **numbers,
-            "task": args.task,
-            "arch": args.arch or DEFAULT_BUNDLES[args.task],
-            "data": data,
-            "init": args.init,
-            "freeze_stem": args.freeze_stem,
-            "score_loss": args.score_loss,
-        }
-    )
+    common = {field.name for field in dataclasses.fields(TrainingConfig)} - {"options"}
+    return TrainingConfig(options=TASK_OPTIONS[args.task].parse(args), **{name: getattr(args, name) for name in common})
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -119,10 +95,7 @@ def main(argv: list[str] | None = None) -> int:
 
     from ocr_models.predictors import use_bfloat16
     from ocr_models.training.loop import train
-    from ocr_models.training.tasks import ARCHITECTURES
 
-    if config.arch not in ARCHITECTURES[config.task]:
-        raise UsageError(f"--arch {config.arch}: for {config.task} give one of {', '.join(ARCHITECTURES[config.task])}")
     if keras.backend.backend() == "tensorflow":
         use_bfloat16()
     scores = train(config, args.output)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import time
 from dataclasses import dataclass, field
@@ -17,22 +16,35 @@ from ocr_models import __version__
 from ocr_models.bundle import write_bundle
 from ocr_models.training.config import TrainingConfig
 from ocr_models.training.streams import BatchStream
-from ocr_models.training.tasks import TASKS, Task
+from ocr_models.training.task import Task
+from ocr_models.training.tasks import TASKS
 
 _LOG_EVERY = 50
-_WEIGHTS, _STATE = "checkpoint.weights.h5", "checkpoint.json"
-_GRADIENT_NORM = 5.0
+_STATE = "checkpoint.json"
+_PLATEAU = 2  # validations without a better score, after which the plateau schedule halves the learning rate
 
 
 @dataclass
 class _Progress:
-    """Where a run stands; kept beside the weights in each checkpoint."""
+    """Where a run stands; kept beside the weights in each checkpoint.
+
+    Attributes:
+        step: steps done.
+        seconds: that they took, with validations.
+        checkpoint: the file with the weights of this step.
+        best_score: of all validations; -1 before the first.
+        best_scores: that validation's scores.
+        validations_since_best: how many there were.
+        plateau_factor: what the plateau schedule has left of the learning rate.
+    """
 
     step: int = 0
     seconds: float = 0.0
+    checkpoint: str = ""
     best_score: float = -1.0
     best_scores: dict[str, float] = field(default_factory=dict)
     validations_since_best: int = 0
+    plateau_factor: float = 1.0
 
 
 def train(config: TrainingConfig, output: Path, show_progress: bool = True) -> dict[str, float]:
@@ -48,7 +60,7 @@ def train(config: TrainingConfig, output: Path, show_progress: bool = True) -> d
     """
     keras.utils.set_random_seed(config.seed)
     task = TASKS[config.task](config)
-    _compile(task, config)
+    _compile(task)
     run = output.parent / f"{output.name}-run"
     run.mkdir(parents=True, exist_ok=True)
     progress = _resume(task, run)
@@ -76,10 +88,10 @@ class _Run:
         losses, since = [], time.monotonic()
         while not self._finished():
             waited = time.monotonic()
-            images, truth = next(batches)
+            inputs, truth = next(batches)
             waited = time.monotonic() - waited
             learner.optimizer.learning_rate = self._learning_rate()
-            losses.append((float(learner.train_on_batch(images, truth)), waited, len(images)))
+            losses.append((float(learner.train_on_batch(inputs, truth)), waited, self.config.batch_size))
             progress.step += 1
             now = time.monotonic()
             progress.seconds, since = progress.seconds + now - since, now
@@ -107,9 +119,7 @@ class _Run:
         return self._part_done() >= 1 or bool(stale)
 
     def _learning_rate(self) -> float:
-        warmup = min(1.0, (self.progress.step + 1) / max(1, self.config.warmup_steps))
-        cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, self._part_done())))
-        return self.config.learning_rate * warmup * (0.01 + 0.99 * cosine)
+        return self.task.learning_rate(self.progress.step, self._part_done()) * self.progress.plateau_factor
 
     def _log_losses(self, losses: list[tuple[float, float, int]]) -> None:
         loss = sum(loss for loss, _, _ in losses) / len(losses)
@@ -135,6 +145,8 @@ class _Run:
             progress.best_scores = self.scores
             self._write_bundle()
             self._checkpoint()  # or a run that is killed and resumed could put a worse bundle in the place of this one
+        elif self.config.schedule == "plateau" and progress.validations_since_best % _PLATEAU == 0:
+            progress.plateau_factor /= 2
         self.bar.write(f"step {progress.step} after {progress.seconds / 3600:.2f} h: {_rounded(self.scores)}")
 
     def _write_bundle(self) -> None:
@@ -148,31 +160,32 @@ class _Run:
         write_bundle(self.output, self.task.network, record, self.task.charset)
 
     def _checkpoint(self) -> None:
-        """Weights and optimizer first, then the state, each by a rename: a kill between them costs nothing."""
-        unfinished = self.run / f"unfinished-{_WEIGHTS}"
-        self.task.learner.save_weights(unfinished)
-        os.replace(unfinished, self.run / _WEIGHTS)
+        """Weights and optimizer first, then the state that names them, by a rename: a kill between costs nothing."""
+        name = f"checkpoint-{self.progress.step:08d}.weights.h5"
+        if name != self.progress.checkpoint:
+            self.task.learner.save_weights(self.run / name)
+            self.progress.checkpoint = name
         state = self.run / f"unfinished-{_STATE}"
         state.write_text(json.dumps(vars(self.progress)))
         os.replace(state, self.run / _STATE)
+        for old in sorted(self.run.glob("checkpoint-*.weights.h5"))[: -self.config.keep_checkpoints]:
+            old.unlink()
         self._checkpoint_due = time.monotonic() + 60 * self.config.checkpoint_minutes
 
 
-def _compile(task: Task, config: TrainingConfig) -> None:
-    optimizer = keras.optimizers.AdamW(
-        config.learning_rate, weight_decay=config.weight_decay, global_clipnorm=_GRADIENT_NORM
-    )
+def _compile(task: Task) -> None:
+    optimizer = task.make_optimizer()
     # XLA makes these models ten times slower on CPUs under TensorFlow; JAX has nothing but XLA.
     task.learner.compile(optimizer, jit_compile=keras.backend.backend() == "jax")
-    task.learner.build((None, *task.network.input_shape[1:]))
     optimizer.build(task.learner.trainable_variables)
 
 
 def _resume(task: Task, run: Path) -> _Progress:
     if not (run / _STATE).is_file():
         return _Progress()
-    task.learner.load_weights(run / _WEIGHTS)
-    return _Progress(**json.loads((run / _STATE).read_text()))
+    progress = _Progress(**json.loads((run / _STATE).read_text()))
+    task.learner.load_weights(run / progress.checkpoint)
+    return progress
 
 
 def _rounded(scores: dict[str, float]) -> dict[str, str]:

@@ -13,14 +13,14 @@ from ocr_models.bundle import find_bundle, write_bundle
 from ocr_models.charset import LATIN, Charset
 from ocr_models.detection.model import build_east
 from ocr_models.errors import UsageError
-from ocr_models.training import tasks
+from ocr_models.training import detection_task, recognition_task
 from ocr_models.training.cli import build_parser, config_of, main
 
 
 @pytest.fixture(autouse=True)
 def short_validation(monkeypatch):
-    monkeypatch.setattr(tasks, "_VALIDATION_WORDS", 20)
-    monkeypatch.setattr(tasks, "_VALIDATION_PAGES", 1)
+    monkeypatch.setattr(recognition_task, "VALIDATION_WORDS", 20)
+    monkeypatch.setattr(detection_task, "VALIDATION_PAGES", 1)
 
 
 def arguments(task, output, pdfs, *options):
@@ -29,8 +29,9 @@ def arguments(task, output, pdfs, *options):
 
 def steps_done(run):
     """Steps as the checkpoint counts them, and as its optimizer does."""
-    with h5py.File(run / "checkpoint.weights.h5") as weights:
-        return json.loads((run / "checkpoint.json").read_text())["step"], int(weights["optimizer/vars/0"][()])
+    state = json.loads((run / "checkpoint.json").read_text())
+    with h5py.File(run / state["checkpoint"]) as weights:
+        return state["step"], int(weights["optimizer/vars/0"][()])
 
 
 def test_recognizer_is_trained_and_training_goes_on(pdfs, tmp_path, capsys):
@@ -83,8 +84,6 @@ def test_detector_is_fine_tuned_with_its_stem_as_it_was(pdfs, tmp_path):
 @pytest.mark.parametrize(
     ("task", "options", "message"),
     [
-        ("recognition", ["--arch", "crnn-huge"], "--arch crnn-huge: for recognition give one of crnn-light, crnn-vgg"),
-        ("detection", ["--arch", "crnn-light"], "--arch crnn-light: for detection give one of east-fast, east-vgg16"),
         ("recognition", ["--steps", "0"], "--steps 0: give at least 1"),
         ("detection", ["--window-px", "100"], "--window-px 100: must be a multiple of 32"),
         ("detection", ["--init", "east-enormous"], "east-enormous: no such model bundle"),
@@ -98,10 +97,41 @@ def test_command_that_cannot_work_is_refused(pdfs, tmp_path, task, options, mess
     assert not (tmp_path / "bundle").exists()
 
 
-def test_init_with_another_architecture_is_refused(pdfs, tmp_path):
+@pytest.mark.parametrize(
+    ("task", "options", "message"),
+    [
+        ("recognition", ["--arch", "crnn-huge"], "invalid choice: 'crnn-huge'"),
+        ("detection", ["--arch", "crnn-light"], "invalid choice: 'crnn-light'"),
+        ("recognition", ["--window-px", "64"], "unrecognized arguments: --window-px"),
+        ("recognition", ["--schedule", "stairs"], "invalid choice: 'stairs'"),
+    ],
+)
+def test_option_that_a_task_does_not_have_is_refused(pdfs, tmp_path, capsys, task, options, message):
+    with pytest.raises(SystemExit) as refusal:
+        main(arguments(task, tmp_path / "bundle", pdfs, *options))
+    assert refusal.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_plateau_halves_the_learning_rate_and_checkpoints_are_kept(pdfs, tmp_path):
+    output, run = tmp_path / "crnn", tmp_path / "crnn-run"
+    options = ["--batch-size", 4, "--validate-every", 1, "--schedule", "plateau", "--keep-checkpoints", 2]
+    assert main([*arguments("recognition", output, pdfs, *options), "--steps", "1"]) == 0
+    state = json.loads((run / "checkpoint.json").read_text())
+    (run / "checkpoint.json").write_text(json.dumps(state | {"best_score": 2.0}))
+
+    assert main([*arguments("recognition", output, pdfs, *options), "--steps", "6"]) == 0
+
+    # Five validations without a better score: halved after the second and the fourth.
+    assert json.loads((run / "checkpoint.json").read_text())["plateau_factor"] == 0.25
+    kept = sorted(path.name for path in run.glob("*.h5"))
+    assert len(kept) == 2 and kept[-1] == "checkpoint-00000006.weights.h5"
+
+
+def test_init_that_shares_no_layer_is_refused(pdfs, tmp_path):
     image = keras.Input((1,))
     write_bundle(tmp_path / "vgg", keras.Model(image, image), {"task": "detection", "arch": "east-vgg16"})
-    with pytest.raises(UsageError, match="is east-vgg16, but --arch is east-fast"):
+    with pytest.raises(UsageError, match="is east-vgg16, whose layers don't fit --arch east-fast"):
         main(arguments("detection", tmp_path / "bundle", pdfs, "--init", tmp_path / "vgg"))
 
 
@@ -118,7 +148,7 @@ def test_options_become_the_configuration(pdfs):
 
     words = configuration("recognition", "out", pdfs, "--steps", 7, "--learning-rate", 0.5, "--synthetic-share", 0.25)
     assert (words.arch, words.steps, words.learning_rate, words.batch_size) == ("crnn-light", 7, 0.5, 64)
-    assert words.data.pdfs == (str(pdfs),) and words.data.synthetic_share == 0.25
+    assert words.options.data.pdfs == (str(pdfs),) and words.options.data.synthetic_share == 0.25
     windows = configuration("detection", "out", pdfs, "--score-loss", "dice", "--arch", "east-vgg16")
-    assert (windows.arch, windows.score_loss, windows.batch_size) == ("east-vgg16", "dice", 8)
-    assert json.loads(json.dumps(windows.to_json()))["data"]["pdfs"] == [str(pdfs)]
+    assert (windows.arch, windows.options.score_loss, windows.batch_size) == ("east-vgg16", "dice", 8)
+    assert json.loads(json.dumps(windows.to_json()))["options"]["data"]["pdfs"] == [str(pdfs)]

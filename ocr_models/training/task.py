@@ -1,0 +1,109 @@
+"""What every training task is: a network with its loss, batches to learn from, and a score to choose weights by."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import keras
+import numpy as np
+
+from ocr_models.bundle import find_bundle
+from ocr_models.charset import Charset
+from ocr_models.errors import UsageError
+from ocr_models.training.config import TrainingConfig
+
+_GRADIENT_NORM = 5.0
+
+
+class Learner(keras.Model):
+    """A network with a loss of its own, so that Keras's training step serves both backends.
+
+    Args:
+        network: a functional model.
+        loss: of the truth of a batch and the network's outputs; gives a scalar.
+    """
+
+    def __init__(self, network: keras.Model, loss: Callable[[Any, Any], Any]):
+        super().__init__()
+        self.network = network
+        self._loss = loss
+        self.built = True  # as its network is
+
+    def call(self, inputs, training=None):
+        return self.network(inputs, training=training)
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        return self._loss(y, y_pred)
+
+
+class Task:
+    """A thing that can be trained; subclasses set the attributes and say how it is validated.
+
+    Attributes:
+        config: the run's configuration.
+        network: what the bundle gets.
+        learner: the network with its loss.
+        make_batches: from a seed to endless batches (inputs, truth) of arrays; runs in other processes, without Keras.
+        charset: goes into the bundle; None for a task without one.
+    """
+
+    config: TrainingConfig
+    network: keras.Model
+    learner: keras.Model
+    make_batches: Callable[[int], Iterator[tuple[Any, Any]]]
+    charset: Charset | None = None
+
+    def validate(self) -> dict[str, float]:
+        """Scores on held-out examples; "score" is the one that the best weights are chosen by, higher is better."""
+        raise NotImplementedError
+
+    def make_optimizer(self) -> keras.optimizers.Optimizer:
+        return keras.optimizers.AdamW(
+            self.config.learning_rate, weight_decay=self.config.weight_decay, global_clipnorm=_GRADIENT_NORM
+        )
+
+    def learning_rate(self, step: int, part_done: float) -> float:
+        """The rate of a step, before what the plateau schedule takes off.
+
+        Args:
+            step: from 0.
+            part_done: how much of the run is behind it, 0 to 1.
+        """
+        rate = self.config.learning_rate * min(1.0, (step + 1) / max(1, self.config.warmup_steps))
+        if self.config.schedule == "cosine":
+            rate *= 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, part_done)))
+        return rate
+
+
+def start_from(network: keras.Model, config: TrainingConfig) -> keras.Model:
+    """The network with the weights of the bundle named by ``config.init``, if there is one.
+
+    A bundle of another architecture gives the layers that both have, by name and shape: an attention recognizer can
+    start from a CRNN's convolutions and LSTMs.
+
+    Raises:
+        UsageError: the bundle is missing, broken, for another task, or shares no layer with the network.
+    """
+    if not config.init:
+        return network
+    bundle = find_bundle(config.init, config.task)
+    layers = {layer.name: layer.get_weights() for layer in keras.saving.load_model(bundle.model_path).layers}
+    shared = [
+        layer for layer in network.layers if layer.weights and _same_shapes(layer.get_weights(), layers.get(layer.name))
+    ]
+    if not shared or (
+        bundle.config["arch"] == config.arch and len(shared) < sum(bool(x.weights) for x in network.layers)
+    ):
+        raise UsageError(
+            f"--init {config.init} is {bundle.config['arch']}, whose layers don't fit --arch {config.arch}; "
+            "give a bundle of the same architecture or one that shares its first layers"
+        )
+    for layer in shared:
+        layer.set_weights(layers[layer.name])
+    return network
+
+
+def _same_shapes(weights: list[np.ndarray], others: list[np.ndarray] | None) -> bool:
+    return others is not None and [w.shape for w in weights] == [o.shape for o in others]
