@@ -1,0 +1,197 @@
+"""Decoding strategies: what goes into a step, what is chosen from its outputs, and when a row ends.
+
+A strategy knows nothing of the model, and the model nothing of it; ``ocr_models.decoding.decode.decode`` runs both.
+"""
+
+from __future__ import annotations
+
+import keras
+from keras import ops
+
+
+class Strategy:
+    """The base of all strategies; one's own overrides what it needs (``docs/decoding.md`` shows one).
+
+    What can be known before the first step (true ids, frames, random numbers) is the ``plan``. The loop cuts it into
+    one slice for each step and hands that slice to the other methods as ``planned``, so that a strategy has no state of
+    its own and can be used for any number of batches.
+
+    Attributes:
+        num_steps: int or scalar tensor: the loop runs exactly so many steps, and gradients flow through them. ``None``:
+            it runs until all rows have ended or ``max_length`` is reached, without gradients.
+        pad_id: the id of the steps after a row's end.
+    """
+
+    num_steps = None
+    pad_id = 0
+
+    def plan(self, batch_size, max_length):
+        """A tree of tensors (max_length, B, ...) or of (L, B, ...) with at least that many steps."""
+        return ()
+
+    def first_inputs(self, batch_size, planned):
+        """The inputs (B, ...) of the first step; ``planned`` is the first slice (B, ...) of the plan."""
+        raise NotImplementedError(f"{type(self).__name__} must define first_inputs.")
+
+    def next_inputs(self, outputs, ids, planned):
+        """The inputs (B, ...) of a later step, from the outputs and ids of the one before; ``planned`` is its own."""
+        raise NotImplementedError(f"{type(self).__name__} must define next_inputs.")
+
+    def sample(self, outputs, planned):
+        """The ids (B,) chosen from a step's outputs, or ``None`` if this strategy chooses none."""
+        return None
+
+    def ends(self, outputs, ids, planned):
+        """bool (B,), which rows end with this step, or ``None`` if rows never end before the loop does."""
+        return None
+
+
+class TeacherForcing(Strategy):
+    """Feeds the truth, whatever the outputs: training. Chooses no ids.
+
+    Args:
+        inputs: (B, L, ...), the inputs of the L steps: token ids (the truth shifted by one, start id first), or
+            anything else that a step takes, as embedded tokens or frames.
+        lengths: int (B,), optional: a row ends after so many steps, and its state stays what it was there.
+    """
+
+    def __init__(self, inputs, lengths=None):
+        self.inputs = inputs
+        self.lengths = lengths
+        self.num_steps = ops.shape(inputs)[1]
+
+    def plan(self, batch_size, max_length):
+        inputs = _time_major(self.inputs)  # (L, B, ...)
+        if self.lengths is None:
+            return inputs, ()
+        return inputs, ops.arange(1, self.num_steps + 1)[:, None] >= ops.cast(self.lengths, "int32")[None]
+
+    def first_inputs(self, batch_size, planned):
+        return planned[0]
+
+    def next_inputs(self, outputs, ids, planned):
+        return planned[0]
+
+    def ends(self, outputs, ids, planned):
+        return None if self.lengths is None else planned[1]
+
+
+class Greedy(Strategy):
+    """Feeds back the likeliest id of each step, the lowest of equal ones, until the end id.
+
+    Args:
+        start_id: the input of the first step.
+        end_id: the id that ends a row.
+        pad_id: the id of the steps after it.
+    """
+
+    def __init__(self, start_id: int, end_id: int, pad_id: int = 0):
+        self.start_id = start_id
+        self.end_id = end_id
+        self.pad_id = pad_id
+
+    def first_inputs(self, batch_size, planned):
+        return ops.full((batch_size,), self.start_id, dtype="int32")
+
+    def next_inputs(self, outputs, ids, planned):
+        return ids
+
+    def sample(self, outputs, planned):
+        return ops.cast(ops.argmax(outputs, axis=-1), "int32")
+
+    def ends(self, outputs, ids, planned):
+        return ids == self.end_id
+
+
+class Sampling(Greedy):
+    """Feeds back an id drawn from the softmax of each step's logits, until the end id.
+
+    Args:
+        start_id: the input of the first step.
+        end_id: the id that ends a row.
+        temperature: what logits are divided by; below 1 likely ids become likelier.
+        top_k: draw from the ``top_k`` likeliest ids only.
+        seed: an int draws the same at each call; a ``keras.random.SeedGenerator`` draws anew.
+        pad_id: the id of the steps after the end.
+    """
+
+    def __init__(self, start_id: int, end_id: int, temperature=1.0, top_k: int | None = None, seed=0, pad_id: int = 0):
+        super().__init__(start_id, end_id, pad_id)
+        self.temperature = temperature
+        self.top_k = top_k
+        self.seed = seed
+
+    def plan(self, batch_size, max_length):
+        return _uniforms((max_length, batch_size), self.seed)
+
+    def sample(self, outputs, planned):
+        return sample_ids(outputs, planned, self.temperature, self.top_k)
+
+
+class ScheduledSampling(Strategy):
+    """Feeds the truth, or now and then an id drawn from the outputs before (Bengio et al. 2015, arXiv 1506.03099).
+
+    Its ids are what was drawn at each step, whether fed back or not.
+
+    Args:
+        token_ids: int (B, L), the true inputs of the L steps, start id first.
+        sampling_probability: of a drawn input in place of the true one: a float or a scalar that a schedule changes.
+        seed: an int draws the same at each call; training wants a ``keras.random.SeedGenerator``, which draws anew.
+    """
+
+    def __init__(self, token_ids, sampling_probability, seed=0):
+        self.token_ids = ops.cast(token_ids, "int32")
+        self.sampling_probability = sampling_probability
+        self.seed = seed
+        self.num_steps = ops.shape(token_ids)[1]
+
+    def plan(self, batch_size, max_length):
+        token_ids = _time_major(self.token_ids)
+        return token_ids, _uniforms((self.num_steps, batch_size, 2), self.seed)  # for the choice, and for the id
+
+    def first_inputs(self, batch_size, planned):
+        return planned[0]
+
+    def next_inputs(self, outputs, ids, planned):
+        token_ids, uniforms = planned
+        return ops.where(uniforms[:, 0] < self.sampling_probability, ids, token_ids)
+
+    def sample(self, outputs, planned):
+        return sample_ids(outputs, planned[1][:, 1])
+
+
+def sample_ids(logits, uniforms, temperature=1.0, top_k: int | None = None):
+    """Ids drawn from the softmax of logits, by inverting its cumulative distribution.
+
+    Args:
+        logits: (B, V).
+        uniforms: float (B,), random numbers from 0 to just below 1.
+        temperature: what logits are divided by.
+        top_k: draw from the ``top_k`` likeliest ids only.
+
+    Returns:
+        int32 (B,). An id of probability 0 is never drawn.
+    """
+    logits = ops.cast(logits, "float32") / temperature
+    if top_k is None:
+        return _invert(logits, uniforms)
+    logits, candidates = ops.top_k(logits, min(top_k, logits.shape[-1]))  # (B, K)
+    chosen = _invert(logits, uniforms)
+    return ops.cast(ops.take_along_axis(candidates, chosen[:, None], axis=-1)[:, 0], "int32")
+
+
+def _invert(logits, uniforms):
+    """For each row the first class whose cumulative probability is above the row's random number: (B,)."""
+    cumulative = ops.cumsum(ops.softmax(logits, axis=-1), axis=-1)
+    thresholds = uniforms[:, None] * cumulative[:, -1:]  # rounding leaves the last sum near 1, not at 1
+    return ops.sum(ops.cast(cumulative <= thresholds, "int32"), axis=-1)
+
+
+def _uniforms(shape, seed):
+    """Random numbers from 0 to a millionth below 1: so far below that, times a sum, they stay below that sum."""
+    return keras.random.uniform(shape, maxval=1 - 1e-6, dtype="float32", seed=seed)
+
+
+def _time_major(x):
+    """(B, L, ...) -> (L, B, ...)"""
+    return ops.moveaxis(x, 1, 0)
