@@ -1,4 +1,5 @@
-"""A trained model as one folder: ``model.keras``, ``config.json`` and, for recognizers, ``charset.txt``.
+"""A trained model as one folder: ``model.keras``, ``config.json``, and for recognizers ``charset.txt``, for captioners
+``vocabulary.txt``.
 
 ``config.json`` holds the task, the architecture, the training configuration, the scores and the sha256 of the other
 files, so that a bundle is checked and named without loading the model or importing Keras.
@@ -17,7 +18,7 @@ from ocr_models.errors import UsageError
 
 WEIGHTS = Path(__file__).parent / "weights"
 DEFAULT_BUNDLES = {"detection": "east-fast", "recognition": "crnn-light"}
-_MODEL, _CONFIG, _CHARSET = "model.keras", "config.json", "charset.txt"
+_MODEL, _CONFIG, _CHARSET, _VOCABULARY = "model.keras", "config.json", "charset.txt", "vocabulary.txt"
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Bundle:
     Attributes:
         path: the folder.
         id: the name and the start of the digest, "crnn-light@0123456789ab".
-        digest: sha256 over the model and the charset.
+        digest: sha256 over the model and its charset or vocabulary.
         config: what ``config.json`` holds.
     """
 
@@ -44,6 +45,10 @@ class Bundle:
     def charset_path(self) -> Path:
         return self.path / _CHARSET
 
+    @property
+    def vocabulary_path(self) -> Path:
+        return self.path / _VOCABULARY
+
 
 def shipped_bundles() -> list[str]:
     """Names of the bundles that come with the package."""
@@ -55,7 +60,7 @@ def find_bundle(name_or_path: str, task: str) -> Bundle:
 
     Args:
         name_or_path: "crnn-light", or "path/to/bundle".
-        task: "detection" or "recognition": what the bundle must be trained for.
+        task: "detection", "recognition" or "caption": what the bundle must be trained for.
 
     Raises:
         UsageError: there is no such bundle, a file is missing or damaged, or it is trained for something else.
@@ -83,6 +88,7 @@ def find_bundle(name_or_path: str, task: str) -> Bundle:
 def write_bundle(path: Path, model, config: dict[str, Any], charset=None) -> Bundle:
     """Writes a bundle for ``model`` (a Keras model); ``config`` must hold "task" and "arch".
 
+    ``charset`` has a ``save(path)``: a ``Charset``, or, for a captioner, a ``Vocabulary``.
     The files of an older bundle in the folder are replaced one by one by renames, ``config.json`` last: a bundle
     caught between is refused by its digest, never half used.
     """
@@ -91,7 +97,7 @@ def write_bundle(path: Path, model, config: dict[str, Any], charset=None) -> Bun
     model.save(unfinished)
     os.replace(unfinished, path / _MODEL)
     if charset is not None:
-        charset.save(path / _CHARSET)
+        charset.save(path / (_VOCABULARY if config["task"] == "caption" else _CHARSET))
     digest = _digest(path)
     unfinished = path / "unfinished.json"
     unfinished.write_text(
@@ -103,6 +109,7 @@ def write_bundle(path: Path, model, config: dict[str, Any], charset=None) -> Bun
 
 def _digest(path: Path) -> str:
     digest = hashlib.sha256((path / _MODEL).read_bytes())
-    if (path / _CHARSET).is_file():
-        digest.update((path / _CHARSET).read_bytes())
+    for name in (_CHARSET, _VOCABULARY):
+        if (path / name).is_file():
+            digest.update((path / name).read_bytes())
     return digest.hexdigest()

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from ocr_models.bundle import find_bundle, shipped_bundles, write_bundle
+from ocr_models.captioning.vocabulary import Vocabulary
 from ocr_models.charset import LATIN, Charset
 from ocr_models.errors import UsageError
 
@@ -55,6 +56,16 @@ def test_detector_needs_no_charset(tmp_path):
     bundle = write_bundle(tmp_path / "east", tiny_model(), {"task": "detection", "arch": "east-fast"})
     assert not bundle.charset_path.exists()
     assert find_bundle(str(tmp_path / "east"), "detection") == bundle
+
+
+def test_captioner_keeps_its_vocabulary_under_the_digest(tmp_path):
+    vocabulary = Vocabulary(["<S>", "</S>", "<UNK>", "dog"])
+    bundle = write_bundle(tmp_path / "tell", tiny_model(), {"task": "caption", "arch": "show-and-tell"}, vocabulary)
+    assert sorted(path.name for path in bundle.path.iterdir()) == ["config.json", "model.keras", "vocabulary.txt"]
+    assert Vocabulary.load(bundle.vocabulary_path).words == vocabulary.words
+    bundle.vocabulary_path.write_text("<S>\n</S>\n<UNK>\ncat\n")
+    with pytest.raises(UsageError, match="don't match the digest"):
+        find_bundle(str(bundle.path), "caption")
 
 
 def test_writing_again_replaces_the_model(folder, written):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ocr_models.geometry import box_quads
-from ocr_models.metrics import DetectionCounts, EditCounts, edit_distance
+from ocr_models.metrics import BleuCounts, DetectionCounts, EditCounts, edit_distance
 
 words = st.text(alphabet="abc", max_size=6)
 
@@ -143,3 +144,45 @@ def test_edit_counts_add_up_over_any_split(pairs, split):
     halves = sum(parts[:split], EditCounts()) + sum(parts[split:], EditCounts())
     assert halves == sum(parts, EditCounts())
     assert halves.edits == sum(edit_distance(*pair) for pair in pairs)
+
+
+def bleu_counts(references, prediction):
+    return BleuCounts.of([reference.split() for reference in references], prediction.split())
+
+
+def test_ngrams_count_as_often_as_the_richest_reference_has_them():
+    # Papineni et al., section 2.1: of seven "the" two count, as the first reference has two and the second one.
+    counts = bleu_counts(["the cat is on the mat", "there is a cat on the mat"], "the the the the the the the")
+    assert counts == BleuCounts(matches=(2, 0, 0, 0), totals=(7, 6, 5, 4), predicted_words=7, true_words=7)
+
+
+def test_bleu_of_a_sentence():
+    counts = bleu_counts(["a b c d x f"], "a b c d e f")
+    # 5 of 6 words, ab bc cd of 5 pairs, abc bcd of 4 triples, abcd of 3: 5/6 * 3/5 * 2/4 * 1/3 = 1/12
+    assert counts == BleuCounts((5, 3, 2, 1), (6, 5, 4, 3), 6, 6)
+    assert counts.bleu == pytest.approx((1 / 12) ** 0.25)
+
+
+def test_short_predictions_are_penalized():
+    # All n-grams are right, but 4 words stand against 6: exp(1 - 6/4). Of several references the nearest in length
+    # counts, and of two equally near ones, of 5 and of 3 words, the shorter.
+    assert bleu_counts(["a b c d e f"], "a b c d").bleu == pytest.approx(math.exp(-0.5))
+    assert bleu_counts(["a b c d e f", "a b c d e", "a b c"], "a b c d").true_words == 3
+    assert bleu_counts(["a b c d"], "a b c d").bleu == 1
+
+
+@pytest.mark.parametrize("prediction", ["", "a", "a b c"])
+def test_bleu_without_four_words_in_a_row_is_zero(prediction):
+    assert bleu_counts(["a b c d"], prediction).bleu == BleuCounts().bleu == 0
+
+
+sentences = st.text(alphabet="ab ", min_size=1, max_size=12)
+
+
+@given(st.lists(st.tuples(sentences, sentences), max_size=5), st.integers(0, 5))
+def test_bleu_counts_add_up_over_any_split(pairs, at):
+    each = [bleu_counts([truth, truth[::-1]], prediction) for truth, prediction in pairs]
+    whole = sum(each, BleuCounts())
+    assert sum(each[:at], BleuCounts()) + sum(each[at:], BleuCounts()) == whole
+    assert 0 <= whole.bleu <= 1
+    assert all(match <= total for match, total in zip(whole.matches, whole.totals, strict=True))
