@@ -41,7 +41,7 @@ def decode(step, state, strategy: Strategy, max_length: int | None = None, histo
         step: ``step(inputs, state) -> (outputs, state)``.
         state: the state before the first step.
         strategy: chooses inputs and ids, such as ``TeacherForcing(token_ids)`` or ``Greedy(start_id, end_id)``.
-        max_length: at most so many steps. May be left out for a strategy that knows its number of steps.
+        max_length: int or scalar tensor: at most so many steps. May be left out for a strategy that knows its number of steps.
         history: a function of the state; what it gives, (B, ...) or a tree of such, is collected at each step, as
             ``lambda state: state.alignments``.
 
@@ -152,7 +152,7 @@ def _run_all_steps(advance: _Advance, first: _Carry, plan, num_steps):
 
 def _num_steps(strategy: Strategy, max_length):
     """The length of the loop: the strategy's own or ``max_length``, the lesser if both are known."""
-    if max_length is not None and max_length < 1:
+    if isinstance(max_length, int) and max_length < 1:
         raise ValueError(f"max_length is {max_length}, but at least one step must be taken.")
     own = strategy.num_steps
     if own is None and max_length is None:
