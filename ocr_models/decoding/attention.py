@@ -164,11 +164,11 @@ class BahdanauAttention(AttentionMechanism):
     def build(self, query_shape, memory_shape):
         super().build(query_shape, memory_shape)
         build_once(self.query_layer, query_shape)
-        self.v = self.add_weight(shape=(self.units,), initializer="glorot_uniform", name="v")
+        units = self.keys_depth(memory_shape)
+        self.v = self.add_weight(shape=(units,), initializer="glorot_uniform", name="v")
         if self.normalize:
-            initial_g = keras.initializers.Constant(self.units**-0.5)
-            self.g = self.add_weight(shape=(), initializer=initial_g, name="g")
-            self.b = self.add_weight(shape=(self.units,), initializer="zeros", name="b")
+            self.g = self.add_weight(shape=(), initializer=keras.initializers.Constant(units**-0.5), name="g")
+            self.b = self.add_weight(shape=(units,), initializer="zeros", name="b")
 
     def score(self, query, memory):
         query = ops.expand_dims(self.query_layer(query), 1)  # (B, 1, units)
@@ -208,7 +208,8 @@ def _checked_mask(memory, memory_mask):
     memory_mask = ops.cast(memory_mask, "bool")
     if len(memory_mask.shape) != 2 or _differ(memory_mask.shape[1], memory.shape[1]):
         raise ValueError(
-            f"memory_mask must have the shape (B, T) of its memory {tuple(memory.shape)}, got {tuple(memory_mask.shape)}"
+            f"memory_mask must have the shape (B, T) of its memory {tuple(memory.shape)}, "
+            f"got {tuple(memory_mask.shape)}"
         )
     return memory_mask
 

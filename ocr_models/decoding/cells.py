@@ -114,13 +114,7 @@ class DropoutCell(CellWrapper):
 
 
 class _ProjectionCell(CellWrapper):
-    """A cell with a dense layer.
-
-    Args:
-        cell: the cell to wrap.
-        units: depth of the projection.
-        activation: of the projection; a name or function as Keras takes them.
-    """
+    """A cell with a dense layer to ``units``."""
 
     def __init__(self, cell, units: int, activation=None, **kwargs):
         super().__init__(cell, **kwargs)
@@ -133,9 +127,13 @@ class _ProjectionCell(CellWrapper):
 
 @keras.saving.register_keras_serializable(package="pagebeam")
 class InputProjectionCell(_ProjectionCell):
-    """A dense layer before the cell: its inputs are projected to ``units``."""
+    """A dense layer before the cell.
 
-    __doc__ += (_ProjectionCell.__doc__ or "").partition("\n")[2]
+    Args:
+        cell: the cell to wrap.
+        units: depth of the projection, which the cell gets as inputs.
+        activation: of the projection, a name or function; linear if None.
+    """
 
     def build(self, input_shape):
         build_once(self.projection, input_shape)
@@ -147,10 +145,15 @@ class InputProjectionCell(_ProjectionCell):
 
 @keras.saving.register_keras_serializable(package="pagebeam")
 class OutputProjectionCell(_ProjectionCell):
-    """A dense layer after the cell, such as the one to logits: its outputs are projected to ``units``.
+    """A dense layer after the cell, such as the one to logits.
 
     With a mask, ``keras.layers.RNN`` needs ``zero_output_for_mask=True``: it takes a cell's first state for its last
     output otherwise, and here these differ in depth.
+
+    Args:
+        cell: the cell to wrap.
+        units: depth of the projection, which is put out.
+        activation: of the projection, a name or function; linear if None.
     """
 
     @property
