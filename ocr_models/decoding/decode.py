@@ -117,16 +117,16 @@ class _Advance:
 def _run_to_the_end(advance: _Advance, first: _Carry, plan, num_steps):
     """The last carry and all records, by a loop that stops when all rows have ended. It has no gradient on JAX."""
     blank = advance.blank(ops.ones_like(first.finished), first.record)
-    buffers = tree.map_structure(lambda x: ops.broadcast_to(x[None], (num_steps, *ops.shape(x))), blank)
+    buffers = buffers_for(blank, num_steps)
 
     def body(time, carry, buffers):
         carry = advance(carry, _at(plan, time))
-        return time + 1, carry, _write(buffers, time, carry.record)
+        return time + 1, carry, write_step(buffers, time, carry.record)
 
     def go_on(time, carry, buffers):
         return ops.logical_and(time < num_steps, ops.logical_not(ops.all(carry.finished)))
 
-    start = (ops.convert_to_tensor(1, "int32"), first, _write(buffers, 0, first.record))
+    start = (ops.convert_to_tensor(1, "int32"), first, write_step(buffers, 0, first.record))
     _, last, records = ops.while_loop(go_on, body, start)
     return last, records
 
@@ -167,7 +167,12 @@ def _at(steps, time):
     return tree.map_structure(lambda x: x[time], steps)
 
 
-def _write(buffers, time, record):
+def buffers_for(record, num_steps):
+    """Buffers (L, B, ...) that hold the record (B, ...) at every time step: a tree, like the record."""
+    return tree.map_structure(lambda x: ops.broadcast_to(x[None], (num_steps, *ops.shape(x))), record)
+
+
+def write_step(buffers, time, record):
     """The buffers (L, B, ...) with a record (B, ...) at one time step."""
     index = ops.reshape(ops.convert_to_tensor(time, "int32"), (1, 1))
     return tree.map_structure(lambda xs, x: ops.scatter_update(xs, index, x[None]), buffers, record)

@@ -1,0 +1,285 @@
+"""Beam search over a model's step, the whole batch in one compiled loop.
+
+The rules are those of Show and Tell (Vinyals et al. 2015, arXiv 1411.4555, and its im2txt code): each unfinished
+hypothesis proposes its ``beam_width`` likeliest next ids. Proposals of the end id are finished and kept apart, the
+``num_results`` best of them; of the others the ``beam_width`` best go on. So finished and unfinished never compete, and
+a width of 1 is the greedy choice. Finished hypotheses are ranked by log_prob / length ** length_normalization, where
+the length counts the ids and the end (im2txt counts the start, too).
+
+Of equal scores the hypothesis that ended earlier comes first, then the one from the better parent, then the lower id.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+from keras import ops, tree
+
+from ocr_models.decoding.decode import buffers_for, write_step
+
+_NEVER = -math.inf  # the log probability of a place in the beam that no hypothesis fills
+
+
+class Beams(NamedTuple):
+    """The n-best hypotheses of each row, the best first. N is ``num_results``, L is ``max_length``.
+
+    A hypothesis that was cut off at L comes after all finished ones, and only where fewer than N finished. Where there
+    are fewer than N even so, an empty one fills the place, with length 0 and the log probability -inf.
+
+    Attributes:
+        ids: int32 (B, N, L), with the end id, ``pad_id`` after it.
+        log_probs: float32 (B, N), of the whole hypothesis.
+        scores: float32 (B, N), log_probs / lengths ** length_normalization.
+        lengths: int32 (B, N), ids, the end included.
+        finished: bool (B, N), ends with the end id.
+        token_log_probs: float32 (B, N, L), of each id given those before; 0 after the end.
+        history: (B, L, ...) or a tree of such, collected from the states of the first result, 0 after its end; ``None``
+            without.
+    """
+
+    ids: Any
+    log_probs: Any
+    scores: Any
+    lengths: Any
+    finished: Any
+    token_log_probs: Any
+    history: Any
+
+
+def beam_search(
+    step,
+    state,
+    beam_width: int,
+    start_id: int,
+    end_id: int,
+    max_length: int,
+    length_normalization: float = 0.0,
+    num_results: int | None = None,
+    history=None,
+    pad_id: int = 0,
+) -> Beams:
+    """The likeliest sequences of ids, as far as a beam of the given width finds them.
+
+    Args:
+        step: ``step(token_ids, state) -> (logits, state)`` for B * beam_width rows: token_ids (B * beam_width,),
+            logits (B * beam_width, V). What it closes over must have as many rows: see ``repeat_for_beams``.
+        state: a tree of tensors (B, ...); the search repeats it.
+        beam_width: unfinished hypotheses followed, at least 1.
+        start_id: the input of the first step.
+        end_id: the id that finishes a hypothesis.
+        max_length: ids at most, the end included.
+        length_normalization: 0 ranks by probability, which favors short sequences; 1 by the mean log probability.
+        num_results: hypotheses returned, from 1 to ``beam_width``, which is the default. Fewer may end the search
+            earlier: it ends when no unfinished hypothesis can come in among the results anymore.
+        history: a function of the state whose values along the first result are collected, as
+            ``lambda state: state.alignments``.
+        pad_id: what follows the end id.
+
+    Raises:
+        ValueError: a number is out of range.
+    """
+    num_results = beam_width if num_results is None else num_results
+    _check(beam_width, max_length, length_normalization, num_results)
+    search = _Search(step, history, beam_width, end_id, max_length, length_normalization, num_results)
+    state = repeat_for_beams(state, beam_width)
+    rows = ops.shape(tree.flatten(state)[0])[0]  # B * beam_width
+    batch_size = rows // beam_width
+    inputs = ops.full((rows,), start_id, dtype="int32")
+    alive = _nothing(batch_size, beam_width, max_length, pad_id)
+    first = ops.arange(beam_width) == 0  # the hypotheses start as one
+    alive = alive._replace(log_probs=ops.where(first, 0.0, alive.log_probs))
+    kept = _nothing(batch_size, num_results, max_length, pad_id)
+    seen = () if history is None else buffers_for(tree.map_structure(ops.zeros_like, history(state)), max_length)
+    start = (ops.convert_to_tensor(0, "int32"), inputs, state, alive, kept, seen)
+    _, _, _, alive, kept, seen = ops.while_loop(search.goes_on, search.advance, start)
+    return _results(search.score(alive, max_length), kept, seen, pad_id)
+
+
+def repeat_for_beams(values, beam_width: int):
+    """A tree of tensors (B, ...) with each row repeated for each hypothesis: (B * beam_width, ...)."""
+    return tree.map_structure(lambda x: ops.repeat(x, beam_width, axis=0), values)
+
+
+class _Hypotheses(NamedTuple):
+    """K hypotheses of each row; those with a log probability of -inf are empty places."""
+
+    log_probs: Any  # (B, K)
+    scores: Any  # (B, K)
+    lengths: Any  # (B, K)
+    ids: Any  # (B, K, L)
+    token_log_probs: Any  # (B, K, L)
+    parents: Any  # (B, K, L): at each step, the place in the beam of the hypothesis that this one extends
+
+
+class _Proposals(NamedTuple):
+    """The ids that may come next, P for each hypothesis: (B, beam_width * P)."""
+
+    log_probs: Any  # of the hypothesis so extended
+    ids: Any
+    token_log_probs: Any
+    parents: Any
+
+
+class _Search:
+    """The rules of the search, and one turn of its loop."""
+
+    def __init__(self, step, history, beam_width, end_id, max_length, length_normalization, num_results):
+        self.step = step
+        self.history = history
+        self.beam_width = beam_width
+        self.end_id = end_id
+        self.max_length = max_length
+        self.length_normalization = length_normalization
+        self.num_results = num_results
+
+    def goes_on(self, time, inputs, state, alive, kept, seen):
+        return ops.logical_and(time < self.max_length, ops.any(alive.log_probs > _NEVER))
+
+    def advance(self, time, inputs, state, alive, kept, seen):
+        logits, new_state = self.step(inputs, state)
+        if self.history is not None:
+            seen = write_step(seen, time, self.history(new_state))
+        proposals = self.propose(alive, logits)
+        is_end = proposals.ids == self.end_id
+        ended = self.extend(alive, proposals, is_end, time)
+        kept = _best([kept, self.score(ended, time + 1)], self.num_results)
+        alive = self.extend(alive, proposals, ops.logical_not(is_end), time)
+        inputs = ops.reshape(ops.take(alive.ids, time, axis=2), (-1,))
+        parents = _flat_index(ops.take(alive.parents, time, axis=2), self.beam_width)
+        # The reshaping changes nothing, but keeps what TensorFlow knows of the shapes the same in each turn.
+        state = tree.map_structure(
+            lambda x, new: ops.reshape(ops.take(new, parents, 0), ops.shape(x)), state, new_state
+        )
+        return time + 1, inputs, state, self.give_up(alive, kept), kept, seen
+
+    def propose(self, alive: _Hypotheses, logits) -> _Proposals:
+        """The likeliest next ids of each hypothesis, likeliest first."""
+        log_probs = ops.log_softmax(ops.cast(logits, "float32"), axis=-1)
+        count = min(self.beam_width, log_probs.shape[-1])
+        log_probs, ids = ops.top_k(log_probs, count)  # (B * beam_width, P)
+        log_probs = ops.reshape(log_probs, (-1, self.beam_width, count))  # (B, beam_width, P)
+        totals = alive.log_probs[:, :, None] + log_probs
+        parents = ops.broadcast_to(ops.arange(self.beam_width, dtype="int32")[:, None], ops.shape(totals))
+        flat = (-1, self.beam_width * count)
+        return _Proposals(*(ops.reshape(x, flat) for x in (totals, ops.cast(ids, "int32"), log_probs, parents)))
+
+    def extend(self, alive: _Hypotheses, proposals: _Proposals, wanted, time) -> _Hypotheses:
+        """The ``beam_width`` best of the wanted proposals as hypotheses, best first."""
+        log_probs, chosen = ops.top_k(ops.where(wanted, proposals.log_probs, _NEVER), self.beam_width)
+        chosen = tree.map_structure(lambda x: _pick(x, chosen), proposals)
+        old = tree.map_structure(lambda x: _pick(x, chosen.parents), alive)
+        now = ops.arange(self.max_length) == time
+
+        def at_this_time(new, steps):
+            return ops.where(now, new[:, :, None], steps)
+
+        return old._replace(
+            log_probs=log_probs,
+            ids=at_this_time(chosen.ids, old.ids),
+            token_log_probs=at_this_time(chosen.token_log_probs, old.token_log_probs),
+            parents=at_this_time(chosen.parents, old.parents),
+        )
+
+    def score(self, hypotheses: _Hypotheses, length) -> _Hypotheses:
+        """The hypotheses with scores, all being of the given length."""
+        scores = hypotheses.log_probs / self.normalizer(length)
+        return hypotheses._replace(scores=scores, lengths=ops.full_like(hypotheses.lengths, 1) * length)
+
+    def normalizer(self, length):
+        return ops.cast(length, "float32") ** self.length_normalization
+
+    def give_up(self, alive: _Hypotheses, kept: _Hypotheses) -> _Hypotheses:
+        """Unfinished hypotheses, none in rows whose results are settled.
+
+        A log probability only falls, so no hypothesis ever scores above what it would if it ended at max_length with
+        the log probability that it has now.
+        """
+        bound = alive.log_probs[:, :1] / self.normalizer(self.max_length)
+        settled = bound <= kept.scores[:, -1:]
+        return alive._replace(log_probs=ops.where(settled, _NEVER, alive.log_probs))
+
+
+def _check(beam_width, max_length, length_normalization, num_results):
+    if beam_width < 1 or max_length < 1:
+        raise ValueError(f"beam_width ({beam_width}) and max_length ({max_length}) must be at least 1.")
+    if length_normalization < 0:
+        raise ValueError(f"length_normalization is {length_normalization}, but must be 0 or more.")
+    if not 1 <= num_results <= beam_width:
+        raise ValueError(f"num_results is {num_results}, but must be from 1 to the beam_width, {beam_width}.")
+
+
+def _nothing(batch_size, count, max_length, pad_id) -> _Hypotheses:
+    """Empty places for hypotheses."""
+    never = ops.full((batch_size, count), _NEVER, dtype="float32")
+    zeros = ops.zeros((batch_size, count, max_length), dtype="int32")
+    return _Hypotheses(
+        log_probs=never,
+        scores=never,
+        lengths=ops.zeros((batch_size, count), dtype="int32"),
+        ids=zeros + pad_id,
+        token_log_probs=ops.cast(zeros, "float32"),
+        parents=zeros,
+    )
+
+
+def _best(groups: list[_Hypotheses], count) -> _Hypotheses:
+    """The hypotheses with the highest scores; of equal ones, the first."""
+    together = _join(groups)
+    _, order = ops.top_k(together.scores, count)
+    return tree.map_structure(lambda x: _pick(x, order), together)
+
+
+def _results(unfinished: _Hypotheses, kept: _Hypotheses, seen, pad_id) -> Beams:
+    """The kept hypotheses, then the unfinished ones, then empty places."""
+    count, places = kept.scores.shape[1], kept.scores.shape[1] + unfinished.scores.shape[1]
+    together = _join([kept, unfinished])  # (B, places), each of the two in the order of scores
+    place = ops.arange(places, dtype="int32")
+    is_empty = together.log_probs == _NEVER
+    order = ops.argsort(place + ops.where(is_empty, places, 0), axis=-1)[:, :count]
+    best = tree.map_structure(lambda x: _pick(x, order), together)
+    is_empty = _pick(is_empty, order)
+    lengths = ops.where(is_empty, 0, best.lengths)
+    after = ops.arange(best.ids.shape[2]) >= lengths[:, :, None]  # (B, N, L)
+    return Beams(
+        ids=ops.where(after, pad_id, best.ids),
+        log_probs=best.log_probs,
+        scores=best.scores,
+        lengths=lengths,
+        finished=ops.logical_and(order < count, ops.logical_not(is_empty)),
+        token_log_probs=ops.where(after, 0.0, best.token_log_probs),
+        history=_follow(seen, best.parents[:, 0], after[:, 0], unfinished.scores.shape[1]),
+    )
+
+
+def _follow(seen, parents, after, beam_width):
+    """From what all places of the beam saw (L, B * beam_width, ...), what one hypothesis saw: (B, L, ...)."""
+    if isinstance(seen, tuple) and not seen:
+        return None
+    length = parents.shape[1]
+    rows = ops.reshape(_flat_index(parents, beam_width), (-1, length))  # (B, L)
+
+    def follow(xs):
+        shape = ops.shape(xs)
+        steps = ops.arange(length, dtype="int32") * shape[1]
+        chosen = ops.take(ops.reshape(xs, (-1, *shape[2:])), rows + steps, axis=0)
+        ended = ops.reshape(after, (-1, length, *[1] * (len(shape) - 2)))
+        return ops.where(ended, ops.zeros_like(chosen), chosen)
+
+    return tree.map_structure(follow, seen)
+
+
+def _join(groups: list[_Hypotheses]) -> _Hypotheses:
+    return tree.map_structure(lambda *xs: ops.concatenate(xs, axis=1), *groups)
+
+
+def _pick(x, places):
+    """For each row the values at some places: (B, K, ...), (B, M) -> (B, M, ...)"""
+    index = _flat_index(places, x.shape[1])
+    return ops.reshape(ops.take(ops.reshape(x, (-1, *x.shape[2:])), index, axis=0), (-1, places.shape[1], *x.shape[2:]))
+
+
+def _flat_index(places, count):
+    """Places (B, M) among ``count`` in each row, as places (B * M,) among those of all rows."""
+    starts = ops.arange(ops.shape(places)[0], dtype="int32") * count
+    return ops.reshape(ops.cast(places, "int32") + starts[:, None], (-1,))
