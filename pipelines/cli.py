@@ -11,11 +11,14 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ocr_models
 from ocr_models.bundle import DEFAULT_BUNDLES
 from ocr_models.errors import PagebeamError
+
+if TYPE_CHECKING:
+    from pipelines.schemas import Table
 
 EXIT_OK = 0
 EXIT_SOME_PAGES_FAILED = 3
@@ -32,7 +35,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             from ocr_models.training.cli import main as train  # loads Keras
 
             return train(argv[1:]) or EXIT_OK
-        return _run(*_parser().parse_known_args(argv))
+        arguments, beam_args = _parser().parse_known_args(argv)
+        command = vars(arguments).pop("command")
+        return command(arguments, beam_args)
     except PagebeamError as error:
         print(f"pagebeam: {error}", file=sys.stderr)
         return error.exit_status
@@ -45,27 +50,42 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="pagebeam", description="Bulk OCR: documents in, one Parquet row a page out.")
     parser.add_argument("--version", action="version", version=f"pagebeam {ocr_models.__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    run = commands.add_parser(
-        "run",
-        allow_abbrev=False,
-        help="read documents",
-        description="Reads documents and writes one Parquet row a page below DIR/pages.",
-        epilog="All other options go to Beam, such as --runner=DataflowRunner --project=NAME. "
-        "Exit status: 0 all pages read; 3 finished, some pages failed; 1 the run failed; 2 usage.",
-    )
-    run.add_argument(
-        "inputs", nargs="+", metavar="INPUT", help="file, folder or glob, local or on gs://, s3://, hdfs://"
-    )
-    run.add_argument("--output", required=True, metavar="DIR", help="folder of the data set; runs add up in it")
+    run = _add_command(commands, "run", "read documents", "Reads documents", "pages")
+    run.set_defaults(command=_run)
     bundle_help = "shipped model, or folder of a trained one; default: %(default)s"
     for name, task in (("--detector", "detection"), ("--recognizer", "recognition")):
         run.add_argument(name, default=DEFAULT_BUNDLES[task], metavar="NAME|BUNDLE", help=bundle_help)
-    run.add_argument("--dpi", type=_dots_per_inch, default=200, metavar="N", help="for PDFs; default: %(default)s")
     run.add_argument("--beam-width", type=_positive, default=1, metavar="N", help="for decoding; default: 1, greedy")
-    run.add_argument("--workers", type=_positive, default=os.cpu_count(), metavar="N", help="default: one a core")
-    run.add_argument("--runner", default="FnApiRunner", metavar="NAME", help="Beam's; default: %(default)s, local")
+    caption = _add_command(commands, "caption", "caption pictures", "Captions pictures", "captions")
+    caption.set_defaults(command=_caption)
+    caption.add_argument("--captioner", required=True, metavar="BUNDLE", help="folder of a trained model; none ships")
+    caption.add_argument(
+        "--beam-width", type=_positive, default=3, metavar="N", help="captions a picture; default: %(default)s"
+    )
     commands.add_parser("train", help="train a model; see pagebeam train --help")
     return parser
+
+
+def _add_command(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, help_: str, what: str, folder: str
+) -> argparse.ArgumentParser:
+    """Adds a command with the arguments that all runs have."""
+    command = commands.add_parser(
+        name,
+        allow_abbrev=False,
+        help=help_,
+        description=f"{what} and writes one Parquet row a page below DIR/{folder}.",
+        epilog="All other options go to Beam, such as --runner=DataflowRunner --project=NAME. "
+        "Exit status: 0 all pages read; 3 finished, some pages failed; 1 the run failed; 2 usage.",
+    )
+    command.add_argument(
+        "inputs", nargs="+", metavar="INPUT", help="file, folder or glob, local or on gs://, s3://, hdfs://"
+    )
+    command.add_argument("--output", required=True, metavar="DIR", help="folder of the data set; runs add up in it")
+    command.add_argument("--dpi", type=_dots_per_inch, default=200, metavar="N", help="for PDFs; default: %(default)s")
+    command.add_argument("--workers", type=_positive, default=os.cpu_count(), metavar="N", help="default: one a core")
+    command.add_argument("--runner", default="FnApiRunner", metavar="NAME", help="Beam's; default: %(default)s, local")
+    return command
 
 
 def _dots_per_inch(text: str) -> float:
@@ -84,31 +104,47 @@ def _positive(text: str) -> int:
 
 def _run(arguments: argparse.Namespace, beam_args: list[str]) -> int:
     from pipelines.ocr import OcrOptions, run_ocr  # loads Beam: not for --help and usage errors
+    from pipelines.schemas import PAGES
 
     manifest = run_ocr(OcrOptions(**vars(arguments), beam_args=beam_args))
-    _print_first_page(manifest, arguments.output)
-    _print_summary(manifest, arguments.output)
+    return _report(manifest, arguments.output, PAGES, "read")
+
+
+def _caption(arguments: argparse.Namespace, beam_args: list[str]) -> int:
+    from pipelines.captions import CaptionOptions, run_captioner
+    from pipelines.schemas import CAPTIONS
+
+    manifest = run_captioner(CaptionOptions(**vars(arguments), beam_args=beam_args))
+    return _report(manifest, arguments.output, CAPTIONS, "captioned")
+
+
+def _report(manifest: dict[str, Any], output: str, table: Table, done: str) -> int:
+    """Prints what became of a run, whose pages were "read", say; returns the exit status."""
+    _print_first_page(manifest, output, table)
+    _print_summary(manifest, output, table, done)
     return EXIT_SOME_PAGES_FAILED if manifest["pages"]["failed"] else EXIT_OK
 
 
-def _print_first_page(manifest: dict[str, Any], output: str) -> None:
-    from pipelines.shards import first_read_page
+def _print_first_page(manifest: dict[str, Any], output: str, table: Table) -> None:
+    from pipelines.shards import first_headline
 
-    page = first_read_page(output, (shard["path"] for shard in manifest["shards"]))
+    page = first_headline(output, table, (shard["path"] for shard in manifest["shards"]))
     if page:
-        lines = page["text"].splitlines()
+        lines = page[table.headline].splitlines()
         shown = lines[:SHOWN_LINES] + ["…"] * (len(lines) > SHOWN_LINES)
         print(f"{page['source_uri']}, page {page['page_index'] + 1}:", *shown, sep="\n  ", end="\n\n")
 
 
-def _print_summary(manifest: dict[str, Any], output: str) -> None:
+def _print_summary(manifest: dict[str, Any], output: str, table: Table, done: str) -> None:
     pages = manifest["pages"]
     rate = pages["expected"] / manifest["elapsed_s"]
-    folder = f"{output.rstrip('/')}/pages"
-    print(f"{pages['ok']} pages read, {pages['blank']} blank, {pages['failed']} failed; {rate:.2f} pages/s")
+    folder = f"{output.rstrip('/')}/{table.folder}"
+    others = ", ".join(f"{pages[status]} {status}" for status in table.statuses if status != "ok")
+    print(f"{pages['ok']} pages {done}, {others}; {rate:.2f} pages/s")
     print(f"rows:     {folder}/run={manifest['run_id']}")
     print(f"manifest: {output.rstrip('/')}/runs/{manifest['run_id']}.json")
-    print(f"look:     python -c \"import pyarrow.parquet as pq; print(pq.read_table('{folder}')['text'][0])\"")
+    look = f"import pyarrow.parquet as pq; print(pq.read_table('{folder}')['{table.headline}'][0])"
+    print(f'look:     python -c "{look}"')
 
 
 def _silence_libraries() -> None:

@@ -19,7 +19,7 @@ from typing import Any
 from ocr_models import documents, images
 from ocr_models.documents import DocumentKind
 from ocr_models.errors import DocumentError
-from ocr_models.images import PageImage
+from ocr_models.images import ColorMode, PageImage
 from ocr_models.tfrecord_pages import page_image_bytes
 
 OPEN_DOCUMENTS = 4
@@ -47,10 +47,11 @@ class RenderPage:
     kind: DocumentKind
     page_index: int
     dpi: float
+    color_mode: ColorMode = ColorMode.GRAY
     stage = "render"
 
     def answer(self) -> PageImage:
-        return _page_renderer(self.path, self.sha256, self.kind, self.dpi)(self.page_index)
+        return _page_renderer(self.path, self.sha256, self.kind, self.dpi, self.color_mode)(self.page_index)
 
 
 @dataclass(frozen=True)
@@ -58,10 +59,11 @@ class DecodeRecord:
     """Asks for the pixels of the image in a serialized SequenceExample."""
 
     sequence_example: bytes
+    color_mode: ColorMode = ColorMode.GRAY
     stage = "decode"
 
     def answer(self) -> PageImage:
-        return images.decode_image(page_image_bytes(self.sequence_example))
+        return images.decode_image(page_image_bytes(self.sequence_example), self.color_mode)
 
 
 Request = CountPages | RenderPage | DecodeRecord
@@ -77,9 +79,11 @@ class Answer:
 
 
 @functools.lru_cache(OPEN_DOCUMENTS)
-def _page_renderer(path: str, sha256: str | None, kind: DocumentKind, dpi: float) -> Callable[[int], PageImage]:
+def _page_renderer(
+    path: str, sha256: str | None, kind: DocumentKind, dpi: float, color_mode: ColorMode
+) -> Callable[[int], PageImage]:
     """Keeps the last documents open, as their pages are mostly asked for one after the other."""
-    return documents.page_renderer(path, kind, dpi)
+    return documents.page_renderer(path, kind, dpi, color_mode)
 
 
 def serve(connection: Connection) -> None:

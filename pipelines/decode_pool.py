@@ -7,11 +7,14 @@ so that pages are decoded ahead on other cores while the models read.
 from __future__ import annotations
 
 import contextlib
+import functools
 import multiprocessing
 import os
 import subprocess
 import sys
 import threading
+from collections import deque
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -22,6 +25,7 @@ from pipelines.decode_child import Answer, Request
 
 TIME_LIMIT_S = 60.0
 MEMORY_LIMIT_BYTES = 2 << 30
+AHEAD_AT_ONCE = 2
 CHILD_CODE = "from pipelines.decode_child import main; main()"
 
 
@@ -59,7 +63,11 @@ class DecodePool:
             The future answer. Its result() raises DocumentError where the document is bad, and where decoding it
             crashed the child or ran over a limit.
         """
-        return self._threads.submit(self._call, request)
+        return self._threads.submit(self.call, request)
+
+    def start(self, function: Callable[[], None]) -> None:
+        """Queues a function that makes calls; it runs in the thread of a child."""
+        self._threads.submit(function)
 
     def close(self) -> None:
         """Ends the children; requests that still wait are dropped."""
@@ -67,7 +75,8 @@ class DecodePool:
         while not self._children.empty():
             self._children.get().stop()
 
-    def _call(self, request: Request) -> Answer:
+    def call(self, request: Request) -> Answer:
+        """Waits for a child and for its answer; raises as ``submit`` says."""
         child = self._children.get()
         try:
             answer = child.call(request)
@@ -76,6 +85,60 @@ class DecodePool:
         if answer.error:
             raise DocumentError(*answer.error)
         return answer
+
+
+class DecodeAhead:
+    """Decodes pages in the order they are asked for, ahead of being taken, as far as memory allows.
+
+    How large a page is, only its decoder learns. So decoding goes on until the pages that wait to be taken have
+    ``max_bytes``, and what it may then have in excess are the ``AHEAD_AT_ONCE`` pages that were on their way.
+
+    Args:
+        pool: the decoders.
+        max_bytes: of pixels.
+    """
+
+    def __init__(self, pool: DecodePool, max_bytes: int):
+        self._pool = pool
+        self._max_bytes = max_bytes
+        self._lock = threading.Lock()
+        self._queue: deque[tuple[Request, Future[Answer]]] = deque()
+        self._running = 0
+        self._waiting_bytes = 0
+
+    def submit(self, request: Request) -> Future[Answer]:
+        """Queues a request for a page and returns at once; ``take`` wants what it returns."""
+        future: Future[Answer] = Future()
+        with self._lock:
+            self._queue.append((request, future))
+        self._go_on()
+        return future
+
+    def take(self, future: Future[Answer]) -> Answer:
+        """Waits for the next page, which must be taken in order; raises as ``DecodePool.submit`` says."""
+        answer = future.result()
+        with self._lock:
+            self._waiting_bytes -= answer.value.pixels.nbytes
+        self._go_on()
+        return answer
+
+    def _go_on(self) -> None:
+        with self._lock:
+            while self._queue and self._running < AHEAD_AT_ONCE and self._waiting_bytes < self._max_bytes:
+                self._running += 1
+                self._pool.start(functools.partial(self._decode, *self._queue.popleft()))
+
+    def _decode(self, request: Request, future: Future[Answer]) -> None:
+        try:
+            answer = self._pool.call(request)
+            with self._lock:
+                self._waiting_bytes += answer.value.pixels.nbytes
+            future.set_result(answer)
+        except Exception as error:
+            future.set_exception(error)
+        with self._lock:
+            self._running -= 1
+        self._go_on()
 
 
 class _Child:

@@ -16,7 +16,7 @@ from apache_beam.io.filesystems import FileSystems
 
 import ocr_models
 from ocr_models.errors import PagebeamError
-from pipelines.schemas import SCHEMA_VERSION, STATUSES
+from pipelines.schemas import Table
 from pipelines.shards import Shard, atomic_writer, join
 from pipelines.sources import Document
 
@@ -60,6 +60,7 @@ class RunDescription:
     Attributes:
         run_id: its name.
         inputs: as the user gave them.
+        table: what its rows are like.
         options: all that influenced the rows.
         models: id and digest of each model.
         start_time: seconds since the epoch.
@@ -67,6 +68,7 @@ class RunDescription:
 
     run_id: str
     inputs: list[str]
+    table: Table
     options: dict[str, Any] = field(default_factory=dict)
     models: dict[str, Any] = field(default_factory=dict)
     start_time: float = field(default_factory=time.time)
@@ -100,7 +102,7 @@ def build_manifest(run: RunDescription, totals: Totals, shards: list[Shard]) -> 
     statuses = _sum_counts(shard.statuses for shard in shards)
     return {
         "run_id": run.run_id,
-        "schema_version": SCHEMA_VERSION,
+        "schema_version": run.table.version,
         "started": _timestamp(run.start_time),
         "finished": _timestamp(end_time),
         "elapsed_s": round(end_time - run.start_time, 3),
@@ -108,7 +110,7 @@ def build_manifest(run: RunDescription, totals: Totals, shards: list[Shard]) -> 
         "options": run.options,
         "models": run.models,
         "documents": {"found": totals.documents, "failed_to_open": totals.failed_documents},
-        "pages": {"expected": totals.rows, **{status: statuses[status] for status in STATUSES}},
+        "pages": {"expected": totals.rows, **{status: statuses[status] for status in run.table.statuses}},
         "failures_by_stage": _sum_counts(shard.failures for shard in shards),
         "shards": [{"path": shard.path, "rows": shard.rows} for shard in shards],
         "versions": _versions(),

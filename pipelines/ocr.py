@@ -1,171 +1,103 @@
-"""The OCR pipeline: documents in, one Parquet row a page out."""
+"""``pagebeam run``: the words of pages."""
 
 from __future__ import annotations
 
 import functools
-import itertools
-import os
-import secrets
-import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-import apache_beam as beam
-from apache_beam.options.pipeline_options import PipelineOptions
-from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+import numpy as np
 
 from ocr_models.bundle import find_bundle
-from ocr_models.errors import PagebeamError, UsageError
-from pipelines import progress
-from pipelines.manifest import RunDescription, read_manifest
-from pipelines.page_stream import Reader
-from pipelines.shards import check_output
-from pipelines.sources import absolute_uri, check_inputs
-from pipelines.transforms.ocr import ReadPages
-from pipelines.transforms.read import FindDocuments, OpenDocuments
-from pipelines.transforms.write import SumDocuments, WriteManifest, WriteShards
+from ocr_models.images import ColorMode
+from ocr_models.records import OcrPage
+from pipelines.run import RunOptions, read_all
+from pipelines.schemas import PAGES, Row
 
-LOCAL_RUNNER = "FnApiRunner"
+if TYPE_CHECKING:
+    from ocr_models.page_reader import PageReader
 
 
-@dataclass(frozen=True)
-class OcrOptions:
+@dataclass(frozen=True, kw_only=True)
+class OcrOptions(RunOptions):
     """A run of ``pagebeam run``.
 
     Attributes:
-        inputs: files, folders and globs, on any Beam file system.
-        output: the data set's folder, on any Beam file system.
         detector: name or folder of the model that finds words.
         recognizer: name or folder of the model that reads them.
         beam_width: of the recognizer's decoding; 1 is greedy.
-        dpi: for rendering PDFs.
-        workers: threads of the local runner.
-        runner: Beam's name for a runner.
-        beam_args: all other options, for Beam.
     """
 
-    inputs: list[str]
-    output: str
     detector: str
     recognizer: str
     beam_width: int = 1
-    dpi: float = 200
-    workers: int = field(default_factory=lambda: os.cpu_count() or 1)
-    runner: str = LOCAL_RUNNER
-    beam_args: list[str] = field(default_factory=list)
-
-
-def define_pipeline(
-    root: beam.Pipeline,
-    output: str,
-    run: RunDescription,
-    load_reader: Callable[[], Reader],
-    dpi: float = 200,
-    rows_per_shard: int = 1000,
-) -> beam.PCollection[dict[str, Any]]:
-    """Adds the whole graph to a pipeline.
-
-    Args:
-        root: the pipeline.
-        output: the data set's folder.
-        run: the run's name and inputs, and what its manifest says about it.
-        load_reader: loads the models, on the workers.
-        dpi: for rendering PDFs.
-        rows_per_shard: about how many pages go into one file.
-
-    Returns:
-        The manifest, as the one element of a PCollection, when it is written.
-    """
-    page_ranges = root | FindDocuments(run.inputs) | OpenDocuments()
-    totals = page_ranges | SumDocuments()
-    shards = (
-        page_ranges
-        | "SpreadPages" >> beam.Reshuffle()
-        | ReadPages(load_reader, run.run_id, dpi)
-        | WriteShards(output, run.run_id, totals, rows_per_shard)
-    )
-    return shards | WriteManifest(output, run, totals)
 
 
 def run_ocr(options: OcrOptions) -> dict[str, Any]:
-    """Reads all pages at the inputs, showing progress on stderr.
+    """Reads the words of all pages at the inputs.
 
     Returns:
         The run's manifest.
 
     Raises:
-        UsageError: before any work: no documents at an input, an output that can't be written, a broken model.
+        UsageError: before any work: a broken model, and what ``read_all`` checks.
         PagebeamError: where the run ended without all of its rows.
     """
-    output = absolute_uri(options.output)
-    pipeline = make_pipeline(options)
-    run = describe_run(options)
-    check_inputs(options.inputs)
-    check_output(output)
+    models = {
+        "detector": find_bundle(options.detector, "detection"),
+        "recognizer": find_bundle(options.recognizer, "recognition"),
+    }
     load_reader = functools.partial(_load_reader, options.detector, options.recognizer, options.beam_width)
-    define_pipeline(pipeline, output, run, load_reader, options.dpi)
-    try:
-        run_pipeline(pipeline)
-    except Exception as error:  # a runner passes a worker's error on as text, its traceback first
-        raise PagebeamError(f"the run failed: {(str(error).strip() or repr(error)).splitlines()[-1]}") from error
-    return read_manifest(output, run.run_id)
+    return read_all(options, PAGES, models, load_reader)
 
 
-def describe_run(options: OcrOptions) -> RunDescription:
-    """Names a run and finds its models, which are checked on the way."""
-    detector = find_bundle(options.detector, "detection")
-    recognizer = find_bundle(options.recognizer, "recognition")
-    return RunDescription(
-        run_id=time.strftime("%Y%m%dT%H%M%SZ-", time.gmtime()) + secrets.token_hex(3),
-        inputs=options.inputs,
-        options={name: value for name, value in asdict(options).items() if name != "inputs"},
-        models={
-            "detector": {"id": detector.id, "digest": detector.digest},
-            "recognizer": {"id": recognizer.id, "digest": recognizer.digest},
-        },
-    )
+class OcrReader:
+    """Makes rows of the words that a ``PageReader`` reads."""
+
+    table = PAGES
+    color_mode = ColorMode.GRAY
+
+    def __init__(self, page_reader: PageReader):
+        self._page_reader = page_reader
+        self.model_ids = {"detector_id": page_reader.detector_id, "recognizer_id": page_reader.recognizer_id}
+
+    def read_pages(self, images: list[np.ndarray]) -> list[Row]:
+        """Columns for gray pages, uint8 (H, W)."""
+        return [_columns(page) for page in self._page_reader.read_pages(images)]
 
 
-def make_pipeline(options: OcrOptions) -> beam.Pipeline:
-    """An empty pipeline for the runner that was asked for.
-
-    The local runner is named, as Beam's plain DirectRunner picks one of three engines by what is in the graph. Its
-    workers are threads, which share one copy of the models.
-    """
-    if options.runner != LOCAL_RUNNER:
-        try:
-            return beam.Pipeline(options.runner, PipelineOptions(options.beam_args))
-        except (ValueError, ImportError) as error:  # Beam says what is missing
-            raise UsageError(f"can't run on {options.runner}: {error}") from error
-    _check_local_args(options.beam_args)
-    threads = ["--direct_running_mode=multi_threading", f"--direct_num_workers={options.workers}"]
-    return beam.Pipeline(FnApiRunner(), options=PipelineOptions([*options.beam_args, *threads]))
-
-
-def _check_local_args(beam_args: list[str]) -> None:
-    """Raises UsageError for what Beam doesn't know and would pass over. Other runners may know more than Beam does."""
-    known = PipelineOptions(beam_args).get_all_options()
-    given = PipelineOptions(beam_args).get_all_options(retain_unknown_options=True)
-    unknown = [f"--{name}" for name in given if name not in known]
-    strays = [text for before, text in itertools.pairwise(["", *beam_args]) if not (before + text).startswith("-")]
-    if unknown or strays:
-        raise UsageError(f"unknown option {', '.join(unknown + strays)}; see pagebeam run --help")
-
-
-def run_pipeline(pipeline: beam.Pipeline) -> None:
-    """Runs a pipeline to its end, showing progress."""
-    if isinstance(pipeline.runner, FnApiRunner):  # returns when all is done
-        progress.start_counting()
-        with progress.ProgressBar(progress.local_counts):
-            pipeline.run()
-        return
-    result = pipeline.run()
-    with progress.ProgressBar(lambda: progress.metric_counts(result)):
-        result.wait_until_finish()
-
-
-def _load_reader(detector: str, recognizer: str, beam_width: int) -> Reader:
+def _load_reader(detector: str, recognizer: str, beam_width: int) -> OcrReader:
     from ocr_models.page_reader import PageReader  # loads TensorFlow, which the launcher doesn't need
 
-    return PageReader.load(detector, recognizer, beam_width)
+    return OcrReader(PageReader.load(detector, recognizer, beam_width))
+
+
+def _columns(page: OcrPage) -> Row:
+    return {
+        "rotation_deg": page.rotation_deg,
+        "status": "ok" if page.words else "blank",
+        "text": page.text,
+        "mean_confidence": page.mean_confidence if page.words else None,
+        "words": [
+            {
+                "text": word.text,
+                "confidence": _confidence(word.confidence),
+                "quad": _flat(word.quad),
+                "line": word.line,
+            }
+            for word in page.words
+        ],
+        "lines": [
+            {"text": line.text, "quad": _flat(line.quad), "confidence": _confidence(line.confidence)}
+            for line in page.lines
+        ],
+    }
+
+
+def _flat(quad: np.ndarray) -> np.ndarray:
+    """A quad's 8 numbers, to an eighth of a pixel: what is finer is noise, and makes rows twice as large."""
+    return np.round(np.ravel(quad) * 8) / 8
+
+
+def _confidence(confidence: float) -> float:
+    return round(confidence * 1024) / 1024  # for the same reason

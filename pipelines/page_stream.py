@@ -13,25 +13,41 @@ import numpy as np
 
 from ocr_models.documents import DocumentKind
 from ocr_models.errors import DocumentError
-from ocr_models.images import PageImage
-from ocr_models.records import OcrPage
+from ocr_models.images import ColorMode, PageImage
 from pipelines.decode_child import Answer, DecodeRecord, RenderPage
-from pipelines.decode_pool import DecodePool
-from pipelines.schemas import SCHEMA_VERSION, Row, page_id
+from pipelines.decode_pool import DecodeAhead, DecodePool
+from pipelines.schemas import Row, Table, page_id
 from pipelines.sources import Document, PageRange, local_copy, read_records
 
-MAX_BATCH_PIXELS = 64_000_000
-"""A batch of very large pages is cut short, to bound memory."""
+MAX_BATCH_BYTES = 64_000_000
+"""A batch of very large pages is cut short, to bound memory; so is what is decoded meanwhile."""
 
 
 class Reader(Protocol):
-    """What reads pages: ``ocr_models.page_reader.PageReader``, or a stand-in for it in a test."""
+    """What a run does with its pages, which is all that sets the kinds of runs apart.
 
-    detector_id: str
-    recognizer_id: str
+    Attributes:
+        table: what its rows are like.
+        color_mode: what it wants pages in.
+        model_ids: the columns that name its models, in every row.
+    """
 
-    def read_pages(self, images: list[np.ndarray]) -> list[OcrPage]:
-        """Reads gray pages, uint8 (H, W). May raise for a batch; an error's ``stage`` says where."""
+    table: Table
+    color_mode: ColorMode
+    model_ids: dict[str, str]
+
+    def read_pages(self, images: list[np.ndarray]) -> list[Row]:
+        """Reads pages together.
+
+        Args:
+            images: uint8, (H, W) in gray or (H, W, 3) in RGB.
+
+        Returns:
+            For each page its ``status`` and the columns of what was read; ``PageStream`` adds the others.
+
+        Raises:
+            Exception: of any kind, for the whole batch. An attribute ``stage`` of it says where.
+        """
 
 
 @dataclass(frozen=True)
@@ -56,11 +72,11 @@ class PageStream:
     """Reads page ranges as they come.
 
     Args:
-        reader: the models.
+        reader: makes rows of pages.
         pool: the decoders.
         dpi: for rendering PDFs.
         run_id: goes into the rows.
-        batch_size: pages that are read at once; as many again are decoded meanwhile.
+        batch_size: pages that are read at once; as many again are decoded meanwhile, large pages fewer.
         observe_ms: is told what a page took in the stages "decode" and "read".
     """
 
@@ -74,7 +90,7 @@ class PageStream:
         observe_ms: Callable[[str, float], None] = lambda stage, elapsed_ms: None,
     ):
         self._reader = reader
-        self._pool = pool
+        self._decoder = DecodeAhead(pool, MAX_BATCH_BYTES)
         self._dpi = dpi
         self._run_id = run_id
         self._batch_size = batch_size
@@ -106,27 +122,28 @@ class PageStream:
 
     def _submit(self, page_range: PageRange) -> Iterator[tuple[int, Future[Answer], Any]]:
         document, pages = page_range.document, range(page_range.start, page_range.stop)
+        color_mode = self._reader.color_mode
         if document.kind in (DocumentKind.TFRECORD, DocumentKind.GZIP_TFRECORD):
             for page_index, record in zip(pages, read_records(page_range), strict=False):
-                yield page_index, self._pool.submit(DecodeRecord(record)), None
+                yield page_index, self._decoder.submit(DecodeRecord(record, color_mode)), None
         elif document.kind:
             file = local_copy(document.uri, document.sha256)
             for page_index in pages:
-                request = RenderPage(file.name, document.sha256, document.kind, page_index, self._dpi)
-                yield page_index, self._pool.submit(request), file
+                request = RenderPage(file.name, document.sha256, document.kind, page_index, self._dpi, color_mode)
+                yield page_index, self._decoder.submit(request), file
 
     def _read_batch(self) -> Iterator[Row]:
         pages: list[_DecodedPage] = []
-        pixels = 0
-        while self._pending and len(pages) < self._batch_size and pixels < MAX_BATCH_PIXELS:
+        size_bytes = 0
+        while self._pending and len(pages) < self._batch_size and size_bytes < MAX_BATCH_BYTES:
             pending = self._pending.popleft()
             try:
-                answer = pending.answer.result()
+                answer = self._decoder.take(pending.answer)
             except DocumentError as error:
                 yield self._failed_row(pending.document, pending.page_index, error)
                 continue
             pages.append(_DecodedPage(pending.document, pending.page_index, answer.value, answer.elapsed_ms))
-            pixels += answer.value.pixels.size
+            size_bytes += answer.value.pixels.nbytes
         if pages:
             yield from self._read(pages)
 
@@ -145,30 +162,8 @@ class PageStream:
         for page, result in zip(pages, results, strict=True):
             self._observe_ms("decode", page.decode_ms)
             self._observe_ms("read", read_ms)
-            yield self._read_row(page, result, read_ms)
-
-    def _read_row(self, page: _DecodedPage, result: OcrPage, read_ms: float) -> Row:
-        return {
-            **self._common_columns(page.document, page.page_index, page),
-            "rotation_deg": result.rotation_deg,
-            "status": "ok" if result.words else "blank",
-            "text": result.text,
-            "mean_confidence": result.mean_confidence if result.words else None,
-            "words": [
-                {
-                    "text": word.text,
-                    "confidence": _confidence(word.confidence),
-                    "quad": _flat(word.quad),
-                    "line": word.line,
-                }
-                for word in result.words
-            ],
-            "lines": [
-                {"text": line.text, "quad": _flat(line.quad), "confidence": _confidence(line.confidence)}
-                for line in result.lines
-            ],
-            "elapsed_ms": page.decode_ms + read_ms,
-        }
+            common = self._common_columns(page.document, page.page_index, page)
+            yield {**common, **result, "elapsed_ms": page.decode_ms + read_ms}
 
     def _failed_row(
         self, document: Document, page_index: int, error: Exception, page: _DecodedPage | None = None
@@ -187,22 +182,12 @@ class PageStream:
             "source_sha256": document.sha256,
             "page_index": page_index,
             "page_count": document.page_count or None,
-            "detector_id": self._reader.detector_id,
-            "recognizer_id": self._reader.recognizer_id,
-            "schema_version": SCHEMA_VERSION,
+            **self._reader.model_ids,
+            "schema_version": self._reader.table.version,
             "elapsed_ms": 0.0,
             "run_id": self._run_id,
         }
         if page:
-            height_px, width_px = page.image.pixels.shape
+            height_px, width_px = page.image.pixels.shape[:2]
             columns.update(width_px=width_px, height_px=height_px, dpi=page.image.dpi, elapsed_ms=page.decode_ms)
         return columns
-
-
-def _flat(quad: np.ndarray) -> np.ndarray:
-    """A quad's 8 numbers, to an eighth of a pixel: what is finer is noise, and makes rows twice as large."""
-    return np.round(np.ravel(quad) * 8) / 8
-
-
-def _confidence(confidence: float) -> float:
-    return round(confidence * 1024) / 1024  # for the same reason

@@ -19,7 +19,7 @@ from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
 from ocr_models.errors import UsageError
-from pipelines.schemas import PAGES_SCHEMA, unpack_rows
+from pipelines.schemas import Table
 
 ROWS_PER_GROUP = 64  # about 2 MB of words, which is what is unpacked at a time
 PAGES_PER_BLOCK = 64  # pages of a document that stay together in a shard
@@ -51,47 +51,49 @@ def shard_of(source_uri: str, page_index: int, shard_count: int) -> int:
     return int.from_bytes(hashlib.sha256(block).digest()[:8], "big") % shard_count
 
 
-def shard_path(run_id: str, shard: int, shard_count: int) -> str:
+def shard_path(table: Table, run_id: str, shard: int, shard_count: int) -> str:
     """Where a shard is, below the output folder."""
-    return f"pages/run={run_id}/part-{shard:05d}-of-{shard_count:05d}.parquet"
+    return f"{table.folder}/run={run_id}/part-{shard:05d}-of-{shard_count:05d}.parquet"
 
 
-def write_shard(output: str, path: str, rows: Iterable[SortedRow]) -> Shard:
+def write_shard(output: str, path: str, table: Table, rows: Iterable[SortedRow]) -> Shard:
     """Writes rows, in the order of their documents and pages, to one Parquet file.
 
     Args:
         output: the output folder, on any Beam file system.
         path: the file's path below it.
+        table: what the rows are like.
         rows: in any order.
     """
     statuses: Counter[str] = Counter()
     failures: Counter[str] = Counter()
-    with atomic_writer(join(output, path)) as file, pq.ParquetWriter(file, PAGES_SCHEMA, compression="zstd") as writer:
+    with atomic_writer(join(output, path)) as file, pq.ParquetWriter(file, table.schema, compression="zstd") as writer:
         in_order = sorted(rows)
         for start in range(0, len(in_order), ROWS_PER_GROUP):
-            table = unpack_rows(packed for _, _, packed in in_order[start : start + ROWS_PER_GROUP])
-            statuses.update(table["status"].to_pylist())
-            failures.update(failure["stage"] for failure in table["failure"].to_pylist() if failure)
-            writer.write_table(table)
+            group = table.unpack_rows(packed for _, _, packed in in_order[start : start + ROWS_PER_GROUP])
+            statuses.update(group["status"].to_pylist())
+            failures.update(failure["stage"] for failure in group["failure"].to_pylist() if failure)
+            writer.write_table(group)
     return Shard(path, statuses.total(), dict(statuses), dict(failures))
 
 
-def add_empty_shards(shards: Iterable[Shard], output: str, run_id: str, shard_count: int) -> list[Shard]:
+def add_empty_shards(shards: Iterable[Shard], output: str, table: Table, run_id: str, shard_count: int) -> list[Shard]:
     """Writes a file for each shard that got no row, as the files' names promise ``shard_count`` of them."""
     shards = list(shards)
-    paths = {shard_path(run_id, shard, shard_count) for shard in range(shard_count)}
+    paths = {shard_path(table, run_id, shard, shard_count) for shard in range(shard_count)}
     missing = paths - {shard.path for shard in shards}
-    return shards + [write_shard(output, path, []) for path in sorted(missing)]
+    return shards + [write_shard(output, path, table, []) for path in sorted(missing)]
 
 
-def first_read_page(output: str, paths: Iterable[str]) -> dict[str, Any] | None:
-    """The first page with text in these shards: its source_uri, page_index and text."""
+def first_headline(output: str, table: Table, paths: Iterable[str]) -> dict[str, Any] | None:
+    """The first row of these shards with a text in its headline: its source_uri, page_index and headline."""
+    columns = ["source_uri", "page_index", table.headline]
     for path in paths:
         with FileSystems.open(join(output, path), compression_type=CompressionTypes.UNCOMPRESSED) as file:
-            for batch in pq.ParquetFile(file).iter_batches(columns=["source_uri", "page_index", "text"]):
-                for page in batch.to_pylist():
-                    if page["text"]:
-                        return page
+            for batch in pq.ParquetFile(file).iter_batches(columns=columns):
+                for row in batch.to_pylist():
+                    if row[table.headline]:
+                        return row
     return None
 
 

@@ -1,1 +1,1 @@
-"""The public PTransforms, named by verbs; ``pipelines.ocr`` puts them together."""
+"""The public PTransforms, named by verbs; ``pipelines.run`` puts them together."""

@@ -11,7 +11,7 @@ import apache_beam as beam
 from apache_beam.pvalue import AsSingleton
 
 from pipelines.manifest import RunDescription, Totals, write_manifest
-from pipelines.schemas import Row, pack_row
+from pipelines.schemas import Row, Table
 from pipelines.shards import Shard, SortedRow, add_empty_shards, shard_of, shard_path, write_shard
 from pipelines.sources import PageRange
 
@@ -34,12 +34,14 @@ class WriteShards(beam.PTransform):
 
     Attributes:
         output: the data set's folder, on any Beam file system.
+        table: what the rows are like.
         run_id: the value of the hive partition ``run``.
         totals: the one ``Totals`` of the run, which decides the number of shards.
         rows_per_shard: about how many.
     """
 
     output: str
+    table: Table
     run_id: str
     totals: beam.PCollection[Totals]
     rows_per_shard: int = 1000
@@ -50,22 +52,24 @@ class WriteShards(beam.PTransform):
         )
         return (
             rows
-            | "PackRows" >> beam.Map(_key_by_shard, shard_count)
+            | "PackRows" >> beam.Map(_key_by_shard, self.table, shard_count)
             | "GroupByShard" >> beam.GroupByKey()
-            | "WriteShard" >> beam.Map(_write_group, self.output, self.run_id, shard_count)
+            | "WriteShard" >> beam.Map(_write_group, self.output, self.table, self.run_id, shard_count)
             | "AllShards" >> beam.combiners.ToList()
-            | "WriteEmptyShards" >> beam.FlatMap(add_empty_shards, self.output, self.run_id, shard_count)
+            | "WriteEmptyShards" >> beam.FlatMap(add_empty_shards, self.output, self.table, self.run_id, shard_count)
         )
 
 
-def _key_by_shard(row: Row, shard_count: int) -> tuple[int, SortedRow]:
+def _key_by_shard(row: Row, table: Table, shard_count: int) -> tuple[int, SortedRow]:
     uri, page_index = row["source_uri"], row["page_index"]
-    return shard_of(uri, page_index, shard_count), (uri, page_index, pack_row(row))
+    return shard_of(uri, page_index, shard_count), (uri, page_index, table.pack_row(row))
 
 
-def _write_group(group: tuple[int, Iterable[SortedRow]], output: str, run_id: str, shard_count: int) -> Shard:
+def _write_group(
+    group: tuple[int, Iterable[SortedRow]], output: str, table: Table, run_id: str, shard_count: int
+) -> Shard:
     shard, rows = group
-    return write_shard(output, shard_path(run_id, shard, shard_count), rows)
+    return write_shard(output, shard_path(table, run_id, shard, shard_count), table, rows)
 
 
 @dataclass

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from ocr_models.records import OcrPage, TextLine, Word
+from pipelines.ocr import OcrReader
 
 GUILTY_WIDTH_PX = 66
 
 
-class FakeReader:
+class FakePageReader:
     """Reads a page as two words that tell its size and a checksum of its pixels; a white page as none.
 
     A page of ``GUILTY_WIDTH_PX`` fails, and its whole batch with it.
@@ -35,5 +36,5 @@ def _read(image: np.ndarray) -> OcrPage:
     return OcrPage(line.text + "\n", words, (line,), 0, 0.75)
 
 
-def load_fake_reader(*_: str) -> FakeReader:
-    return FakeReader()
+def load_fake_reader(*_: str) -> OcrReader:
+    return OcrReader(FakePageReader())

@@ -13,13 +13,14 @@ from PIL import Image
 
 from pipelines import page_stream
 from pipelines.manifest import RunDescription, read_manifest
-from pipelines.ocr import define_pipeline
+from pipelines.ocr import OcrReader
 from pipelines.page_stream import PageStream
-from pipelines.schemas import pack_row, unpack_rows
+from pipelines.run import define_pipeline
+from pipelines.schemas import PAGES
 from pipelines.sources import find_documents, open_document
 from tests.pipelines import samples
 from tests.pipelines.conftest import read_rows
-from tests.pipelines.fakes import FakeReader, load_fake_reader
+from tests.pipelines.fakes import FakePageReader, load_fake_reader
 
 
 @pytest.fixture
@@ -34,14 +35,14 @@ def folder(tmp_path):
 
 def direct_rows(folder: str, pool, run_id: str) -> list[dict]:
     """The rows without Beam, packed and unpacked as Beam's are."""
-    stream = PageStream(FakeReader(), pool, 200, run_id, batch_size=5)
+    stream = PageStream(load_fake_reader(), pool, 200, run_id, batch_size=5)
     rows = []
     for uri in sorted(find_documents(folder)):
         for page_range in open_document(uri, pool):
             rows += stream.add(page_range)
     rows += stream.finish()
     rows.sort(key=lambda row: (row["source_uri"], row["page_index"]))
-    return unpack_rows(map(pack_row, rows)).to_pylist()
+    return PAGES.unpack_rows(map(PAGES.pack_row, rows)).to_pylist()
 
 
 def without_times(rows: list[dict]) -> list[dict]:
@@ -49,7 +50,7 @@ def without_times(rows: list[dict]) -> list[dict]:
 
 
 def test_several_shards_from_several_workers_equal_plain_calls(folder, tmp_path, pool):
-    run = RunDescription("the-run", [folder])
+    run = RunDescription("the-run", [folder], PAGES)
     options = PipelineOptions(["--direct_running_mode=multi_threading", "--direct_num_workers=2"])
 
     with beam.Pipeline(FnApiRunner(), options) as root:
@@ -63,7 +64,7 @@ def test_several_shards_from_several_workers_equal_plain_calls(folder, tmp_path,
     assert without_times(read_rows(tmp_path / "out")) == without_times(direct_rows(folder, pool, "the-run"))
 
 
-class CountingReader(FakeReader):
+class CountingPageReader(FakePageReader):
     """Remembers the sizes of its batches."""
 
     def __init__(self):
@@ -75,8 +76,8 @@ class CountingReader(FakeReader):
 
 
 def test_batches_are_full_and_cross_documents(folder, pool):
-    reader = CountingReader()
-    stream = PageStream(reader, pool, 200, "run", batch_size=8)
+    reader = CountingPageReader()
+    stream = PageStream(OcrReader(reader), pool, 200, "run", batch_size=8)
 
     for uri in sorted(find_documents(folder)):
         for page_range in open_document(uri, pool):
@@ -87,9 +88,9 @@ def test_batches_are_full_and_cross_documents(folder, pool):
 
 
 def test_a_batch_of_large_pages_is_cut_short(folder, pool, monkeypatch):
-    monkeypatch.setattr(page_stream, "MAX_BATCH_PIXELS", 3 * 60 * 40)
-    reader = CountingReader()
-    stream = PageStream(reader, pool, 200, "run", batch_size=8)
+    monkeypatch.setattr(page_stream, "MAX_BATCH_BYTES", 3 * 60 * 40)
+    reader = CountingPageReader()
+    stream = PageStream(OcrReader(reader), pool, 200, "run", batch_size=8)
 
     [page_range] = open_document(f"{folder}/00.png", pool)
     for _ in range(5):
@@ -105,7 +106,7 @@ def test_pages_of_a_file_that_became_shorter_fail(tmp_path, pool):
     path.write_bytes(samples.tfrecord_bytes([record] * 3))
     page_ranges = list(open_document(str(path), pool))
     path.write_bytes(samples.tfrecord_bytes([record]))
-    stream = PageStream(FakeReader(), pool, 200, "run")
+    stream = PageStream(load_fake_reader(), pool, 200, "run")
 
     rows = [row for page_range in page_ranges for row in stream.add(page_range)] + list(stream.finish())
 
@@ -119,12 +120,12 @@ def test_models_are_loaded_once_for_all_workers(folder, tmp_path):
 
     with beam.Pipeline(FnApiRunner(), options) as root:
         load_reader = functools.partial(load_and_note, str(loads))
-        define_pipeline(root, str(tmp_path / "out"), RunDescription("run", [folder]), load_reader)
+        define_pipeline(root, str(tmp_path / "out"), RunDescription("run", [folder], PAGES), load_reader)
 
     assert loads.read_text() == "loaded\n"
 
 
-def load_and_note(path: str) -> FakeReader:
+def load_and_note(path: str) -> OcrReader:
     with open(path, "a") as file:
         file.write("loaded\n")
-    return FakeReader()
+    return load_fake_reader()

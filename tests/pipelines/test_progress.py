@@ -9,7 +9,8 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from pipelines import progress
 from pipelines.manifest import RunDescription
-from pipelines.ocr import define_pipeline
+from pipelines.run import define_pipeline
+from pipelines.schemas import PAGES
 from tests.pipelines import samples
 from tests.pipelines.fakes import load_fake_reader
 
@@ -21,7 +22,8 @@ def test_metrics_and_local_counts_agree(tmp_path):
     progress.start_counting()
 
     pipeline = beam.Pipeline(FnApiRunner(), PipelineOptions(["--direct_running_mode=multi_threading"]))
-    define_pipeline(pipeline, str(tmp_path / "out"), RunDescription("run", [str(tmp_path / "in")]), load_fake_reader)
+    run = RunDescription("run", [str(tmp_path / "in")], PAGES)
+    define_pipeline(pipeline, str(tmp_path / "out"), run, load_fake_reader)
     result = pipeline.run()
 
     expected = Counter(expected=4, ok=2, blank=1, failed=1)

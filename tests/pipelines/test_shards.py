@@ -7,7 +7,7 @@ import pytest
 
 from ocr_models.errors import PagebeamError
 from pipelines.manifest import RunDescription, Totals, read_manifest, write_manifest
-from pipelines.schemas import PAGES_SCHEMA, pack_row, page_id, unpack_rows
+from pipelines.schemas import CAPTIONS, PAGES, page_id
 from pipelines.shards import Shard, atomic_writer, shard_of, shard_path, write_shard
 
 
@@ -38,18 +38,23 @@ def make_row(page_index: int = 0, **columns: object) -> dict:
 
 
 def sorted_row(page_index: int, **columns: object) -> tuple[str, int, bytes]:
-    return "a.pdf", page_index, pack_row(make_row(page_index, **columns))
+    return "a.pdf", page_index, PAGES.pack_row(make_row(page_index, **columns))
 
 
 def test_rows_come_back_from_the_shuffle():
     rows = [make_row(0), make_row(1, status="failed", words=None, failure={"stage": "open"})]
 
-    table = unpack_rows(map(pack_row, rows))
+    table = PAGES.unpack_rows(map(PAGES.pack_row, rows))
 
-    assert table.schema == PAGES_SCHEMA
+    assert table.schema == PAGES.schema
     assert table.to_pylist()[0] == rows[0]
     assert table.to_pylist()[1]["failure"] == {"stage": "open", "error_type": None, "message": None}
-    assert set(make_row()) == set(PAGES_SCHEMA.names)
+    assert set(make_row()) == set(PAGES.schema.names)
+
+
+def test_a_row_of_another_table_is_refused():
+    with pytest.raises(ValueError, match=r"table of captions has no column .*words"):
+        CAPTIONS.pack_row(make_row())
 
 
 def test_a_shard_is_sorted_and_counted(tmp_path):
@@ -57,7 +62,7 @@ def test_a_shard_is_sorted_and_counted(tmp_path):
     rows = [sorted_row(index) for index in (600, 2, 10)]
     rows.append(sorted_row(1, status="failed", failure=failure))
 
-    shard = write_shard(str(tmp_path), "pages/run=1/part.parquet", rows)
+    shard = write_shard(str(tmp_path), "pages/run=1/part.parquet", PAGES, rows)
 
     table = pq.read_table(tmp_path / "pages/run=1/part.parquet", partitioning=None)
     assert table["page_index"].to_pylist() == [1, 2, 10, 600]
@@ -66,7 +71,7 @@ def test_a_shard_is_sorted_and_counted(tmp_path):
 
 def test_a_shard_that_is_written_twice_is_there_once(tmp_path):
     for _ in range(2):
-        write_shard(str(tmp_path), "pages/run=1/part.parquet", [sorted_row(0)])
+        write_shard(str(tmp_path), "pages/run=1/part.parquet", PAGES, [sorted_row(0)])
 
     assert [path.name for path in (tmp_path / "pages/run=1").iterdir()] == ["part.parquet"]
 
@@ -87,11 +92,11 @@ def test_pages_of_a_document_stay_together_and_documents_spread():
 
     assert len(shards) == 1
     assert {shard_of(f"{name}.pdf", 0, 8) for name in range(99)} == set(range(8))
-    assert shard_path("r", 3, 12) == "pages/run=r/part-00003-of-00012.parquet"
+    assert shard_path(PAGES, "r", 3, 12) == "pages/run=r/part-00003-of-00012.parquet"
 
 
 def test_the_manifest_is_only_written_when_the_rows_add_up(tmp_path):
-    run = RunDescription("run-1", ["in"])
+    run = RunDescription("run-1", ["in"], PAGES)
     shards = [Shard("b", 2, {"ok": 2}, {}), Shard("a", 1, {"failed": 1}, {"open": 1})]
 
     with pytest.raises(PagebeamError, match="3 rows for 4 expected"):

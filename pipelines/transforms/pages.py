@@ -19,7 +19,7 @@ from pipelines.sources import PageRange
 
 @dataclass
 class ReadPages(beam.PTransform):
-    """Page ranges → one row (``pipelines.schemas``) for every page, whatever happens to it.
+    """Page ranges → one row for every page, whatever happens to it.
 
     Attributes:
         load_reader: loads the models; called once a process, as all its workers share them.

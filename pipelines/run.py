@@ -1,0 +1,162 @@
+"""Runs: documents in, one Parquet row a page out, whatever it is that is read off the pages."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+
+from ocr_models.bundle import Bundle
+from ocr_models.errors import PagebeamError, UsageError
+from pipelines import progress
+from pipelines.manifest import RunDescription, read_manifest
+from pipelines.page_stream import Reader
+from pipelines.schemas import Table
+from pipelines.shards import check_output
+from pipelines.sources import absolute_uri, check_inputs
+from pipelines.transforms.pages import ReadPages
+from pipelines.transforms.read import FindDocuments, OpenDocuments
+from pipelines.transforms.write import SumDocuments, WriteManifest, WriteShards
+
+LOCAL_RUNNER = "FnApiRunner"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """What all kinds of runs need to know.
+
+    Attributes:
+        inputs: files, folders and globs, on any Beam file system.
+        output: the data set's folder, on any Beam file system.
+        dpi: for rendering PDFs.
+        workers: threads of the local runner.
+        runner: Beam's name for a runner.
+        beam_args: all other options, for Beam.
+    """
+
+    inputs: list[str]
+    output: str
+    dpi: float = 200
+    workers: int = field(default_factory=lambda: os.cpu_count() or 1)
+    runner: str = LOCAL_RUNNER
+    beam_args: list[str] = field(default_factory=list)
+
+
+def define_pipeline(
+    root: beam.Pipeline,
+    output: str,
+    run: RunDescription,
+    load_reader: Callable[[], Reader],
+    dpi: float = 200,
+    rows_per_shard: int = 1000,
+) -> beam.PCollection[dict[str, Any]]:
+    """Adds the whole graph to a pipeline.
+
+    Args:
+        root: the pipeline.
+        output: the data set's folder.
+        run: the run's name, inputs and table, and what its manifest says about it.
+        load_reader: loads the models, on the workers; what it reads must go into the run's table.
+        dpi: for rendering PDFs.
+        rows_per_shard: about how many pages go into one file.
+
+    Returns:
+        The manifest, as the one element of a PCollection, when it is written.
+    """
+    page_ranges = root | FindDocuments(run.inputs) | OpenDocuments()
+    totals = page_ranges | SumDocuments()
+    shards = (
+        page_ranges
+        | "SpreadPages" >> beam.Reshuffle()
+        | ReadPages(load_reader, run.run_id, dpi)
+        | WriteShards(output, run.table, run.run_id, totals, rows_per_shard)
+    )
+    return shards | WriteManifest(output, run, totals)
+
+
+def read_all(
+    options: RunOptions, table: Table, models: dict[str, Bundle], load_reader: Callable[[], Reader]
+) -> dict[str, Any]:
+    """Reads all pages at the inputs, showing progress on stderr.
+
+    Args:
+        options: where from and where to; with what a kind of run adds to them, they go into the manifest.
+        table: what the rows are like.
+        models: the checked bundles, by what they do in the run; for the manifest.
+        load_reader: loads them, on the workers.
+
+    Returns:
+        The run's manifest.
+
+    Raises:
+        UsageError: before any work: no documents at an input, an output that can't be written, an unknown option.
+        PagebeamError: where the run ended without all of its rows.
+    """
+    output = absolute_uri(options.output)
+    pipeline = make_pipeline(options)
+    run = describe_run(options, table, models)
+    check_inputs(options.inputs)
+    check_output(output)
+    define_pipeline(pipeline, output, run, load_reader, options.dpi)
+    try:
+        run_pipeline(pipeline)
+    except Exception as error:  # a runner passes a worker's error on as text, its traceback first
+        raise PagebeamError(f"the run failed: {(str(error).strip() or repr(error)).splitlines()[-1]}") from error
+    return read_manifest(output, run.run_id)
+
+
+def describe_run(options: RunOptions, table: Table, models: dict[str, Bundle]) -> RunDescription:
+    """Names a run and notes what it is made with."""
+    return RunDescription(
+        run_id=time.strftime("%Y%m%dT%H%M%SZ-", time.gmtime()) + secrets.token_hex(3),
+        inputs=options.inputs,
+        table=table,
+        options={name: value for name, value in asdict(options).items() if name != "inputs"},
+        models={role: {"id": bundle.id, "digest": bundle.digest} for role, bundle in models.items()},
+    )
+
+
+def make_pipeline(options: RunOptions) -> beam.Pipeline:
+    """An empty pipeline for the runner that was asked for.
+
+    The local runner is named, as Beam's plain DirectRunner picks one of three engines by what is in the graph. Its
+    workers are threads, which share one copy of the models.
+    """
+    if options.runner != LOCAL_RUNNER:
+        try:
+            return beam.Pipeline(options.runner, PipelineOptions(options.beam_args))
+        except (ValueError, ImportError) as error:  # Beam says what is missing
+            raise UsageError(f"can't run on {options.runner}: {error}") from error
+    _check_local_args(options.beam_args)
+    threads = ["--direct_running_mode=multi_threading", f"--direct_num_workers={options.workers}"]
+    return beam.Pipeline(FnApiRunner(), options=PipelineOptions([*options.beam_args, *threads]))
+
+
+def _check_local_args(beam_args: list[str]) -> None:
+    """Raises UsageError for what Beam doesn't know and would pass over. Other runners may know more than Beam does."""
+    known = PipelineOptions(beam_args).get_all_options()
+    given = PipelineOptions(beam_args).get_all_options(retain_unknown_options=True)
+    unknown = [f"--{name}" for name in given if name not in known]
+    strays = [text for before, text in itertools.pairwise(["", *beam_args]) if not (before + text).startswith("-")]
+    if unknown or strays:
+        raise UsageError(f"unknown option {', '.join(unknown + strays)}; see the command's --help")
+
+
+def run_pipeline(pipeline: beam.Pipeline) -> None:
+    """Runs a pipeline to its end, showing progress."""
+    if isinstance(pipeline.runner, FnApiRunner):  # returns when all is done
+        progress.start_counting()
+        with progress.ProgressBar(progress.local_counts):
+            pipeline.run()
+        return
+    result = pipeline.run()
+    with progress.ProgressBar(lambda: progress.metric_counts(result)):
+        result.wait_until_finish()
