@@ -19,7 +19,7 @@ class Decoded(NamedTuple):
 
     Attributes:
         outputs: (B, L, ...) or a tree of such: the steps' outputs, 0 after a row's end.
-        ids: int32 (B, L), the ids chosen, the end id included, ``pad_id`` after it; ``None`` if the strategy chose none.
+        ids: int32 (B, L), the ids chosen, with the end id, ``pad_id`` after it; ``None`` if the strategy chose none.
         lengths: int32 (B,), steps that each row took, the one that ended it included.
         finished: bool (B,), rows that ended; the others were cut off.
         state: each row's state after its last step.
@@ -41,7 +41,8 @@ def decode(step, state, strategy: Strategy, max_length: int | None = None, histo
         step: ``step(inputs, state) -> (outputs, state)``.
         state: the state before the first step.
         strategy: chooses inputs and ids, such as ``TeacherForcing(token_ids)`` or ``Greedy(start_id, end_id)``.
-        max_length: int or scalar tensor: at most so many steps. May be left out for a strategy that knows its number of steps.
+        max_length: int or (on TensorFlow) scalar tensor, at most so many steps. May be left out for a strategy that
+            knows its number of steps.
         history: a function of the state; what it gives, (B, ...) or a tree of such, is collected at each step, as
             ``lambda state: state.alignments``.
 

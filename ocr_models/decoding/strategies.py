@@ -5,6 +5,8 @@ A strategy knows nothing of the model, and the model nothing of it; ``ocr_models
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -22,7 +24,7 @@ class Strategy:
         pad_id: the id of the steps after a row's end.
     """
 
-    num_steps = None
+    num_steps: Any = None
     pad_id = 0
 
     def plan(self, batch_size, max_length):

@@ -1,0 +1,58 @@
+"""The cross-entropy of sequences, weighted, and averaged in one of the usual ways; all in float32."""
+
+from __future__ import annotations
+
+from keras import ops
+
+_TINY = 1e-6
+_AVERAGES: dict[str, tuple[int, ...]] = {"token": (0, 1), "sequence": (1,), "batch": (0,)}
+
+
+def sequence_loss(logits, targets, weights=None, average: str | None = "token", label_smoothing: float = 0.0):
+    """Weighted cross-entropy of a batch of sequences, with the averages of ``tfa.seq2seq.sequence_loss``.
+
+    Args:
+        logits: float (B, L, V), unnormalized.
+        targets: int (B, L), class numbers; of any value, as -1, where the weight is 0.
+        weights: (B, L), of each token: 0 for padding. All 1 if left out.
+        average: what the sum of the weighted losses is taken over, and divided by the sum of the weights of:
+            "token", all tokens of the batch: a scalar; "sequence", the tokens of each sequence: (B,);
+            "batch", the tokens of each time step: (L,); ``None``: the weighted losses as they are, (B, L).
+        label_smoothing: the share of the truth that is spread evenly over all classes (Szegedy et al. 2016, arXiv
+            1512.00567, section 7).
+
+    Returns:
+        float32. An average over weights that are all 0 is 0, with a gradient of 0.
+
+    Raises:
+        ValueError: there is no such average.
+    """
+    if average is not None and average not in _AVERAGES:
+        raise ValueError(f"average is {average!r}, but must be None or one of {sorted(_AVERAGES)}.")
+    targets = ops.cast(targets, "int32")
+    weights = ops.ones_like(targets, dtype="float32") if weights is None else ops.cast(weights, "float32")
+    targets = ops.where(weights > 0, targets, 0)
+    losses = weights * cross_entropy(logits, targets, label_smoothing)
+    if average is None:
+        return losses
+    axes = _AVERAGES[average]
+    return ops.sum(losses, axis=axes) / ops.maximum(ops.sum(weights, axis=axes), _TINY)
+
+
+def cross_entropy(logits, targets, label_smoothing: float = 0.0):
+    """The negative log probability of each target, in the smoothed case mixed with the mean over all classes.
+
+    Args:
+        logits: float (B, L, V), unnormalized.
+        targets: int (B, L), class numbers.
+        label_smoothing: as of ``sequence_loss``.
+
+    Returns:
+        float32 (B, L).
+    """
+    logits = ops.cast(logits, "float32")
+    losses = ops.sparse_categorical_crossentropy(targets, logits, from_logits=True)
+    if not label_smoothing:
+        return losses
+    of_all_classes = ops.logsumexp(logits, axis=-1) - ops.mean(logits, axis=-1)
+    return (1.0 - label_smoothing) * losses + label_smoothing * of_all_classes
