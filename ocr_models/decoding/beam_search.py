@@ -68,7 +68,7 @@ def beam_search(
         beam_width: unfinished hypotheses followed, at least 1.
         start_id: the input of the first step.
         end_id: the id that finishes a hypothesis.
-        max_length: ids at most, the end included.
+        max_length: int or (on TensorFlow) scalar tensor, ids at most, the end included.
         length_normalization: 0 ranks by probability, which favors short sequences; 1 by the mean log probability.
         num_results: hypotheses returned, from 1 to ``beam_width``, which is the default. Fewer may end the search
             earlier: it ends when no unfinished hypothesis can come in among the results anymore.
@@ -201,7 +201,7 @@ class _Search:
 
 
 def _check(beam_width, max_length, length_normalization, num_results):
-    if beam_width < 1 or max_length < 1:
+    if beam_width < 1 or (isinstance(max_length, int) and max_length < 1):
         raise ValueError(f"beam_width ({beam_width}) and max_length ({max_length}) must be at least 1.")
     if length_normalization < 0:
         raise ValueError(f"length_normalization is {length_normalization}, but must be 0 or more.")
@@ -240,7 +240,7 @@ def _results(unfinished: _Hypotheses, kept: _Hypotheses, seen, pad_id) -> Beams:
     best = tree.map_structure(lambda x: _pick(x, order), together)
     is_empty = _pick(is_empty, order)
     lengths = ops.where(is_empty, 0, best.lengths)
-    after = ops.arange(best.ids.shape[2]) >= lengths[:, :, None]  # (B, N, L)
+    after = ops.arange(ops.shape(best.ids)[2]) >= lengths[:, :, None]  # (B, N, L)
     return Beams(
         ids=ops.where(after, pad_id, best.ids),
         log_probs=best.log_probs,
@@ -256,7 +256,7 @@ def _follow(seen, parents, after, beam_width):
     """From what all places of the beam saw (L, B * beam_width, ...), what one hypothesis saw: (B, L, ...)."""
     if isinstance(seen, tuple) and not seen:
         return None
-    length = parents.shape[1]
+    length = ops.shape(parents)[1]
     rows = ops.reshape(_flat_index(parents, beam_width), (-1, length))  # (B, L)
 
     def follow(xs):
@@ -276,7 +276,8 @@ def _join(groups: list[_Hypotheses]) -> _Hypotheses:
 def _pick(x, places):
     """For each row the values at some places: (B, K, ...), (B, M) -> (B, M, ...)"""
     index = _flat_index(places, x.shape[1])
-    return ops.reshape(ops.take(ops.reshape(x, (-1, *x.shape[2:])), index, axis=0), (-1, places.shape[1], *x.shape[2:]))
+    rest = ops.shape(x)[2:]
+    return ops.reshape(ops.take(ops.reshape(x, (-1, *rest)), index, axis=0), (-1, places.shape[1], *rest))
 
 
 def _flat_index(places, count):
