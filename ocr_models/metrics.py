@@ -16,29 +16,36 @@ BLEU_ORDER = 4  # n-grams up to this length are counted
 
 @dataclass(frozen=True)
 class EditCounts:
-    """Character errors of words that were read, against their truth."""
+    """Errors of words that were read, against their truth: of their characters, or of the ids of any labels."""
 
     edits: int = 0
-    truth_chars: int = 0
+    truth_labels: int = 0
     words: int = 0
     exact_words: int = 0
 
     @classmethod
-    def of(cls, truth: str, prediction: str) -> EditCounts:
-        return cls(edit_distance(truth, prediction), len(truth), 1, int(truth == prediction))
+    def of(cls, truth: Sequence, prediction: Sequence) -> EditCounts:
+        """Counts of one word: two strings, or two sequences of ids without padding."""
+        edits = edit_distance(truth, prediction)
+        return cls(edits, len(truth), 1, int(edits == 0))
 
     def __add__(self, other: EditCounts) -> EditCounts:
         return EditCounts(
             self.edits + other.edits,
-            self.truth_chars + other.truth_chars,
+            self.truth_labels + other.truth_labels,
             self.words + other.words,
             self.exact_words + other.exact_words,
         )
 
     @property
-    def error_rate(self) -> float:
-        """CER: edits for each true character."""
-        return self.edits / max(1, self.truth_chars)
+    def label_error_rate(self) -> float:
+        """Edits for each true label. It passes 1 if far too much was read."""
+        return self.edits / max(1, self.truth_labels)
+
+    @property
+    def cer(self) -> float:
+        """The label error rate where labels are characters."""
+        return self.label_error_rate
 
     @property
     def exact_share(self) -> float:
@@ -46,14 +53,14 @@ class EditCounts:
         return self.exact_words / max(1, self.words)
 
 
-def edit_distance(truth: str, prediction: str) -> int:
-    """Levenshtein distance: insertions, deletions and substitutions of one character each."""
+def edit_distance(truth: Sequence, prediction: Sequence) -> int:
+    """Levenshtein distance: insertions, deletions and substitutions of one character or label each."""
     row = list(range(len(prediction) + 1))
-    for i, char in enumerate(truth, start=1):
+    for i, label in enumerate(truth, start=1):
         diagonal, row[0] = row[0], i
         for j, other in enumerate(prediction, start=1):
-            diagonal, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, diagonal + (char != other))
-    return row[-1]
+            diagonal, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, diagonal + (label != other))
+    return int(row[-1])
 
 
 @dataclass(frozen=True)

@@ -48,16 +48,22 @@ def test_edit_distance_is_a_metric(first, second, third):
     assert edit_distance(first, third) <= distance + edit_distance(second, third)
 
 
-def test_error_rate_and_exact_share():
+def test_cer_and_exact_share():
     pairs = [("kitten", "sitting"), ("word", "word"), ("rn", "m"), ("four", "four")]
     total = sum(itertools.starmap(EditCounts.of, pairs), EditCounts())
-    assert total == EditCounts(edits=5, truth_chars=16, words=4, exact_words=2)
-    assert total.error_rate == 5 / 16
+    assert total == EditCounts(edits=5, truth_labels=16, words=4, exact_words=2)
+    assert total.cer == total.label_error_rate == 5 / 16
     assert total.exact_share == 0.5
 
 
+@given(words, words)
+def test_ids_count_as_characters_do(truth, prediction):
+    ids = EditCounts.of(list(map(ord, truth)), np.array([ord(char) for char in prediction], np.int32))
+    assert ids == EditCounts.of(truth, prediction)
+
+
 def test_nothing_counted_scores_zero():
-    assert EditCounts().error_rate == EditCounts().exact_share == 0
+    assert EditCounts().cer == EditCounts().exact_share == 0
     assert DetectionCounts().precision == DetectionCounts().recall == DetectionCounts().f_score == 0
 
 
