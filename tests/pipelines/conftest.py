@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -9,11 +9,13 @@ import pyarrow as pa
 import pyarrow.dataset
 import pytest
 
-from pipelines import cli, ocr
+from pipelines import captions, cli, ocr
 from pipelines.decode_pool import DecodePool
-from tests.pipelines.fakes import load_fake_reader
+from tests.pipelines.fakes import load_fake_captioner, load_fake_reader
 
 Run = Callable[..., tuple[int, list[dict[str, Any]]]]
+
+COLUMNS_OF_A_RUN = ("run_id", "run", "elapsed_ms")
 
 
 @pytest.fixture(scope="session")
@@ -25,9 +27,10 @@ def pool():
 
 @pytest.fixture
 def fake_models(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Puts the fake reader in the place of the trained models."""
-    monkeypatch.setattr(ocr, "find_bundle", lambda name, task: SimpleNamespace(id=f"{name}@0", digest="0"))
-    monkeypatch.setattr(ocr, "_load_reader", load_fake_reader)
+    """Puts the fake readers in the place of the trained models."""
+    for module, load in ((ocr, load_fake_reader), (captions, load_fake_captioner)):
+        monkeypatch.setattr(module, "find_bundle", lambda name, task: SimpleNamespace(id=f"{name}@0", digest="0"))
+        monkeypatch.setattr(module, "_load_reader", load)
 
 
 @pytest.fixture
@@ -42,6 +45,23 @@ def run(fake_models: None, tmp_path: Path) -> Run:
     return run
 
 
-def read_rows(output: Path) -> list[dict[str, Any]]:
-    table: pa.Table = pyarrow.dataset.dataset(output / "pages", partitioning="hive").to_table()
+@pytest.fixture
+def caption(fake_models: None, tmp_path: Path) -> Run:
+    """Like ``run``, for ``pagebeam caption``."""
+
+    def caption(*arguments: object, output: str = "out") -> tuple[int, list[dict[str, Any]]]:
+        folder = tmp_path / output
+        status = cli.main(["caption", *map(str, arguments), "--captioner", "fake", "--output", str(folder)])
+        return status, read_rows(folder, "captions")
+
+    return caption
+
+
+def comparable(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows without what no two runs have in common."""
+    return [{name: value for name, value in row.items() if name not in COLUMNS_OF_A_RUN} for row in rows]
+
+
+def read_rows(output: Path, table_folder: str = "pages") -> list[dict[str, Any]]:
+    table: pa.Table = pyarrow.dataset.dataset(output / table_folder, partitioning="hive").to_table()
     return table.sort_by([("source_uri", "ascending"), ("page_index", "ascending")]).to_pylist()

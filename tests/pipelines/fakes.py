@@ -1,10 +1,13 @@
-"""Stand-ins for the models, at the seam where pages are read."""
+"""Stand-ins for the models, at the seam where pages are read and captioned."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 
 from ocr_models.records import OcrPage, TextLine, Word
+from pipelines.captions import CaptionReader
 from pipelines.ocr import OcrReader
 
 GUILTY_WIDTH_PX = 66
@@ -38,3 +41,31 @@ def _read(image: np.ndarray) -> OcrPage:
 
 def load_fake_reader(*_: str) -> OcrReader:
     return OcrReader(FakePageReader())
+
+
+@dataclass(frozen=True)
+class FakeCaption:
+    text: str
+    probability: float
+
+
+class FakeCaptioner:
+    """Captions a picture with its size and mean color; second best, with a word. Fails as ``FakePageReader`` does."""
+
+    captioner_id = "fake-captioner@0"
+
+    def caption(self, images: list[np.ndarray]) -> list[list[FakeCaption]]:
+        if any(image.shape[1] == GUILTY_WIDTH_PX for image in images):
+            raise FloatingPointError("the model choked")
+        return [[FakeCaption(describe(image), 0.5), FakeCaption("a picture", 0.25)] for image in images]
+
+
+def describe(image: np.ndarray) -> str:
+    """The size and mean color of a picture, uint8 (H, W, 3) RGB."""
+    height, width, _ = image.shape
+    red, green, blue = image.mean(axis=(0, 1)).round().astype(int)
+    return f"{width}x{height} rgb {red} {green} {blue}"
+
+
+def load_fake_captioner(*_: str) -> CaptionReader:
+    return CaptionReader(FakeCaptioner())

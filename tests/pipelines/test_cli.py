@@ -32,16 +32,19 @@ def test_summary_says_where_the_rows_are_and_how_to_look(fake_models, page, tmp_
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--detecter", "x"], "unknown option --detecter"),
-        (["--job_name", "nightly", "stray"], "unknown option stray"),
-        (["--dpi", "1"], "not between 36 and 1200"),
-        (["--workers", "0"], "less than 1"),
-        (["--runner", "NoSuchRunner"], "NoSuchRunner"),
+        (["run", "--detecter", "x"], "unknown option --detecter"),
+        (["run", "--job_name", "nightly", "stray"], "unknown option stray"),
+        (["run", "--dpi", "1"], "not between 36 and 1200"),
+        (["run", "--workers", "0"], "less than 1"),
+        (["run", "--runner", "NoSuchRunner"], "NoSuchRunner"),
+        (["caption"], "required: --captioner"),
+        (["caption", "--captioner", "x", "--detector", "y"], "unknown option --detector"),
+        (["caption", "--captioner", "x", "--beam-width", "0"], "less than 1"),
     ],
 )
 def test_usage_errors_end_with_2_in_one_clear_line(fake_models, page, tmp_path, capsys, arguments, message):
     try:
-        status = cli.main(["run", page, "--output", str(tmp_path / "out"), *arguments])
+        status = cli.main([arguments[0], page, "--output", str(tmp_path / "out"), *arguments[1:]])
     except SystemExit as exit_:  # argparse's own way
         status = exit_.code
 
@@ -51,8 +54,9 @@ def test_usage_errors_end_with_2_in_one_clear_line(fake_models, page, tmp_path, 
     assert "Traceback" not in captured.err
 
 
-def test_a_broken_model_is_an_error_before_any_work(page, tmp_path, capsys):
-    assert cli.main(["run", page, "--output", str(tmp_path / "out"), "--detector", "no/such/folder"]) == 2
+@pytest.mark.parametrize("model", [["run", "--detector"], ["caption", "--captioner"]])
+def test_a_broken_model_is_an_error_before_any_work(page, tmp_path, capsys, model):
+    assert cli.main([*model, "no/such/folder", page, "--output", str(tmp_path / "out")]) == 2
 
     assert "pagebeam: no/such/folder: " in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
@@ -84,6 +88,12 @@ def test_train_is_passed_on(monkeypatch):
     monkeypatch.setattr(ocr_models.training.cli, "main", lambda argv: len(argv))
 
     assert cli.main(["train", "detection", "--seed", "1"]) == 3
+
+
+def test_a_model_for_something_else_does_not_caption(page, tmp_path, capsys):
+    assert cli.main(["caption", page, "--output", str(tmp_path / "out"), "--captioner", "crnn-light"]) == 2
+
+    assert "a bundle for recognition, but one for caption was expected" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", ["run", "caption"])

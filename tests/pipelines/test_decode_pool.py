@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from ocr_models.documents import DocumentKind
 from ocr_models.errors import DocumentError
 from pipelines import decode_pool
 from pipelines.decode_child import RenderPage
-from pipelines.decode_pool import DecodeLimits, DecodePool
+from pipelines.decode_pool import DecodeAhead, DecodeLimits, DecodePool
 from tests.pipelines import samples
 from tests.pipelines.hostile_requests import Crash, Devour, Hang, ListModules
 
@@ -18,6 +20,11 @@ def strict_pool():
     pool.close()
 
 
+def page_request(folder: Path, seed: int) -> RenderPage:
+    path = samples.write_png(folder / f"{seed}.png", seed)
+    return RenderPage(str(path), None, DocumentKind.IMAGE, 0, 200.0)
+
+
 @pytest.mark.parametrize(
     ("request_", "stage", "message"),
     [
@@ -27,7 +34,7 @@ def strict_pool():
     ],
 )
 def test_a_document_that_kills_its_decoder_fails_alone(strict_pool, tmp_path, request_, stage, message):
-    page = RenderPage(str(samples.write_png(tmp_path / "page.png", 5)), None, DocumentKind.IMAGE, 0, 200.0)
+    page = page_request(tmp_path, 5)
     futures = [strict_pool.submit(request) for request in (page, request_, page)]
 
     with pytest.raises(DocumentError, match=message) as error:
@@ -53,6 +60,32 @@ def test_a_child_that_cannot_start_is_no_fault_of_the_document(monkeypatch):
         with pytest.raises(RuntimeError, match="ended at its start with status 7"):
             pool.submit(ListModules()).result()
     pool.close()
+
+
+def test_decoding_ahead_stops_at_the_bytes_that_wait_and_goes_on_when_they_are_taken(pool, tmp_path):
+    requests = [page_request(tmp_path, seed) for seed in range(5)]
+    ahead = DecodeAhead(pool, max_bytes=1)  # one page is enough, but two are begun at once
+
+    futures = [ahead.submit(request) for request in requests]
+    futures[1].result()
+    pool.submit(requests[0]).result()  # the pool has one thread: what was begun before this is over
+
+    assert [future.done() for future in futures] == [True, True, False, False, False]
+    pages = [ahead.take(future).value.pixels for future in futures]
+    assert all((page == samples.page_pixels(seed)).all() for seed, page in enumerate(pages))
+
+
+def test_decoding_ahead_goes_on_after_a_broken_page(pool, tmp_path):
+    (tmp_path / "broken.png").write_bytes(b"")
+    broken = RenderPage(str(tmp_path / "broken.png"), None, DocumentKind.IMAGE, 0, 200.0)
+    ahead = DecodeAhead(pool, max_bytes=1)
+
+    futures = [ahead.submit(request) for request in [broken] * 4 + [page_request(tmp_path, 7)]]
+
+    for future in futures[:4]:
+        with pytest.raises(DocumentError, match="header can't be read"):
+            ahead.take(future)
+    assert (ahead.take(futures[4]).value.pixels == samples.page_pixels(7)).all()
 
 
 def test_the_child_loads_neither_beam_nor_tensorflow(pool):

@@ -11,18 +11,13 @@ import pytest
 from PIL import Image
 
 from tests.pipelines import samples
+from tests.pipelines.conftest import comparable
 from tests.pipelines.fakes import GUILTY_WIDTH_PX
-
-COLUMNS_OF_A_RUN = ("run_id", "run", "elapsed_ms")
 
 
 def expected_text(pixels: np.ndarray) -> str:
     height, width = pixels.shape
     return f"{width}x{height} sum{int(pixels.sum())}\n"
-
-
-def comparable(rows: list[dict]) -> list[dict]:
-    return [{name: value for name, value in row.items() if name not in COLUMNS_OF_A_RUN} for row in rows]
 
 
 def manifest_of(output: Path) -> dict:
