@@ -59,6 +59,35 @@ class RecognitionOptions:
     data: DataConfig
 
 
+@dataclass(frozen=True)
+class CaptionOptions:
+    """Options of the caption task.
+
+    Attributes:
+        images: folder of the pictures; empty with ``records``.
+        captions: CSV file with the columns image,caption; empty with ``records``.
+        records: TFRecord files of captioned pictures, instead of both.
+        vocabulary: file of words, one a line, which the records' ids stand for; empty to take them from the captions.
+        min_count: words that stand less often in the training captions become ``<UNK>``.
+        overfit: train on so many pictures only and validate on the same ones; 0 for a split by picture.
+        stem_weights: file of the stem's weights, or None for a stem from scratch.
+        fine_tune_rate: phase two: train the stem, too, at this learning rate; 0 for phase one.
+        decay_epochs: the staircase schedule halves the learning rate after every so many epochs.
+        cache: folder for the frozen stem and its features.
+    """
+
+    images: str = ""
+    captions: str = ""
+    records: tuple[str, ...] = ()
+    vocabulary: str = ""
+    min_count: int = 4
+    overfit: int = 0
+    stem_weights: str | None = None
+    fine_tune_rate: float = 0.0
+    decay_epochs: float = 8.0
+    cache: str = ""
+
+
 def _add_data_arguments(parser: argparse.ArgumentParser) -> None:
     data = parser.add_argument_group("data")
     data.add_argument("--pdfs", nargs="+", default=(), metavar="DIR", help="folders of born-digital PDFs")
@@ -108,6 +137,62 @@ def _parse_recognition(args: argparse.Namespace) -> RecognitionOptions:
     return RecognitionOptions(_parse_data(args))
 
 
+def _add_caption_arguments(parser: argparse.ArgumentParser) -> None:
+    data = parser.add_argument_group("data: --images and --captions, or --records and --vocabulary")
+    data.add_argument("--images", default="", metavar="DIR", help="folder of pictures")
+    data.add_argument("--captions", default="", metavar="FILE", help="CSV file with the columns image,caption")
+    data.add_argument("--records", nargs="+", default=(), metavar="FILE", help="TFRecord files of captioned pictures")
+    data.add_argument("--vocabulary", default="", metavar="FILE", help="words, one a line; those of the records' ids")
+    data.add_argument(
+        "--min-count", type=int, default=4, metavar="N", help="words less frequent become <UNK>; default: %(default)s"
+    )
+    data.add_argument(
+        "--overfit", type=int, default=0, metavar="N", help="train and validate on the same N pictures, as a check"
+    )
+    parser.add_argument("--stem-weights", metavar="FILE", help="weights of the stem, as Keras publishes them")
+    parser.add_argument(
+        "--fine-tune",
+        type=float,
+        nargs="?",
+        const=0.0005,
+        default=0.0,
+        metavar="RATE",
+        help="phase two, from --init: train the stem, too, at this learning rate throughout; without a number: 0.0005",
+    )
+    parser.add_argument(
+        "--decay-epochs",
+        type=float,
+        default=8.0,
+        metavar="N",
+        help="the learning rate is halved after every N epochs; default: %(default)s",
+    )
+
+
+def _parse_caption(args: argparse.Namespace) -> CaptionOptions:
+    if bool(args.records) == bool(args.images and args.captions):
+        raise UsageError("give either --images DIR and --captions FILE, or --records FILE... and --vocabulary FILE")
+    if args.records and not args.vocabulary:
+        raise UsageError("--records: give --vocabulary FILE, too, the words that their ids stand for")
+    if args.fine_tune and not args.init:
+        raise UsageError("--fine-tune trains on what phase one has trained: give its bundle by --init BUNDLE")
+    if args.init and args.stem_weights:
+        raise UsageError("--stem-weights and --init: the bundle has a stem of its own; give one of both")
+    if args.decay_epochs <= 0:
+        raise UsageError(f"--decay-epochs {args.decay_epochs}: must be more than 0")
+    return CaptionOptions(
+        args.images,
+        args.captions,
+        tuple(args.records),
+        args.vocabulary,
+        args.min_count,
+        args.overfit,
+        args.stem_weights,
+        args.fine_tune,
+        args.decay_epochs,
+        cache=str(args.output.parent / f"{args.output.name}-run" / "features"),
+    )
+
+
 def _share(text: str) -> float:
     share = float(text)
     if not 0 <= share <= 1:
@@ -128,5 +213,20 @@ TASK_OPTIONS = {
         ("crnn-light", "crnn-vgg"),
         _add_data_arguments,
         _parse_recognition,
+    ),
+    "caption": TaskOptions(
+        "Show and Tell, which captions pictures",
+        ("show-and-tell", "show-and-tell-light"),
+        _add_caption_arguments,
+        _parse_caption,
+        {
+            "batch_size": 32,
+            "learning_rate": 2.0,
+            "schedule": "staircase",
+            "warmup_steps": 0,
+            "weight_decay": 0.0,
+            "validate_every": 200,
+            "keep_checkpoints": 5,
+        },
     ),
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ocr_models.training.caption_task import CaptionTask
 from ocr_models.training.config import TrainingConfig
 from ocr_models.training.detection_task import DetectionTask
 from ocr_models.training.recognition_task import RecognitionTask
@@ -12,4 +13,5 @@ from ocr_models.training.task import Task
 TASKS: dict[str, Callable[[TrainingConfig], Task]] = {
     "detection": DetectionTask,
     "recognition": RecognitionTask,
+    "caption": CaptionTask,
 }
