@@ -184,8 +184,9 @@ def initial_cell_state(cell, batch_size):
 
 def check_cell(cell) -> None:
     """Raises ValueError unless the cell can run inside a compiled loop."""
-    if not isinstance(cell, keras.layers.Layer) or not hasattr(cell, "state_size"):
-        raise ValueError(f"cell must be a recurrent cell, a Keras layer with a state_size, got {cell!r}")
+    is_layer = isinstance(cell, keras.layers.Layer) and not isinstance(cell, keras.layers.RNN)
+    if not is_layer or not hasattr(cell, "state_size"):
+        raise ValueError(f"cell must be a recurrent cell, such as keras.layers.GRUCell(64), got {cell!r}")
     for inner in getattr(cell, "cells", []):
         check_cell(inner)
     if getattr(cell, "dropout", 0) or getattr(cell, "recurrent_dropout", 0):

@@ -33,7 +33,7 @@ class LoopRandom(keras.layers.Layer):
     def step_seed(self, *tensors) -> keras.random.SeedGenerator:
         """A seed for one ``keras.random`` function at one step; ``tensors`` are what this step works on."""
         state = ops.convert_to_tensor(self.generator.state)  # (seed, number of sequences)
-        fingerprint = sum(map(_fingerprint, tensors))
+        fingerprint = _fingerprint(tensors)
         return _DrawnSeed(state + ops.cast(ops.stack([fingerprint, ops.zeros_like(fingerprint)]), state.dtype))
 
     def get_config(self):
@@ -50,7 +50,17 @@ class _DrawnSeed(keras.random.SeedGenerator):
         return self._value
 
 
-def _fingerprint(tensor):
-    """An int32 that is another one, very likely, whenever a number of the tensor is."""
-    bits = ops.view(ops.cast(ops.stop_gradient(tensor), "float32"), "int32")
-    return ops.sum(ops.cumsum(bits, axis=-1))  # the running sum tells columns apart; overflow only wraps
+def _fingerprint(tensors):
+    """A hash, int32, that is another one, very likely, whenever a number in one of the tensors is."""
+    result = 0
+    for tensor in tensors:
+        bits = ops.view(ops.cast(ops.stop_gradient(tensor), "float32"), "int32")
+        result = _scramble(result + ops.sum(ops.cumsum(_scramble(bits), axis=-1)))  # a running sum tells columns apart
+    return result
+
+
+def _scramble(bits):
+    """Carries low bits up and high bits down, those being all that small whole numbers differ in. Overflow wraps."""
+    for _ in range(2):
+        bits = ops.bitwise_xor(bits, ops.right_shift(bits, 15)) * 0x2C1B3C6D
+    return bits

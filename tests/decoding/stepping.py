@@ -33,7 +33,7 @@ def length_mask(lengths, total):
 
 
 def scan_steps(wrapper, inputs, memory, memory_mask=None, training=None):
-    """Runs an ``AttentionWrapper`` over inputs (B, L, E) in an ``ops.scan``: the states after each step, (L, B, ...)."""
+    """Runs an ``AttentionWrapper`` over inputs (B, L, E) by ``ops.scan``; the states after each step, (L, B, ...)."""
     memory = wrapper.prepare(memory, memory_mask)
 
     def step(state, step_inputs):
@@ -43,11 +43,12 @@ def scan_steps(wrapper, inputs, memory, memory_mask=None, training=None):
     return ops.scan(step, wrapper.get_initial_state(memory), ops.transpose(inputs, (1, 0, 2)))[1]
 
 
+@keras.saving.register_keras_serializable(package="pagebeam_tests")
 class Scanner(keras.Model):
     """Attention vectors (B, L, A) of an ``AttentionWrapper``, for Keras's compiled training on either backend."""
 
-    def __init__(self, wrapper):
-        super().__init__()
+    def __init__(self, wrapper, **kwargs):
+        super().__init__(**kwargs)
         self.wrapper = wrapper
 
     def build(self, input_shape):
@@ -57,3 +58,10 @@ class Scanner(keras.Model):
     def call(self, inputs, training=None):
         states = scan_steps(self.wrapper, *inputs, training=training)
         return ops.transpose(states.attention, (1, 0, 2))
+
+    def get_config(self):
+        return {"wrapper": keras.saving.serialize_keras_object(self.wrapper)}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(keras.saving.deserialize_keras_object(config["wrapper"]))

@@ -81,7 +81,7 @@ def test_scaled_dot_by_hand():
 
 
 def test_dot_with_projected_memory_by_hand():
-    # Keys are the memory with its columns swapped, (0, 1), (2, 0), (1, 1): scores 0, 2 ln 2, ln 2, exponentials 1, 4, 2.
+    # Keys are the memory with swapped columns, (0, 1), (2, 0), (1, 1): scores 0, 2 ln 2, ln 2, exponentials 1, 4, 2.
     mechanism = built(LuongAttention(2), 2, 2, memory_layer=[[0, 1], [1, 0]])
     np.testing.assert_allclose(align(mechanism, [[LN2, 0]], MEMORY), [[1 / 7, 4 / 7, 2 / 7]], rtol=1e-6)
 
