@@ -115,10 +115,17 @@ class Sampling(Greedy):
         top_k: draw from the ``top_k`` likeliest ids only.
         seed: an int draws the same at each call; a ``keras.random.SeedGenerator`` draws anew.
         pad_id: the id of the steps after the end.
+
+    Raises:
+        ValueError: ``temperature`` is not above 0, or ``top_k`` below 1.
     """
 
     def __init__(self, start_id: int, end_id: int, temperature=1.0, top_k: int | None = None, seed=0, pad_id: int = 0):
         super().__init__(start_id, end_id, pad_id)
+        if isinstance(temperature, int | float) and temperature <= 0:
+            raise ValueError(f"temperature is {temperature}, but must be above 0; Greedy is the limit at 0.")
+        if top_k is not None and top_k < 1:
+            raise ValueError(f"top_k is {top_k}, but must be at least 1, or None for all ids.")
         self.temperature = temperature
         self.top_k = top_k
         self.seed = seed
@@ -139,9 +146,14 @@ class ScheduledSampling(Strategy):
         token_ids: int (B, L), the true inputs of the L steps, start id first.
         sampling_probability: of a drawn input in place of the true one: a float or a scalar that a schedule changes.
         seed: an int draws the same at each call; training wants a ``keras.random.SeedGenerator``, which draws anew.
+
+    Raises:
+        ValueError: ``sampling_probability`` is a number, and not from 0 to 1.
     """
 
     def __init__(self, token_ids, sampling_probability, seed=0):
+        if isinstance(sampling_probability, int | float) and not 0 <= sampling_probability <= 1:
+            raise ValueError(f"sampling_probability is {sampling_probability}, but must be from 0 to 1.")
         self.token_ids = ops.cast(token_ids, "int32")
         self.sampling_probability = sampling_probability
         self.seed = seed
@@ -184,8 +196,8 @@ def sample_ids(logits, uniforms, temperature=1.0, top_k: int | None = None):
 
 def _invert(logits, uniforms):
     """For each row the first class whose cumulative probability is above the row's random number: (B,)."""
-    cumulative = ops.cumsum(ops.softmax(logits, axis=-1), axis=-1)
-    thresholds = uniforms[:, None] * cumulative[:, -1:]  # rounding leaves the last sum near 1, not at 1
+    cumulative = ops.cumsum(ops.exp(logits - ops.max(logits, axis=-1, keepdims=True)), axis=-1)
+    thresholds = uniforms[:, None] * cumulative[:, -1:]
     return ops.sum(ops.cast(cumulative <= thresholds, "int32"), axis=-1)
 
 
