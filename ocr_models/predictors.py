@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import cv2
@@ -15,23 +16,31 @@ from ocr_models.bundle import Bundle
 from ocr_models.charset import Charset
 from ocr_models.detection.decode import decode_east
 from ocr_models.fold import fold_batch_norm
+from ocr_models.recognition.attention import END_ID, AttentionReader, is_attention
 from ocr_models.recognition.crops import INPUT_HEIGHT, bucket_of, logit_length, pad_crop, resize_crop
 from ocr_models.recognition.ctc import greedy_decode, log_softmax, prefix_beam_decode
 from ocr_models.records import TextBox, Transcript
 
 READ_BATCH = 32
+_CROPS = keras.KerasTensor((READ_BATCH, INPUT_HEIGHT, None, 1), "uint8")
 # Pictures are padded to sides that are multiples of this: EAST needs 32, and fewer shapes mean fewer compilations.
 _SIDE_STEP = 128
 
+# A crop's class numbers, and the probabilities of its characters; an attention recognizer adds that of the end.
+_Reading = tuple[list[int], tuple[float, ...]]
+# Crops (B, 32, W, 1) and their logit lengths (B,) to what stands in them.
+_BatchReader = Callable[[np.ndarray, np.ndarray], Iterator[_Reading]]
 
-def compile_forward(model: keras.Model, shape: tuple[int | None, ...] | None = None) -> Callable[[np.ndarray], Any]:
-    """The model's prediction as a compiled function of one uint8 array: ``tf.function`` or ``jax.jit``.
+
+def compile_forward(model: keras.Model, inputs: Any = None) -> Callable[[Any], Any]:
+    """The model's prediction as a compiled function of an array, or a tree of arrays: ``tf.function`` or ``jax.jit``.
 
     On TensorFlow the maths run in bfloat16 where the processor has it.
 
     Args:
         model: the network.
-        shape: of all inputs, None where they vary: TensorFlow then compiles once, not for each shape that it meets.
+        inputs: what all inputs are like, a tree of ``keras.KerasTensor`` with None where their shapes vary:
+            TensorFlow then compiles once, not for each shape that it meets.
     """
     if keras.backend.backend() == "jax":
         import jax
@@ -44,9 +53,11 @@ def compile_forward(model: keras.Model, shape: tuple[int | None, ...] | None = N
 
     use_bfloat16()
     tf.get_logger().setLevel("ERROR")  # it warns of a compilation for each of our few shapes, which is meant
-    signature = [tf.TensorSpec(shape, tf.uint8)] if shape else None
+    signature = None
+    if inputs is not None:
+        signature = [tf.nest.map_structure(lambda x: tf.TensorSpec(x.shape, x.dtype), inputs)]
     forward = tf.function(lambda x: model(x, training=False), input_signature=signature, jit_compile=False)
-    return lambda x: tf.nest.map_structure(lambda y: y.numpy(), forward(tf.constant(x)))
+    return lambda x: tf.nest.map_structure(lambda y: y.numpy(), forward(tf.nest.map_structure(tf.constant, x)))
 
 
 def use_bfloat16() -> None:
@@ -121,18 +132,18 @@ class TextDetector:
 
 
 class TextRecognizer:
-    """CRNN in use: reads word crops of any size.
+    """CRNN or the attention recognizer in use: reads word crops of any size.
 
     Args:
         network: the model.
         charset: its characters.
-        beam_width: prefixes kept by the prefix-beam decoder; 1 decodes greedily.
+        beam_width: prefixes (CRNN) or hypotheses (attention) that decoding keeps; 1 decodes greedily.
     """
 
     def __init__(self, network: keras.Model, charset: Charset, beam_width: int = 1):
-        self._forward = compile_forward(network, (READ_BATCH, INPUT_HEIGHT, None, 1))
+        read_by = _read_by_attention if is_attention(network) else _read_by_ctc
+        self._read_batch = read_by(network, beam_width)
         self._charset = charset
-        self._beam_width = beam_width
 
     @classmethod
     def load(cls, bundle: Bundle, beam_width: int = 1) -> TextRecognizer:
@@ -153,20 +164,55 @@ class TextRecognizer:
         for width, indices in sorted(by_width.items()):
             for start in range(0, len(indices), READ_BATCH):
                 chunk = indices[start : start + READ_BATCH]
-                batch = np.zeros((READ_BATCH, INPUT_HEIGHT, width, 1), np.uint8)
-                for row, i in enumerate(chunk):
-                    batch[row, ..., 0] = pad_crop(resized[i], width)
-                log_probs = log_softmax(np.asarray(self._forward(batch)))
-                for row, i in enumerate(chunk):
-                    transcripts[i] = self._decode(log_probs[row, : logit_length(resized[i].shape[1])])
+                for i, (ids, confidences) in zip(
+                    chunk, self._read_chunk([resized[i] for i in chunk], width), strict=True
+                ):
+                    confidence = _geometric_mean(confidences) if ids else 0.0
+                    transcripts[i] = Transcript(self._charset.decode(ids), confidence, confidences[: len(ids)])
         return transcripts
 
-    def _decode(self, log_probs: np.ndarray) -> Transcript:
-        ids, confidences = greedy_decode(log_probs)
-        if self._beam_width > 1:
-            best, log_prob = prefix_beam_decode(log_probs, self._beam_width)
-            if best != ids:
-                share = float(np.exp(log_prob / max(1, len(best))))
-                ids, confidences = best, [share] * len(best)
-        confidence = float(np.exp(np.mean(np.log(np.maximum(confidences, 1e-6))))) if ids else 0.0
-        return Transcript(self._charset.decode(ids), confidence, tuple(confidences))
+    def _read_chunk(self, crops: list[np.ndarray], width: int) -> Iterator[_Reading]:
+        """Reads at most ``READ_BATCH`` crops of one bucket; copies of the first fill up the batch."""
+        full = crops + crops[:1] * (READ_BATCH - len(crops))
+        images = np.stack([pad_crop(crop, width) for crop in full])[..., None]
+        lengths = np.array([logit_length(crop.shape[1]) for crop in full], np.int32)
+        return itertools.islice(self._read_batch(images, lengths), len(crops))
+
+
+def _read_by_ctc(network: keras.Model, beam_width: int) -> _BatchReader:
+    forward = compile_forward(network, _CROPS)
+
+    def read_batch(images, logit_lengths):
+        log_probs = log_softmax(np.asarray(forward(images)))
+        for of_crop, length in zip(log_probs, logit_lengths, strict=True):
+            yield _decode_ctc(of_crop[:length], beam_width)
+
+    return read_batch
+
+
+def _decode_ctc(log_probs: np.ndarray, beam_width: int) -> _Reading:
+    ids, confidences = greedy_decode(log_probs)
+    if beam_width > 1:
+        best, log_prob = prefix_beam_decode(log_probs, beam_width)
+        if best != ids:
+            return best, (float(np.exp(log_prob / max(1, len(best)))),) * len(best)
+    return ids, tuple(confidences)
+
+
+def _read_by_attention(network: keras.Model, beam_width: int) -> _BatchReader:
+    inputs = {"image": _CROPS, "logit_length": keras.KerasTensor((READ_BATCH,), "int32")}
+    # Beam search must know how wide the crops are when it is compiled.
+    forward = compile_forward(AttentionReader(network, beam_width), inputs if beam_width == 1 else None)
+
+    def read_batch(images, logit_lengths):
+        words = forward({"image": images, "logit_length": logit_lengths})
+        for ids, probabilities in zip(words.ids, words.probabilities, strict=True):
+            steps = np.count_nonzero(probabilities)
+            # The end's probability counts for the word: low, it tells of characters that were left out.
+            yield ids[ids != END_ID].tolist(), tuple(probabilities[:steps].tolist())
+
+    return read_batch
+
+
+def _geometric_mean(confidences: Sequence[float]) -> float:
+    return float(np.exp(np.mean(np.log(np.maximum(confidences, 1e-6)))))

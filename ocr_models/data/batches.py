@@ -39,6 +39,35 @@ def recognition_batches(
             yield word_batch(buckets.pop(bucket), bucket, charset)
 
 
+def teacher_forced(images: np.ndarray, truth: Arrays, start_id: int) -> tuple[Arrays, Arrays]:
+    """A batch for CTC made one for an attention recognizer (``ocr_models.recognition.attention``).
+
+    Args:
+        images: crops (B, 32, W, 1).
+        truth: "labels" (B, L) padded with 0, "label_length" (B,), "logit_length" (B,).
+        start_id: what the decoder is fed first.
+
+    Returns:
+        Inputs "image", "logit_length" and "token_ids" (B, L + 1), the labels after the start id; and truth "targets"
+        (B, L + 1), the labels before the end, with "weights", 1 up to the end and 0 on the padding.
+    """
+    labels, lengths = truth["labels"], truth["label_length"]
+    ends = np.zeros((len(labels), 1), labels.dtype)
+    targets = np.concatenate([labels, ends], axis=1)  # padded with 0, which is the end's class
+    weights = np.arange(targets.shape[1]) <= lengths[:, None]
+    token_ids = np.concatenate([np.full_like(ends, start_id), labels], axis=1)
+    inputs = {"image": images, "logit_length": truth["logit_length"], "token_ids": token_ids}
+    return inputs, {"targets": targets, "weights": weights.astype(np.float32)}
+
+
+def attention_batches(
+    config: DataConfig, charset: Charset, batch_size: int, seed: int
+) -> Iterator[tuple[Arrays, Arrays]]:
+    """The batches of ``recognition_batches`` for an attention recognizer, whose start id is one above its classes."""
+    for images, truth in recognition_batches(config, charset, batch_size, seed):
+        yield teacher_forced(images, truth, start_id=len(charset) + 1)
+
+
 def word_batch(words: list[tuple[np.ndarray, str]], width: int, charset: Charset) -> tuple[np.ndarray, Arrays]:
     """Crops (32, w) and texts as padded arrays; labels are padded to the longest of the batch."""
     images = np.stack([pad_crop(crop, width) for crop, _ in words])[..., None]

@@ -54,9 +54,22 @@ class DetectionOptions:
 
 @dataclass(frozen=True)
 class RecognitionOptions:
-    """Options of the recognition task: ``data`` says where the words come from."""
+    """Options of the recognition task.
+
+    Attributes:
+        data: where the words come from.
+        attention: kinds of the attention recognizer's parts that were chosen, by the fields of its ``AttentionSize``.
+    """
 
     data: DataConfig
+    attention: dict[str, str] = field(default_factory=dict)
+
+
+_ATTENTION_PARTS = {
+    "encoder": ("bilstm", "dense"),
+    "cell": ("gru", "lstm"),
+    "mechanism": ("bahdanau", "luong"),
+}
 
 
 @dataclass(frozen=True)
@@ -133,8 +146,18 @@ def _parse_detection(args: argparse.Namespace) -> DetectionOptions:
     )
 
 
+def _add_recognition_arguments(parser: argparse.ArgumentParser) -> None:
+    _add_data_arguments(parser)
+    group = parser.add_argument_group("of --arch attention")
+    for part, kinds in _ATTENTION_PARTS.items():
+        group.add_argument(f"--{part}", choices=kinds, help=f"default: {kinds[0]}")
+
+
 def _parse_recognition(args: argparse.Namespace) -> RecognitionOptions:
-    return RecognitionOptions(_parse_data(args))
+    chosen = {part: getattr(args, part) for part in _ATTENTION_PARTS if getattr(args, part)}
+    if chosen and args.arch != "attention":
+        raise UsageError(f"--{next(iter(chosen))} is for --arch attention; {args.arch} has no such part")
+    return RecognitionOptions(_parse_data(args), chosen)
 
 
 def _add_caption_arguments(parser: argparse.ArgumentParser) -> None:
@@ -210,8 +233,8 @@ TASK_OPTIONS = {
     ),
     "recognition": TaskOptions(
         "CRNN or the attention recognizer, which read words",
-        ("crnn-light", "crnn-vgg"),
-        _add_data_arguments,
+        ("crnn-light", "crnn-vgg", "attention"),
+        _add_recognition_arguments,
         _parse_recognition,
     ),
     "caption": TaskOptions(

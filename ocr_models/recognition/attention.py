@@ -1,0 +1,254 @@
+"""The attention recognizer: the sequence recognition network (SRN) of Shi et al. 2016 (arXiv 1603.03915).
+
+A convolutional encoder turns a crop into a sequence, as in CRNN; a recurrent decoder looks at one part of it after
+another and puts out one character at a time. Characters are numbered as for CTC, from 1; class 0, which is CTC's
+blank, ends a word here. The decoder's first input is ``start_id``, one more than the last class.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import keras
+from keras import layers, ops
+
+from ocr_models.decoding.attention import AttentionMechanism, AttentionMemory, BahdanauAttention, LuongAttention
+from ocr_models.decoding.attention_wrapper import AttentionState, AttentionWrapper
+from ocr_models.decoding.beam_search import beam_search, repeat_for_beams
+from ocr_models.decoding.decode import decode
+from ocr_models.decoding.strategies import Greedy, TeacherForcing
+from ocr_models.recognition.encoder import LIGHT, ConvSize, bidirectional_lstms, conv_features, image_input
+
+END_ID = 0
+
+
+@dataclass(frozen=True)
+class AttentionSize:
+    """Sizes and kinds of the parts.
+
+    Attributes:
+        conv: the convolutions.
+        encoder: "bilstm", two bidirectional LSTMs, which know the whole word; or "dense", a tanh layer on each
+            position by itself.
+        encoder_units: of the tanh layer, or of each direction of the LSTMs.
+        embedding: length of a character's vector.
+        cell: "gru" or "lstm".
+        cell_units: of the decoder's cell.
+        mechanism: "bahdanau" or "luong".
+        attention_units: depth of the keys.
+    """
+
+    conv: ConvSize = LIGHT
+    encoder: str = "bilstm"
+    encoder_units: int = 96
+    embedding: int = 64
+    cell: str = "gru"
+    cell_units: int = 192
+    mechanism: str = "bahdanau"
+    attention_units: int = 128
+
+
+SIZES = {"attention": AttentionSize()}
+_CELLS = {"gru": layers.GRUCell, "lstm": layers.LSTMCell}
+
+
+def build_attention(num_classes: int, size: AttentionSize = SIZES["attention"]) -> keras.Model:
+    """Builds the model as it is trained, with the truth as the decoder's input.
+
+    Inputs: "image", gray crops (B, 32, W, 1), values 0 to 255, W a multiple of 4; "logit_length" (B,), the positions
+    (one for every four columns) that belong to the crop and not to its padding; "token_ids" (B, L), ``start_id`` and
+    then the characters. Output: float32 logits (B, L, num_classes) of the next character, class 0 the end.
+    """
+    # Layers
+    decoder = AttentionDecoder(
+        num_classes,
+        AttentionWrapper(_CELLS[size.cell](size.cell_units), _mechanism(size), output="both", name="attention"),
+        size.embedding,
+        name="decoder",
+    )
+    # Graph
+    image = image_input()
+    logit_length = keras.Input((), dtype="int32", name="logit_length")
+    token_ids = keras.Input((None,), dtype="int32", name="token_ids")
+    memory = _encode(conv_features(image, size.conv), size)  # (B, T, D)
+    logits = decoder(memory, logit_length, token_ids)  # (B, L, num_classes)
+    return keras.Model({"image": image, "logit_length": logit_length, "token_ids": token_ids}, logits, name="attention")
+
+
+def _encode(x, size: AttentionSize):
+    if size.encoder == "bilstm":
+        return bidirectional_lstms(x, size.encoder_units)
+    return layers.Dense(size.encoder_units, activation="tanh", name="encoder")(x)
+
+
+def _mechanism(size: AttentionSize) -> AttentionMechanism:
+    if size.mechanism == "bahdanau":
+        return BahdanauAttention(size.attention_units, name="bahdanau")
+    return LuongAttention(size.attention_units, score="general", name="luong")
+
+
+def is_attention(network: keras.Model) -> bool:
+    """Whether ``build_attention`` made this recognizer."""
+    return isinstance(network.layers[-1], AttentionDecoder)
+
+
+@keras.saving.register_keras_serializable(package="pagebeam")
+class AttentionDecoder(layers.Layer):
+    """Reads a memory character by character: embedding, attended cell, dense layer on [cell output; context].
+
+    Args:
+        num_classes: characters and the end.
+        wrapper: an ``AttentionWrapper`` around the cell.
+        embedding: length of a character's vector.
+
+    Call with:
+        memory: (B, T, D), the encoded crops.
+        logit_length: int (B,), positions that are no padding.
+        token_ids: int (B, L), what the decoder is fed step by step.
+
+    Returns:
+        float32 logits (B, L, num_classes).
+    """
+
+    def __init__(self, num_classes: int, wrapper: AttentionWrapper, embedding: int, **kwargs):
+        super().__init__(**kwargs)
+        self.num_classes = num_classes
+        self.wrapper = wrapper
+        self.embedding = layers.Embedding(num_classes + 1, embedding, name="embedding")
+        self.logits = layers.Dense(num_classes, dtype="float32", name="logits")
+
+    @property
+    def start_id(self) -> int:
+        return self.num_classes
+
+    def build(self, memory_shape, logit_length_shape, token_ids_shape):
+        depth = self.embedding.output_dim
+        self.embedding.build(token_ids_shape)
+        self.wrapper.build((None, depth), memory_shape=memory_shape)
+        self.logits.build((None, self.wrapper.cell.units + memory_shape[-1]))
+
+    def call(self, memory, logit_length, token_ids):
+        prepared = self.prepare(memory, logit_length)
+        return self.force(token_ids, prepared)[0]
+
+    def prepare(self, memory, logit_length) -> AttentionMemory:
+        """The memory as ``step`` wants it, its padding masked."""
+        positions = ops.arange(ops.shape(memory)[1], dtype="int32")
+        return self.wrapper.prepare(memory, positions[None, :] < ops.cast(logit_length, "int32")[:, None])
+
+    def step(self, token_ids, state: AttentionState, memory: AttentionMemory):
+        """One step of decoding: ids (B,) and a state to logits (B, num_classes) and the next state."""
+        outputs, state = self.wrapper(self.embedding(token_ids), state, memory)
+        return self.logits(outputs), state
+
+    def force(self, token_ids, memory: AttentionMemory):
+        """Logits (B, L, num_classes) and alignments (B, L, T) of the steps in which ``token_ids`` (B, L) are fed."""
+
+        def step(inputs, state):
+            return self.wrapper(inputs, state, memory)
+
+        # The layers around the cell take all steps at once: only what depends on the step before is in the loop.
+        decoded = decode(
+            step,
+            self.wrapper.get_initial_state(memory),
+            TeacherForcing(self.embedding(token_ids)),
+            history=lambda state: state.alignments,
+        )
+        return self.logits(decoded.outputs), decoded.history
+
+    def compute_output_shape(self, memory_shape, logit_length_shape, token_ids_shape):
+        return (*token_ids_shape, self.num_classes)
+
+    def get_config(self):
+        own = {
+            "num_classes": self.num_classes,
+            "wrapper": keras.saving.serialize_keras_object(self.wrapper),
+            "embedding": self.embedding.output_dim,
+        }
+        return {**super().get_config(), **own}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**{**config, "wrapper": keras.saving.deserialize_keras_object(config["wrapper"])})
+
+
+class ReadWords(NamedTuple):
+    """Words that were read; L is the most steps that were allowed.
+
+    Attributes:
+        ids: int32 (B, L), classes, 0 from the end on.
+        probabilities: float32 (B, L), each class's at its step, the end's included; 0 after it.
+        alignments: float32 (B, L, T), where the decoder looked at each step.
+    """
+
+    ids: Any
+    probabilities: Any
+    alignments: Any
+
+
+class _ReadState(NamedTuple):
+    """The decoder's state, with the probability of the likeliest class of the last step, (B,)."""
+
+    attention: AttentionState
+    probability: Any
+
+
+class AttentionReader(keras.Model):
+    """The trained model in use: encodes crops once, then decodes by itself.
+
+    Args:
+        network: what ``build_attention`` built, trained.
+        beam_width: hypotheses that are kept; 1 decodes greedily.
+
+    Call with "image" and "logit_length", as the network; gives ``ReadWords``. No word has more characters than its
+    crop has positions.
+    """
+
+    def __init__(self, network: keras.Model, beam_width: int = 1):
+        super().__init__()
+        self.decoder = network.get_layer("decoder")
+        self.encoder = keras.Model(network.input["image"], self.decoder.input[0])
+        self._read = self._read_greedily if beam_width == 1 else self._search
+        self._beam_width = beam_width
+        self.built = True
+
+    def call(self, inputs, training=False):
+        memory = self.encode(inputs["image"], inputs["logit_length"])
+        return self._read(memory, ops.shape(memory.mask)[1] + 1)
+
+    def encode(self, images, logit_length) -> AttentionMemory:
+        """What is attended to, of crops (B, 32, W, 1) and their lengths (B,)."""
+        return self.decoder.prepare(self.encoder(images, training=False), logit_length)
+
+    def _read_greedily(self, memory: AttentionMemory, max_length) -> ReadWords:
+        def step(token_ids, state):
+            logits, attention = self.decoder.step(token_ids, state.attention, memory)
+            return logits, _ReadState(attention, ops.max(ops.softmax(logits), axis=-1))
+
+        start = self.decoder.wrapper.get_initial_state(memory)
+        decoded = decode(
+            step,
+            _ReadState(start, start.alignments[:, 0]),
+            Greedy(self.decoder.start_id, END_ID, pad_id=END_ID),
+            max_length,
+            history=lambda state: (state.probability, state.attention.alignments),
+        )
+        return ReadWords(decoded.ids, *decoded.history)
+
+    def _search(self, memory: AttentionMemory, max_length) -> ReadWords:
+        of_beams = repeat_for_beams(memory, self._beam_width)
+        beams = beam_search(
+            lambda token_ids, state: self.decoder.step(token_ids, state, of_beams),
+            self.decoder.wrapper.get_initial_state(memory),
+            self._beam_width,
+            self.decoder.start_id,
+            END_ID,
+            max_length,
+            num_results=1,
+            history=lambda state: state.alignments,
+            pad_id=END_ID,
+        )
+        in_word = ops.arange(ops.shape(beams.ids)[-1]) < beams.lengths[:, :1]  # (B, L)
+        probabilities = ops.where(in_word, ops.exp(beams.token_log_probs[:, 0]), 0.0)
+        return ReadWords(beams.ids[:, 0], probabilities, beams.history)
