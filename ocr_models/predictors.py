@@ -6,7 +6,7 @@ import contextlib
 import itertools
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import keras
@@ -15,6 +15,7 @@ import numpy as np
 from ocr_models.bundle import Bundle
 from ocr_models.charset import Charset
 from ocr_models.detection.decode import decode_east
+from ocr_models.errors import UsageError
 from ocr_models.fold import fold_batch_norm
 from ocr_models.recognition.attention import END_ID, AttentionReader, is_attention
 from ocr_models.recognition.crops import INPUT_HEIGHT, bucket_of, logit_length, pad_crop, resize_crop
@@ -26,8 +27,21 @@ _CROPS = keras.KerasTensor((READ_BATCH, INPUT_HEIGHT, None, 1), "uint8")
 # Pictures are padded to sides that are multiples of this: EAST needs 32, and fewer shapes mean fewer compilations.
 _SIDE_STEP = 128
 
-# A crop's class numbers, and the probabilities of its characters; an attention recognizer adds that of the end.
-_Reading = tuple[list[int], tuple[float, ...]]
+
+class _Reading(NamedTuple):
+    """What stands in a crop.
+
+    Attributes:
+        ids: its class numbers.
+        confidences: the probabilities of its characters; an attention recognizer adds that of the end.
+        alignments: (L, T), where an attention recognizer looked for each; None from a CRNN.
+    """
+
+    ids: list[int]
+    confidences: tuple[float, ...]
+    alignments: np.ndarray | None = None
+
+
 # Crops (B, 32, W, 1) and their logit lengths (B,) to what stands in them.
 _BatchReader = Callable[[np.ndarray, np.ndarray], Iterator[_Reading]]
 
@@ -164,12 +178,32 @@ class TextRecognizer:
         for width, indices in sorted(by_width.items()):
             for start in range(0, len(indices), READ_BATCH):
                 chunk = indices[start : start + READ_BATCH]
-                for i, (ids, confidences) in zip(
-                    chunk, self._read_chunk([resized[i] for i in chunk], width), strict=True
-                ):
-                    confidence = _geometric_mean(confidences) if ids else 0.0
-                    transcripts[i] = Transcript(self._charset.decode(ids), confidence, confidences[: len(ids)])
+                readings = self._read_chunk([resized[i] for i in chunk], width)
+                for i, reading in zip(chunk, readings, strict=True):
+                    transcripts[i] = self._transcript(reading)
         return transcripts
+
+    def align(self, crop: np.ndarray) -> tuple[Transcript, np.ndarray]:
+        """Reads one crop, and says where the attention was: float32 (L, T), a row for each character and the end.
+
+        A crop has a position for every four columns once it is resized to height 32
+        (``ocr_models.visualization.draw_alignments`` makes a picture of it).
+
+        Raises:
+            UsageError: the recognizer is a CRNN, which has no attention.
+        """
+        resized = resize_crop(crop)
+        reading = next(self._read_chunk([resized], bucket_of(resized.shape[1])))
+        if reading.alignments is None:
+            raise UsageError("a CRNN has no attention to show; load an attention recognizer")
+        alignments = reading.alignments[: len(reading.confidences), : logit_length(resized.shape[1])]
+        return self._transcript(reading), alignments
+
+    def _transcript(self, reading: _Reading) -> Transcript:
+        ids, confidences, _ = reading
+        if not ids:
+            return Transcript("", 0.0)
+        return Transcript(self._charset.decode(ids), _geometric_mean(confidences), confidences[: len(ids)])
 
     def _read_chunk(self, crops: list[np.ndarray], width: int) -> Iterator[_Reading]:
         """Reads at most ``READ_BATCH`` crops of one bucket; copies of the first fill up the batch."""
@@ -195,8 +229,8 @@ def _decode_ctc(log_probs: np.ndarray, beam_width: int) -> _Reading:
     if beam_width > 1:
         best, log_prob = prefix_beam_decode(log_probs, beam_width)
         if best != ids:
-            return best, (float(np.exp(log_prob / max(1, len(best)))),) * len(best)
-    return ids, tuple(confidences)
+            return _Reading(best, (float(np.exp(log_prob / max(1, len(best)))),) * len(best))
+    return _Reading(ids, tuple(confidences))
 
 
 def _read_by_attention(network: keras.Model, beam_width: int) -> _BatchReader:
@@ -206,10 +240,10 @@ def _read_by_attention(network: keras.Model, beam_width: int) -> _BatchReader:
 
     def read_batch(images, logit_lengths):
         words = forward({"image": images, "logit_length": logit_lengths})
-        for ids, probabilities in zip(words.ids, words.probabilities, strict=True):
+        for ids, probabilities, alignments in zip(*words, strict=True):
             steps = np.count_nonzero(probabilities)
             # The end's probability counts for the word: low, it tells of characters that were left out.
-            yield ids[ids != END_ID].tolist(), tuple(probabilities[:steps].tolist())
+            yield _Reading(ids[ids != END_ID].tolist(), tuple(probabilities[:steps].tolist()), alignments)
 
     return read_batch
 

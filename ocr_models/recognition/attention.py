@@ -224,7 +224,7 @@ class AttentionReader(keras.Model):
     def _read_greedily(self, memory: AttentionMemory, max_length) -> ReadWords:
         def step(token_ids, state):
             logits, attention = self.decoder.step(token_ids, state.attention, memory)
-            return logits, _ReadState(attention, ops.max(ops.softmax(logits), axis=-1))
+            return logits, _ReadState(attention, _highest_probability(logits))
 
         start = self.decoder.wrapper.get_initial_state(memory)
         decoded = decode(
@@ -252,3 +252,11 @@ class AttentionReader(keras.Model):
         in_word = ops.arange(ops.shape(beams.ids)[-1]) < beams.lengths[:, :1]  # (B, L)
         probabilities = ops.where(in_word, ops.exp(beams.token_log_probs[:, 0]), 0.0)
         return ReadWords(beams.ids[:, 0], probabilities, beams.history)
+
+
+def _highest_probability(logits):
+    """The likeliest class's probability (B,), of logits (B, C).
+
+    Written out, as TensorFlow on a CPU may compute a softmax in bfloat16, which knows nothing between 0.996 and 1.
+    """
+    return 1 / ops.sum(ops.exp(logits - ops.max(logits, axis=-1, keepdims=True)), axis=-1)
