@@ -25,21 +25,26 @@ def script_state(batch_size: int) -> ScriptState:
 
 def scripted_step(logits):
     """A step that gives row b at time t the logits[b, t] of (B, L, V), whatever it is fed."""
-    return _table_step(logits, lambda ids, state: state.time)
+    return chain_step(np.asarray(logits)[:, :, None])
 
 
 def markov_step(logits):
-    """A step that gives row b after the id i the logits[b, i] of (B, V, V)."""
-    return _table_step(logits, lambda ids, state: ids)
+    """A step that gives row b after the id i the logits[b, i] of (B, V, V), at any time."""
+    return chain_step(np.asarray(logits)[:, None])
 
 
-def _table_step(table, column):
-    columns = np.shape(table)[1]
-    flat = np.reshape(np.asarray(table, np.float32), (-1, np.shape(table)[2]))
+def chain_step(logits):
+    """A step that gives row b at time t after the id i the logits[b, t, i] of (B, L, V, V); L and V may be 1 for all.
 
-    def step(ids, state):
-        logits = ops.take(ops.convert_to_tensor(flat), state.row * columns + column(ids, state), axis=0)
-        return logits, ScriptState(state.row, state.time + 1, ops.cast(ids, "int32"))
+    Other than in a Markov chain, where "abcab" and "acbab" may be equally likely, no two sequences tie by chance.
+    """
+    _, length, ids, classes = np.shape(logits)
+    flat = np.reshape(np.asarray(logits, np.float32), (-1, classes))
+
+    def step(fed, state):
+        column = (state.row * length + (state.time if length > 1 else 0)) * ids + (fed if ids > 1 else 0)
+        logits = ops.take(ops.convert_to_tensor(flat), column, axis=0)
+        return logits, ScriptState(state.row, state.time + 1, ops.cast(fed, "int32"))
 
     return step
 
