@@ -20,12 +20,13 @@ CELLS = {
     "simple": lambda: layers.SimpleRNNCell(6),
     "gru": lambda: layers.GRUCell(6),
     "lstm": lambda: layers.LSTMCell(6),
-    "stack": lambda: layers.StackedRNNCells([layers.GRUCell(4), layers.LSTMCell(6)]),
     "stack of one": lambda: layers.StackedRNNCells([layers.LSTMCell(6)]),
-    "wrapped": lambda: DropoutCell(
-        ResidualCell(InputProjectionCell(OutputProjectionCell(layers.LSTMCell(4), 7), 5)), input_rate=0.5
+    "stack of wrapped": lambda: layers.StackedRNNCells(
+        [
+            DropoutCell(ResidualCell(InputProjectionCell(OutputProjectionCell(layers.LSTMCell(4), 7), 5)), 0.5),
+            layers.GRUCell(6),
+        ]
     ),
-    "stack of wrapped": lambda: layers.StackedRNNCells([DropoutCell(layers.GRUCell(6), 0, 0.5), layers.GRUCell(6)]),
 }
 INPUTS, MEMORY, MASK = normal(0, 3, 4, 4), normal(1, 3, 7, 5), length_mask([7, 3, 5], 7)
 
@@ -36,14 +37,18 @@ def wrap(cell, mechanism=None, **kwargs):
     return wrapper
 
 
-def steps_one_by_one(wrapper, inputs, memory, memory_mask=None):
-    memory = wrapper.prepare(memory, memory_mask)
-    state = wrapper.get_initial_state(memory)
-    states = []
-    for t in range(inputs.shape[1]):
-        _, state = wrapper(inputs[:, t], state, memory)
-        states.append(state)
-    return states
+def steps_one_by_one(wrapper, *arrays):
+    """The states after each step, without a loop in the graph."""
+
+    @compiled
+    def run(inputs, memory, memory_mask=None):
+        memory = wrapper.prepare(memory, memory_mask)
+        states = [wrapper.get_initial_state(memory)]
+        for t in range(inputs.shape[1]):
+            states.append(wrapper(inputs[:, t], states[-1], memory)[1])
+        return states[1:]
+
+    return run(*arrays)
 
 
 def adding_wrapper(**kwargs):
@@ -101,15 +106,20 @@ def test_compiled_scan_takes_the_same_steps(cell):
         for a, b in zip(tree.flatten(state), tree.flatten(scanned), strict=True):
             np.testing.assert_allclose(numpy(a), numpy(b[t]), rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(numpy(scanned.alignments).sum(axis=2), 1, rtol=1e-5)
-    # Compilation left nothing behind: the wrapper still works outside of it.
-    again = steps_one_by_one(wrapper, INPUTS, MEMORY, MASK)
-    np.testing.assert_array_equal(numpy(again[-1].attention), numpy(one_by_one[-1].attention))
 
 
-@pytest.mark.parametrize("mechanism", [LuongMonotonicAttention, BahdanauMonotonicAttention])
+def test_compilation_leaves_nothing_behind():
+    """Random generators are variables; on JAX one must not keep what it had while a function was compiled."""
+    wrapper = wrap(DropoutCell(layers.SimpleRNNCell(6), 0.5), BahdanauMonotonicAttention(8, sigmoid_noise=1.0))
+    compiled(lambda *arrays: scan_steps(wrapper, *arrays, training=True))(INPUTS, MEMORY, MASK)
+    memory = wrapper.prepare(MEMORY, MASK)
+    outputs, _ = wrapper(INPUTS[:, 0], wrapper.get_initial_state(memory), memory, training=True)
+    assert np.isfinite(numpy(outputs)).all()
+
+
 @pytest.mark.parametrize("mode", ["parallel", "recursive", "hard"])
-def test_monotonic_attention_in_a_while_loop(mechanism, mode):
-    wrapper = wrap(layers.GRUCell(6), mechanism(6, mode=mode))
+def test_monotonic_attention_in_a_while_loop(mode):
+    wrapper = wrap(layers.GRUCell(6), LuongMonotonicAttention(6, mode=mode))
     expected = steps_one_by_one(wrapper, INPUTS, MEMORY, MASK)[-1]
 
     @compiled
@@ -162,25 +172,23 @@ def test_a_tensor_is_the_state_of_a_cell_with_one():
 MECHANISMS = {
     "general": lambda: LuongAttention(score="general", scale=True),
     "additive": lambda: BahdanauAttention(8, normalize=True),
-    "monotonic dot": lambda: LuongMonotonicAttention(6, sigmoid_noise=0.5),
-    "monotonic additive": lambda: BahdanauMonotonicAttention(8, mode="recursive", sigmoid_noise=0.5),
+    "monotonic": lambda: BahdanauMonotonicAttention(8, normalize=True, sigmoid_noise=0.5),
 }
 
 
 @pytest.mark.parametrize("mechanism", MECHANISMS.values(), ids=MECHANISMS)
 def test_training_lowers_the_loss(mechanism):
     """Keras's compiled training, with noise and dropout inside the scan; the task: attend to position t at step t."""
-    wrapper = wrap(DropoutCell(layers.GRUCell(6), output_rate=0.1, seed=1), mechanism())
+    keras.utils.set_random_seed(0)
+    wrapper = wrap(DropoutCell(layers.GRUCell(6), output_rate=0.1), mechanism())
     model = Scanner(wrapper)
     model.compile(keras.optimizers.Adam(0.05), "mse")
-    before = [weight.copy() for weight in model.get_weights()]
-    times = np.repeat(np.eye(4, dtype=np.float32)[None], 3, axis=0)  # (B, L, L)
-    losses = [float(model.train_on_batch([times, MEMORY], MEMORY[:, :4])) for _ in range(25)]
-    assert np.isfinite(losses).all()
-    assert np.mean(losses[-5:]) < 0.7 * losses[0]
-    # Every weight has learned. (The states of random generators, which are integers, aren't among them.)
-    assert all(np.abs(a - b).max() > 0 for a, b in zip(before, model.get_weights(), strict=True) if a.dtype.kind == "f")
-    assert model.predict([times, MEMORY], verbose=0).shape == (3, 4, 5)  # nothing leaked out of the training step
+    inputs = [np.repeat(np.eye(4, dtype=np.float32)[None], 3, axis=0), MEMORY]  # (B, L, L) and (B, T, D)
+    before, weights = model.test_on_batch(inputs, MEMORY[:, :4]), [numpy(w) for w in model.trainable_weights]
+    for _ in range(60):
+        model.train_on_batch(inputs, MEMORY[:, :4])
+    assert model.test_on_batch(inputs, MEMORY[:, :4]) < 0.6 * before
+    assert all((numpy(w) != old).any() for w, old in zip(model.trainable_weights, weights, strict=True))
 
 
 def test_saved_model_gives_the_same(tmp_path):
