@@ -69,8 +69,8 @@ def main() -> None:
 def _watch_stages(reader: page_reader.PageReader) -> None:
     """Wraps the functions of the stages with clocks."""
     reader._detector._forward = _timed("detect: network", reader._detector._forward)
-    reader._recognizer._forward = _timed("read: network", reader._recognizer._forward)
-    reader._recognizer._decode = _timed("read: decode", reader._recognizer._decode)
+    reader._recognizer._read_batch = _timed("read: network and decoding", reader._recognizer._read_batch)
+    predictors._decode_ctc = _timed("read: CTC decoding, of that", predictors._decode_ctc)
     reader._recognizer.read = _timed("read: all", reader._recognizer.read)
     predictors.decode_east = _timed("detect: restore and merge", predictors.decode_east)
     page_reader._cut_words = _timed("cut words", page_reader._cut_words)

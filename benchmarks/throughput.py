@@ -1,10 +1,10 @@
 """Pages a second and peak memory of ``pagebeam run`` against Tesseract, in one run on one machine.
 
-    python benchmarks/throughput.py PAGES [--rounds 3] [--keep DIR]
+    python benchmarks/throughput.py PAGES [--recognizer NAME|BUNDLE ...] [--rounds 3] [--keep DIR]
 
-PAGES is a folder of page images. Both use all cores: Tesseract as one process a core with one thread each, its best
+PAGES is a folder of page images. All use all cores: Tesseract as one process a core with one thread each, its best
 throughput. Pagebeam's rate is taken beyond its start-up: the time of all pages less the time of one, which is shown.
-The two take turns, and the medians are compared. Needs Linux and Debian's tesseract-ocr.
+The recognizers and Tesseract take turns, and the medians are compared. Needs Linux and Debian's tesseract-ocr.
 """
 
 from __future__ import annotations
@@ -19,7 +19,10 @@ import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from ocr_models.bundle import DEFAULT_BUNDLES
 
 _SAMPLE_S = 0.2
 
@@ -27,45 +30,70 @@ _SAMPLE_S = 0.2
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("pages", type=Path)
+    parser.add_argument(
+        "--recognizer", nargs="+", default=[DEFAULT_BUNDLES["recognition"]], help="one or several; default: %(default)s"
+    )
     parser.add_argument("--rounds", type=int, default=3, help="default: %(default)s")
     parser.add_argument(
-        "--keep", type=Path, metavar="DIR", help="keep what both read, in DIR/pagebeam and DIR/tesseract"
+        "--keep", type=Path, metavar="DIR", help="keep what was read, in DIR/tesseract and a folder a recognizer"
     )
     arguments = parser.parse_args()
     pages = sorted(p for p in arguments.pages.iterdir() if p.is_file())
     if len(pages) < 2:
         sys.exit(f"{arguments.pages}: at least 2 page images are needed")
     keep = arguments.keep or Path(tempfile.mkdtemp())
-    compare(pages, arguments.rounds, keep)
+    compare(pages, arguments.recognizer, arguments.rounds, keep)
 
 
-def compare(pages: list[Path], rounds: int, keep: Path) -> None:
-    """Measures both in turn and prints a table."""
-    start_ups, totals, peaks, peer = [], [], [], []
+@dataclass
+class Runs:
+    """Seconds over one page and over all, and peak bytes, of each round with a recognizer."""
+
+    start_ups: list[float] = field(default_factory=list)
+    totals: list[float] = field(default_factory=list)
+    peaks: list[int] = field(default_factory=list)
+
+    def rate(self, pages: int) -> float:
+        """Pages a second beyond the start-up."""
+        return (pages - 1) / (statistics.median(self.totals) - statistics.median(self.start_ups))
+
+
+def compare(pages: list[Path], recognizers: list[str], rounds: int, keep: Path) -> None:
+    """Measures all in turn and prints a table."""
+    runs = {recognizer: Runs() for recognizer in recognizers}
+    peer = []
     for _ in range(rounds):
-        start_ups.append(run_pagebeam(pages[:1], keep / "one")[0])
-        seconds, peak = run_pagebeam(pages, keep / "pagebeam")
-        totals.append(seconds)
-        peaks.append(peak)
+        for recognizer, of_recognizer in runs.items():
+            of_recognizer.start_ups.append(run_pagebeam(pages[:1], recognizer, keep / "one")[0])
+            seconds, peak = run_pagebeam(pages, recognizer, keep / Path(recognizer).name)
+            of_recognizer.totals.append(seconds)
+            of_recognizer.peaks.append(peak)
         if shutil.which("tesseract"):
             peer.append(run_tesseract(pages, keep / "tesseract"))
-    start_up = statistics.median(start_ups)
-    rate = (len(pages) - 1) / (statistics.median(totals) - start_up)
     print(f"{len(pages)} pages, {os.cpu_count()} cores, medians of {rounds} rounds")
-    print(f"pagebeam   {rate:6.2f} pages/s beyond a start-up of {start_up:.1f} s (a run over one page)")
-    print(f"           {len(pages) / statistics.median(totals):6.2f} pages/s with it")
-    print(f"           {max(peaks) / 2**30:6.2f} GiB peak memory of all its processes")
-    if peer:
-        peer_rate = len(pages) / statistics.median(peer)
-        print(f"tesseract  {peer_rate:6.2f} pages/s\nratio      {rate / peer_rate:6.2f}")
+    peer_rate = len(pages) / statistics.median(peer) if peer else None
+    if peer_rate:
+        print(f"tesseract    {peer_rate:6.2f} pages/s")
     else:
-        print("tesseract  not installed (apt-get install tesseract-ocr)")
+        print("tesseract    not installed (apt-get install tesseract-ocr)")
+    for recognizer, of_recognizer in runs.items():
+        _print_runs(recognizer, of_recognizer, len(pages), peer_rate)
 
 
-def run_pagebeam(pages: list[Path], output: Path) -> tuple[float, int]:
+def _print_runs(recognizer: str, runs: Runs, pages: int, peer_rate: float | None) -> None:
+    rate, start_up = runs.rate(pages), statistics.median(runs.start_ups)
+    print(f"{Path(recognizer).name:12} {rate:6.2f} pages/s beyond a start-up of {start_up:.1f} s (a run over one page)")
+    if peer_rate:
+        print(f"             {rate / peer_rate:6.2f} times tesseract")
+    print(f"             {pages / statistics.median(runs.totals):6.2f} pages/s with the start-up")
+    print(f"             {max(runs.peaks) / 2**30:6.2f} GiB peak memory of all its processes")
+
+
+def run_pagebeam(pages: list[Path], recognizer: str, output: Path) -> tuple[float, int]:
     """Seconds and peak bytes of one whole command."""
     shutil.rmtree(output, ignore_errors=True)
-    command = [sys.executable, "-m", "pipelines.cli", "run", *map(str, pages), "--output", str(output)]
+    command = [sys.executable, "-m", "pipelines.cli", "run", *map(str, pages)]
+    command += ["--recognizer", recognizer, "--output", str(output)]
     start = time.monotonic()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     watch = _MemoryWatch(process.pid)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import cv2
@@ -43,7 +42,7 @@ class _Reading(NamedTuple):
 
 
 # Crops (B, 32, W, 1) and their logit lengths (B,) to what stands in them.
-_BatchReader = Callable[[np.ndarray, np.ndarray], Iterator[_Reading]]
+_BatchReader = Callable[[np.ndarray, np.ndarray], list[_Reading]]
 
 
 def compile_forward(model: keras.Model, inputs: Any = None) -> Callable[[Any], Any]:
@@ -193,7 +192,7 @@ class TextRecognizer:
             UsageError: the recognizer is a CRNN, which has no attention.
         """
         resized = resize_crop(crop)
-        reading = next(self._read_chunk([resized], bucket_of(resized.shape[1])))
+        reading = self._read_chunk([resized], bucket_of(resized.shape[1]))[0]
         if reading.alignments is None:
             raise UsageError("a CRNN has no attention to show; load an attention recognizer")
         alignments = reading.alignments[: len(reading.confidences), : logit_length(resized.shape[1])]
@@ -205,12 +204,12 @@ class TextRecognizer:
             return Transcript("", 0.0)
         return Transcript(self._charset.decode(ids), _geometric_mean(confidences), confidences[: len(ids)])
 
-    def _read_chunk(self, crops: list[np.ndarray], width: int) -> Iterator[_Reading]:
+    def _read_chunk(self, crops: list[np.ndarray], width: int) -> list[_Reading]:
         """Reads at most ``READ_BATCH`` crops of one bucket; copies of the first fill up the batch."""
         full = crops + crops[:1] * (READ_BATCH - len(crops))
         images = np.stack([pad_crop(crop, width) for crop in full])[..., None]
         lengths = np.array([logit_length(crop.shape[1]) for crop in full], np.int32)
-        return itertools.islice(self._read_batch(images, lengths), len(crops))
+        return self._read_batch(images, lengths)[: len(crops)]
 
 
 def _read_by_ctc(network: keras.Model, beam_width: int) -> _BatchReader:
@@ -218,8 +217,9 @@ def _read_by_ctc(network: keras.Model, beam_width: int) -> _BatchReader:
 
     def read_batch(images, logit_lengths):
         log_probs = log_softmax(np.asarray(forward(images)))
-        for of_crop, length in zip(log_probs, logit_lengths, strict=True):
-            yield _decode_ctc(of_crop[:length], beam_width)
+        return [
+            _decode_ctc(of_crop[:length], beam_width) for of_crop, length in zip(log_probs, logit_lengths, strict=True)
+        ]
 
     return read_batch
 
@@ -240,12 +240,15 @@ def _read_by_attention(network: keras.Model, beam_width: int) -> _BatchReader:
 
     def read_batch(images, logit_lengths):
         words = forward({"image": images, "logit_length": logit_lengths})
-        for ids, probabilities, alignments in zip(*words, strict=True):
-            steps = np.count_nonzero(probabilities)
-            # The end's probability counts for the word: low, it tells of characters that were left out.
-            yield _Reading(ids[ids != END_ID].tolist(), tuple(probabilities[:steps].tolist()), alignments)
+        return [_attended(*of_crop) for of_crop in zip(*words, strict=True)]
 
     return read_batch
+
+
+def _attended(ids: np.ndarray, probabilities: np.ndarray, alignments: np.ndarray) -> _Reading:
+    # The end's probability counts for the word: low, it tells of characters that were left out.
+    steps = np.count_nonzero(probabilities)
+    return _Reading(ids[ids != END_ID].tolist(), tuple(probabilities[:steps].tolist()), alignments)
 
 
 def _geometric_mean(confidences: Sequence[float]) -> float:

@@ -9,8 +9,10 @@ import pytest
 from ocr_models.bundle import write_bundle
 from ocr_models.charset import LATIN, Charset
 from ocr_models.detection.model import build_east
+from ocr_models.errors import UsageError
 from ocr_models.fold import fold_batch_norm
 from ocr_models.predictors import READ_BATCH, TextDetector, TextRecognizer, limit_threads
+from ocr_models.recognition.attention import AttentionSize, build_attention
 from ocr_models.recognition.crnn import build_crnn
 from ocr_models.recognition.crops import pad_crop
 
@@ -99,6 +101,42 @@ def test_recognizer_from_a_bundle_reads_the_same(network, crops, tmp_path):
     bundle = write_bundle(tmp_path, network, {"task": "recognition", "arch": "crnn-light"}, CHARSET)
     folded = TextRecognizer(fold_batch_norm(network), CHARSET)
     assert_same(TextRecognizer.load(bundle).read(crops[:8]), folded.read(crops[:8]))
+
+
+@pytest.fixture(scope="module")
+def attention_network():
+    """A fresh attention recognizer with logits pulled apart, so that words end somewhere and differ."""
+    keras.utils.set_random_seed(3)
+    network = build_attention(len(CHARSET) + 1, AttentionSize(cell_units=32, attention_units=16, embedding=8))
+    logits = network.get_layer("decoder").logits
+    logits.set_weights([40 * weight for weight in logits.get_weights()])
+    return network
+
+
+@pytest.mark.parametrize("beam_width", [1, 2])
+def test_attention_recognizer_reads_a_crop_alone_as_among_others(attention_network, crops, beam_width):
+    recognizer = TextRecognizer(attention_network, CHARSET, beam_width)
+    crops = [crop for crop in crops if crop.shape[1] < 60][:40]
+    transcripts = recognizer.read(crops)
+    assert len({t.text for t in transcripts}) > 5
+    assert_same([recognizer.read([crops[i]])[0] for i in (0, 7, 39)], [transcripts[i] for i in (0, 7, 39)])
+    for transcript in transcripts:
+        assert len(transcript.char_confidences) == len(transcript.text)
+        assert all(0 <= c <= 1 for c in (transcript.confidence, *transcript.char_confidences))
+
+
+def test_alignments_are_those_of_the_crop_without_its_padding(attention_network):
+    recognizer = TextRecognizer(attention_network, CHARSET)
+    crop = np.random.default_rng(1).integers(0, 256, (32, 70), dtype=np.uint8)  # 18 positions in a bucket of 20
+    transcript, alignments = recognizer.align(crop)
+    assert transcript == recognizer.read([crop])[0]
+    assert len(transcript.text) <= len(alignments) <= len(transcript.text) + 1 and alignments.shape[1] == 18
+    np.testing.assert_allclose(alignments.sum(axis=1), 1, atol=1e-2)
+
+
+def test_crnn_has_no_alignments(recognizer, crops):
+    with pytest.raises(UsageError, match="a CRNN has no attention"):
+        recognizer.align(crops[5])
 
 
 def detector(score_bias):

@@ -61,6 +61,26 @@ def test_recognizer_is_trained_and_training_goes_on(pdfs, tmp_path, capsys):
     assert f"best: score=2.0000 cer=0.2500\nbundle: {output}\n" in capsys.readouterr().out
 
 
+def test_attention_recognizer_starts_from_a_crnn(pdfs, tmp_path):
+    output = tmp_path / "attention"
+    options = ["--arch", "attention", "--cell", "lstm", "--init", "crnn-light", "--steps", 1, "--batch-size", 4]
+
+    assert main(arguments("recognition", output, pdfs, *options, "--learning-rate", "1e-9")) == 0
+
+    bundle = find_bundle(str(output), "recognition")
+    assert bundle.config["arch"] == "attention" and bundle.config["training"]["options"]["attention"] == {
+        "cell": "lstm"
+    }
+    network = keras.saving.load_model(bundle.model_path)
+    assert network.get_layer("decoder").wrapper.cell.name.startswith("lstm")
+    crnn = keras.saving.load_model(find_bundle("crnn-light", "recognition").model_path)
+    for name in ("conv1", "conv7", "bilstm2"):
+        for weight, of_crnn in zip(
+            network.get_layer(name).get_weights(), crnn.get_layer(name).get_weights(), strict=True
+        ):
+            np.testing.assert_allclose(weight, of_crnn, atol=1e-6)
+
+
 def test_detector_is_fine_tuned_with_its_stem_as_it_was(pdfs, tmp_path):
     first = write_bundle(tmp_path / "first", build_east(), {"task": "detection", "arch": "east-fast"})
     options = ["--steps", 3, "--batch-size", 2, "--window-px", 64, "--init", first.path, "--freeze-stem"]
@@ -85,6 +105,7 @@ def test_detector_is_fine_tuned_with_its_stem_as_it_was(pdfs, tmp_path):
     ("task", "options", "message"),
     [
         ("recognition", ["--steps", "0"], "--steps 0: give at least 1"),
+        ("recognition", ["--cell", "lstm"], "--cell is for --arch attention; crnn-light has no such part"),
         ("detection", ["--window-px", "100"], "--window-px 100: must be a multiple of 32"),
         ("detection", ["--init", "east-enormous"], "east-enormous: no such model bundle"),
         ("recognition", ["--hold-out", "nowhere.txt"], "--hold-out nowhere.txt: no such file"),
