@@ -85,7 +85,7 @@ class Captioner:
 
         Batches have a fixed size, so that a picture's captions don't depend on the other pictures.
         """
-        return self.caption_features(self.features(images))
+        return self.caption_features(self.features(images)) if len(images) else []
 
     def features(self, images: Sequence[np.ndarray]) -> np.ndarray:
         """The stem's features (N, F) of the middles of pictures, as ``caption`` takes them."""

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import itertools
+import pickle
+from functools import partial
+
+import numpy as np
+import pytest
+
+from ocr_models.captioning.batches import encoded_captions, feature_batches, image_batches, shifted
+from ocr_models.captioning.examples import read_captions
+from ocr_models.captioning.features import cached_features
+from ocr_models.captioning.vocabulary import Vocabulary
+from tests.captioning.pictures import write_pictures
+
+
+@pytest.fixture
+def images(tmp_path):
+    return read_captions(*write_pictures(tmp_path))
+
+
+def mean_colors(pictures):
+    """Stands for a stem: three features."""
+    return np.stack([x.mean(axis=(0, 1)) for x in pictures])
+
+
+class Counting:
+    def __init__(self):
+        self.computed = 0
+
+    def __call__(self, pictures):
+        self.computed += len(pictures)
+        return mean_colors(pictures)
+
+
+def test_inputs_and_targets_are_shifted_by_one():
+    inputs, truth = shifted([[0, 5, 6, 1], [0, 7, 1]])
+    # Padded to 8 with the end's id, which weighs nothing there.
+    assert inputs.tolist() == [[0, 5, 6, 1, 1, 1, 1, 1], [0, 7, 1, 1, 1, 1, 1, 1]]
+    assert truth["target_ids"].tolist() == [[5, 6, 1, 1, 1, 1, 1, 1], [7, 1, 1, 1, 1, 1, 1, 1]]
+    assert truth["weights"].tolist() == [[1, 1, 1, 0, 0, 0, 0, 0], [1, 1, 0, 0, 0, 0, 0, 0]]
+    assert shifted([[0, *range(2, 10), 1]])[0].shape == (1, 16)  # 9 steps
+
+
+def test_features_are_computed_once(images, tmp_path):
+    compute, path = Counting(), tmp_path / "stem.features"
+    rows = cached_features(path, 3, images[:3], compute)
+    assert compute.computed == 3
+    again = cached_features(path, 3, images[::-1], compute)
+    assert compute.computed == 4
+    expected = mean_colors([image.pixels() for image in images])
+    np.testing.assert_allclose(rows.take([2, 0]), expected[[2, 0]], rtol=1e-6)
+    np.testing.assert_allclose(again.take(slice(None)), expected[::-1], rtol=1e-6)
+
+
+def test_row_that_was_cut_off_is_computed_again(images, tmp_path):
+    path = tmp_path / "stem.features"
+    cached_features(path, 3, images, mean_colors)
+    path.write_bytes(path.read_bytes()[:-1])
+    compute = Counting()
+    rows = cached_features(path, 3, images, compute)
+    assert compute.computed == 1
+    np.testing.assert_allclose(rows.take([3]), mean_colors([images[3].pixels()]), rtol=1e-6)
+
+
+def test_changed_picture_has_other_features(images, tmp_path):
+    path = tmp_path / "stem.features"
+    cached_features(path, 3, images, mean_colors)
+    images[0].path.write_bytes(images[1].path.read_bytes())
+    rows = cached_features(path, 3, images, mean_colors)
+    np.testing.assert_array_equal(rows.take([0]), rows.take([1]))
+
+
+def test_feature_batches_have_each_caption_once_an_epoch(images, tmp_path):
+    vocabulary = Vocabulary.build([caption for image in images for caption in image.captions], 1)
+    captions = encoded_captions(images, vocabulary)
+    assert len(captions) == 8 and captions[3][0] == 1
+    rows = cached_features(tmp_path / "stem.features", 3, images, mean_colors)
+    make = pickle.loads(pickle.dumps(partial(feature_batches, rows, captions, 4)))  # as worker processes get it
+    batches = list(itertools.islice(make(seed=1), 4))
+    for epoch in (batches[:2], batches[2:]):
+        seen = [
+            (features.tolist(), vocabulary.decode(target))
+            for inputs, truth in epoch
+            for features, target in zip(inputs["features"], truth["target_ids"], strict=True)
+        ]
+        expected = [(rows.take([i])[0].tolist(), vocabulary.decode(ids)) for i, ids in captions]
+        assert sorted(seen) == sorted(expected)
+    order = [truth["target_ids"].tolist() for _, truth in batches]
+    assert order[:2] != order[2:]
+    assert order == [truth["target_ids"].tolist() for _, truth in itertools.islice(make(seed=1), 4)]
+
+
+def test_image_batches_are_augmented(images):
+    captions = encoded_captions(images[:1], Vocabulary(["<S>", "</S>", "<UNK>"]))[:1]
+    make = pickle.loads(pickle.dumps(partial(image_batches, images, captions, (40, 32), 3)))
+    inputs, truth = next(make(seed=1))
+    assert inputs["image"].shape == (3, 32, 32, 3) and inputs["image"].dtype == np.uint8
+    assert inputs["input_ids"].shape == truth["target_ids"].shape == (3, 16)
+    assert not np.array_equal(inputs["image"][0], inputs["image"][1])
+    np.testing.assert_array_equal(next(make(seed=1))[0]["image"], inputs["image"])
