@@ -23,12 +23,12 @@ class MonotonicMechanism(AttentionMechanism):
         mode: how the alignments follow from the probabilities of stopping. "parallel" and "recursive" are the same
             expectation, computed for all positions at once or one after the other (less work, more steps). "hard"
             stops for real, at the first position with a positive score: for inference, since nothing can be learned
-            through it (set ``mechanism.mode`` after training). Its alignments are 1 at one position, or nowhere once the
-            walk has left the memory.
+            through it (set ``mechanism.mode`` after training). Its alignments are 1 at one position, or nowhere once
+            the walk has left the memory.
         sigmoid_noise: standard deviation of the normal noise added to the scores in training, which teaches
             probabilities near 0 and 1, as hard mode needs them (``LoopRandom`` says how it is drawn).
-        score_bias_init: first value of the learned number added to all scores. A negative one makes the first walks
-            long; the paper suggests it for long memories.
+        score_bias_init: first value of the learned number added to all scores. A negative one, which the paper
+            suggests, makes the first walks long.
         seed: of the noise.
 
     The alignments of a row sum to 1 at most: the rest is the probability of having walked off its end.
