@@ -167,15 +167,19 @@ def _add_caption_arguments(parser: argparse.ArgumentParser) -> None:
     data.add_argument("--records", nargs="+", default=(), metavar="FILE", help="TFRecord files of captioned pictures")
     data.add_argument("--vocabulary", default="", metavar="FILE", help="words, one a line; those of the records' ids")
     data.add_argument(
-        "--min-count", type=int, default=4, metavar="N", help="words less frequent become <UNK>; default: %(default)s"
+        "--min-count",
+        type=_at_least_one,
+        default=4,
+        metavar="N",
+        help="words less frequent become <UNK>; default: %(default)s",
     )
     data.add_argument(
-        "--overfit", type=int, default=0, metavar="N", help="train and validate on the same N pictures, as a check"
+        "--overfit", type=_at_least_one, default=0, metavar="N", help="train and validate on the same N pictures"
     )
     parser.add_argument("--stem-weights", metavar="FILE", help="weights of the stem, as Keras publishes them")
     parser.add_argument(
         "--fine-tune",
-        type=float,
+        type=_positive,
         nargs="?",
         const=0.0005,
         default=0.0,
@@ -184,7 +188,7 @@ def _add_caption_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--decay-epochs",
-        type=float,
+        type=_positive,
         default=8.0,
         metavar="N",
         help="the learning rate is halved after every N epochs; default: %(default)s",
@@ -196,12 +200,10 @@ def _parse_caption(args: argparse.Namespace) -> CaptionOptions:
         raise UsageError("give either --images DIR and --captions FILE, or --records FILE... and --vocabulary FILE")
     if args.records and not args.vocabulary:
         raise UsageError("--records: give --vocabulary FILE, too, the words that their ids stand for")
+    if args.init and args.stem_weights:
+        raise UsageError("--init and --stem-weights: the bundle has a stem of its own; give one of both")
     if args.fine_tune and not args.init:
         raise UsageError("--fine-tune trains on what phase one has trained: give its bundle by --init BUNDLE")
-    if args.init and args.stem_weights:
-        raise UsageError("--stem-weights and --init: the bundle has a stem of its own; give one of both")
-    if args.decay_epochs <= 0:
-        raise UsageError(f"--decay-epochs {args.decay_epochs}: must be more than 0")
     return CaptionOptions(
         args.images,
         args.captions,
@@ -214,6 +216,20 @@ def _parse_caption(args: argparse.Namespace) -> CaptionOptions:
         args.decay_epochs,
         cache=str(args.output.parent / f"{args.output.name}-run" / "features"),
     )
+
+
+def _at_least_one(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is less than 1")
+    return number
+
+
+def _positive(text: str) -> float:
+    number = float(text)
+    if not number > 0:
+        raise argparse.ArgumentTypeError(f"{text} is not more than 0")
+    return number
 
 
 def _share(text: str) -> float:
