@@ -14,9 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ocr_models.charset import Charset
+from ocr_models.charset import BLANK_ID, Charset
 from ocr_models.errors import UsageError
-from ocr_models.recognition.crops import INPUT_HEIGHT
+from ocr_models.recognition.crops import INPUT_HEIGHT, logit_length
+
+Arrays = dict[str, np.ndarray]
 
 CHARSET = Charset("0123456789")
 PAD_LABEL = -1
@@ -24,9 +26,10 @@ PAD_LABEL = -1
 DIGIT_PX = 28
 GAP_PX = (3, 10)  # between two digits, both ends included
 MAX_DIGITS = 7
-# Wide enough for seven digits and their gaps (256 pixels) with some room. One width for all rows: where a row begins
-# and how much of the canvas it leaves empty then tells nothing of the number of its digits.
-CANVAS_WIDTH = 288
+# Seven digits with the widest gaps fill it. One width for all rows: where a row begins and how much of the canvas it
+# leaves empty then tells nothing of the number of its digits. And it is one of the recognizer's ``WIDTH_BUCKETS``: a
+# canvas that is widened when it is read would end otherwise than those in training.
+CANVAS_WIDTH = 256
 NOISE_LEVELS = (16, 128)  # the canvas is uniform noise from 0 up to a level of its own
 
 _FILES = {"train": "train", "validation": "train", "test": "t10k"}
@@ -106,7 +109,7 @@ class Rows:
     """Pictures of digit rows.
 
     Attributes:
-        images: uint8 (N, 32, 288, 1), what the recognizers take.
+        images: uint8 (N, 32, 256, 1), what the recognizers take.
         labels: int32 (N, L), numbers of ``CHARSET`` (digit d is d + 1), padded with -1 to the longest row.
         lengths: int32 (N,), digits of each row.
     """
@@ -187,6 +190,25 @@ def row_batches(folder: str, length: int, batch_size: int, seed: int) -> Iterato
     digits, rng = load_digits(folder, "train"), np.random.default_rng(seed)
     while True:
         yield build_rows(digits, np.full(batch_size, length), rng)
+
+
+def ctc_batches(folder: str, length: int, batch_size: int, seed: int) -> Iterator[tuple[np.ndarray, Arrays]]:
+    """The batches of ``row_batches`` as a CRNN learns them: images, and the truth of ``ctc_loss``."""
+    for rows in row_batches(folder, length, batch_size, seed):
+        labels = np.maximum(rows.labels, BLANK_ID)
+        yield rows.images, {"labels": labels, "label_length": rows.lengths, "logit_length": _logit_length(rows)}
+
+
+def attention_batches(folder: str, length: int, batch_size: int, seed: int) -> Iterator[tuple[Arrays, Arrays]]:
+    """The batches of ``row_batches`` as an attention recognizer learns them: its inputs, and its "targets"."""
+    for rows in row_batches(folder, length, batch_size, seed):
+        token_ids, targets = decoder_sequences(rows.labels, start_id=len(CHARSET) + 1, end_id=BLANK_ID)
+        inputs = {"image": rows.images, "logit_length": _logit_length(rows), "token_ids": token_ids}
+        yield inputs, {"targets": targets}
+
+
+def _logit_length(rows: Rows) -> np.ndarray:
+    return np.full(len(rows.images), logit_length(CANVAS_WIDTH), np.int32)
 
 
 def held_out_rows(folder: str, split: str, length: int, count: int, seed: int) -> Rows:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import keras
 from keras import layers
 
-from ocr_models.recognition.encoder import LIGHT, VGG, ConvSize, bidirectional_lstms, conv_features, image_input
+from ocr_models.recognition.encoder import LIGHT, SMALL, VGG, ConvSize, bidirectional_lstms, conv_features, image_input
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class CrnnSize:
     lstm_units: int
 
 
-SIZES = {"crnn-vgg": CrnnSize(VGG, 256), "crnn-light": CrnnSize(LIGHT, 96)}
+SIZES = {"crnn-vgg": CrnnSize(VGG, 256), "crnn-light": CrnnSize(LIGHT, 96), "crnn-mnist": CrnnSize(SMALL, 64)}
 
 
 def build_crnn(num_classes: int, size: str = "crnn-light") -> keras.Model:

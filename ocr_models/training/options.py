@@ -73,6 +73,13 @@ _ATTENTION_PARTS = {
 
 
 @dataclass(frozen=True)
+class MnistRowsOptions:
+    """Options of the MNIST rows task: ``mnist`` is the folder of MNIST's idx files."""
+
+    mnist: str
+
+
+@dataclass(frozen=True)
 class CaptionOptions:
     """Options of the caption task.
 
@@ -158,6 +165,14 @@ def _parse_recognition(args: argparse.Namespace) -> RecognitionOptions:
     if chosen and args.arch != "attention":
         raise UsageError(f"--{next(iter(chosen))} is for --arch attention; {args.arch} has no such part")
     return RecognitionOptions(_parse_data(args), chosen)
+
+
+def _add_mnist_rows_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--mnist", required=True, metavar="DIR", help="folder of MNIST's idx files, gzipped or not")
+
+
+def _parse_mnist_rows(args: argparse.Namespace) -> MnistRowsOptions:
+    return MnistRowsOptions(args.mnist)
 
 
 def _add_caption_arguments(parser: argparse.ArgumentParser) -> None:
@@ -252,6 +267,13 @@ TASK_OPTIONS = {
         ("crnn-light", "crnn-vgg", "attention"),
         _add_recognition_arguments,
         _parse_recognition,
+    ),
+    "mnist-rows": TaskOptions(
+        "small recognizers, which read rows of MNIST digits",
+        ("crnn", "attention", "attention-srn"),
+        _add_mnist_rows_arguments,
+        _parse_mnist_rows,
+        {"steps": 2500, "validate_every": 250},
     ),
     "caption": TaskOptions(
         "Show and Tell, which captions pictures",

@@ -1,0 +1,58 @@
+"""Training of small recognizers on rows of five MNIST digits."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from ocr_models.data.mnist_rows import CHARSET, PAD_LABEL, Rows, attention_batches, ctc_batches, held_out_rows
+from ocr_models.decoding.losses import sequence_loss
+from ocr_models.metrics import EditCounts
+from ocr_models.predictors import TextRecognizer
+from ocr_models.recognition.attention import is_attention
+from ocr_models.recognition.ctc import ctc_loss
+from ocr_models.recognition.digit_rows import build_digit_reader
+from ocr_models.training.config import TrainingConfig
+from ocr_models.training.task import Learner, Task, start_from
+
+TRAINED_LENGTH = 5
+_VALIDATION_ROWS = 1000
+_VALIDATION_SEED = 77
+
+
+class MnistRowsTask(Task):
+    """A recognizer on rows of five digits, validated by the share of such rows read without a fault.
+
+    Neither the images that validate nor those of the test are among those that train.
+    """
+
+    charset = CHARSET
+
+    def __init__(self, config: TrainingConfig):
+        self.config = config
+        folder = config.options.mnist
+        self._rows = held_out_rows(folder, "validation", TRAINED_LENGTH, _VALIDATION_ROWS, _VALIDATION_SEED)
+        self.network = start_from(build_digit_reader(len(CHARSET) + 1, config.arch), config)
+        loss, make_batches = (_cross_entropy, attention_batches) if is_attention(self.network) else (_ctc, ctc_batches)
+        self.learner = Learner(self.network, loss)
+        self.make_batches = partial(make_batches, folder, TRAINED_LENGTH, config.batch_size)
+
+    def validate(self) -> dict[str, float]:
+        counts = read_rows(TextRecognizer(self.network, CHARSET), self._rows)
+        return {"score": counts.exact_share, "cer": counts.cer}
+
+
+def read_rows(recognizer: TextRecognizer, rows: Rows) -> EditCounts:
+    """How well the rows are read; ``exact_share`` is the sequence accuracy."""
+    transcripts = recognizer.read(list(rows.images[..., 0]))
+    counts = EditCounts()
+    for labels, transcript in zip(rows.labels, transcripts, strict=True):
+        counts += EditCounts.of(CHARSET.decode(labels[labels != PAD_LABEL]), transcript.text)
+    return counts
+
+
+def _ctc(truth, logits):
+    return ctc_loss(truth["labels"], logits, truth["label_length"], truth["logit_length"])
+
+
+def _cross_entropy(truth, logits):
+    return sequence_loss(logits, truth["targets"], truth["targets"] != PAD_LABEL)
