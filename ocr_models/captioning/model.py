@@ -108,8 +108,10 @@ class ShowAndTell(keras.Model):
         word_embedding = layers.Embedding(
             vocabulary_size, embedding_units, embeddings_initializer=_uniform(), name="word_embedding"
         )
-        lstm = layers.LSTMCell(lstm_units, kernel_initializer=_uniform(), recurrent_initializer=_uniform())
-        cell = DropoutCell(lstm, input_rate=dropout, output_rate=dropout)
+        cell = layers.LSTMCell(
+            lstm_units, kernel_initializer=_uniform(), recurrent_initializer=_uniform(), name="lstm_cell"
+        )
+        cell = DropoutCell(cell, input_rate=dropout, output_rate=dropout, name="dropout_cell")
         rnn = layers.RNN(cell, return_sequences=True, name="lstm")
         to_logits = layers.Dense(vocabulary_size, kernel_initializer=_uniform(), dtype="float32", name="logits")
 

@@ -48,7 +48,7 @@ class CaptionTask(Task):
         self._scorer.compile(jit_compile=keras.backend.backend() == "jax")
         self._validation_rows: FeatureRows | None = None
         if options.fine_tune_rate:
-            self.learner = _WholeLearner(self.network, _loss)
+            self.learner = WholeLearner(self.network, _loss)
             sides = self.network.size.resized_px, self.network.size.image_px
             self.make_batches = partial(image_batches, training, captions, sides, config.batch_size)
         else:
@@ -110,7 +110,7 @@ class CaptionTask(Task):
         return math.exp(total / tokens)
 
 
-class _WholeLearner(Learner):
+class WholeLearner(Learner):
     """Stem and decoder. The stem's batch norms keep their statistics, which small batches would only blur."""
 
     def call(self, inputs, training=None):

@@ -118,8 +118,8 @@ def test_pictures_for_validation_are_not_trained_on(tmp_path):
         (["--init", "bundle", "--stem-weights", "file"], "--init and --stem-weights"),
         (["--captions", "nowhere.txt"], "nowhere.txt: can't be read"),
         (["--stem-weights", "nowhere.weights.h5", "--overfit", "2"], "--stem-weights nowhere.weights.h5"),
-        (["--init", "nowhere", "--fine-tune"], "nowhere: no such model bundle"),
-        (["--vocabulary", "nowhere.txt"], "nowhere.txt: no readable vocabulary"),
+        (["--init", "nowhere", "--fine-tune", "--overfit", "2"], "nowhere: no such model bundle"),
+        (["--vocabulary", "nowhere.txt", "--overfit", "2"], "nowhere.txt: no readable vocabulary"),
     ],
 )
 def test_command_that_cannot_work_is_refused(data, tmp_path, options, message):
