@@ -63,7 +63,8 @@ def beam_search(
 
     Args:
         step: ``step(token_ids, state) -> (logits, state)`` for B * beam_width rows: token_ids (B * beam_width,),
-            logits (B * beam_width, V). What it closes over must have as many rows: see ``repeat_for_beams``.
+            logits (B * beam_width, V). What it closes over must have as many rows: see ``repeat_for_beams``. Its layers
+            must be built.
         state: a tree of tensors (B, ...); the search repeats it.
         beam_width: unfinished hypotheses followed, at least 1.
         start_id: the input of the first step.

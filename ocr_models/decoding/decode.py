@@ -38,7 +38,7 @@ def decode(step, state, strategy: Strategy, max_length: int | None = None, histo
     """Run a step under a strategy.
 
     Args:
-        step: ``step(inputs, state) -> (outputs, state)``.
+        step: ``step(inputs, state) -> (outputs, state)``. Its layers must be built: no weights can be made in a loop.
         state: the state before the first step.
         strategy: chooses inputs and ids, such as ``TeacherForcing(token_ids)`` or ``Greedy(start_id, end_id)``.
         max_length: int or (on TensorFlow) scalar tensor, at most so many steps. May be left out for a strategy that
@@ -110,9 +110,10 @@ class _Advance:
         return _Carry(state, finished, lengths, self.blank(carry.finished, record))
 
     def blank(self, rows, record: _Record) -> _Record:
-        """The record without the rows (B,) that have ended."""
-        pads = tree.map_structure(ops.zeros_like, record)
-        return _where(rows, pads._replace(ids=_add(pads.ids, self.strategy.pad_id)), record)
+        """The record with zeros, and pads for ids, in some rows, bool (B,): those that ended before."""
+        zeros = tree.map_structure(ops.zeros_like, record)
+        pads = tree.map_structure(lambda ids: ids + self.strategy.pad_id, zeros.ids)
+        return _where(rows, zeros._replace(ids=pads), record)
 
 
 def _run_to_the_end(advance: _Advance, first: _Carry, plan, num_steps):
@@ -160,7 +161,8 @@ def _num_steps(strategy: Strategy, max_length):
         raise ValueError(f"{type(strategy).__name__} needs a max_length: it doesn't know when to stop.")
     if own is None or max_length is None:
         return max_length if own is None else own
-    return min(own, max_length) if isinstance(own, int) else ops.minimum(own, max_length)
+    known = isinstance(own, int) and isinstance(max_length, int)
+    return min(own, max_length) if known else ops.minimum(own, max_length)
 
 
 def _at(steps, time):
@@ -186,10 +188,6 @@ def _where(rows, chosen, other):
         return ops.where(ops.reshape(rows, (-1, *[1] * (len(y.shape) - 1))), x, y)
 
     return tree.map_structure(choose, chosen, other)
-
-
-def _add(ids, number):
-    return tree.map_structure(lambda x: x + number, ids)
 
 
 def _or_none(value):
