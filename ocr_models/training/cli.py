@@ -64,9 +64,10 @@ def _add_numbers(group: argparse._ArgumentGroup, task: TaskOptions) -> None:
             )
     group.add_argument(
         "--schedule",
-        choices=["cosine", "plateau"],
-        default=task.defaults.get("schedule", TrainingConfig.schedule),
-        help="of the learning rate: falls along steps or hours, or by half when the score stalls; default: %(default)s",
+        choices=task.schedules,
+        default=task.schedules[0],
+        help="the learning rate falls along steps or hours (cosine), or by half when the score stalls (plateau), or by "
+        "half after some epochs (staircase); default: %(default)s",
     )
 
 

@@ -20,7 +20,7 @@ class TrainingConfig:
         hours: ... or, where it isn't None, after so many hours of training, whichever comes first.
         learning_rate: at its peak, after the warm-up.
         schedule: how the rate falls: "cosine", to a hundredth at the end of the run; "plateau", to a half whenever
-            two validations in a row bring no better score.
+            two validations in a row bring no better score; "staircase", to a half after every few epochs (captions).
         warmup_steps: steps of linear warm-up.
         weight_decay: of AdamW.
         seed: of the weights, the data and their order.

@@ -7,6 +7,7 @@ import os
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import keras
 from tensorboardX import SummaryWriter
@@ -14,13 +15,14 @@ from tqdm import tqdm
 
 from ocr_models import __version__
 from ocr_models.bundle import write_bundle
+from ocr_models.errors import UsageError
 from ocr_models.training.config import TrainingConfig
 from ocr_models.training.streams import BatchStream
 from ocr_models.training.task import Task
 from ocr_models.training.tasks import TASKS
 
 _LOG_EVERY = 50
-_STATE = "checkpoint.json"
+_STATE, _CONFIG = "checkpoint.json", "config.json"
 _PLATEAU = 2  # validations without a better score, after which the plateau schedule halves the learning rate
 
 
@@ -59,12 +61,13 @@ def train(config: TrainingConfig, output: Path, show_progress: bool = True) -> d
         The scores of the best weights.
     """
     keras.utils.set_random_seed(config.seed)
+    run = output.parent / f"{output.name}-run"
+    _check_same_run(config, run)
     task = TASKS[config.task](config)
     _compile(task)
-    run = output.parent / f"{output.name}-run"
     run.mkdir(parents=True, exist_ok=True)
     progress = _resume(task, run)
-    (run / "config.json").write_text(json.dumps(config.to_json(), indent=2) + "\n")
+    (run / _CONFIG).write_text(json.dumps(config.to_json(), indent=2) + "\n")
     with (
         SummaryWriter(str(run / "logs")) as log,
         BatchStream(task.make_batches, config.seed + progress.step, config.data_workers) as batches,
@@ -178,6 +181,25 @@ def _compile(task: Task) -> None:
     # XLA makes these models ten times slower on CPUs under TensorFlow; JAX has nothing but XLA.
     task.learner.compile(optimizer, jit_compile=keras.backend.backend() == "jax")
     optimizer.build(task.learner.trainable_variables)
+
+
+def _check_same_run(config: TrainingConfig, run: Path) -> None:
+    """Raises UsageError if the folder has checkpoints of another network than the one that is to be trained."""
+    if not (run / _STATE).is_file() or not (run / _CONFIG).is_file():
+        return
+    before, now = (_what_is_trained(c) for c in (json.loads((run / _CONFIG).read_text()), config.to_json()))
+    for name, value in now.items():
+        if json.dumps(before.get(name)) != json.dumps(value):
+            raise UsageError(
+                f"{run} has a run with {name} {before.get(name)}, but now it is {value}; give another --output to "
+                "start anew, or the command of that run to go on with it"
+            )
+
+
+def _what_is_trained(config: dict[str, Any]) -> dict[str, Any]:
+    """What must stay the same in a run; its data, its rate and its end may change."""
+    own = {name: value for name, value in config.get("options", {}).items() if name != "data"}
+    return {"task": config["task"], "arch": config["arch"], "init": config.get("init"), **own}
 
 
 def _resume(task: Task, run: Path) -> _Progress:

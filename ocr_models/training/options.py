@@ -24,6 +24,7 @@ class TaskOptions:
         add_arguments: adds the task's own arguments to its parser.
         parse: makes the task's options of the parsed arguments; raises UsageError.
         defaults: where this task wants other values than those of ``TrainingConfig``.
+        schedules: the values of ``--schedule``, the default first.
     """
 
     help: str
@@ -31,6 +32,7 @@ class TaskOptions:
     add_arguments: Callable[[argparse.ArgumentParser], None]
     parse: Callable[[argparse.Namespace], Any]
     defaults: dict[str, Any] = field(default_factory=dict)
+    schedules: tuple[str, ...] = ("cosine", "plateau")
 
 
 @dataclass(frozen=True)
@@ -283,11 +285,11 @@ TASK_OPTIONS = {
         {
             "batch_size": 32,
             "learning_rate": 2.0,
-            "schedule": "staircase",
             "warmup_steps": 0,
             "weight_decay": 0.0,
             "validate_every": 200,
             "keep_checkpoints": 5,
         },
+        schedules=("staircase", "cosine", "plateau"),
     ),
 }

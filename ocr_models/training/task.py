@@ -14,7 +14,7 @@ from ocr_models.charset import Charset
 from ocr_models.errors import UsageError
 from ocr_models.training.config import TrainingConfig
 
-_GRADIENT_NORM = 5.0
+GRADIENT_NORM = 5.0
 
 
 class Learner(keras.Model):
@@ -61,7 +61,7 @@ class Task:
 
     def make_optimizer(self) -> keras.optimizers.Optimizer:
         return keras.optimizers.AdamW(
-            self.config.learning_rate, weight_decay=self.config.weight_decay, global_clipnorm=_GRADIENT_NORM
+            self.config.learning_rate, weight_decay=self.config.weight_decay, global_clipnorm=GRADIENT_NORM
         )
 
     def learning_rate(self, step: int, part_done: float) -> float:

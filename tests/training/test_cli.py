@@ -149,6 +149,14 @@ def test_plateau_halves_the_learning_rate_and_checkpoints_are_kept(pdfs, tmp_pat
     assert len(kept) == 2 and kept[-1] == "checkpoint-00000006.weights.h5"
 
 
+def test_folder_of_another_run_is_refused(pdfs, tmp_path):
+    output = tmp_path / "crnn"
+    options = ["--batch-size", 4, "--steps", 1]
+    assert main(arguments("recognition", output, pdfs, *options)) == 0
+    with pytest.raises(UsageError, match="crnn-run has a run with arch crnn-light, but now it is attention"):
+        main(arguments("recognition", output, pdfs, *options, "--arch", "attention"))
+
+
 def test_init_that_shares_no_layer_is_refused(pdfs, tmp_path):
     image = keras.Input((1,))
     write_bundle(tmp_path / "vgg", keras.Model(image, image), {"task": "detection", "arch": "east-vgg16"})
