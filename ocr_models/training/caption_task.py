@@ -24,9 +24,8 @@ from ocr_models.errors import UsageError
 from ocr_models.metrics import BleuCounts
 from ocr_models.training.config import TrainingConfig
 from ocr_models.training.options import CaptionOptions
-from ocr_models.training.task import Learner, Task, start_from
+from ocr_models.training.task import GRADIENT_NORM, Learner, Task, start_from
 
-_GRADIENT_NORM = 5.0
 _VALIDATION_PICTURES = 100
 _CALIBRATION_PICTURES, _CALIBRATION_BATCH = 256, 16
 _STEM_FILE = "stem.weights.h5"
@@ -72,7 +71,7 @@ class CaptionTask(Task):
 
     def make_optimizer(self) -> keras.optimizers.Optimizer:
         return keras.optimizers.SGD(
-            self.config.learning_rate, weight_decay=self.config.weight_decay or None, global_clipnorm=_GRADIENT_NORM
+            self.config.learning_rate, weight_decay=self.config.weight_decay or None, global_clipnorm=GRADIENT_NORM
         )
 
     def learning_rate(self, step: int, part_done: float) -> float:
