@@ -12,7 +12,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ocr_models.captioning.images import decode_image
+import numpy as np
+
 from ocr_models.captioning.records import (
     CaptionRecord,
     parse_caption_record,
@@ -22,6 +23,7 @@ from ocr_models.captioning.records import (
 )
 from ocr_models.captioning.vocabulary import Vocabulary, tokenize
 from ocr_models.errors import DocumentError, UsageError
+from ocr_models.images import ColorMode, decode_image
 
 _VALIDATION_PARTS = 10  # one picture of so many is for validation
 
@@ -51,12 +53,12 @@ class CaptionedImage:
             _, payload = next(read_tfrecord(file))
         return parse_caption_record(payload).data
 
-    def pixels(self):
-        """The picture, uint8 (H, W, 3) RGB. Raises UsageError where it can't be decoded."""
-        pixels = decode_image(self.read())
-        if pixels is None:
-            raise UsageError(f"{self.path}: picture {self.image_id} can't be decoded; leave it out or replace it")
-        return pixels
+    def pixels(self) -> np.ndarray:
+        """The picture, uint8 (H, W, 3) RGB, as ``pagebeam caption`` sees it. Raises UsageError if it is broken."""
+        try:
+            return decode_image(self.read(), ColorMode.RGB).pixels
+        except DocumentError as error:
+            raise UsageError(f"{self.path}: picture {self.image_id}: {error}; leave it out or replace it") from error
 
 
 def read_captions(images: Path, captions: Path) -> list[CaptionedImage]:
@@ -67,12 +69,12 @@ def read_captions(images: Path, captions: Path) -> list[CaptionedImage]:
     """
     by_name: dict[str, list[tuple[str, ...]]] = defaultdict(list)
     try:
-        with captions.open(encoding="utf-8", newline="") as file:
+        with captions.open(encoding="utf-8-sig", newline="") as file:
             for row in csv.DictReader(file):
                 by_name[row["image"]].append(tokenize(row["caption"]))
     except OSError as error:
         raise UsageError(f"{captions}: can't be read ({error.strerror}); give a CSV file of captions") from error
-    except (KeyError, TypeError, AttributeError, UnicodeDecodeError) as error:
+    except (KeyError, TypeError, AttributeError, UnicodeDecodeError, csv.Error) as error:
         raise UsageError(f"{captions}: expected UTF-8 CSV with the columns image,caption ({error!r})") from error
     for name in by_name:
         if not (images / name).is_file():

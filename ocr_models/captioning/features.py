@@ -50,7 +50,8 @@ def cached_features(
     """
     row_of = {digest: row for row, digest in enumerate(_digests(path, units))}
     digests = [hashlib.sha256(image.read()).digest() for image in images]
-    missing = [i for i, digest in enumerate(digests) if digest not in row_of]
+    # Of pictures with the same bytes one is enough.
+    missing = list({digest: i for i, digest in enumerate(digests) if digest not in row_of}.values())
     with path.open("ab") as file:
         for start in tqdm(
             range(0, len(missing), _CHUNK), desc="features", unit=f"{_CHUNK} pictures", disable=not missing
@@ -61,8 +62,7 @@ def cached_features(
             rows["features"] = compute([images[i].pixels() for i in chunk])
             file.write(rows.tobytes())
             file.flush()
-            for i in chunk:
-                row_of[digests[i]] = len(row_of)
+    row_of = {digest: row for row, digest in enumerate(_digests(path, units))}
     return FeatureRows(path, units, np.array([row_of[digest] for digest in digests], np.int64))
 
 

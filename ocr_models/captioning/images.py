@@ -14,12 +14,6 @@ _CONTRAST = _SATURATION = (0.5, 1.5)
 _HUE_DEGREES = 0.032 * 360
 
 
-def decode_image(data: bytes) -> np.ndarray | None:
-    """The pixels, uint8 (H, W, 3) RGB, of an encoded picture (JPEG, PNG, ...); None where it can't be decoded."""
-    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
-    return None if image is None else cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
-
-
 def center_view(image: np.ndarray, resized_px: int, crop_px: int) -> np.ndarray:
     """The middle of a picture: resized to a square, whatever its shape, then cropped.
 

@@ -39,11 +39,12 @@ def parse_caption_record(payload: bytes) -> CaptionRecord:
         context, lists = _context_features(payload), _feature_lists(payload)
         words = tuple(word.decode() for step in lists.get("image/caption", ()) for word in _values(step, _BYTES_LIST))
         ids = tuple(i for step in lists.get("image/caption_ids", ()) for i in _packed_integers(step))
+        image_id = context.get(b"image/id", b"").decode()
     except (IndexError, ValueError) as error:
         raise DocumentError("decode", f"the record is no SequenceExample ({error})") from error
     if not context.get(b"image/data") or not ids:
         raise DocumentError("decode", "the record has no 'image/data' or no 'image/caption_ids'; expected both")
-    return CaptionRecord(context.get(b"image/id", b"").decode(), context[b"image/data"], words, ids)
+    return CaptionRecord(image_id, context[b"image/data"], words, ids)
 
 
 def serialize_caption_record(record: CaptionRecord) -> bytes:

@@ -61,7 +61,7 @@ class Vocabulary:
     def load(cls, path: Path) -> Vocabulary:
         """Reads ``vocabulary.txt``: UTF-8, one word a line. Raises UsageError where there is none."""
         try:
-            return cls(path.read_text(encoding="utf-8").split("\n")[:-1])
+            return cls(path.read_text(encoding="utf-8").removesuffix("\n").split("\n"))
         except (OSError, UnicodeDecodeError) as error:
             raise UsageError(
                 f"{path}: no readable vocabulary ({error}); expected UTF-8 text, one word a line"

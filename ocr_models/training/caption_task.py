@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -28,6 +29,7 @@ from ocr_models.training.task import GRADIENT_NORM, Learner, Task, start_from
 
 _VALIDATION_PICTURES = 100
 _CALIBRATION_PICTURES, _CALIBRATION_BATCH = 256, 16
+_MAX_LOG = 700.0  # of a number that a float can hold: training may diverge
 _STEM_FILE = "stem.weights.h5"
 
 
@@ -106,7 +108,7 @@ class CaptionTask(Task):
             count = float(truth["weights"].sum())
             total += count * float(self._scorer.test_on_batch(inputs, truth))
             tokens += count
-        return math.exp(total / tokens)
+        return math.exp(min(total / tokens, _MAX_LOG))
 
 
 class WholeLearner(Learner):
@@ -156,7 +158,9 @@ def _initialize_stem(network: ShowAndTell, options: CaptionOptions, training: li
         network.stem.load_weights(kept)
     else:
         calibrate(network.stem, _views(training[:_CALIBRATION_PICTURES], network))
-        network.stem.save_weights(kept)
+        unfinished = kept.with_name(f"unfinished.{_STEM_FILE}")
+        network.stem.save_weights(unfinished)
+        os.replace(unfinished, kept)
 
 
 def _views(images: list[CaptionedImage], network: ShowAndTell) -> Iterator[np.ndarray]:

@@ -84,7 +84,7 @@ def test_table_that_does_not_fit_is_refused(tmp_path, table, message):
 
 def test_broken_picture_is_named(images, tmp_path):
     images[0].path.write_bytes(b"no picture")
-    with pytest.raises(UsageError, match=r"red-0.png can't be decoded"):
+    with pytest.raises(UsageError, match=r"picture red-0.png: .*; leave it out"):
         images[0].pixels()
 
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,7 +9,6 @@ from ocr_models.captioning.images import (
     adjust_contrast,
     adjust_hue_saturation,
     center_view,
-    decode_image,
     distort_colors,
     random_view,
 )
@@ -88,14 +86,3 @@ def test_distorted_colors_keep_the_picture(seed):
     # Brightness moves by 32 at most; a gray picture has no hue and saturation, and no contrast to change.
     gray = np.full((4, 4, 3), 100, np.uint8)
     assert np.abs(distort_colors(gray, np.random.default_rng(seed)).astype(int) - 100).max() <= 33
-
-
-def test_decoded_picture_is_rgb():
-    image = noise(5, 7)
-    png = cv2.imencode(".png", image[..., ::-1])[1].tobytes()
-    np.testing.assert_array_equal(decode_image(png), image)
-
-
-@pytest.mark.parametrize("data", [b"", b"GIF89a", b"\x89PNG\r\n\x1a\n"])
-def test_what_is_no_picture_gives_none(data):
-    assert decode_image(data) is None
