@@ -32,6 +32,9 @@ MAX_DIGITS = 7
 CANVAS_WIDTH = 256
 NOISE_LEVELS = (16, 128)  # the canvas is uniform noise from 0 up to a level of its own
 
+# By so many 256ths training digits are stretched and slanted, at most and in each direction: as by other writers.
+_STRETCH, _SLANT = 30, 40
+
 _FILES = {"train": "train", "validation": "train", "test": "t10k"}
 _HELD_OUT_PART = 12  # the last twelfth of the train images (5,000 of 60,000) is for validation
 _UNSIGNED_BYTE = 8  # idx: the code of its element type
@@ -119,8 +122,8 @@ class Rows:
     lengths: np.ndarray
 
 
-def build_rows(digits: Digits, lengths: np.ndarray, rng: np.random.Generator) -> Rows:
-    """Draws a row of digits for each of ``lengths``, int (N,), 1 to 7.
+def build_rows(digits: Digits, lengths: np.ndarray, rng: np.random.Generator, distort: bool = False) -> Rows:
+    """Draws a row of digits for each of ``lengths``, int (N,), 1 to 7; with ``distort``, each under a map of its own.
 
     Digits are drawn with replacement; each stands anywhere in the canvas's height, the row anywhere in its width. All
     numbers drawn are whole ones: the same generator gives the same rows on every machine.
@@ -135,34 +138,28 @@ def build_rows(digits: Digits, lengths: np.ndarray, rng: np.random.Generator) ->
     images = _noise(count, rng)
     for i in range(longest):
         there = np.flatnonzero(i < lengths)
-        _paint(images, there, tops[there, i], lefts[there, i], digits.images[chosen[there, i]])
+        pictures = digits.images[chosen[there, i]]
+        _paint(images, there, tops[there, i], lefts[there, i], distorted(pictures, rng) if distort else pictures)
     drawn = np.arange(longest) < lengths[:, None]  # (N, L)
     labels = np.where(drawn, digits.labels[chosen].astype(np.int32) + 1, PAD_LABEL)
     return Rows(images[..., None], labels.astype(np.int32), lengths)
 
 
-def _places(lengths: np.ndarray, longest: int, rng: np.random.Generator) -> np.ndarray:
-    """The left edge of each digit, (N, L): random gaps between them, and random room before the first."""
-    gaps = rng.integers(GAP_PX[0], GAP_PX[1] + 1, size=(len(lengths), longest))
-    gaps[:, 0] = 0
-    places = np.cumsum(gaps + DIGIT_PX, axis=1) - DIGIT_PX
-    widths = places[np.arange(len(lengths)), lengths - 1] + DIGIT_PX
-    return places + rng.integers(CANVAS_WIDTH - widths + 1)[:, None]
+def distorted(digits: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Each digit (N, 28, 28) under an affine map of its own about its middle, with the nearest pixel's gray."""
+    half_pixels = 2 * np.arange(DIGIT_PX, dtype=np.int16) - (DIGIT_PX - 1)  # from the middle: -27, -25, ..., 27
+    stretch = rng.integers(-_STRETCH, _STRETCH + 1, size=(2, len(digits), 1, 1), dtype=np.int16) + 256
+    slant = rng.integers(-_SLANT, _SLANT + 1, size=(2, len(digits), 1, 1), dtype=np.int16)
+    y = _source(stretch[0] * half_pixels[:, None] + slant[0] * half_pixels)  # (N, 28, 28)
+    x = _source(stretch[1] * half_pixels + slant[1] * half_pixels[:, None])
+    framed = np.pad(digits, ((0, 0), (1, 1), (1, 1)))  # what lies beyond a digit's square is black
+    pixels = (y * framed.shape[2] + x).reshape(len(digits), -1)
+    return np.take_along_axis(framed.reshape(len(digits), -1), pixels.astype(np.intp), axis=1).reshape(digits.shape)
 
 
-def _noise(count: int, rng: np.random.Generator) -> np.ndarray:
-    levels = rng.integers(NOISE_LEVELS[0], NOISE_LEVELS[1] + 1, size=(count, 1, 1), dtype=np.uint16)
-    noise = rng.integers(256, size=(count, INPUT_HEIGHT, CANVAS_WIDTH), dtype=np.uint8)
-    return ((noise * levels) >> 8).astype(np.uint8)
-
-
-def _paint(images: np.ndarray, rows: np.ndarray, tops: np.ndarray, lefts: np.ndarray, digits: np.ndarray) -> None:
-    """Puts one digit on each of the ``rows``, where it is brighter than what is there."""
-    pixels = np.arange(DIGIT_PX)
-    y = tops[:, None, None] + pixels[:, None]  # (R, 28, 1)
-    x = lefts[:, None, None] + pixels  # (R, 1, 28)
-    where = (rows[:, None, None], y, x)
-    images[where] = np.maximum(images[where], digits)
+def _source(offsets: np.ndarray) -> np.ndarray:
+    """The pixel of a framed digit at offsets from its middle, given in 512ths of a pixel."""
+    return np.clip(((offsets + (256 * (DIGIT_PX - 1) + 256)) >> 9) + 1, 0, DIGIT_PX + 1)
 
 
 def decoder_sequences(labels: np.ndarray, start_id: int, end_id: int) -> tuple[np.ndarray, np.ndarray]:
@@ -186,10 +183,10 @@ def decoder_sequences(labels: np.ndarray, start_id: int, end_id: int) -> tuple[n
 
 
 def row_batches(folder: str, length: int, batch_size: int, seed: int) -> Iterator[Rows]:
-    """Endless batches of training rows, all of ``length`` digits."""
+    """Endless batches of training rows, all of ``length`` digits, which are distorted."""
     digits, rng = load_digits(folder, "train"), np.random.default_rng(seed)
     while True:
-        yield build_rows(digits, np.full(batch_size, length), rng)
+        yield build_rows(digits, np.full(batch_size, length), rng, distort=True)
 
 
 def ctc_batches(folder: str, length: int, batch_size: int, seed: int) -> Iterator[tuple[np.ndarray, Arrays]]:

@@ -17,7 +17,7 @@ from ocr_models.recognition.crnn import build_crnn
 from ocr_models.recognition.encoder import SMALL, conv_features, image_input
 
 _SRN = AttentionSize(SMALL, "bilstm", 64, 32, "gru", 96, "bahdanau", 96)
-_UNITS, _EMBEDDING = 96, 32
+_UNITS, _EMBEDDING = 128, 32
 _SIGMOID_NOISE = 1.0  # teaches to stop for certain or not at all: else a little attention leaks past each digit
 _SCORE_BIAS = -2.0  # a first walk stops at each position with the probability 0.12: a digit takes about nine of them
 

@@ -275,7 +275,7 @@ TASK_OPTIONS = {
         ("crnn", "attention", "attention-srn"),
         _add_mnist_rows_arguments,
         _parse_mnist_rows,
-        {"steps": 2500, "validate_every": 250},
+        {"steps": 4000, "learning_rate": 0.003, "validate_every": 250},
     ),
     "caption": TaskOptions(
         "Show and Tell, which captions pictures",
