@@ -60,7 +60,7 @@ def find_bundle(name_or_path: str, task: str) -> Bundle:
 
     Args:
         name_or_path: "crnn-light", or "path/to/bundle".
-        task: "detection", "recognition" or "caption": what the bundle must be trained for.
+        task: a task of ``pagebeam train``, such as "detection": what the bundle must be trained for.
 
     Raises:
         UsageError: there is no such bundle, a file is missing or damaged, or it is trained for something else.

@@ -16,6 +16,7 @@ from ocr_models.charset import Charset
 from ocr_models.detection.decode import decode_east
 from ocr_models.errors import UsageError
 from ocr_models.fold import fold_batch_norm
+from ocr_models.recognition import digit_rows  # noqa: F401  registers its layers, so that bundles with them load
 from ocr_models.recognition.attention import END_ID, AttentionReader, is_attention
 from ocr_models.recognition.crops import INPUT_HEIGHT, bucket_of, logit_length, pad_crop, resize_crop
 from ocr_models.recognition.ctc import greedy_decode, log_softmax, prefix_beam_decode

@@ -156,7 +156,9 @@ class _Search:
 
     def propose(self, alive: _Hypotheses, logits) -> _Proposals:
         """The likeliest next ids of each hypothesis, likeliest first."""
-        log_probs = ops.log_softmax(ops.cast(logits, "float32"), axis=-1)
+        logits = ops.cast(logits, "float32")
+        # Written out, as TensorFlow on a CPU may compute a softmax in bfloat16, which is too coarse to rank by.
+        log_probs = logits - ops.logsumexp(logits, axis=-1, keepdims=True)
         count = min(self.beam_width, log_probs.shape[-1])
         log_probs, ids = ops.top_k(log_probs, count)  # (B * beam_width, P)
         log_probs = ops.reshape(log_probs, (-1, self.beam_width, count))  # (B, beam_width, P)

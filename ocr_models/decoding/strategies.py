@@ -54,7 +54,7 @@ class TeacherForcing(Strategy):
     Args:
         inputs: (B, L, ...), the inputs of the L steps: token ids (the truth shifted by one, start id first), or
             anything else that a step takes, as embedded tokens or frames.
-        lengths: int (B,), optional: a row ends after so many steps, and its state stays what it was there.
+        lengths: int (B,), at least 1, optional: a row ends after so many steps, and its state stays what it was there.
     """
 
     def __init__(self, inputs, lengths=None):

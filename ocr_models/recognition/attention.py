@@ -130,7 +130,13 @@ class AttentionDecoder(layers.Layer):
 
     def call(self, memory, logit_length, token_ids):
         prepared = self.prepare(memory, logit_length)
-        return self.force(token_ids, prepared)[0]
+
+        def step(inputs, state):
+            return self.wrapper(inputs, state, prepared)
+
+        # The layers around the cell take all steps at once: only what depends on the step before is in the loop.
+        forced = decode(step, self.wrapper.get_initial_state(prepared), TeacherForcing(self.embedding(token_ids)))
+        return self.logits(forced.outputs)
 
     def prepare(self, memory, logit_length) -> AttentionMemory:
         """The memory as ``step`` wants it, its padding masked."""
@@ -141,21 +147,6 @@ class AttentionDecoder(layers.Layer):
         """One step of decoding: ids (B,) and a state to logits (B, num_classes) and the next state."""
         outputs, state = self.wrapper(self.embedding(token_ids), state, memory)
         return self.logits(outputs), state
-
-    def force(self, token_ids, memory: AttentionMemory):
-        """Logits (B, L, num_classes) and alignments (B, L, T) of the steps in which ``token_ids`` (B, L) are fed."""
-
-        def step(inputs, state):
-            return self.wrapper(inputs, state, memory)
-
-        # The layers around the cell take all steps at once: only what depends on the step before is in the loop.
-        decoded = decode(
-            step,
-            self.wrapper.get_initial_state(memory),
-            TeacherForcing(self.embedding(token_ids)),
-            history=lambda state: state.alignments,
-        )
-        return self.logits(decoded.outputs), decoded.history
 
     def compute_output_shape(self, memory_shape, logit_length_shape, token_ids_shape):
         return (*token_ids_shape, self.num_classes)
@@ -201,8 +192,8 @@ class AttentionReader(keras.Model):
         network: what ``build_attention`` built, trained.
         beam_width: hypotheses that are kept; 1 decodes greedily.
 
-    Call with "image" and "logit_length", as the network; gives ``ReadWords``. No word has more characters than its
-    crop has positions.
+    Call with "image" and "logit_length", as the network; gives ``ReadWords``. No word has more characters than the
+    crops, with their padding, have positions.
     """
 
     def __init__(self, network: keras.Model, beam_width: int = 1):

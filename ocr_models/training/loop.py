@@ -23,6 +23,8 @@ from ocr_models.training.tasks import TASKS
 
 _LOG_EVERY = 50
 _STATE, _CONFIG = "checkpoint.json", "config.json"
+# Options that decide which network is trained, and which parts of it.
+_NETWORK_OPTIONS = ("attention", "freeze_stem", "shrink_ratio", "stem_weights", "fine_tune_rate", "overfit")
 _PLATEAU = 2  # validations without a better score, after which the plateau schedule halves the learning rate
 
 
@@ -166,14 +168,22 @@ class _Run:
         """Weights and optimizer first, then the state that names them, by a rename: a kill between costs nothing."""
         name = f"checkpoint-{self.progress.step:08d}.weights.h5"
         if name != self.progress.checkpoint:
-            self.task.learner.save_weights(self.run / name)
+            unfinished = self.run / f"unfinished-{name}"
+            self.task.learner.save_weights(unfinished)
+            os.replace(unfinished, self.run / name)
             self.progress.checkpoint = name
         state = self.run / f"unfinished-{_STATE}"
         state.write_text(json.dumps(vars(self.progress)))
         os.replace(state, self.run / _STATE)
-        for old in sorted(self.run.glob("checkpoint-*.weights.h5"))[: -self.config.keep_checkpoints]:
-            old.unlink()
+        self._remove_old_checkpoints()
         self._checkpoint_due = time.monotonic() + 60 * self.config.checkpoint_minutes
+
+    def _remove_old_checkpoints(self) -> None:
+        """Keeps this step's and the newest before it; later ones are of a run that was killed before it named them."""
+        names = sorted(path.name for path in self.run.glob("checkpoint-*.weights.h5"))
+        so_far = [name for name in names if name <= self.progress.checkpoint]
+        for name in set(names) - set(so_far[-self.config.keep_checkpoints :]):
+            (self.run / name).unlink()
 
 
 def _compile(task: Task) -> None:
@@ -198,8 +208,9 @@ def _check_same_run(config: TrainingConfig, run: Path) -> None:
 
 def _what_is_trained(config: dict[str, Any]) -> dict[str, Any]:
     """What must stay the same in a run; its data, its rate and its end may change."""
-    own = {name: value for name, value in config.get("options", {}).items() if name != "data"}
-    return {"task": config["task"], "arch": config["arch"], "init": config.get("init"), **own}
+    options = config.get("options", {})
+    parts = {name: options[name] for name in _NETWORK_OPTIONS if name in options}
+    return {"task": config["task"], "arch": config["arch"], "init": config.get("init"), **parts}
 
 
 def _resume(task: Task, run: Path) -> _Progress:
