@@ -145,6 +145,30 @@ def build_rows(digits: Digits, lengths: np.ndarray, rng: np.random.Generator, di
     return Rows(images[..., None], labels.astype(np.int32), lengths)
 
 
+def _places(lengths: np.ndarray, longest: int, rng: np.random.Generator) -> np.ndarray:
+    """The left edge of each digit, (N, L): random gaps between them, and random room before the first."""
+    gaps = rng.integers(GAP_PX[0], GAP_PX[1] + 1, size=(len(lengths), longest))
+    gaps[:, 0] = 0
+    places = np.cumsum(gaps + DIGIT_PX, axis=1) - DIGIT_PX
+    widths = places[np.arange(len(lengths)), lengths - 1] + DIGIT_PX
+    return places + rng.integers(CANVAS_WIDTH - widths + 1)[:, None]
+
+
+def _noise(count: int, rng: np.random.Generator) -> np.ndarray:
+    levels = rng.integers(NOISE_LEVELS[0], NOISE_LEVELS[1] + 1, size=(count, 1, 1), dtype=np.uint16)
+    noise = rng.integers(256, size=(count, INPUT_HEIGHT, CANVAS_WIDTH), dtype=np.uint8)
+    return ((noise * levels) >> 8).astype(np.uint8)
+
+
+def _paint(images: np.ndarray, rows: np.ndarray, tops: np.ndarray, lefts: np.ndarray, digits: np.ndarray) -> None:
+    """Puts one digit on each of the ``rows``, where it is brighter than what is there."""
+    pixels = np.arange(DIGIT_PX)
+    y = tops[:, None, None] + pixels[:, None]  # (R, 28, 1)
+    x = lefts[:, None, None] + pixels  # (R, 1, 28)
+    where = (rows[:, None, None], y, x)
+    images[where] = np.maximum(images[where], digits)
+
+
 def distorted(digits: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Each digit (N, 28, 28) under an affine map of its own about its middle, with the nearest pixel's gray."""
     half_pixels = 2 * np.arange(DIGIT_PX, dtype=np.int16) - (DIGIT_PX - 1)  # from the middle: -27, -25, ..., 27
