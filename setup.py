@@ -36,7 +36,7 @@ setup(
         "gcp": ["apache-beam[gcp]>=2.77"],
         "aws": ["apache-beam[aws]>=2.77"],
         "jax": ["jax>=0.4.38"],
-        "dev": ["hypothesis", "mypy", "pytest", "ruff"],
+        "dev": ["hypothesis", "jax>=0.4.38", "mypy", "pytest", "ruff"],
     },
     entry_points={"console_scripts": ["pagebeam = pipelines.cli:main"]},
 )
