@@ -17,6 +17,7 @@ from ocr_models.data.mnist_rows import (
     build_rows,
     ctc_batches,
     decoder_sequences,
+    distorted,
     held_out_rows,
     load_digits,
     read_idx,
@@ -146,6 +147,30 @@ def test_same_seed_gives_the_same_rows_on_every_machine():
     assert zlib.crc32(rows.images.tobytes()) == 23893569
 
 
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 2**32))
+def test_distortion_moves_no_pixel_far_and_the_middle_not_at_all(seed):
+    # Each pixel tells where it comes from: 1 + y and 1 + x. From the middle to an edge are 13.5 pixels, which are
+    # stretched by 30 / 256 and slanted by 40 / 256 of that at most: 3.7 pixels, and half a one for rounding.
+    places = np.indices((28, 28), np.uint8) + np.uint8(1)
+    from_y, from_x = (distorted(axis[None], np.random.default_rng(seed))[0].astype(int) for axis in places)
+    y, x = places.astype(int)
+    kept = (from_y > 0) & (from_x > 0)
+    np.testing.assert_array_equal(from_y > 0, from_x > 0)  # the rest comes from beyond the digit, which is black
+    assert kept[4:-4, 4:-4].all()
+    assert np.abs(from_y - y)[kept].max() <= 4 and np.abs(from_x - x)[kept].max() <= 4
+    assert (np.diff(from_x, axis=1)[kept[:, 1:] & kept[:, :-1]] >= 0).all()  # nothing is mirrored or turned over
+    assert np.abs(from_y - y)[13:15, 13:15].max() == np.abs(from_x - x)[13:15, 13:15].max() == 0
+
+
+def test_distortions_differ_and_are_the_same_on_every_machine():
+    digits = draw_digits(4, seed=1).images[[0, 0, 0, 0]]
+    result = distorted(digits, np.random.default_rng(1))
+    assert len({picture.tobytes() for picture in result}) == 4
+    squares = np.full((4, 28, 28), 255, np.uint8)
+    assert (distorted(squares, np.random.default_rng(1)) > 0).sum(axis=(1, 2)).tolist() == [692, 710, 726, 684]
+
+
 @pytest.mark.parametrize("lengths", [[0], [8], [[3]]])
 def test_row_of_no_or_too_many_digits_is_refused(lengths):
     with pytest.raises(ValueError, match="an axis of numbers from 1 to 7 was expected"):
@@ -166,6 +191,15 @@ def test_training_rows_are_of_train_digits_and_held_out_rows_are_not(mnist):
     np.testing.assert_array_equal(next(row_batches(mnist, 5, 4, seed=9)).images, batches[0].images)
     assert brightness_of(held_out_rows(mnist, "validation", 3, 40, seed=1)) == {200}
     assert brightness_of(held_out_rows(mnist, "test", 7, 40, seed=1)) == {250}
+
+
+def test_only_training_digits_are_distorted(mnist):
+    """Squares keep their 28 x 28 pixels in the rows that measure, and gain or lose some in those that train."""
+    for split in ("validation", "test"):
+        images = held_out_rows(mnist, split, 3, 20, seed=1).images
+        assert ((images >= 128).sum(axis=(1, 2, 3)) == 3 * 28 * 28).all()
+    trained = next(row_batches(mnist, 3, 20, seed=1)).images
+    assert ((trained >= 128).sum(axis=(1, 2, 3)) != 3 * 28 * 28).all()
 
 
 def test_batches_show_the_same_rows_to_both_kinds_of_recognizer(mnist):

@@ -202,7 +202,7 @@ def test_rows_do_not_depend_on_each_other():
     for row in (0, 4):
         alone = search(logits[row : row + 1], 3, 8, length_normalization=0.7, history=lambda state: state.fed)
         for name, values in zip(together._fields, together, strict=True):
-            np.testing.assert_allclose(values[row], getattr(alone, name)[0], rtol=1e-6, err_msg=name)
+            np.testing.assert_allclose(values[row], getattr(alone, name)[0], rtol=1e-5, err_msg=name)
 
 
 def test_history_is_that_of_the_winner():
