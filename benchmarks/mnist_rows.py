@@ -1,9 +1,8 @@
 """Sequence accuracy of ``pagebeam train mnist-rows`` on digits that it never saw, in rows of 3 to 7.
 
-    python benchmarks/mnist_rows.py BUNDLE... --mnist DIR [--beam-width 1]
+    python benchmarks/mnist_rows.py BUNDLE... --mnist DIR [--rows 2000] [--beam-width 1]
 
-For each length, every image of MNIST's test set stands in one row (but for a few where the rows don't come out even),
-in the same rows for every bundle; a row counts if all its digits are right.
+Rows are drawn from MNIST's test images, the same ones for every bundle; a row counts if all its digits are right.
 """
 
 from __future__ import annotations
@@ -27,6 +26,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("bundles", nargs="+", type=Path, metavar="BUNDLE")
     parser.add_argument("--mnist", required=True, metavar="DIR", help="folder of MNIST's idx files")
+    parser.add_argument("--rows", type=int, default=2000, metavar="N", help="of each length; default: %(default)s")
     parser.add_argument("--beam-width", type=int, default=1, metavar="N", help="default: %(default)s, greedy decoding")
     args = parser.parse_args()
     print("| | " + " | ".join(f"{length} digits" for length in _LENGTHS) + " |")
@@ -35,7 +35,8 @@ def main() -> None:
         bundle = find_bundle(str(path), "mnist-rows")
         recognizer = TextRecognizer.load(bundle, args.beam_width)
         shares = [
-            read_rows(recognizer, held_out_rows(args.mnist, "test", length, _SEED)).exact_share for length in _LENGTHS
+            read_rows(recognizer, held_out_rows(args.mnist, "test", length, args.rows, _SEED)).exact_share
+            for length in _LENGTHS
         ]
         print(f"| {bundle.config['arch']} | " + " | ".join(f"{share:.4f}" for share in shares) + " |", flush=True)
 

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from ocr_models.charset import BLANK_ID, Charset
@@ -33,7 +32,8 @@ MAX_DIGITS = 7
 CANVAS_WIDTH = 256
 NOISE_LEVELS = (16, 128)  # the canvas is uniform noise from 0 up to a level of its own
 
-_DISTORTION = 0.15  # training digits are stretched and slanted by up to so many parts of 1, in each direction
+# By so many 256ths training digits are stretched and slanted, at most and in each direction: as by other writers.
+_STRETCH, _SLANT = 30, 40
 
 _FILES = {"train": "train", "validation": "train", "test": "t10k"}
 _HELD_OUT_PART = 12  # the last twelfth of the train images (5,000 of 60,000) is for validation
@@ -122,26 +122,17 @@ class Rows:
     lengths: np.ndarray
 
 
-def build_rows(
-    digits: Digits, lengths: np.ndarray, rng: np.random.Generator, distort: bool = False, once: bool = False
-) -> Rows:
-    """Makes a row of digits for each of ``lengths``, int (N,), 1 to 7.
+def build_rows(digits: Digits, lengths: np.ndarray, rng: np.random.Generator, distort: bool = False) -> Rows:
+    """Draws a row of digits for each of ``lengths``, int (N,), 1 to 7; with ``distort``, each under a map of its own.
 
-    A digit stands anywhere in the canvas's height, the row anywhere in its width. All numbers drawn are whole ones: the
-    same generator gives the same rows on every machine (``distort`` rounds as the machine's OpenCV does).
-
-    Args:
-        digits: what the rows are made of.
-        lengths: digits of each row.
-        rng: draws everything.
-        distort: whether each digit is distorted, as for training.
-        once: whether no digit is drawn twice; ``digits`` must be enough for that.
+    Digits are drawn with replacement; each stands anywhere in the canvas's height, the row anywhere in its width. All
+    numbers drawn are whole ones: the same generator gives the same rows on every machine.
     """
     lengths = np.asarray(lengths, np.int32)
     if lengths.ndim != 1 or not ((lengths >= 1) & (lengths <= MAX_DIGITS)).all():
         raise ValueError(f"lengths {lengths}: an axis of numbers from 1 to {MAX_DIGITS} was expected")
     count, longest = len(lengths), int(lengths.max(initial=1))
-    chosen = _choose(len(digits.labels), (count, longest), rng, once)
+    chosen = rng.integers(len(digits.labels), size=(count, longest))
     tops = rng.integers(INPUT_HEIGHT - DIGIT_PX + 1, size=(count, longest))
     lefts = _places(lengths, longest, rng)
     images = _noise(count, rng)
@@ -152,17 +143,6 @@ def build_rows(
     drawn = np.arange(longest) < lengths[:, None]  # (N, L)
     labels = np.where(drawn, digits.labels[chosen].astype(np.int32) + 1, PAD_LABEL)
     return Rows(images[..., None], labels.astype(np.int32), lengths)
-
-
-def _choose(digits: int, shape: tuple[int, int], rng: np.random.Generator, once: bool) -> np.ndarray:
-    if not once:
-        return rng.integers(digits, size=shape)
-    needed = shape[0] * shape[1]
-    if needed > digits:
-        raise ValueError(
-            f"{shape[0]} rows of up to {shape[1]} digits need {needed} different ones, there are {digits}; ask for less"
-        )
-    return rng.permutation(digits)[:needed].reshape(shape)
 
 
 def _places(lengths: np.ndarray, longest: int, rng: np.random.Generator) -> np.ndarray:
@@ -190,11 +170,20 @@ def _paint(images: np.ndarray, rows: np.ndarray, tops: np.ndarray, lefts: np.nda
 
 
 def distorted(digits: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Each digit (N, 28, 28) under a linear map of its own about its middle, as if another hand had written it."""
-    maps = np.eye(2) + rng.uniform(-_DISTORTION, _DISTORTION, (len(digits), 2, 2))
-    middle = np.full(2, (DIGIT_PX - 1) / 2)
-    maps = np.concatenate([maps, (middle - maps @ middle)[..., None]], axis=2)  # (N, 2, 3), the middle stays
-    return np.stack([cv2.warpAffine(d, m, (DIGIT_PX, DIGIT_PX)) for d, m in zip(digits, maps, strict=True)])
+    """Each digit (N, 28, 28) under an affine map of its own about its middle, with the nearest pixel's gray."""
+    half_pixels = 2 * np.arange(DIGIT_PX, dtype=np.int16) - (DIGIT_PX - 1)  # from the middle: -27, -25, ..., 27
+    stretch = rng.integers(-_STRETCH, _STRETCH + 1, size=(2, len(digits), 1, 1), dtype=np.int16) + 256
+    slant = rng.integers(-_SLANT, _SLANT + 1, size=(2, len(digits), 1, 1), dtype=np.int16)
+    y = _source(stretch[0] * half_pixels[:, None] + slant[0] * half_pixels)  # (N, 28, 28)
+    x = _source(stretch[1] * half_pixels + slant[1] * half_pixels[:, None])
+    framed = np.pad(digits, ((0, 0), (1, 1), (1, 1)))  # what lies beyond a digit's square is black
+    pixels = (y * framed.shape[2] + x).reshape(len(digits), -1)
+    return np.take_along_axis(framed.reshape(len(digits), -1), pixels.astype(np.intp), axis=1).reshape(digits.shape)
+
+
+def _source(offsets: np.ndarray) -> np.ndarray:
+    """The pixel of a framed digit at offsets from its middle, given in 512ths of a pixel."""
+    return np.clip(((offsets + (256 * (DIGIT_PX - 1) + 256)) >> 9) + 1, 0, DIGIT_PX + 1)
 
 
 def decoder_sequences(labels: np.ndarray, start_id: int, end_id: int) -> tuple[np.ndarray, np.ndarray]:
@@ -243,10 +232,6 @@ def _logit_length(rows: Rows) -> np.ndarray:
     return np.full(len(rows.images), logit_length(CANVAS_WIDTH), np.int32)
 
 
-def held_out_rows(folder: str, split: str, length: int, seed: int) -> Rows:
-    """Rows of digits that training doesn't see: of "validation" or of "test", each digit in one row.
-
-    One seed gives the same rows each time, as many as the digits are enough for (2,000 test rows of five).
-    """
-    digits = load_digits(folder, split)
-    return build_rows(digits, np.full(len(digits.labels) // length, length), np.random.default_rng(seed), once=True)
+def held_out_rows(folder: str, split: str, length: int, count: int, seed: int) -> Rows:
+    """The same rows each time, of digits that training doesn't see: of "validation" or of "test"."""
+    return build_rows(load_digits(folder, split), np.full(count, length), np.random.default_rng(seed))

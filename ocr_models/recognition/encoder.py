@@ -33,7 +33,7 @@ class ConvSize:
 VGG = ConvSize((64, 128, 256, 256, 512, 512, 512), (False, False, False, False, True, True, False), False)
 LIGHT = ConvSize((24, 40, 80, 96, 160, 160, 192), (False, False, True, False, True, True, True), True)
 # For digits (``digit_rows.py``).
-SMALL = ConvSize((24, 32, 48, 64, 96, 128, 192), (True,) * 7, True)
+SMALL = ConvSize((24, 32, 48, 64, 96, 96, 128), (True,) * 7, True)
 
 
 def image_input() -> keras.KerasTensor:

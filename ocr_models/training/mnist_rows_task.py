@@ -15,6 +15,7 @@ from ocr_models.training.config import TrainingConfig
 from ocr_models.training.task import Learner, Task, start_from
 
 TRAINED_LENGTH = 5
+_VALIDATION_ROWS = 1000
 _VALIDATION_SEED = 77
 
 
@@ -29,7 +30,7 @@ class MnistRowsTask(Task):
     def __init__(self, config: TrainingConfig):
         self.config = config
         folder = config.options.mnist
-        self._rows = held_out_rows(folder, "validation", TRAINED_LENGTH, _VALIDATION_SEED)
+        self._rows = held_out_rows(folder, "validation", TRAINED_LENGTH, _VALIDATION_ROWS, _VALIDATION_SEED)
         self.network = start_from(build_digit_reader(len(CHARSET) + 1, config.arch), config)
         loss, make_batches = (_cross_entropy, attention_batches) if is_attention(self.network) else (_ctc, ctc_batches)
         self.learner = Learner(self.network, loss)
