@@ -73,7 +73,7 @@ def _watch_stages(reader: page_reader.PageReader) -> None:
     predictors._decode_ctc = _timed("read: CTC decoding, of that", predictors._decode_ctc)
     reader._recognizer.read = _timed("read: all", reader._recognizer.read)
     predictors.decode_east = _timed("detect: restore and merge", predictors.decode_east)
-    page_reader._cut_words = _timed("cut words", page_reader._cut_words)
+    page_reader.cut_words = _timed("cut words", page_reader.cut_words)
     page_reader._assemble = _timed("lines, order, text", page_reader._assemble)
 
 

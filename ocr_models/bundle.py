@@ -17,7 +17,7 @@ from typing import Any
 from ocr_models.errors import UsageError
 
 WEIGHTS = Path(__file__).parent / "weights"
-DEFAULT_BUNDLES = {"detection": "east-fast", "recognition": "crnn-light"}
+DEFAULT_BUNDLES = {"detection": "east-fast", "recognition": "crnn-fast"}
 _MODEL, _CONFIG, _CHARSET, _VOCABULARY = "model.keras", "config.json", "charset.txt", "vocabulary.txt"
 
 
@@ -27,7 +27,7 @@ class Bundle:
 
     Attributes:
         path: the folder.
-        id: the name and the start of the digest, "crnn-light@0123456789ab".
+        id: the name and the start of the digest, "crnn-fast@0123456789ab".
         digest: sha256 over the model and its charset or vocabulary.
         config: what ``config.json`` holds.
     """
@@ -49,6 +49,11 @@ class Bundle:
     def vocabulary_path(self) -> Path:
         return self.path / _VOCABULARY
 
+    @property
+    def temperature(self) -> float | None:
+        """Of a recognizer that was calibrated (``ocr_models.metrics.apply_temperature``), else None."""
+        return self.config.get("temperature")
+
 
 def shipped_bundles() -> list[str]:
     """Names of the bundles that come with the package."""
@@ -59,7 +64,7 @@ def find_bundle(name_or_path: str, task: str) -> Bundle:
     """Finds and checks a bundle by the name of a shipped one or by its folder.
 
     Args:
-        name_or_path: "crnn-light", or "path/to/bundle".
+        name_or_path: "crnn-fast", or "path/to/bundle".
         task: a task of ``pagebeam train``, such as "detection": what the bundle must be trained for.
 
     Raises:
@@ -80,6 +85,9 @@ def find_bundle(name_or_path: str, task: str) -> Bundle:
         raise UsageError(f"{path}: broken model bundle: its files don't match the digest in {_CONFIG}; copy it whole")
     if "arch" not in config:
         raise UsageError(f"{path}: broken model bundle: {_CONFIG} names no architecture; copy it whole")
+    temperature = config.get("temperature", 1.0)
+    if not isinstance(temperature, int | float) or not 0 < temperature < float("inf"):
+        raise UsageError(f"{path}: broken model bundle: temperature {temperature} in {_CONFIG}; give a number above 0")
     if config.get("task") != task:
         raise UsageError(f"{path}: a bundle for {config.get('task')}, but one for {task} was expected")
     return Bundle(path, f"{config['arch']}@{digest[:12]}", digest, config)
@@ -98,11 +106,20 @@ def write_bundle(path: Path, model, config: dict[str, Any], charset=None) -> Bun
     os.replace(unfinished, path / _MODEL)
     if charset is not None:
         charset.save(path / (_VOCABULARY if config["task"] == "caption" else _CHARSET))
-    digest = _digest(path)
+    return _write_config(path, {**config, "digest": _digest(path)})
+
+
+def set_temperature(bundle: Bundle, temperature: float) -> Bundle:
+    """Stores a recognizer's temperature in its bundle, for all who load it from now on.
+
+    The bundle's id stays as it is: what is read doesn't change, only how sure it is said to be.
+    """
+    return _write_config(bundle.path, {**bundle.config, "temperature": temperature})
+
+
+def _write_config(path: Path, config: dict[str, Any]) -> Bundle:
     unfinished = path / "unfinished.json"
-    unfinished.write_text(
-        json.dumps({**config, "digest": digest}, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
-    )
+    unfinished.write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     os.replace(unfinished, path / _CONFIG)
     return find_bundle(str(path), config["task"])
 

@@ -16,7 +16,7 @@ from PIL import Image
 
 from ocr_models.errors import DocumentError
 from ocr_models.images import ColorMode, PageImage, check_page_size, open_image, to_page_image
-from ocr_models.tfrecord_pages import is_tfrecord
+from ocr_models.tfrecord import is_tfrecord
 
 MAX_RENDERED_PIXELS = 64_000_000
 """A PDF's page that would be larger at the asked dpi is rendered at the dpi that fits."""

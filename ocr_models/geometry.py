@@ -28,6 +28,11 @@ def box_quads(boxes: np.ndarray) -> np.ndarray:
     return boxes[:, [0, 1, 2, 1, 2, 3, 0, 3]].reshape(-1, 4, 2).astype(np.float32)
 
 
+def known_places(quads: np.ndarray) -> np.ndarray:
+    """Bool (N,): False for the quads of zeros that stand where the place of a text is not known."""
+    return (quads != 0).any(axis=(1, 2))
+
+
 def transform_quads(matrix: np.ndarray, quads: np.ndarray) -> np.ndarray:
     """Quads moved by an affine matrix (2, 3), as OpenCV has it: out = matrix @ (x, y, 1)."""
     return (quads @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32)

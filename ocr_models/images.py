@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import re
 import warnings
 from dataclasses import dataclass
 from enum import StrEnum
@@ -16,6 +17,8 @@ from ocr_models.errors import DocumentError
 
 MAX_PAGE_PIXELS = 100_000_000
 """Larger pages are refused before they are decoded. An A0 sheet at 200 dpi has 62 million pixels."""
+
+_ADDRESS = re.compile(r" <[^<>]* at 0x[0-9a-f]+>")  # of an object: no two runs have the same
 
 IMAGE_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF")
 
@@ -38,6 +41,10 @@ class PageImage:
 
     pixels: np.ndarray
     dpi: float | None
+
+    @property
+    def nbytes(self) -> int:
+        return self.pixels.nbytes
 
 
 def decode_image(data: bytes, color_mode: ColorMode = ColorMode.GRAY) -> PageImage:
@@ -121,4 +128,5 @@ def _stated_dpi(image: Image.Image) -> float | None:
 
 
 def _describe(error: Exception) -> str:
-    return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no details'}"
+    message = _ADDRESS.sub("", str(error)) or "no details"
+    return f"{type(error).__name__}: {message.splitlines()[0]}"

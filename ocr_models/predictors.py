@@ -16,6 +16,7 @@ from ocr_models.charset import Charset
 from ocr_models.detection.decode import decode_east
 from ocr_models.errors import UsageError
 from ocr_models.fold import fold_batch_norm
+from ocr_models.metrics.calibration import apply_temperature
 from ocr_models.recognition import digit_rows  # noqa: F401  registers its layers, so that bundles with them load
 from ocr_models.recognition.attention import END_ID, AttentionReader, is_attention
 from ocr_models.recognition.crops import INPUT_HEIGHT, bucket_of, logit_length, pad_crop, resize_crop
@@ -152,17 +153,20 @@ class TextRecognizer:
         network: the model.
         charset: its characters.
         beam_width: prefixes (CRNN) or hypotheses (attention) that decoding keeps; 1 decodes greedily.
+        temperature: makes a word's confidence from the product of its characters' probabilities, by
+            ``apply_temperature``; 1 gives the product itself. With None it is their geometric mean.
     """
 
-    def __init__(self, network: keras.Model, charset: Charset, beam_width: int = 1):
+    def __init__(self, network: keras.Model, charset: Charset, beam_width: int = 1, temperature: float | None = None):
         read_by = _read_by_attention if is_attention(network) else _read_by_ctc
         self._read_batch = read_by(network, beam_width)
-        self._charset = charset
+        self._charset, self._temperature = charset, temperature
 
     @classmethod
-    def load(cls, bundle: Bundle, beam_width: int = 1) -> TextRecognizer:
+    def load(cls, bundle: Bundle, beam_width: int = 1, temperature: float | None = None) -> TextRecognizer:
+        """Loads a recognizer; without a ``temperature`` it has its bundle's, if there is one."""
         network = fold_batch_norm(keras.saving.load_model(bundle.model_path, compile=False))
-        return cls(network, Charset.load(bundle.charset_path), beam_width)
+        return cls(network, Charset.load(bundle.charset_path), beam_width, temperature or bundle.temperature)
 
     def read(self, crops: Sequence[np.ndarray]) -> list[Transcript]:
         """Reads gray uint8 crops (h, w), level and with the text upright.
@@ -203,7 +207,11 @@ class TextRecognizer:
         ids, confidences, _ = reading
         if not ids:
             return Transcript("", 0.0)
-        return Transcript(self._charset.decode(ids), _geometric_mean(confidences), confidences[: len(ids)])
+        mean_log = _mean_log(confidences)
+        own = confidence = float(np.exp(mean_log))
+        if self._temperature is not None:
+            confidence = apply_temperature(float(np.exp(mean_log * len(confidences))), self._temperature)
+        return Transcript(self._charset.decode(ids), confidence, confidences[: len(ids)], own)
 
     def _read_chunk(self, crops: list[np.ndarray], width: int) -> list[_Reading]:
         """Reads at most ``READ_BATCH`` crops of one bucket; copies of the first fill up the batch."""
@@ -252,5 +260,5 @@ def _attended(ids: np.ndarray, probabilities: np.ndarray, alignments: np.ndarray
     return _Reading(ids[ids != END_ID].tolist(), tuple(probabilities[:steps].tolist()), alignments)
 
 
-def _geometric_mean(confidences: Sequence[float]) -> float:
-    return float(np.exp(np.mean(np.log(np.maximum(confidences, 1e-6)))))
+def _mean_log(confidences: Sequence[float]) -> float:
+    return float(np.mean(np.log(np.maximum(confidences, 1e-6))))

@@ -6,7 +6,8 @@ from the text's own top-left corner, with the origin at the top-left of the imag
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import StrEnum
 
 import numpy as np
 
@@ -30,13 +31,15 @@ class Transcript:
 
     Attributes:
         text: the characters, possibly none.
-        confidence: 0 to 1, for the word as a whole.
+        confidence: 0 to 1, for the word as a whole; calibrated, if the recognizer has a temperature.
         char_confidences: 0 to 1, one for each character of ``text``.
+        network_confidence: 0 to 1, for the word as a whole, which no temperature changes; None if it is the same.
     """
 
     text: str
     confidence: float
     char_confidences: tuple[float, ...] = ()
+    network_confidence: float | None = None
 
 
 @dataclass(frozen=True)
@@ -100,3 +103,41 @@ class WordTruth:
 
     image: np.ndarray
     text: str
+
+
+class Flavor(StrEnum):
+    """What the examples of a data set teach."""
+
+    DETECTION = "detection"  # pages with the quads, and mostly the texts, of their words or lines
+    RECOGNITION = "recognition"  # crops, each with its one text
+    CAPTION = "caption"  # pictures, each with one caption; a picture with several has as many examples
+
+
+@dataclass(frozen=True)
+class Example:
+    """A labelled picture: one record of a data set.
+
+    Attributes:
+        image_id: names the picture, the same in every run.
+        data: the encoded picture, upright without EXIF's help.
+        image_format: "png" or "jpeg" in data sets of ours.
+        height_px: of the picture.
+        width_px: likewise.
+        quads: float32 (N, 4, 2), pixels. A recognition example has one, the picture's own edge. A quad of zeros stands
+            where the place of a text is not known (``geometry.known_places``).
+        texts: N strings; "" where the text is not known.
+        ignore: bool (N,), True for regions that count neither as text nor as background (ICDAR's "###").
+        caption: tokens of a caption, without ``<S>`` and ``</S>``.
+        caption_ids: their ids in the data set's vocabulary, with those of ``<S>`` and ``</S>``.
+    """
+
+    image_id: str
+    data: bytes
+    image_format: str
+    height_px: int
+    width_px: int
+    quads: np.ndarray = field(default_factory=lambda: np.zeros((0, 4, 2), np.float32))
+    texts: tuple[str, ...] = ()
+    ignore: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
+    caption: tuple[str, ...] = ()
+    caption_ids: tuple[int, ...] = ()

@@ -7,6 +7,7 @@ pages failed.
 from __future__ import annotations
 
 import argparse
+import importlib
 import logging
 import os
 import sys
@@ -23,6 +24,17 @@ if TYPE_CHECKING:
 EXIT_OK = 0
 EXIT_SOME_PAGES_FAILED = 3
 
+# Commands with a parser of their own: the module whose main(argv) returns the exit status, and what the command does.
+_OWN_PARSERS = {
+    "train": ("ocr_models.training.cli", "train a model"),
+    "prepare": (
+        "pipelines.datasets.prepare_cli",
+        "make a data set: TFRecord shards from labelled pictures, PDFs or output rows",
+    ),
+    "inspect": ("pipelines.datasets.inspect_cli", "check, describe and draw TFRecord shards"),
+    "evaluate": ("pipelines.evaluation.evaluate_cli", "score models, or any tool's output, against labelled data"),
+}
+
 SHOWN_LINES = 12  # of the first page, to see at once whether it was read well
 
 
@@ -31,10 +43,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv = list(sys.argv[1:] if argv is None else argv)
     _silence_libraries()
     try:
-        if argv[:1] == ["train"]:
-            from ocr_models.training.cli import main as train  # loads Keras
-
-            return train(argv[1:]) or EXIT_OK
+        if argv and argv[0] in _OWN_PARSERS:
+            return importlib.import_module(_OWN_PARSERS[argv[0]][0]).main(argv[1:])
         arguments, beam_args = _parser().parse_known_args(argv)
         command = vars(arguments).pop("command")
         return command(arguments, beam_args)
@@ -42,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"pagebeam: {error}", file=sys.stderr)
         return error.exit_status
     except KeyboardInterrupt:
-        print("pagebeam: interrupted; what was written has no manifest and doesn't count", file=sys.stderr)
+        print("pagebeam: interrupted; what was written isn't complete and doesn't count", file=sys.stderr)
         return PagebeamError.exit_status
 
 
@@ -62,7 +72,8 @@ def _parser() -> argparse.ArgumentParser:
     caption.add_argument(
         "--beam-width", type=_positive, default=3, metavar="N", help="captions a picture; default: %(default)s"
     )
-    commands.add_parser("train", help="train a model; see pagebeam train --help")
+    for name, (_, help_) in _OWN_PARSERS.items():
+        commands.add_parser(name, help=f"{help_}; see pagebeam {name} --help")
     return parser
 
 

@@ -14,16 +14,32 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 from ocr_models import documents, images
+from ocr_models.data.pdf_pages import count_pdf_pages
 from ocr_models.documents import DocumentKind
 from ocr_models.errors import DocumentError
 from ocr_models.images import ColorMode, PageImage
-from ocr_models.tfrecord_pages import page_image_bytes
+from ocr_models.sequence_example import page_image_bytes
 
 OPEN_DOCUMENTS = 4
 READY = "ready"
+
+
+class Request(Protocol):
+    """A question about a document; classes of them may live in other modules, as light as this one.
+
+    Attributes:
+        stage: where a document fails that crashes the child or takes too long.
+    """
+
+    @property
+    def stage(self) -> str: ...
+
+    def answer(self) -> Any:
+        """Runs in the child; raises DocumentError for a bad document."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +52,17 @@ class CountPages:
 
     def answer(self) -> int:
         return documents.count_pages(self.path, self.kind)
+
+
+@dataclass(frozen=True)
+class CountPdfPages:
+    """Asks for the number of pages of a local PDF of a labelled source, which may be gzipped."""
+
+    path: str
+    stage = "open"
+
+    def answer(self) -> int:
+        return count_pdf_pages(Path(self.path))
 
 
 @dataclass(frozen=True)
@@ -66,14 +93,11 @@ class DecodeRecord:
         return images.decode_image(page_image_bytes(self.sequence_example), self.color_mode)
 
 
-Request = CountPages | RenderPage | DecodeRecord
-
-
 @dataclass(frozen=True)
 class Answer:
     """What comes back for a request: a value, or a DocumentError; and how long that took."""
 
-    value: Any  # int for CountPages, else PageImage
+    value: Any
     error: tuple[str, str] | None  # stage, message
     elapsed_ms: float
 

@@ -118,7 +118,7 @@ class DecodeAhead:
         """Waits for the next page, which must be taken in order; raises as ``DecodePool.submit`` says."""
         answer = future.result()
         with self._lock:
-            self._waiting_bytes -= answer.value.pixels.nbytes
+            self._waiting_bytes -= answer.value.nbytes
         self._go_on()
         return answer
 
@@ -132,7 +132,7 @@ class DecodeAhead:
         try:
             answer = self._pool.call(request)
             with self._lock:
-                self._waiting_bytes += answer.value.pixels.nbytes
+                self._waiting_bytes += answer.value.nbytes
             future.set_result(answer)
         except Exception as error:
             future.set_exception(error)

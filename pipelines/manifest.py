@@ -113,7 +113,7 @@ def build_manifest(run: RunDescription, totals: Totals, shards: list[Shard]) -> 
         "pages": {"expected": totals.rows, **{status: statuses[status] for status in run.table.statuses}},
         "failures_by_stage": _sum_counts(shard.failures for shard in shards),
         "shards": [{"path": shard.path, "rows": shard.rows} for shard in shards],
-        "versions": _versions(),
+        "versions": versions(),
     }
 
 
@@ -141,6 +141,6 @@ def _timestamp(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
     packages = {package: metadata.version(package) for package in VERSIONED_PACKAGES}
     return {"pagebeam": ocr_models.__version__, "python": platform.python_version(), **packages}

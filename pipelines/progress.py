@@ -65,10 +65,12 @@ class ProgressBar:
 
     Args:
         read_counts: gives the present counts.
+        unit: what is counted.
     """
 
-    def __init__(self, read_counts: Callable[[], Counter[str]]):
+    def __init__(self, read_counts: Callable[[], Counter[str]], unit: str = "page"):
         self._read_counts = read_counts
+        self._unit = unit
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
@@ -87,7 +89,7 @@ class ProgressBar:
             self._show_lines()
 
     def _show_bar(self) -> None:
-        with tqdm(unit="page", dynamic_ncols=True, smoothing=0.05) as bar:
+        with tqdm(unit=self._unit, dynamic_ncols=True, smoothing=0.05) as bar:
             stopped = False
             while not stopped:
                 stopped = self._stopped.wait(REFRESH_S)
@@ -104,7 +106,7 @@ class ProgressBar:
             done = pages_done(counts)
             rate = done / (time.monotonic() - start)
             print(
-                f"{done} of {counts[EXPECTED]} pages, {rate:.2f} pages/s, {counts['failed']} failed",
+                f"{done} of {counts[EXPECTED]} {self._unit}s, {rate:.2f} {self._unit}s/s, {counts['failed']} failed",
                 file=sys.stderr,
                 flush=True,
             )

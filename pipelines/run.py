@@ -12,7 +12,7 @@ from typing import Any
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
-from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner, worker_handlers
 
 from ocr_models.bundle import Bundle
 from ocr_models.errors import PagebeamError, UsageError
@@ -30,24 +30,33 @@ LOCAL_RUNNER = "FnApiRunner"
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunOptions:
+class BeamOptions:
+    """On what a pipeline runs.
+
+    Attributes:
+        workers: threads of the local runner, or processes where ``beam_args`` ask for these.
+        runner: Beam's name for a runner.
+        beam_args: all other options, for Beam.
+    """
+
+    workers: int = field(default_factory=lambda: os.cpu_count() or 1)
+    runner: str = LOCAL_RUNNER
+    beam_args: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions(BeamOptions):
     """What all kinds of runs need to know.
 
     Attributes:
         inputs: files, folders and globs, on any Beam file system.
         output: the data set's folder, on any Beam file system.
         dpi: for rendering PDFs.
-        workers: threads of the local runner.
-        runner: Beam's name for a runner.
-        beam_args: all other options, for Beam.
     """
 
     inputs: list[str]
     output: str
     dpi: float = 200
-    workers: int = field(default_factory=lambda: os.cpu_count() or 1)
-    runner: str = LOCAL_RUNNER
-    beam_args: list[str] = field(default_factory=list)
 
 
 def define_pipeline(
@@ -106,10 +115,7 @@ def read_all(
     check_inputs(options.inputs)
     check_output(output)
     define_pipeline(pipeline, output, run, load_reader, options.dpi)
-    try:
-        run_pipeline(pipeline)
-    except Exception as error:  # a runner passes a worker's error on as text, its traceback first
-        raise PagebeamError(f"the run failed: {(str(error).strip() or repr(error)).splitlines()[-1]}") from error
+    run_pipeline(pipeline)
     return read_manifest(output, run.run_id)
 
 
@@ -124,11 +130,11 @@ def describe_run(options: RunOptions, table: Table, models: dict[str, Bundle]) -
     )
 
 
-def make_pipeline(options: RunOptions) -> beam.Pipeline:
+def make_pipeline(options: BeamOptions) -> beam.Pipeline:
     """An empty pipeline for the runner that was asked for.
 
     The local runner is named, as Beam's plain DirectRunner picks one of three engines by what is in the graph. Its
-    workers are threads, which share one copy of the models.
+    workers are threads, which share one copy of the models, unless ``--direct_running_mode`` says otherwise.
     """
     if options.runner != LOCAL_RUNNER:
         try:
@@ -136,8 +142,11 @@ def make_pipeline(options: RunOptions) -> beam.Pipeline:
         except (ValueError, ImportError) as error:  # Beam says what is missing
             raise UsageError(f"can't run on {options.runner}: {error}") from error
     _check_local_args(options.beam_args)
+    # Beam 2.77 flushes its workers' buffers from a timer, too, without waiting for an element that is being written to
+    # them: elements got lost, or broke, in stages that give many for more than a second. 0: by size alone.
+    worker_handlers.DATA_BUFFER_TIME_LIMIT_MS = 0
     threads = ["--direct_running_mode=multi_threading", f"--direct_num_workers={options.workers}"]
-    return beam.Pipeline(FnApiRunner(), options=PipelineOptions([*options.beam_args, *threads]))
+    return beam.Pipeline(FnApiRunner(), options=PipelineOptions([*threads, *options.beam_args]))
 
 
 def _check_local_args(beam_args: list[str]) -> None:
@@ -150,13 +159,24 @@ def _check_local_args(beam_args: list[str]) -> None:
         raise UsageError(f"unknown option {', '.join(unknown + strays)}; see the command's --help")
 
 
-def run_pipeline(pipeline: beam.Pipeline) -> None:
-    """Runs a pipeline to its end, showing progress."""
-    if isinstance(pipeline.runner, FnApiRunner):  # returns when all is done
-        progress.start_counting()
-        with progress.ProgressBar(progress.local_counts):
-            pipeline.run()
-        return
-    result = pipeline.run()
-    with progress.ProgressBar(lambda: progress.metric_counts(result)):
-        result.wait_until_finish()
+def run_pipeline(pipeline: beam.Pipeline, unit: str = "page") -> None:
+    """Runs a pipeline to its end, showing progress.
+
+    Args:
+        pipeline: the pipeline.
+        unit: what it counts as it goes.
+
+    Raises:
+        PagebeamError: where it failed.
+    """
+    try:
+        if isinstance(pipeline.runner, FnApiRunner):  # returns when all is done
+            progress.start_counting()
+            with progress.ProgressBar(progress.local_counts, unit):
+                pipeline.run()
+            return
+        result = pipeline.run()
+        with progress.ProgressBar(lambda: progress.metric_counts(result), unit):
+            result.wait_until_finish()
+    except Exception as error:  # a runner passes a worker's error on as text, its traceback first
+        raise PagebeamError(f"the run failed: {(str(error).strip() or repr(error)).splitlines()[-1]}") from error

@@ -72,7 +72,7 @@ _QUAD_DOC = "x, y of 4 corners in pixels, to 1/8, clockwise from the text's own 
 _WORD = pa.struct(
     [
         _column("text", pa.string(), "the word as read"),
-        _column("confidence", pa.float32(), "0 to 1"),
+        _column("confidence", pa.float32(), "0 to 1: how likely the word is read without a fault"),
         _column("quad", _QUAD, _QUAD_DOC),
         _column("line", pa.int32(), "index of its line in `lines`"),
     ]

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import uuid
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -105,17 +106,26 @@ def atomic_writer(path: str) -> Iterator[BinaryIO]:
     with FileSystems.create(temporary, compression_type=CompressionTypes.UNCOMPRESSED) as file:
         yield file
     if FileSystems.exists(path):  # from an earlier try; not all file systems rename onto a file
-        FileSystems.delete([path])
+        delete_exactly([path])
     FileSystems.rename([temporary], [path])
+
+
+def delete_exactly(paths: Sequence[str]) -> None:
+    """Deletes files of one file system. Beam would take local paths for patterns: a[12]/b for a1/b, too."""
+    if paths and FileSystems.get_scheme(paths[0]):
+        FileSystems.delete(paths)
+        return
+    for path in paths:
+        os.remove(path)
 
 
 def check_output(output: str) -> None:
     """Raises UsageError unless files can be written below the output folder."""
-    probe = join(output, f"runs/_probe-{uuid.uuid4().hex}.tmp")
+    probe = join(output, f"_probe-{uuid.uuid4().hex}.tmp")
     try:
         with FileSystems.create(probe, compression_type=CompressionTypes.UNCOMPRESSED) as file:
             file.write(b"pagebeam")
-        FileSystems.delete([probe])
+        delete_exactly([probe])
     except Exception as error:  # every file system has its own
         raise UsageError(f"can't write to the output folder {output}: {error}") from error
 

@@ -22,7 +22,7 @@ from apache_beam.io.filesystems import FileSystems
 
 from ocr_models.documents import HEAD_BYTES, DocumentKind, sniff_kind
 from ocr_models.errors import DocumentError, UsageError
-from ocr_models.tfrecord_pages import iter_records, record_bytes
+from ocr_models.tfrecord import iter_records, record_bytes
 from pipelines.decode_child import CountPages
 from pipelines.decode_pool import DecodePool
 

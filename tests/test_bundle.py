@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 
-from ocr_models.bundle import find_bundle, shipped_bundles, write_bundle
+from ocr_models.bundle import find_bundle, set_temperature, shipped_bundles, write_bundle
 from ocr_models.captioning.vocabulary import Vocabulary
 from ocr_models.charset import LATIN, Charset
 from ocr_models.errors import UsageError
@@ -76,6 +76,14 @@ def test_writing_again_replaces_the_model(folder, written):
     np.testing.assert_array_equal(loaded.get_weights()[0], model.get_weights()[0])
 
 
+def test_temperature_is_stored_and_leaves_the_id(folder, written):
+    assert written.temperature is None
+    calibrated = set_temperature(find_bundle(str(folder), "recognition"), 1.25)
+    assert calibrated == find_bundle(str(folder), "recognition")
+    assert (calibrated.temperature, calibrated.id) == (1.25, written.id)
+    assert calibrated.config == {**written.config, "temperature": 1.25}
+
+
 def _edit_config(folder, **changes):
     path = folder / "config.json"
     config = {**json.loads(path.read_text(encoding="utf-8")), **changes}
@@ -101,6 +109,8 @@ BREAKAGES = {
     "no digest": lambda folder: _edit_config(folder, digest=None),
     "no architecture": lambda folder: _edit_config(folder, arch=None),
     "no task": lambda folder: _edit_config(folder, task=None),
+    "no temperature": lambda folder: _edit_config(folder, temperature=0),
+    "strange temperature": lambda folder: _edit_config(folder, temperature="warm"),
     "another task": lambda folder: _edit_config(folder, task="detection"),
 }
 

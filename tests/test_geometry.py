@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from ocr_models.geometry import (
     box_quads,
     invert_affine,
+    known_places,
     quad_angles,
     quad_boxes,
     quad_sizes,
@@ -37,8 +38,14 @@ def test_boxes_become_quads_and_come_back():
     np.testing.assert_array_equal(quad_boxes(box_quads(boxes)), boxes)
 
 
+def test_quad_of_zeros_has_no_place():
+    quads = np.stack([SLANTED[0], np.zeros((4, 2), np.float32), box_quads(np.array([[0, 0, 3, 2]]))[0]])
+    assert known_places(quads).tolist() == [True, False, True]
+
+
 def test_no_quads_stay_no_quads():
     none = np.zeros((0, 4, 2), np.float32)
+    assert known_places(none).shape == (0,)
     assert quad_sizes(none).shape == (0, 2)
     assert quad_angles(none).shape == (0,)
     assert transform_quads(quarter_turn_matrix(1, 3, 5), none).shape == (0, 4, 2)

@@ -13,7 +13,16 @@ ROOT = Path(__file__).parents[1]
 
 
 @pytest.mark.parametrize(
-    "module", ["ocr_models", "ocr_models.bundle", "ocr_models.documents", "pipelines", "pipelines.decode_child"]
+    "module",
+    [
+        "ocr_models",
+        "ocr_models.bundle",
+        "ocr_models.data.dataset",
+        "ocr_models.documents",
+        "ocr_models.training.options",
+        "pipelines",
+        "pipelines.decode_child",
+    ],
 )
 def test_light_modules_load_neither_tensorflow_nor_beam(module):
     code = f"import sys, {module}; print({{'tensorflow', 'keras', 'apache_beam'}} & set(sys.modules))"

@@ -6,6 +6,8 @@ level and on top is read with confidence.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -218,6 +220,25 @@ def test_confidence_counts_by_characters():
     # "doubtful" is 8 characters at 0.75, "easy" 4 at 0.9: (8 * 0.75 + 4 * 0.9) / 12
     assert page.text == "doubtful easy\n"
     assert page.mean_confidence == page.lines[0].confidence == pytest.approx(0.8)
+
+
+class DoubtingRecognizer(BarRecognizer):
+    """Reads the same, and says that it is right half as often as the network has it."""
+
+    def read(self, crops):
+        return [replace(t, confidence=t.confidence / 2, network_confidence=t.confidence) for t in super().read(crops)]
+
+
+@pytest.mark.parametrize("quarter_turns", [0, 1])
+def test_temperature_changes_no_page_but_for_its_confidences(quarter_turns):
+    image, quads = draw(*two_lines(), (DOUBTFUL, 60, 500, 160, 524), (TEXTURE, 60, 400, 160, 424))
+    image, _ = turned_clockwise(image, quads, quarter_turns)
+    plain = read(image)
+    (page,) = PageReader(BarDetector(), DoubtingRecognizer(), "bars@1", "bars@2").read_pages([image])
+    assert (page.text, page.rotation_deg) == (plain.text, plain.rotation_deg) and "doubtful" in page.text
+    assert [word.confidence for word in page.words] == [word.confidence / 2 for word in plain.words]
+    assert [line.confidence for line in page.lines] == pytest.approx([line.confidence / 2 for line in plain.lines])
+    assert page.mean_confidence == pytest.approx(plain.mean_confidence / 2)
 
 
 def test_text_lines_and_words_tell_the_same():

@@ -97,6 +97,36 @@ def test_beam_decoder_is_an_option(network, crops, transcripts):
     assert all(0 <= t.confidence <= 1 for t in beamed)
 
 
+def test_temperature_changes_nothing_but_the_confidence(network, crops, transcripts):
+    """The product of a word's probabilities is p; at a temperature of 2 its odds of p / (1 - p) become their root."""
+    cold, warm = (TextRecognizer(network, CHARSET, temperature=t).read(crops[:40]) for t in (1, 2))
+    for plain, of_cold, of_warm in zip(transcripts, cold, warm, strict=False):
+        assert plain.text == of_cold.text == of_warm.text
+        if plain.text:
+            assert plain.network_confidence == plain.confidence
+            assert of_warm.network_confidence == of_cold.network_confidence == pytest.approx(plain.confidence, abs=1e-3)
+            probability = min(max(np.prod(of_cold.char_confidences), 1e-6), 1 - 1e-6)
+            assert of_cold.confidence == pytest.approx(probability, rel=1e-3)
+            odds = of_cold.confidence / (1 - of_cold.confidence)
+            assert of_warm.confidence == pytest.approx(odds**0.5 / (1 + odds**0.5))
+
+
+def test_temperature_of_an_attention_recognizer_counts_the_end(attention_network, crops):
+    recognizer = TextRecognizer(attention_network, CHARSET, temperature=1)
+    for transcript in recognizer.read(crops[:40]):
+        if transcript.text:
+            assert transcript.confidence <= np.prod(transcript.char_confidences) + 1e-6
+            assert transcript.confidence <= transcript.network_confidence + 1e-6
+
+
+def test_recognizer_has_its_bundles_temperature(network, crops, tmp_path):
+    bundle = write_bundle(tmp_path, network, {"task": "recognition", "arch": "crnn-light", "temperature": 2}, CHARSET)
+    folded = fold_batch_norm(network)
+    assert_same(TextRecognizer.load(bundle).read(crops[:8]), TextRecognizer(folded, CHARSET, 1, 2).read(crops[:8]))
+    plain = TextRecognizer.load(bundle, temperature=1)
+    assert_same(plain.read(crops[:8]), TextRecognizer(folded, CHARSET, temperature=1).read(crops[:8]))
+
+
 def test_recognizer_from_a_bundle_reads_the_same(network, crops, tmp_path):
     bundle = write_bundle(tmp_path, network, {"task": "recognition", "arch": "crnn-light"}, CHARSET)
     folded = TextRecognizer(fold_batch_norm(network), CHARSET)

@@ -1,4 +1,4 @@
-"""Captions and pictures as the arrays that the captioner learns from. Runs in worker processes: no Keras in here."""
+"""Captions as the arrays that the captioner learns from. Runs in worker processes: no Keras in here."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import numpy as np
 
 from ocr_models.captioning.examples import CaptionedImage
 from ocr_models.captioning.features import FeatureRows
-from ocr_models.captioning.images import random_view
 from ocr_models.captioning.vocabulary import Vocabulary
 
 Arrays = dict[str, np.ndarray]
@@ -46,24 +45,6 @@ def feature_batches(
     for batch in _shuffled_batches(captions, batch_size, np.random.default_rng(seed)):
         input_ids, targets = shifted([ids for _, ids in batch])
         yield {"features": features.take([i for i, _ in batch]), "input_ids": input_ids}, targets
-
-
-def image_batches(
-    images: Sequence[CaptionedImage],
-    captions: Sequence[tuple[int, list[int]]],
-    sides: tuple[int, int],
-    batch_size: int,
-    seed: int,
-) -> Iterator[tuple[Arrays, Arrays]]:
-    """Batches for the whole network: ``image`` uint8 (B, S, S, 3), augmented, and ``input_ids`` (B, T); the targets.
-
-    ``sides`` are those of the resized picture and of the crop.
-    """
-    rng = np.random.default_rng(seed)
-    for batch in _shuffled_batches(captions, batch_size, rng):
-        input_ids, targets = shifted([ids for _, ids in batch])
-        views = [random_view(images[i].pixels(), *sides, rng) for i, _ in batch]
-        yield {"image": np.stack(views), "input_ids": input_ids}, targets
 
 
 def _shuffled_batches(captions: Sequence, batch_size: int, rng: np.random.Generator) -> Iterator[list]:

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import collections
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterable, Iterator
 
 import cv2
 import numpy as np
 
-from ocr_models.charset import Charset
+from ocr_models.charset import Charset, normalize_text
 from ocr_models.data.training_examples import DataConfig, degraded, page_examples, word_examples
+from ocr_models.detection.scales import first_scale, scale_for_text
 from ocr_models.detection.targets import make_targets
+from ocr_models.errors import DocumentError, UsageError
+from ocr_models.geometry import known_places, quad_sizes
+from ocr_models.images import decode_image
 from ocr_models.recognition.crops import bucket_of, logit_length, pad_crop, resize_crop
-from ocr_models.records import PageTruth, WordTruth
+from ocr_models.records import Example, PageTruth, WordTruth
 
 Arrays = dict[str, np.ndarray]
 
 # The detector sees a page at about 100 dpi; the spread stands for other print sizes and scales.
 DETECTION_DPI = (70.0, 150.0)
-_WINDOWS_A_PAGE = 6
+WINDOWS_A_PAGE = 6
 _SHUFFLED_WINDOWS = 96
 _SHUFFLED_WORDS = 4096
 
@@ -87,7 +92,7 @@ def detection_batches(
     rng = np.random.default_rng(seed + 1)
     batch = []
     pages = page_examples(config, DETECTION_DPI, seed)
-    windows = (window for page in pages for window in _page_windows(degraded(page, rng), window_px, rng))
+    windows = (window for page in pages for window in page_windows(degraded(page, rng), window_px, rng))
     for window in _shuffled(windows, _SHUFFLED_WINDOWS, rng):
         batch.append(window)
         if len(batch) == batch_size:
@@ -104,10 +109,10 @@ def window_batch(windows: list[PageTruth], shrink_ratio: float) -> tuple[np.ndar
     return images, {"score_map": score, "geometry_map": geometry, "training_mask": mask}
 
 
-def _page_windows(page: PageTruth, size: int, rng: np.random.Generator) -> Iterator[PageTruth]:
+def page_windows(page: PageTruth, size: int, rng: np.random.Generator) -> Iterator[PageTruth]:
     """Windows around random words, so that few are empty, and one anywhere."""
     centers = page.quads[~page.ignore].mean(axis=1) if (~page.ignore).any() else np.zeros((0, 2))
-    for i in range(_WINDOWS_A_PAGE):
+    for i in range(WINDOWS_A_PAGE):
         height, width = page.image.shape
         if i and len(centers):
             x, y = centers[rng.integers(len(centers))] - rng.uniform(0.1, 0.9, 2) * size
@@ -136,6 +141,27 @@ def cut_window(page: PageTruth, x: int, y: int, size: int) -> PageTruth:
     return PageTruth(image, quads, texts, page.ignore[touches] | (shown < 0.5))
 
 
+def known_text(text: str, charset: Charset) -> str | None:
+    """The text as the charset can write it: as it is, or normalized; None if neither will do."""
+    return next((known for known in (text, normalize_text(text)) if known in charset), None)
+
+
+def seen_page(example: Example, factor: float = 1.0) -> PageTruth:
+    """A page at the scale that the page reader's detector would see it at, times ``factor``.
+
+    Raises:
+        DocumentError: the picture is broken.
+    """
+    image = decode_image(example.data).pixels
+    heights = quad_sizes(example.quads[~example.ignore])[:, 1]
+    text_px = float(np.median(heights)) if len(heights) else 0.0
+    scale = factor * scale_for_text(first_scale(*image.shape), text_px, *image.shape)
+    size = [max(1, round(side * scale)) for side in reversed(image.shape)]
+    seen = cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    factors = np.array([seen.shape[1] / image.shape[1], seen.shape[0] / image.shape[0]], np.float32)
+    return PageTruth(seen, example.quads * factors, example.texts, example.ignore)
+
+
 def validation_words(config: DataConfig, charset: Charset, count: int, seed: int) -> list[WordTruth]:
     """The same words for every run with this seed, from pages that training doesn't see."""
     return _take(word_examples(config, charset, seed, validation=True), count)
@@ -145,6 +171,51 @@ def validation_pages(config: DataConfig, count: int, seed: int) -> list[PageTrut
     """Whole degraded pages at 100 dpi that training doesn't see."""
     rng = np.random.default_rng(seed)
     return [degraded(page, rng) for page in _take(page_examples(config, (100, 100), seed, validation=True), count)]
+
+
+def labelled_words(examples: Iterable[Example], charset: Charset, count: int) -> list[WordTruth]:
+    """The first words of recognition examples that have a text; it may have characters that the charset lacks.
+
+    Raises:
+        UsageError: a picture is broken, or there is no such word.
+    """
+    readable = (example for example in examples if any(example.texts) and not example.ignore.all())
+    words = [
+        WordTruth(_pixels(example), known_text(example.texts[0], charset) or example.texts[0])
+        for example in itertools.islice(readable, count)
+    ]
+    if not words:
+        raise UsageError("no word with a text among the shards for validation; give others by --validation")
+    return words
+
+
+def labelled_pages(examples: Iterable[Example], count: int) -> list[PageTruth]:
+    """The first pages of detection examples whose places are known, as the page reader's detector would see them.
+
+    Raises:
+        UsageError: a picture is broken, or there is no page.
+    """
+    pages = []
+    placed = (example for example in examples if known_places(example.quads).all())
+    for example in itertools.islice(placed, count):
+        try:
+            pages.append(seen_page(example))
+        except DocumentError as error:
+            raise _broken(example, error) from error
+    if not pages:
+        raise UsageError("no page with known places among the shards for validation; give others by --validation")
+    return pages
+
+
+def _pixels(example: Example) -> np.ndarray:
+    try:
+        return decode_image(example.data).pixels
+    except DocumentError as error:
+        raise _broken(example, error) from error
+
+
+def _broken(example: Example, error: DocumentError) -> UsageError:
+    return UsageError(f"validation picture {example.image_id}: {error}; leave it out or replace it")
 
 
 def _take(items: Iterator, count: int) -> list:

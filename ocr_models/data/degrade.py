@@ -143,14 +143,14 @@ def _dot_matrix(image: np.ndarray, rng: Generator, scale: float) -> np.ndarray:
 
 
 _KINDS = (
-    (0.27, _clean),
+    (0.20, _clean),
     (0.15, _printed),
     (0.30, _scanned),
-    (0.05, _faxed),
+    (0.06, _faxed),
     (0.08, _photograph),
-    (0.07, _low_resolution),
-    (0.05, _faint),
-    (0.03, _dot_matrix),
+    (0.09, _low_resolution),
+    (0.07, _faint),
+    (0.05, _dot_matrix),
 )
 
 

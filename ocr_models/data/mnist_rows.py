@@ -37,6 +37,7 @@ _STRETCH, _SLANT = 30, 40
 
 _FILES = {"train": "train", "validation": "train", "test": "t10k"}
 _HELD_OUT_PART = 12  # the last twelfth of the train images (5,000 of 60,000) is for validation
+_GZIP = b"\x1f\x8b"
 _UNSIGNED_BYTE = 8  # idx: the code of its element type
 
 
@@ -84,16 +85,33 @@ def _find(folder: Path, name: str) -> Path:
 
 
 def read_idx(path: Path, ndim: int) -> np.ndarray:
-    """Reads an idx file of unsigned bytes, gzipped if its name ends in ``.gz``.
+    """Reads an idx file of unsigned bytes, gzipped or not.
+
+    Raises:
+        UsageError: it can't be read or isn't an idx file of ``ndim`` axes, or is shorter or longer than its axes say.
+    """
+    try:
+        return parse_idx(path.read_bytes(), str(path), ndim)
+    except OSError as error:
+        raise UsageError(f"{path}: can't be read: {error}; copy it anew") from error
+
+
+def parse_idx(data: bytes, path: str, ndim: int) -> np.ndarray:
+    """The array in the bytes of an idx file, gzipped or not.
 
     The format (LeCun): two zero bytes, the element type, the number of axes, each axis's length as a big-endian
     32-bit number, then the elements.
 
+    Args:
+        data: all of the file.
+        path: its name, for errors.
+        ndim: how many axes it should have.
+
     Raises:
-        UsageError: it isn't an idx file of ``ndim`` axes, or is shorter or longer than its axes say.
+        UsageError: it isn't an idx file of unsigned bytes with ``ndim`` axes, or is shorter or longer than they say.
     """
     try:
-        data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        data = gzip.decompress(data) if path.endswith(".gz") or data.startswith(_GZIP) else data
     except (OSError, EOFError, zlib.error) as error:
         raise UsageError(f"{path}: can't be read: {error}; copy it anew") from error
     magic, header = bytes([0, 0, _UNSIGNED_BYTE, ndim]), 4 + 4 * ndim

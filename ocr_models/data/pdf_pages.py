@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import gzip
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ import pypdfium2.raw as raw
 
 from ocr_models.charset import normalize_text
 from ocr_models.data.word_boxes import ASCENT_EM, DESCENT_EM
+from ocr_models.errors import DocumentError
 from ocr_models.geometry import box_quads
 from ocr_models.records import PageTruth
 
@@ -27,6 +29,7 @@ _FLAT = frozenset("acemnorsuvwxz")
 _MAX_WORDS_TORN = 0.3
 _MIN_WORDS = 20
 _MIN_INK_CONTRAST = 40
+_GZIP_MAGIC = b"\x1f\x8b"
 
 
 @dataclass(frozen=True)
@@ -44,11 +47,26 @@ class _Glyph:
     angle: float
 
 
-def open_pdf(path: Path) -> pdfium.PdfDocument:
-    """Opens a PDF, also one that is gzipped as Debian ships them. Raises pdfium.PdfiumError where it is none."""
-    if path.suffix == ".gz":
-        return pdfium.PdfDocument(gzip.decompress(path.read_bytes()))
-    return pdfium.PdfDocument(path)
+def open_pdf(source: Path | bytes) -> pdfium.PdfDocument:
+    """Opens a PDF, a file or its bytes, also one that is gzipped as Debian ships them.
+
+    Raises:
+        DocumentError: with stage "open", where it is none, is broken or wants a password.
+    """
+    try:
+        if isinstance(source, bytes):
+            return pdfium.PdfDocument(gzip.decompress(source) if source.startswith(_GZIP_MAGIC) else source)
+        with source.open("rb") as file:
+            is_gzip = file.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
+        return pdfium.PdfDocument(gzip.decompress(source.read_bytes()) if is_gzip else source)
+    except (pdfium.PdfiumError, OSError, EOFError, zlib.error) as error:
+        raise DocumentError("open", f"the PDF can't be opened ({error})") from error
+
+
+def count_pdf_pages(path: Path) -> int:
+    """The pages of a PDF, gzipped or not; raises DocumentError as ``open_pdf`` does."""
+    with open_pdf(path) as pdf:
+        return len(pdf)
 
 
 def _glyphs(textpage: pdfium.PdfTextPage) -> Iterator[_Glyph]:
@@ -130,21 +148,27 @@ def _has_ink(image: np.ndarray, box: np.ndarray) -> bool:
     return crop.size > 0 and int(crop.max()) - int(crop.min()) >= _MIN_INK_CONTRAST
 
 
-def read_pdf_page(page: pdfium.PdfPage, dpi: float) -> PageTruth | None:
-    """The truth of one page rendered at ``dpi``; None for a page that teaches nothing or can't be trusted.
+def read_pdf_page(page: pdfium.PdfPage, dpi: float) -> PageTruth:
+    """The truth of one page rendered at ``dpi``.
 
-    Refused are pages that are turned, shifted by a crop box or nearly empty, or whose layer tears words to letters.
+    Raises:
+        DocumentError: with stage "label" and the reason, for a page that teaches nothing or can't be trusted: turned,
+            shifted by a crop box, nearly empty, or with a layer that tears words to letters.
+        pdfium.PdfiumError: the page is broken.
     """
     left, bottom = page.get_cropbox()[:2]
-    if page.get_rotation() != 0 or abs(left) > 0.5 or abs(bottom) > 0.5:
-        return None
+    if page.get_rotation() != 0:
+        raise DocumentError("label", f"the page is turned by {page.get_rotation()} degrees")
+    if abs(left) > 0.5 or abs(bottom) > 0.5:
+        raise DocumentError("label", f"the page's crop box begins at ({left:g}, {bottom:g}) points, not at its corner")
     scale = dpi / 72
     textpage = page.get_textpage()
     words = list(_split_words(_glyphs(textpage)))
-    if len(words) < _MIN_WORDS or sum(len(w) == 1 and w[0].char.isalpha() for w in words) > _MAX_WORDS_TORN * len(
-        words
-    ):
-        return None
+    if len(words) < _MIN_WORDS:
+        raise DocumentError("label", f"the text layer has {len(words)} words, less than {_MIN_WORDS}")
+    letters = sum(len(word) == 1 and word[0].char.isalpha() for word in words)
+    if letters > _MAX_WORDS_TORN * len(words):
+        raise DocumentError("label", f"the text layer is torn: {letters} of its {len(words)} words are single letters")
     image = page.render(scale=scale, grayscale=True).to_numpy()
     image = np.ascontiguousarray(image[..., 0] if image.ndim == 3 else image)
     boxes, texts, ignore = [], [], []

@@ -101,7 +101,7 @@ def _draw_line(
     """Draws the words; returns (text, left, right, baseline) of each."""
     gap = em * (0.2 + 0.35 * rng.random())
     tracking = em * (0.25 * rng.random() - 0.03) if rng.random() < 0.07 else 0.0
-    small_caps, ligatures = rng.random() < 0.02, rng.random() < 0.4
+    small_caps, ligatures = rng.random() < 0.05, rng.random() < 0.4
     placed = []
     for text in line:
         own = face if fonts.covers(face, text) else _other_face(fonts, rng, text)

@@ -125,9 +125,9 @@ class TextSource:
 
     def _cased(self, rng: Generator) -> str:
         word, u = self.stem(rng), rng.random()
-        if u < 0.66:
+        if u < 0.60:
             return word
-        if u < 0.88:
+        if u < 0.81:
             return word[:1].upper() + word[1:]
         return word.upper() if "ß" not in word else word
 

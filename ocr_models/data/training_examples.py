@@ -22,7 +22,7 @@ from ocr_models.data.fonts import load_fonts
 from ocr_models.data.pdf_pages import find_pdfs, open_pdf, read_pdf_page
 from ocr_models.data.synthetic_words import render_words
 from ocr_models.data.text_source import TextSource
-from ocr_models.errors import UsageError
+from ocr_models.errors import DocumentError, UsageError
 from ocr_models.recognition.crops import MARGIN_X, MARGIN_Y
 from ocr_models.records import PageTruth, WordTruth
 
@@ -57,7 +57,8 @@ class DataConfig:
         """Raises UsageError where there is nothing to train with."""
         if not self.pdfs and not self.fonts:
             raise UsageError(
-                "no training data: give --pdfs DIR (born-digital PDFs), --fonts DIR (synthetic text) or both"
+                "no training data: give --pdfs DIR (born-digital PDFs), --fonts DIR (synthetic text) or both, or "
+                "--data GLOB (shards)"
             )
         if self.pdfs and not find_pdfs(list(self.pdfs)):
             raise UsageError(f"no *.pdf or *.pdf.gz under --pdfs {' '.join(self.pdfs)}; give a folder that holds some")
@@ -87,7 +88,7 @@ class PdfPages:
         for path in paths:
             try:
                 self._documents.append((path, open_pdf(path)))
-            except (pdfium.PdfiumError, OSError, EOFError) as error:
+            except DocumentError as error:
                 _log.warning("%s left out of training: %s", path, error)
         if not self._documents:
             raise UsageError(f"all PDFs under --pdfs {' '.join(config.pdfs)} are held out or broken; give others")
@@ -117,7 +118,7 @@ def _read_page(document: pdfium.PdfDocument, page_index: int, dpi: float) -> Pag
     try:
         page = document[page_index]
         return read_pdf_page(page, dpi) if max(page.get_size()) * dpi / 72 <= _MAX_SIDE_PX else None
-    except pdfium.PdfiumError:
+    except (pdfium.PdfiumError, DocumentError):
         return None
 
 

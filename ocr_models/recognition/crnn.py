@@ -7,18 +7,33 @@ from dataclasses import dataclass
 import keras
 from keras import layers
 
-from ocr_models.recognition.encoder import LIGHT, SMALL, VGG, ConvSize, bidirectional_lstms, conv_features, image_input
+from ocr_models.recognition.encoder import (
+    FAST,
+    LIGHT,
+    SMALL,
+    VGG,
+    ConvSize,
+    bidirectional_lstms,
+    conv_features,
+    image_input,
+)
 
 
 @dataclass(frozen=True)
 class CrnnSize:
-    """The convolutions, and the units of each direction of the LSTMs."""
+    """The convolutions, the units of each direction of the LSTMs, and how many of these follow one another."""
 
     conv: ConvSize
     lstm_units: int
+    lstm_count: int = 2
 
 
-SIZES = {"crnn-vgg": CrnnSize(VGG, 256), "crnn-light": CrnnSize(LIGHT, 96), "crnn-mnist": CrnnSize(SMALL, 64)}
+SIZES = {
+    "crnn-vgg": CrnnSize(VGG, 256),
+    "crnn-light": CrnnSize(LIGHT, 96),
+    "crnn-fast": CrnnSize(FAST, 96, 1),
+    "crnn-mnist": CrnnSize(SMALL, 64),
+}
 
 
 def build_crnn(num_classes: int, size: str = "crnn-light") -> keras.Model:
@@ -30,6 +45,6 @@ def build_crnn(num_classes: int, size: str = "crnn-light") -> keras.Model:
     spec = SIZES[size]
     image = image_input()
     x = conv_features(image, spec.conv)  # (B, T, C)
-    x = bidirectional_lstms(x, spec.lstm_units)
+    x = bidirectional_lstms(x, spec.lstm_units, spec.lstm_count)
     logits = layers.Dense(num_classes, dtype="float32", name="logits")(x)  # (B, T, num_classes)
     return keras.Model(image, logits, name=size.replace("-", "_"))

@@ -8,27 +8,32 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
+import cv2
 import keras
 import numpy as np
 
 from ocr_models.bundle import find_bundle
-from ocr_models.captioning.batches import encoded_captions, feature_batches, image_batches, shifted
-from ocr_models.captioning.captioner import Captioner
-from ocr_models.captioning.examples import CaptionedImage, read_captions, read_records, split
+from ocr_models.captioning.batches import encoded_captions, feature_batches, shifted
+from ocr_models.captioning.captioner import Caption, Captioner
+from ocr_models.captioning.examples import CaptionedImage, read_captions
 from ocr_models.captioning.features import FeatureRows, cached_features
 from ocr_models.captioning.images import center_view
 from ocr_models.captioning.model import ShowAndTell, build_captioner
 from ocr_models.captioning.stems import calibrate, load_stem_weights, weights_digest
-from ocr_models.captioning.vocabulary import Vocabulary, without_punctuation
+from ocr_models.captioning.vocabulary import Vocabulary, join_tokens, without_punctuation
+from ocr_models.data.dataset import find_vocabulary
+from ocr_models.data.skips import SkipCounts
 from ocr_models.decoding.losses import sequence_loss
 from ocr_models.errors import UsageError
+from ocr_models.html_report import Picture
 from ocr_models.metrics import BleuCounts
+from ocr_models.training.caption_options import CaptionOptions
 from ocr_models.training.config import TrainingConfig
-from ocr_models.training.options import CaptionOptions
-from ocr_models.training.task import GRADIENT_NORM, Learner, Task, start_from
+from ocr_models.training.task import GRADIENT_NORM, SAMPLES, WORST, Learner, Task, Validation, start_from
 
 _VALIDATION_PICTURES = 100
 _CALIBRATION_PICTURES, _CALIBRATION_BATCH = 256, 16
+_SHOWN_PX = 320  # long side of a picture that shows a caption
 _MAX_LOG = 700.0  # of a number that a float can hold: training may diverge
 _STEM_FILE = "stem.weights.h5"
 
@@ -40,22 +45,38 @@ class CaptionTask(Task):
         self.config = config
         options = config.options
         training, self._validation = _pictures(options)
-        self._vocabulary = self.charset = _vocabulary(config, training)  # type: ignore[assignment]
+        self._vocabulary = self.charset = _vocabulary(config)  # type: ignore[assignment]
         captions = encoded_captions(training, self._vocabulary)
         self._steps_per_epoch = len(captions) / config.batch_size
-        self.network = start_from(build_captioner(len(self._vocabulary), config.arch), config)
+        self.build = partial(build_captioner, len(self._vocabulary), config.arch)
+        self.network = start_from(self.build(), config)
         self._captioner = Captioner(self.network, self._vocabulary)
         self._scorer = Learner(self.network.decoder, _loss)
         self._scorer.compile(jit_compile=keras.backend.backend() == "jax")
         self._validation_rows: FeatureRows | None = None
         if options.fine_tune_rate:
             self.learner = WholeLearner(self.network, _loss)
-            sides = self.network.size.resized_px, self.network.size.image_px
-            self.make_batches = partial(image_batches, training, captions, sides, config.batch_size)
+            self._learn_from_pictures([image.image_id for image in training])
         else:
             rows = self._freeze_stem(training)
             self.learner = Learner(self.network.decoder, _loss)
             self.make_batches = partial(feature_batches, rows, captions, config.batch_size)
+
+    def _learn_from_pictures(self, image_ids: list[str]) -> None:
+        from ocr_models.data.input_pipeline import caption_dataset, shard_batches  # TensorFlow
+
+        self.skipped = SkipCounts()
+        make_dataset = partial(
+            caption_dataset,
+            self.config.options.data.training,
+            self._vocabulary,
+            (self.network.size.resized_px, self.network.size.image_px),
+            self.config.batch_size,
+            image_ids=image_ids if self.config.options.overfit else None,
+            deterministic=self.config.deterministic,
+            counts=self.skipped,
+        )
+        self.make_batches = partial(shard_batches, make_dataset)
 
     def _freeze_stem(self, training: list[CaptionedImage]) -> FeatureRows:
         """Makes the stem final and computes its features of all pictures; gives those for training."""
@@ -86,16 +107,21 @@ class CaptionTask(Task):
             rate *= 0.5 ** (step // (options.decay_epochs * self._steps_per_epoch))
         return rate
 
-    def validate(self) -> dict[str, float]:
+    def validate(self) -> Validation:
         if self._validation_rows is None:
             features = self._captioner.features([image.pixels() for image in self._validation])
         else:
             features = self._validation_rows.take(slice(None))
-        counts = BleuCounts()
+        total, told = BleuCounts(), []
         for image, captions in zip(self._validation, self._captioner.caption_features(features), strict=True):
             references = [without_punctuation(caption) for caption in image.captions]
-            counts += BleuCounts.of(references, without_punctuation(captions[0].tokens))
-        return {"score": counts.bleu, "perplexity": self._perplexity(features)}
+            counts = BleuCounts.of(references, without_punctuation(captions[0].tokens))
+            total += counts
+            told.append((counts.bleu(1), image, captions[0]))
+        scores = {"score": total.bleu(), "perplexity": self._perplexity(features)}
+        worst = sorted((pair for pair in told if pair[0] < 1), key=lambda pair: pair[0])[:WORST]
+        samples, worst_pictures = ([_drawn(*pair[1:]) for pair in pairs] for pairs in (told[:SAMPLES], worst))
+        return Validation(scores, samples, worst_pictures)
 
     def _perplexity(self, features: np.ndarray) -> float:
         """exp of the mean negative log probability of a word, or a caption's end, in the validation captions."""
@@ -125,25 +151,28 @@ def _loss(truth, logits):
 
 def _pictures(options: CaptionOptions) -> tuple[list[CaptionedImage], list[CaptionedImage]]:
     """Pictures for training and for validation."""
-    if options.records:
-        images = read_records([Path(file) for file in options.records], Vocabulary.load(Path(options.vocabulary)))
-    else:
-        images = read_captions(Path(options.images), Path(options.captions))
+    training = read_captions(options.data.training)
     if options.overfit:
-        return images[: options.overfit], images[: options.overfit]
-    training, validation = split(images)
+        return training[: options.overfit], training[: options.overfit]
+    validation = read_captions(options.data.validation, "validation")
     if not training or not validation:
-        raise UsageError(f"{len(images)} pictures can't be split for training and validation; give more or --overfit N")
+        raise UsageError(f"{len(training)} pictures to learn from and {len(validation)} to validate on; give more")
     return training, validation[:_VALIDATION_PICTURES]
 
 
-def _vocabulary(config: TrainingConfig, training: list[CaptionedImage]) -> Vocabulary:
-    """That of the bundle to start from, the one given, or the frequent words of the training captions."""
+def _vocabulary(config: TrainingConfig) -> Vocabulary:
+    """That of the bundle to start from, or the data set's."""
     if config.init:
         return Vocabulary.load(find_bundle(config.init, config.task).vocabulary_path)
-    if config.options.vocabulary:
-        return Vocabulary.load(Path(config.options.vocabulary))
-    return Vocabulary.build((caption for image in training for caption in image.captions), config.options.min_count)
+    return find_vocabulary(config.options.data.training)
+
+
+def _drawn(image: CaptionedImage, caption: Caption) -> Picture:
+    pixels = image.pixels()
+    factor = min(1.0, _SHOWN_PX / max(pixels.shape))
+    size = [max(1, round(side * factor)) for side in pixels.shape[1::-1]]
+    shown = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+    return Picture(shown, f"{caption.text} ({caption.probability:.3f})\ntruth: {join_tokens(image.captions[0])}")
 
 
 def _initialize_stem(network: ShowAndTell, options: CaptionOptions, training: list[CaptionedImage]) -> None:

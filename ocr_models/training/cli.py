@@ -5,6 +5,9 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import os
+import shlex
+import signal
+import sys
 from pathlib import Path
 
 from ocr_models.errors import UsageError
@@ -46,6 +49,11 @@ def build_parser() -> argparse.ArgumentParser:
             metavar="BUNDLE",
             help="start from the weights of this bundle; of another architecture's, from those of the layers shared",
         )
+        of_task.add_argument(
+            "--resume",
+            action="store_true",
+            help="insist on a run to go on with; without it the same command goes on, too, or else starts one",
+        )
         task.add_arguments(of_task)
         _add_numbers(of_task.add_argument_group("training"), task)
     return parser
@@ -70,6 +78,17 @@ def _add_numbers(group: argparse._ArgumentGroup, task: TaskOptions) -> None:
         "half after some epochs (staircase); default: %(default)s",
     )
 
+    group.add_argument(
+        "--mixed-precision",
+        choices=["bfloat16", "float16"],
+        help="compute in it, with weights and loss in float32: faster on GPUs that have it",
+    )
+    group.add_argument(
+        "--deterministic",
+        action="store_true",
+        help="the same command gives the same weights on the same machine, at some cost",
+    )
+
 
 def _count(text: str) -> int:
     number = int(text)
@@ -90,16 +109,25 @@ def config_of(args: argparse.Namespace) -> TrainingConfig:
 def main(argv: list[str] | None = None) -> int:
     """Runs ``pagebeam train``; returns the exit status."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    argv = sys.argv[1:] if argv is None else argv
     args = build_parser().parse_args(argv)
     config = config_of(args)
     import keras
 
     from ocr_models.predictors import use_bfloat16
+    from ocr_models.training.interrupts import Interrupted
     from ocr_models.training.loop import train
 
     if keras.backend.backend() == "tensorflow":
         use_bfloat16()
-    scores = train(config, args.output)
+    try:
+        scores = train(config, args.output, shlex.join(["pagebeam", "train", *argv]), must_resume=args.resume)
+    except Interrupted as interrupted:
+        print(f"\n{interrupted}", file=sys.stderr)
+        return interrupted.exit_status
+    except KeyboardInterrupt:
+        print("\ninterrupted before the first step: there was nothing to save", file=sys.stderr)
+        return 128 + signal.SIGINT
     print(f"best: {' '.join(f'{name}={value:.4f}' for name, value in scores.items())}\nbundle: {args.output}")
     return 0
 

@@ -29,6 +29,8 @@ class TrainingConfig:
         checkpoint_minutes: minutes between two checkpoints.
         keep_checkpoints: how many of them are kept, the newest.
         data_workers: processes that make batches.
+        mixed_precision: "bfloat16" or "float16" to compute in, but for weights and loss; None for float32 alone.
+        deterministic: the same command gives the same weights, on the same machine, at some cost.
     """
 
     task: str
@@ -46,8 +48,10 @@ class TrainingConfig:
     validate_every: int = 1000
     patience: int = 0
     checkpoint_minutes: float = 3.0
-    keep_checkpoints: int = 1
+    keep_checkpoints: int = 5
     data_workers: int = 1
+    mixed_precision: str | None = None
+    deterministic: bool = False
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -6,33 +6,14 @@ Light on purpose: ``pagebeam train --help`` and a refused command load no Keras.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
+from ocr_models.data.dataset import ShardConfig
 from ocr_models.data.training_examples import DataConfig
 from ocr_models.errors import UsageError
-
-
-@dataclass(frozen=True)
-class TaskOptions:
-    """A task as the command line sees it.
-
-    Attributes:
-        help: one line.
-        architectures: the values of ``--arch``, the default first.
-        add_arguments: adds the task's own arguments to its parser.
-        parse: makes the task's options of the parsed arguments; raises UsageError.
-        defaults: where this task wants other values than those of ``TrainingConfig``.
-        schedules: the values of ``--schedule``, the default first.
-    """
-
-    help: str
-    architectures: tuple[str, ...]
-    add_arguments: Callable[[argparse.ArgumentParser], None]
-    parse: Callable[[argparse.Namespace], Any]
-    defaults: dict[str, Any] = field(default_factory=dict)
-    schedules: tuple[str, ...] = ("cosine", "plateau")
+from ocr_models.records import Flavor
+from ocr_models.training.caption_options import CAPTION
+from ocr_models.training.task_options import TaskOptions, add_shard_arguments, parse_shards, require_tensorflow
 
 
 @dataclass(frozen=True)
@@ -47,7 +28,7 @@ class DetectionOptions:
         freeze_stem: head-tune: only EAST's merge branch and head learn.
     """
 
-    data: DataConfig
+    data: DataConfig | ShardConfig
     window_px: int = 384
     shrink_ratio: float = 0.2
     score_loss: str = "balanced"
@@ -63,7 +44,7 @@ class RecognitionOptions:
         attention: kinds of the attention recognizer's parts that were chosen, by the fields of its ``AttentionSize``.
     """
 
-    data: DataConfig
+    data: DataConfig | ShardConfig
     attention: dict[str, str] = field(default_factory=dict)
 
 
@@ -81,37 +62,16 @@ class MnistRowsOptions:
     mnist: str
 
 
-@dataclass(frozen=True)
-class CaptionOptions:
-    """Options of the caption task.
-
-    Attributes:
-        images: folder of the pictures; empty with ``records``.
-        captions: CSV file with the columns image,caption; empty with ``records``.
-        records: TFRecord files of captioned pictures, instead of both.
-        vocabulary: file of words, one a line, which the records' ids stand for; empty to take them from the captions.
-        min_count: words that stand less often in the training captions become ``<UNK>``.
-        overfit: train on so many pictures only and validate on the same ones; 0 for a split by picture.
-        stem_weights: file of the stem's weights, or None for a stem from scratch.
-        fine_tune_rate: phase two: train the stem, too, at this learning rate; 0 for phase one.
-        decay_epochs: the staircase schedule halves the learning rate after every so many epochs.
-        cache: folder for the frozen stem and its features.
-    """
-
-    images: str = ""
-    captions: str = ""
-    records: tuple[str, ...] = ()
-    vocabulary: str = ""
-    min_count: int = 4
-    overfit: int = 0
-    stem_weights: str | None = None
-    fine_tune_rate: float = 0.0
-    decay_epochs: float = 8.0
-    cache: str = ""
-
-
 def _add_data_arguments(parser: argparse.ArgumentParser) -> None:
-    data = parser.add_argument_group("data")
+    shards = parser.add_argument_group("data: shards")
+    add_shard_arguments(shards)
+    shards.add_argument(
+        "--augment",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="degrade what the shards hold as print, scanner, fax or camera would; default: yes",
+    )
+    data = parser.add_argument_group("data: drawn or rendered while training")
     data.add_argument("--pdfs", nargs="+", default=(), metavar="DIR", help="folders of born-digital PDFs")
     data.add_argument("--fonts", nargs="+", default=(), metavar="DIR", help="folders of fonts for synthetic text")
     data.add_argument("--lexicons", nargs="+", default=(), metavar="FILE", help="word lists for synthetic text")
@@ -125,7 +85,12 @@ def _add_data_arguments(parser: argparse.ArgumentParser) -> None:
     data.add_argument("--hold-out", metavar="FILE", help='lines "NAME.pdf PAGE" or "NAME.pdf" that are never used')
 
 
-def _parse_data(args: argparse.Namespace) -> DataConfig:
+def _parse_data(args: argparse.Namespace, flavor: Flavor) -> DataConfig | ShardConfig:
+    if args.data or args.validation:
+        if args.pdfs or args.fonts:
+            raise UsageError("--data and --pdfs or --fonts: give one of both; pagebeam prepare makes shards of all")
+        require_tensorflow()
+        return parse_shards(args, flavor)
     data = DataConfig(tuple(args.pdfs), tuple(args.fonts), tuple(args.lexicons), args.synthetic_share, args.hold_out)
     data.check()
     return data
@@ -151,7 +116,11 @@ def _parse_detection(args: argparse.Namespace) -> DetectionOptions:
     if args.window_px < 32 or args.window_px % 32:
         raise UsageError(f"--window-px {args.window_px}: must be a multiple of 32")
     return DetectionOptions(
-        _parse_data(args), args.window_px, args.shrink_ratio, args.score_loss, freeze_stem=args.freeze_stem
+        _parse_data(args, Flavor.DETECTION),
+        args.window_px,
+        args.shrink_ratio,
+        args.score_loss,
+        freeze_stem=args.freeze_stem,
     )
 
 
@@ -166,7 +135,7 @@ def _parse_recognition(args: argparse.Namespace) -> RecognitionOptions:
     chosen = {part: getattr(args, part) for part in _ATTENTION_PARTS if getattr(args, part)}
     if chosen and args.arch != "attention":
         raise UsageError(f"--{next(iter(chosen))} is for --arch attention; {args.arch} has no such part")
-    return RecognitionOptions(_parse_data(args), chosen)
+    return RecognitionOptions(_parse_data(args, Flavor.RECOGNITION), chosen)
 
 
 def _add_mnist_rows_arguments(parser: argparse.ArgumentParser) -> None:
@@ -175,78 +144,6 @@ def _add_mnist_rows_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _parse_mnist_rows(args: argparse.Namespace) -> MnistRowsOptions:
     return MnistRowsOptions(args.mnist)
-
-
-def _add_caption_arguments(parser: argparse.ArgumentParser) -> None:
-    data = parser.add_argument_group("data: --images and --captions, or --records and --vocabulary")
-    data.add_argument("--images", default="", metavar="DIR", help="folder of pictures")
-    data.add_argument("--captions", default="", metavar="FILE", help="CSV file with the columns image,caption")
-    data.add_argument("--records", nargs="+", default=(), metavar="FILE", help="TFRecord files of captioned pictures")
-    data.add_argument("--vocabulary", default="", metavar="FILE", help="words, one a line; those of the records' ids")
-    data.add_argument(
-        "--min-count",
-        type=_at_least_one,
-        default=4,
-        metavar="N",
-        help="words less frequent become <UNK>; default: %(default)s",
-    )
-    data.add_argument(
-        "--overfit", type=_at_least_one, default=0, metavar="N", help="train and validate on the same N pictures"
-    )
-    parser.add_argument("--stem-weights", metavar="FILE", help="weights of the stem, as Keras publishes them")
-    parser.add_argument(
-        "--fine-tune",
-        type=_positive,
-        nargs="?",
-        const=0.0005,
-        default=0.0,
-        metavar="RATE",
-        help="phase two, from --init: train the stem, too, at this learning rate throughout; without a number: 0.0005",
-    )
-    parser.add_argument(
-        "--decay-epochs",
-        type=_positive,
-        default=8.0,
-        metavar="N",
-        help="the learning rate is halved after every N epochs; default: %(default)s",
-    )
-
-
-def _parse_caption(args: argparse.Namespace) -> CaptionOptions:
-    if bool(args.records) == bool(args.images and args.captions):
-        raise UsageError("give either --images DIR and --captions FILE, or --records FILE... and --vocabulary FILE")
-    if args.records and not args.vocabulary:
-        raise UsageError("--records: give --vocabulary FILE, too, the words that their ids stand for")
-    if args.init and args.stem_weights:
-        raise UsageError("--init and --stem-weights: the bundle has a stem of its own; give one of both")
-    if args.fine_tune and not args.init:
-        raise UsageError("--fine-tune trains on what phase one has trained: give its bundle by --init BUNDLE")
-    return CaptionOptions(
-        args.images,
-        args.captions,
-        tuple(args.records),
-        args.vocabulary,
-        args.min_count,
-        args.overfit,
-        args.stem_weights,
-        args.fine_tune,
-        args.decay_epochs,
-        cache=str(args.output.parent / f"{args.output.name}-run" / "features"),
-    )
-
-
-def _at_least_one(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is less than 1")
-    return number
-
-
-def _positive(text: str) -> float:
-    number = float(text)
-    if not number > 0:
-        raise argparse.ArgumentTypeError(f"{text} is not more than 0")
-    return number
 
 
 def _share(text: str) -> float:
@@ -266,7 +163,7 @@ TASK_OPTIONS = {
     ),
     "recognition": TaskOptions(
         "CRNN or the attention recognizer, which read words",
-        ("crnn-light", "crnn-vgg", "attention"),
+        ("crnn-fast", "crnn-light", "crnn-vgg", "attention"),
         _add_recognition_arguments,
         _parse_recognition,
     ),
@@ -277,19 +174,5 @@ TASK_OPTIONS = {
         _parse_mnist_rows,
         {"steps": 4000, "learning_rate": 0.003, "validate_every": 250},
     ),
-    "caption": TaskOptions(
-        "Show and Tell, which captions pictures",
-        ("show-and-tell", "show-and-tell-light"),
-        _add_caption_arguments,
-        _parse_caption,
-        {
-            "batch_size": 32,
-            "learning_rate": 2.0,
-            "warmup_steps": 0,
-            "weight_decay": 0.0,
-            "validate_every": 200,
-            "keep_checkpoints": 5,
-        },
-        schedules=("staircase", "cosine", "plateau"),
-    ),
+    "caption": CAPTION,
 }

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import multiprocessing
 import os
 import queue
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
+
+from ocr_models.data.skips import SkipCounts
+from ocr_models.errors import PagebeamError
 
 _BATCHES_AHEAD = 24
 _PATIENCE_S = 180
@@ -16,6 +21,8 @@ _PATIENCE_S = 180
 def _work(make_batches: Callable[[int], Iterator[Any]], seed: int, batches) -> None:
     import cv2
 
+    for signum in (signal.SIGINT, signal.SIGTERM):  # Ctrl-C reaches all processes of a terminal: the trainer decides
+        signal.signal(signum, signal.SIG_IGN)
     cv2.setNumThreads(1)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
@@ -37,16 +44,24 @@ def _end_with_parent() -> None:
 class BatchStream:
     """Iterates over what ``workers`` processes make; use as a context manager, so that they end with it.
 
-    ``make_batches(seed)`` is pickled into each worker, which gets a seed of its own. An error in a worker is raised
-    here, at the next batch.
+    ``make_batches(seed)`` is pickled into each worker, which gets a seed of its own. Batches are taken from the workers
+    in turn, so that their order doesn't depend on who is faster. An error in a worker is raised here, at its next
+    batch; a ``PagebeamError`` if one has died or makes none for long, which ``skipped`` may explain.
     """
 
-    def __init__(self, make_batches: Callable[[int], Iterator[Any]], seed: int, workers: int):
+    def __init__(
+        self,
+        make_batches: Callable[[int], Iterator[Any]],
+        seed: int,
+        workers: int,
+        skipped: SkipCounts | None = None,
+    ):
+        self._skipped = skipped
         context = multiprocessing.get_context("spawn")
-        self._batches: Any = context.Queue(_BATCHES_AHEAD)
+        self._queues: list[Any] = [context.Queue(-(-_BATCHES_AHEAD // workers)) for _ in range(workers)]
         self._workers = [
-            context.Process(target=_work, args=(make_batches, seed + 1000 * i, self._batches), daemon=True)
-            for i in range(workers)
+            context.Process(target=_work, args=(make_batches, seed + 1000 * i, batches), daemon=True)
+            for i, batches in enumerate(self._queues)
         ]
 
     def __enter__(self) -> BatchStream:
@@ -56,23 +71,24 @@ class BatchStream:
 
     def __exit__(self, *exc_info) -> None:
         for worker in self._workers:
-            worker.terminate()
+            worker.kill()
         for worker in self._workers:
             worker.join()
 
     def __iter__(self) -> Iterator[Any]:
-        while True:
-            batch = self._next()
+        for worker, batches in itertools.cycle(zip(self._workers, self._queues, strict=True)):
+            batch = self._next(worker, batches)
             if isinstance(batch, Exception):
                 raise batch
             yield batch
 
-    def _next(self) -> Any:
+    def _next(self, worker: Any, batches: Any) -> Any:
         for _ in range(_PATIENCE_S):
-            alive = any(worker.is_alive() for worker in self._workers)
+            alive = worker.is_alive()
             try:
-                return self._batches.get(timeout=1)
+                return batches.get(timeout=1)
             except queue.Empty:
                 if not alive:
-                    raise RuntimeError("all workers that make batches have died; see their messages above") from None
-        raise RuntimeError(f"no training batch came in {_PATIENCE_S} s; see the workers' messages above")
+                    raise PagebeamError("a worker that makes batches has died; see its message above") from None
+        why = str(self._skipped or "") or "see the workers' messages above"
+        raise PagebeamError(f"no training batch came in {_PATIENCE_S} s: {why}")

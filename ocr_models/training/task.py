@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -11,10 +12,13 @@ import numpy as np
 
 from ocr_models.bundle import find_bundle
 from ocr_models.charset import Charset
+from ocr_models.data.skips import SkipCounts
 from ocr_models.errors import UsageError
+from ocr_models.html_report import Picture
 from ocr_models.training.config import TrainingConfig
 
 GRADIENT_NORM = 5.0
+SAMPLES, WORST = 8, 24  # pictures that a validation shows
 
 
 class Learner(keras.Model):
@@ -38,25 +42,45 @@ class Learner(keras.Model):
         return self._loss(y, y_pred)
 
 
+@dataclass(frozen=True)
+class Validation:
+    """How good the network is on held-out examples.
+
+    Attributes:
+        scores: "score" is the one that the best weights are chosen by, higher is better. "temperature", if there is
+            one, goes into the bundle: a recognizer's, fitted to these examples.
+        samples: predictions on a few examples, each time the same ones.
+        worst: predictions that are furthest from the truth, the worst first.
+    """
+
+    scores: dict[str, float]
+    samples: Sequence[Picture] = ()
+    worst: Sequence[Picture] = ()
+
+
 class Task:
     """A thing that can be trained; subclasses set the attributes and say how it is validated.
 
     Attributes:
         config: the run's configuration.
-        network: what the bundle gets.
+        build: makes the network anew, with fresh weights.
+        network: what the bundle gets, computing in the run's precision.
         learner: the network with its loss.
         make_batches: from a seed to endless batches (inputs, truth) of arrays; runs in other processes, without Keras.
         charset: goes into the bundle; None for a task without one.
+        skipped: counts examples that shards have and training can't use.
     """
 
     config: TrainingConfig
+    build: Callable[[], keras.Model]
     network: keras.Model
     learner: keras.Model
     make_batches: Callable[[int], Iterator[tuple[Any, Any]]]
     charset: Charset | None = None
+    skipped: SkipCounts | None = None
 
-    def validate(self) -> dict[str, float]:
-        """Scores on held-out examples; "score" is the one that the best weights are chosen by, higher is better."""
+    def validate(self) -> Validation:
+        """How the network, as it is now, does on held-out examples."""
         raise NotImplementedError
 
     def make_optimizer(self) -> keras.optimizers.Optimizer:

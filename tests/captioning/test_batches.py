@@ -7,16 +7,16 @@ from functools import partial
 import numpy as np
 import pytest
 
-from ocr_models.captioning.batches import encoded_captions, feature_batches, image_batches, shifted
+from ocr_models.captioning.batches import encoded_captions, feature_batches, shifted
 from ocr_models.captioning.examples import read_captions
 from ocr_models.captioning.features import cached_features
 from ocr_models.captioning.vocabulary import Vocabulary
-from tests.captioning.pictures import write_pictures
+from tests.shards import write_captions
 
 
 @pytest.fixture
 def images(tmp_path):
-    return read_captions(*write_pictures(tmp_path))
+    return read_captions(str(write_captions(tmp_path)))
 
 
 def mean_colors(pictures):
@@ -63,14 +63,6 @@ def test_row_that_was_cut_off_is_computed_again(images, tmp_path):
     np.testing.assert_allclose(rows.take([3]), mean_colors([images[3].pixels()]), rtol=1e-6)
 
 
-def test_changed_picture_has_other_features(images, tmp_path):
-    path = tmp_path / "stem.features"
-    cached_features(path, 3, images, mean_colors)
-    images[0].path.write_bytes(images[1].path.read_bytes())
-    rows = cached_features(path, 3, images, mean_colors)
-    np.testing.assert_array_equal(rows.take([0]), rows.take([1]))
-
-
 def test_feature_batches_have_each_caption_once_an_epoch(images, tmp_path):
     vocabulary = Vocabulary.build([caption for image in images for caption in image.captions], 1)
     captions = encoded_captions(images, vocabulary)
@@ -89,13 +81,3 @@ def test_feature_batches_have_each_caption_once_an_epoch(images, tmp_path):
     order = [truth["target_ids"].tolist() for _, truth in batches]
     assert order[:2] != order[2:]
     assert order == [truth["target_ids"].tolist() for _, truth in itertools.islice(make(seed=1), 4)]
-
-
-def test_image_batches_are_augmented(images):
-    captions = encoded_captions(images[:1], Vocabulary(["<S>", "</S>", "<UNK>"]))[:1]
-    make = pickle.loads(pickle.dumps(partial(image_batches, images, captions, (40, 32), 3)))
-    inputs, truth = next(make(seed=1))
-    assert inputs["image"].shape == (3, 32, 32, 3) and inputs["image"].dtype == np.uint8
-    assert inputs["input_ids"].shape == truth["target_ids"].shape == (3, 16)
-    assert not np.array_equal(inputs["image"][0], inputs["image"][1])
-    np.testing.assert_array_equal(next(make(seed=1))[0]["image"], inputs["image"])

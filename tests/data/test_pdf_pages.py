@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from ocr_models.data.pdf_pages import find_pdfs, open_pdf, read_pdf_page
+from ocr_models.errors import DocumentError
 from tests.text_pdfs import prose, set_text, write_text_pdf
 
 DPI = 144
@@ -61,18 +62,20 @@ def test_texts_are_written_as_in_the_charset(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("content", "page_entries"),
+    ("content", "page_entries", "reason"),
     [
-        (set_text(torn(PROSE)), ""),
-        (set_text("Just a few words"), ""),
-        ("", ""),
-        (set_text(PROSE), "/Rotate 90"),
-        (set_text(PROSE), "/CropBox[20 20 400 575]"),
+        (set_text(torn(PROSE)), "", "torn"),
+        (set_text("Just a few words"), "", "4 words"),
+        ("", "", "0 words"),
+        (set_text(PROSE), "/Rotate 90", "turned by 90 degrees"),
+        (set_text(PROSE), "/CropBox[20 20 400 575]", r"begins at \(20, 20\)"),
     ],
     ids=["torn", "few words", "empty", "turned", "cropped"],
 )
-def test_page_that_misleads_or_teaches_nothing_is_refused(tmp_path, content, page_entries):
-    assert truth_of(tmp_path, content, page_entries) is None
+def test_page_that_misleads_or_teaches_nothing_is_refused(tmp_path, content, page_entries, reason):
+    with pytest.raises(DocumentError, match=reason) as caught:
+        truth_of(tmp_path, content, page_entries)
+    assert caught.value.stage == "label"
 
 
 @pytest.mark.parametrize(

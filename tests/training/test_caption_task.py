@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -11,23 +10,22 @@ import pytest
 
 from ocr_models.bundle import find_bundle
 from ocr_models.captioning.captioner import Captioner
-from ocr_models.captioning.examples import read_captions, write_records
 from ocr_models.captioning.vocabulary import Vocabulary
 from ocr_models.errors import UsageError
 from ocr_models.training.caption_task import CaptionTask
 from ocr_models.training.cli import build_parser, config_of, main
-from tests.captioning.pictures import COLORS, picture, write_pictures
+from tests.captioning.pictures import COLORS, picture
+from tests.shards import striped_word, word_example, write_captions, write_shard
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    return write_pictures(tmp_path_factory.mktemp("data"))
+    return write_captions(tmp_path_factory.mktemp("data"))
 
 
 def arguments(output, data, *options):
-    images, captions = data
-    command = ["caption", "--arch", "show-and-tell-light", "--output", output, "--images", images]
-    return [str(x) for x in [*command, "--captions", captions, "--min-count", 1, "--batch-size", 8, *options]]
+    command = ["caption", "--arch", "show-and-tell-light", "--output", output, "--data", data]
+    return [str(x) for x in [*command, "--batch-size", 8, *options]]
 
 
 def configuration(*args):
@@ -65,12 +63,13 @@ def test_run_is_resumed_with_its_stem_and_features(trained, data, capsys):
 
 
 def test_fine_tuning_trains_the_stem_too(trained, data, tmp_path):
+    """On a data set with a vocabulary of its own: the bundle's is kept."""
     first = find_bundle(str(trained), "caption")
     vocabulary = Vocabulary.load(first.vocabulary_path)
-    write_records(read_captions(*data), vocabulary, tmp_path / "captions.tfrecord")
-    options = ["--records", tmp_path / "captions.tfrecord", "--vocabulary", first.vocabulary_path, "--overfit", 4]
-    command = ["caption", "--arch", "show-and-tell-light", "--output", tmp_path / "tuned", "--init", first.path]
-    main([str(x) for x in [*command, *options, "--fine-tune", "--steps", 2, "--batch-size", 4]])
+    other = Vocabulary([*vocabulary.words[:3], "purple", *reversed(vocabulary.words[3:])])
+    more = write_captions(tmp_path / "more", vocabulary=other)
+    options = ["--overfit", 4, "--init", first.path, "--fine-tune", "--steps", 2, "--batch-size", 4]
+    main(arguments(tmp_path / "tuned", more, *options))
 
     bundle = find_bundle(str(tmp_path / "tuned"), "caption")
     assert Vocabulary.load(bundle.vocabulary_path).words == vocabulary.words
@@ -91,7 +90,7 @@ def test_training_as_published(data, tmp_path):
     assert [task.learning_rate(step, 0) for step in (0, 15, 16, 31, 32)] == [2, 2, 1, 1, 0.5]
     assert task.charset.words[:3] == ("<S>", "</S>", "<UNK>")
     # The network hasn't learned yet: each of 13 words and marks and 3 special ones is about as likely.
-    scores = task.validate()
+    scores = task.validate().scores
     assert scores["score"] == 0 and 14 < scores["perplexity"] < 18
     inputs, truth = next(task.make_batches(1))
     assert inputs["features"].shape == (4, 256) and truth["weights"].shape == inputs["input_ids"].shape
@@ -99,27 +98,27 @@ def test_training_as_published(data, tmp_path):
     assert 0.3 < float(keras.ops.std(standard)) < 2
 
 
-def test_pictures_for_validation_are_not_trained_on(tmp_path):
-    data = write_pictures(tmp_path, copies=10)
-    task = CaptionTask(configuration(tmp_path / "out", data))
-    names = {image.image_id for image in task._validation}
-    captions = {caption for image in read_captions(*data) if image.image_id not in names for caption in image.captions}
-    assert 0 < len(names) < 20
-    assert task._steps_per_epoch == (40 - len(names)) * 2 / 8
-    assert captions  # the vocabulary is theirs
-    assert set(task.charset.words[3:]) == {word for caption in captions for word in caption}
+def test_pictures_for_validation_are_those_of_their_shards(data, tmp_path):
+    write_captions(tmp_path, copies=2)
+    write_captions(tmp_path, copies=1, split="validation")
+    task = CaptionTask(configuration(tmp_path / "out", tmp_path, "--validation", tmp_path))
+    assert task._steps_per_epoch == 8 * 2 / 8
+    validation = task.validate()
+    assert len(validation.samples) == len(validation.worst) == 4  # an untrained network is right about none
+    assert validation.samples[0].image.shape == (60, 80, 3)
+    assert validation.samples[0].caption.endswith("truth: a red box, on white paper.")
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--records", "some.tfrecord"], "give either --images DIR and --captions FILE, or --records"),
+        ([], "--data and --validation go together"),
+        (["--overfit", "2", "--validation", "elsewhere"], "--overfit and --validation"),
         (["--fine-tune"], "--fine-tune trains on what phase one has trained: give its bundle by --init"),
         (["--init", "bundle", "--stem-weights", "file"], "--init and --stem-weights"),
-        (["--captions", "nowhere.txt"], "nowhere.txt: can't be read"),
+        (["--data", "nowhere/train-*", "--overfit", "2"], "nowhere/train-*: no file fits"),
         (["--stem-weights", "nowhere.weights.h5", "--overfit", "2"], "--stem-weights nowhere.weights.h5"),
         (["--init", "nowhere", "--fine-tune", "--overfit", "2"], "nowhere: no such model bundle"),
-        (["--vocabulary", "nowhere.txt", "--overfit", "2"], "nowhere.txt: no readable vocabulary"),
     ],
 )
 def test_command_that_cannot_work_is_refused(data, tmp_path, options, message):
@@ -129,21 +128,14 @@ def test_command_that_cannot_work_is_refused(data, tmp_path, options, message):
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("option", ["--overfit=0", "--min-count=0", "--decay-epochs=0", "--fine-tune=-1"])
+@pytest.mark.parametrize("option", ["--overfit=0", "--decay-epochs=0", "--fine-tune=-1"])
 def test_numbers_out_of_range_are_refused(data, tmp_path, option, capsys):
     with pytest.raises(SystemExit):
         main(arguments(tmp_path / "out", data, option))
     assert f"argument {option.partition('=')[0]}: " in capsys.readouterr().err
 
 
-def test_records_need_a_vocabulary(tmp_path):
-    with pytest.raises(UsageError, match="--records: give --vocabulary FILE"):
-        main(["caption", "--output", str(tmp_path / "out"), "--records", "some.tfrecord"])
-
-
-def test_too_few_pictures_are_refused(data, tmp_path):
-    folder, captions = data
-    few = tmp_path / "few.txt"
-    few.write_text("".join(Path(captions).read_text().splitlines(keepends=True)[:2]))
-    with pytest.raises(UsageError, match="1 pictures can't be split"):
-        CaptionTask(configuration(tmp_path / "out", (folder, few)))
+def test_words_are_no_captions(tmp_path):
+    write_shard(tmp_path / "train-0", [word_example(striped_word("ab"), "ab")])
+    with pytest.raises(UsageError, match="a data set for recognition, but one for caption was expected"):
+        main(arguments(tmp_path / "out", tmp_path, "--overfit", 2))

@@ -41,7 +41,8 @@ def test_recognizer_is_trained_and_training_goes_on(pdfs, tmp_path, capsys):
     assert main([*command, "--steps", "2"]) == 0
 
     bundle = find_bundle(str(output), "recognition")
-    assert bundle.config["arch"] == "crnn-light" and bundle.config["metrics"]["step"] == 2
+    assert bundle.config["arch"] == "crnn-fast" and bundle.config["metrics"]["step"] == 2
+    assert bundle.temperature == bundle.config["metrics"]["temperature"] > 0
     assert Charset.load(bundle.charset_path).characters == LATIN
     assert keras.saving.load_model(bundle.model_path).output_shape == (None, None, len(LATIN) + 1)
     assert json.loads((run / "config.json").read_text()) == bundle.config["training"]
@@ -105,7 +106,7 @@ def test_detector_is_fine_tuned_with_its_stem_as_it_was(pdfs, tmp_path):
     ("task", "options", "message"),
     [
         ("recognition", ["--steps", "0"], "--steps 0: give at least 1"),
-        ("recognition", ["--cell", "lstm"], "--cell is for --arch attention; crnn-light has no such part"),
+        ("recognition", ["--cell", "lstm"], "--cell is for --arch attention; crnn-fast has no such part"),
         ("detection", ["--window-px", "100"], "--window-px 100: must be a multiple of 32"),
         ("detection", ["--init", "east-enormous"], "east-enormous: no such model bundle"),
         ("recognition", ["--hold-out", "nowhere.txt"], "--hold-out nowhere.txt: no such file"),
@@ -153,7 +154,7 @@ def test_folder_of_another_run_is_refused(pdfs, tmp_path):
     output = tmp_path / "crnn"
     options = ["--batch-size", 4, "--steps", 1]
     assert main(arguments("recognition", output, pdfs, *options)) == 0
-    with pytest.raises(UsageError, match="crnn-run has a run with arch crnn-light, but now it is attention"):
+    with pytest.raises(UsageError, match="crnn-run has a run with arch crnn-fast, but now it is attention"):
         main(arguments("recognition", output, pdfs, *options, "--arch", "attention"))
 
 
@@ -176,7 +177,7 @@ def test_options_become_the_configuration(pdfs):
         return config_of(build_parser().parse_args(arguments(*argv)))
 
     words = configuration("recognition", "out", pdfs, "--steps", 7, "--learning-rate", 0.5, "--synthetic-share", 0.25)
-    assert (words.arch, words.steps, words.learning_rate, words.batch_size) == ("crnn-light", 7, 0.5, 64)
+    assert (words.arch, words.steps, words.learning_rate, words.batch_size) == ("crnn-fast", 7, 0.5, 64)
     assert words.options.data.pdfs == (str(pdfs),) and words.options.data.synthetic_share == 0.25
     windows = configuration("detection", "out", pdfs, "--score-loss", "dice", "--arch", "east-vgg16")
     assert (windows.arch, windows.options.score_loss, windows.batch_size) == ("east-vgg16", "dice", 8)

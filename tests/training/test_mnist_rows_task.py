@@ -65,7 +65,7 @@ def test_training_and_validation_see_no_test_digit(tmp_path):
     task = MnistRowsTask(config(str(folder)))
     inputs, truth = next(task.make_batches(1))
     assert inputs.shape == (64, 32, 256, 1) and (truth["label_length"] == 5).all()
-    assert 0 <= task.validate()["score"] <= 1
+    assert 0 <= task.validate().scores["score"] <= 1
 
 
 def test_rows_count_if_every_digit_is_right():

@@ -1,0 +1,169 @@
+"""Data sets as ``pagebeam prepare`` writes them: shards of examples, and what stands beside them.
+
+A data set is named by a glob of its shards (``data/train-*``, ``data/*/train-*`` for several) or by its folder, which
+means the shards of one split. Light on purpose: neither TensorFlow nor Keras.
+"""
+
+from __future__ import annotations
+
+import glob
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ocr_models.captioning.vocabulary import Vocabulary
+from ocr_models.charset import Charset
+from ocr_models.errors import DocumentError, UsageError
+from ocr_models.records import Example, Flavor
+from ocr_models.sequence_example import parse_example
+from ocr_models.tfrecord import iter_records, open_tfrecord
+
+SUMMARY, CHARSET, VOCABULARY = "dataset.json", "charset.txt", "vocabulary.txt"
+
+
+@dataclass(frozen=True)
+class ShardConfig:
+    """Shards to train with.
+
+    Attributes:
+        training: of examples to learn from, as ``find_shards`` takes them.
+        validation: of examples to choose the best weights by; of a folder, its ``validation-*``.
+        augment: degrade, crop or recolor training examples at random.
+    """
+
+    training: str
+    validation: str
+    augment: bool = True
+
+    def check(self, flavor: Flavor) -> None:
+        """Raises UsageError unless both are there and teach what is to be learned."""
+        check_flavor(self.training, flavor)
+        check_flavor(self.validation, flavor, "validation")
+
+
+def find_shards(pattern: str, split: str = "train") -> list[Path]:
+    """The shards that a glob or a folder names, sorted; of a folder those of ``split``.
+
+    Raises:
+        UsageError: there is none.
+    """
+    wanted = str(Path(glob.escape(pattern)) / f"{split}-*") if Path(pattern).is_dir() else pattern
+    shards = sorted(Path(name) for name in glob.glob(wanted, recursive=True) if Path(name).is_file())
+    if not shards:
+        raise UsageError(f"{pattern}: no file fits {wanted}; give a glob of TFRecord shards, such as 'data/train-*'")
+    return shards
+
+
+def read_examples(pattern: str, split: str = "train") -> Iterator[Example]:
+    """The examples of all shards in their order; every record is compared with its checksums.
+
+    Args:
+        pattern: as ``find_shards`` takes it.
+        split: of a folder.
+
+    Raises:
+        UsageError: no file fits the pattern, or a shard is damaged.
+    """
+    for path in find_shards(pattern, split):
+        yield from read_shard(path)
+
+
+def read_shard(path: Path) -> Iterator[Example]:
+    """The examples of one shard. Raises UsageError if it is damaged."""
+    try:
+        with open_tfrecord(path) as file:
+            yield from map(parse_example, iter_records(file, verify=True))
+    except (OSError, EOFError, DocumentError) as error:
+        raise UsageError(
+            f"{path}: {error}; expected a TFRecord shard of SequenceExamples: copy it again or prepare it anew"
+        ) from error
+
+
+def check_flavor(pattern: str, flavor: Flavor, split: str = "train") -> None:
+    """Checks what a data set teaches: by each ``dataset.json`` beside the shards, or by the first record.
+
+    Raises:
+        UsageError: it teaches something else, or nothing: no shard has a record.
+    """
+    for folder, shards in _by_folder(pattern, split).items():
+        found = _stated_flavor(folder) or next(filter(None, map(_seen_flavor, shards)), None)
+        if found and found != flavor:
+            remedy = f"; prepare it with --flavor {flavor}" if Flavor.CAPTION not in (found, flavor) else ""
+            raise UsageError(f"{folder}: a data set for {found}, but one for {flavor} was expected{remedy}")
+    if all(next(read_shard(path), None) is None for path in find_shards(pattern, split)):
+        raise UsageError(f"{pattern}: no record in any shard for {split}; give other shards, or prepare more pictures")
+
+
+def find_flavor(shard: Path) -> Flavor | None:
+    """What a shard teaches: by ``dataset.json`` beside it, else by its first record; None for an empty shard.
+
+    Raises:
+        UsageError: it is damaged, or ``dataset.json`` is.
+    """
+    return _stated_flavor(shard.parent) or _seen_flavor(shard)
+
+
+def find_charset(pattern: str) -> Charset:
+    """The characters of ``charset.txt`` beside the shards; of several folders, those of all, sorted.
+
+    Raises:
+        UsageError: a folder has none.
+    """
+    charsets = [Charset.load(_beside(folder, CHARSET)) for folder in _by_folder(pattern, "train")]
+    if len(charsets) == 1:
+        return charsets[0]
+    return Charset(sorted({char for charset in charsets for char in charset.characters}))
+
+
+def find_vocabulary(pattern: str, split: str = "train") -> Vocabulary:
+    """The words of ``vocabulary.txt`` beside the shards.
+
+    Raises:
+        UsageError: there is none, or those of several folders differ, so that the shards' ids mean different words.
+    """
+    paths = [_beside(folder, VOCABULARY) for folder in _by_folder(pattern, split)]
+    vocabularies = [Vocabulary.load(path) for path in paths]
+    for path, vocabulary in zip(paths, vocabularies, strict=True):
+        if vocabulary.words != vocabularies[0].words:
+            raise UsageError(f"{path}: other words than in {paths[0]}; prepare both data sets as one")
+    return vocabularies[0]
+
+
+def _by_folder(pattern: str, split: str) -> dict[Path, list[Path]]:
+    folders: dict[Path, list[Path]] = {}
+    for path in find_shards(pattern, split):
+        folders.setdefault(path.parent, []).append(path)
+    return folders
+
+
+def _beside(folder: Path, name: str) -> Path:
+    if not (folder / name).is_file():
+        raise UsageError(f"{folder / name}: no such file; pagebeam prepare writes it beside its shards")
+    return folder / name
+
+
+def _stated_flavor(folder: Path) -> Flavor | None:
+    """The flavor that ``dataset.json`` states; None where there is no such file."""
+    path = folder / SUMMARY
+    if not path.is_file():
+        return None
+    try:
+        return Flavor(json.loads(path.read_text(encoding="utf-8"))["flavor"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise UsageError(f"{path}: names no flavor of a data set ({error!r}); prepare it anew") from error
+
+
+def _seen_flavor(shard: Path) -> Flavor | None:
+    """The flavor that a shard's first record looks like; None for an empty shard."""
+    example = next(read_shard(shard), None)
+    if example is None:
+        return None
+    if example.caption or example.caption_ids:
+        return Flavor.CAPTION
+    width, height = example.width_px, example.height_px
+    edge = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
+    is_word = len(example.quads) == 1 and np.allclose(example.quads[0], edge, atol=0.5)
+    return Flavor.RECOGNITION if is_word else Flavor.DETECTION

@@ -1,0 +1,105 @@
+"""COCO-Text: one JSON file about the texts in pictures of COCO.
+
+The file has ``imgs`` (of each id: ``file_name``) and ``anns`` (of each id: ``image_id``, ``bbox`` as x, y, width and
+height, ``mask`` or ``polygon`` as x and y of its corners, ``utf8_string``, ``legibility``): Veit et al., "COCO-Text:
+Dataset and Benchmark for Text Detection and Recognition in Natural Images", 2016. Its ``imgToAnns`` says nothing more.
+"""
+
+from __future__ import annotations
+
+import json
+import posixpath
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+
+from ocr_models.data.sources.labels import TextLabel, label_page, read_or_reject
+from ocr_models.data.sources.quads import signed_area
+from ocr_models.data.sources.source import (
+    Files,
+    LabelledPicture,
+    PictureNames,
+    RejectedPicture,
+    SourceItem,
+    list_source,
+    no_picture,
+)
+from ocr_models.errors import DocumentError, UsageError
+from ocr_models.geometry import quad_angles
+from ocr_models.records import Flavor
+
+_KEYS = ("bbox", "mask", "polygon", "utf8_string", "legibility")
+
+
+@dataclass(frozen=True)
+class CocoTextSource:
+    """The pictures that a JSON file knows: it is ``root``, or the only one in this folder; they are anywhere below.
+
+    Illegible texts, and those without a text, are to be ignored.
+    """
+
+    root: str
+    flavor: Flavor
+    format = "coco-text"
+
+    def items(self, files: Files) -> Iterator[SourceItem]:
+        listing = list_source(files, self.root)
+        table = [name for name in listing.chosen if name.endswith(".json")]
+        if len(table) != 1:
+            raise UsageError(f"{self.root}: {len(table)} JSON files; give the folder with the one of COCO-Text, or it")
+        pictures, folder = PictureNames(listing.paths), posixpath.dirname(table[0])
+        for wanted, of_picture in sorted(_read_table(files, listing.paths[table[0]]).items()):
+            name = pictures.find(wanted, folder)
+            if name:
+                yield SourceItem(name, listing.paths[name], of_picture)
+            else:
+                yield SourceItem(wanted, None, no_picture(wanted))
+
+    def read(self, item: SourceItem, path: str | None) -> Iterator[LabelledPicture | RejectedPicture]:
+        return read_or_reject(
+            item, path, lambda data: label_page(item.name, data, [*map(_label, item.labels)], self.flavor)
+        )
+
+
+def _read_table(files: Files, path: str) -> dict[str, list[dict[str, Any]]]:
+    """The annotations of each picture, by its file name."""
+    try:
+        table = json.loads(files.read(path))
+        of_picture: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        for annotation in table["anns"].values():
+            kept = {key: annotation[key] for key in _KEYS if key in annotation}
+            of_picture[str(annotation["image_id"])].append(kept)
+        return {str(image["file_name"]): of_picture[image_id] for image_id, image in table["imgs"].items()}
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise UsageError(f"{path}: expected the JSON of COCO-Text, with imgs and anns ({error!r})") from error
+
+
+def _label(annotation: dict[str, Any]) -> TextLabel:
+    text = annotation.get("utf8_string") or ""
+    is_ignored = annotation.get("legibility", "legible") != "legible" or not text
+    try:
+        polygon = annotation.get("mask") or annotation.get("polygon")
+        if polygon:
+            corners = _polygon_corners(np.array(polygon, np.float32).reshape(-1, 2))
+        else:
+            x, y, width, height = map(float, annotation["bbox"])
+            corners = (x, y, x + width, y + height)
+    except (KeyError, TypeError, ValueError) as error:
+        raise DocumentError("label", f"annotation {annotation}: no bbox or mask that can be read") from error
+    return TextLabel("" if is_ignored else text, corners, is_ignored)
+
+
+def _polygon_corners(polygon: np.ndarray) -> tuple[float, ...]:
+    """Four corners of a polygon (N, 2); of one with more, those of the smallest turned box around it.
+
+    Which of them is first isn't said: it is the one from which the text runs most nearly to the right.
+    """
+    quad = polygon if len(polygon) == 4 else cv2.boxPoints(cv2.minAreaRect(polygon))
+    if signed_area(quad) < 0:
+        quad = quad[::-1]
+    turned = np.stack([np.roll(quad, -i, axis=0) for i in range(4)])
+    return tuple(turned[np.abs(quad_angles(turned)).argmin()].ravel().tolist())

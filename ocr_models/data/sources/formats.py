@@ -1,0 +1,74 @@
+"""The formats of labelled sources, by their names on the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ocr_models.data.sources.captions import CaptionsSource
+from ocr_models.data.sources.coco_text import CocoTextSource
+from ocr_models.data.sources.icdar import IcdarSource
+from ocr_models.data.sources.jsonl import JsonlSource
+from ocr_models.data.sources.mnist import MnistSource
+from ocr_models.data.sources.msra_td500 import MsraTd500Source
+from ocr_models.data.sources.pagebeam_rows import PagebeamSource
+from ocr_models.data.sources.parquet import ParquetSource
+from ocr_models.data.sources.pdf import PdfSource
+from ocr_models.data.sources.review import ReviewSource
+from ocr_models.data.sources.source import Source, SourceOptions
+from ocr_models.data.sources.synthetic import SyntheticSource
+from ocr_models.data.sources.word_lists import WordsSource
+from ocr_models.errors import UsageError
+from ocr_models.records import Flavor
+
+_PAGES = (Flavor.DETECTION, Flavor.RECOGNITION)
+
+
+def _flavor(format_name: str, options: SourceOptions, flavors: tuple[Flavor, ...]) -> Flavor:
+    """The flavor that was asked for, or the format's own, its first. Raises UsageError if it can't be had."""
+    flavor = options.flavor or flavors[0]
+    if flavor not in flavors:
+        raise UsageError(f"--flavor {flavor}: --format {format_name} gives {' or '.join(flavors)} only")
+    return flavor
+
+
+def _synthetic(root: str, options: SourceOptions) -> Source:
+    """Fonts are what it is drawn from: their folder is the source; the option names more."""
+    return SyntheticSource(
+        options.count,
+        _flavor("synthetic", options, _PAGES),
+        (root, *options.fonts),
+        options.lexicons,
+        options.degrade,
+        options.dpi,
+        options.seed,
+    )
+
+
+FORMATS: dict[str, Callable[[str, SourceOptions], Source]] = {
+    "pdf": lambda root, options: PdfSource(
+        root, _flavor("pdf", options, _PAGES), options.dpi, options.degrade, options.seed
+    ),
+    "synthetic": _synthetic,
+    "pagebeam": lambda root, options: PagebeamSource(root, _flavor("pagebeam", options, _PAGES), options.below),
+    "review": lambda root, options: ReviewSource(root, _flavor("review", options, (Flavor.RECOGNITION,))),
+    "icdar": lambda root, options: IcdarSource(root, _flavor("icdar", options, _PAGES)),
+    "msra-td500": lambda root, options: MsraTd500Source(root, _flavor("msra-td500", options, _PAGES[:1])),
+    "coco-text": lambda root, options: CocoTextSource(root, _flavor("coco-text", options, _PAGES)),
+    "words": lambda root, options: WordsSource(root, _flavor("words", options, (Flavor.RECOGNITION,))),
+    "jsonl": lambda root, options: JsonlSource(root, _flavor("jsonl", options, _PAGES)),
+    "parquet": lambda root, options: ParquetSource(root, _flavor("parquet", options, _PAGES)),
+    "mnist": lambda root, options: MnistSource(root, _flavor("mnist", options, (Flavor.RECOGNITION,))),
+    "captions": lambda root, options: CaptionsSource(root, _flavor("captions", options, (Flavor.CAPTION,))),
+}
+"""What opens each format: takes the source's place and the options, and raises UsageError for options it can't meet."""
+
+
+def open_source(format_name: str, root: str, options: SourceOptions) -> Source:
+    """The source at a place; reads nothing yet.
+
+    Raises:
+        UsageError: there is no such format, or it hasn't such options.
+    """
+    if format_name not in FORMATS:
+        raise UsageError(f"--format {format_name}: no such format; give one of {', '.join(sorted(FORMATS))}")
+    return FORMATS[format_name](root, options)

@@ -1,0 +1,118 @@
+"""ICDAR's focused and incidental scene text: pictures, each with a file ``gt_NAME.txt`` of its words.
+
+A line holds eight numbers, the corners clockwise from the text's top-left, and the transcription, all parted by commas,
+of which the transcription may hold more (ICDAR 2015, task 4.1); or the four numbers of a box, parted by commas or
+spaces, and the transcription in quotes or without (ICDAR 2013, task 2.1). "###" marks what is to be ignored.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ocr_models.data.sources.labels import TextLabel, label_page, read_labels, read_or_reject, text_lines
+from ocr_models.data.sources.source import (
+    Files,
+    LabelledPicture,
+    RejectedPicture,
+    SourceItem,
+    is_picture,
+    list_source,
+    stem,
+)
+from ocr_models.errors import DocumentError, UsageError
+from ocr_models.records import Flavor
+
+_NUMBER = r"([-+]?\d+(?:\.\d*)?)"
+_QUAD_LINE = re.compile(r"\s*" + r"\s*,\s*".join([_NUMBER] * 8) + r"\s*(?:,(.*))?")
+_BOX_LINE = re.compile(r"\s*" + r"(?:\s*,\s*|\s+)".join([_NUMBER] * 4) + r"(?:\s*,\s*|\s+)(.*)")
+_IGNORED = "###"
+
+
+@dataclass(frozen=True)
+class IcdarSource:
+    """Pictures below ``root`` with ``gt_NAME.txt`` beside them, in ``gt/`` there or one level up, or once anywhere."""
+
+    root: str
+    flavor: Flavor
+    format = "icdar"
+
+    def items(self, files: Files) -> Iterator[SourceItem]:
+        paths = list_source(files, self.root).paths
+        truths = _Truths(
+            [name for name in paths if posixpath.basename(name).startswith("gt_") and name.endswith(".txt")]
+        )
+        if not truths.names:
+            raise UsageError(f"{self.root}: no gt_*.txt there; --format icdar expects one for each picture")
+        for name in filter(is_picture, paths):
+            truth = truths.take(name)
+            expected = f"no gt_{stem(name)}.txt for it in its folder, in gt/ near it or once below the source"
+            labels = read_labels(files, paths[truth]) if truth else DocumentError("label", expected)
+            yield SourceItem(name, paths[name], labels)
+        for name in truths.untaken():
+            yield SourceItem(name, None, b"")
+
+    def read(self, item: SourceItem, path: str | None) -> Iterator[LabelledPicture | RejectedPicture]:
+        return read_or_reject(
+            item, path, lambda data: label_page(item.name, data, parse_icdar(item.labels), self.flavor)
+        )
+
+
+class _Truths:
+    """Label files, and which of them were taken for a picture."""
+
+    def __init__(self, names: list[str]):
+        self.names = names
+        self._by_stem: dict[str, list[str]] = defaultdict(list)
+        self._taken: set[str] = set()
+        for name in names:
+            self._by_stem[stem(name).removeprefix("gt_")].append(name)
+
+    def take(self, picture: str) -> str | None:
+        """The labels of a picture: those nearest to it, or the only ones of its name; None if there are none."""
+        candidates = self._by_stem.get(stem(picture), [])
+        folder = posixpath.dirname(picture)
+        for place in (folder, posixpath.join(folder, "gt"), posixpath.join(posixpath.dirname(folder), "gt")):
+            near = [name for name in candidates if posixpath.dirname(name) == place]
+            if near:
+                break
+        else:
+            near = candidates if len(candidates) == 1 else []
+        self._taken.update(near)
+        return near[0] if near else None
+
+    def untaken(self) -> list[str]:
+        return [name for name in self.names if name not in self._taken]
+
+
+def parse_icdar(data: bytes) -> list[TextLabel]:
+    """The labels in the bytes of a ``gt_NAME.txt``, UTF-8 with or without a byte order mark.
+
+    A transcription may begin with numbers, so that a line alone doesn't tell what it is: a file is taken to have
+    eight numbers a line if at least half of its lines do.
+
+    Raises:
+        DocumentError: with stage "label", for a line that can't be read: text that isn't labelled would be learned as
+            background.
+    """
+    lines = [line for line in text_lines(data) if line.strip()]
+    quads = [_QUAD_LINE.fullmatch(line) for line in lines]
+    has_quads = 2 * sum(match is not None for match in quads) >= len(lines)
+    matches = quads if has_quads else [_BOX_LINE.fullmatch(line) for line in lines]
+    for number, (line, match) in enumerate(zip(lines, matches, strict=True), start=1):
+        if match is None:
+            expected = "x1,y1,x2,y2,x3,y3,x4,y4,text" if has_quads else 'xmin,ymin,xmax,ymax,"text"'
+            raise DocumentError("label", f"line {number} is {line!r}; expected {expected}")
+    return [_label(match) for match in matches if match]
+
+
+def _label(match: re.Match[str]) -> TextLabel:
+    *corners, text = match.groups()
+    text = (text or "").strip()
+    if len(corners) == 4 and len(text) >= 2 and text[0] == text[-1] == '"':
+        text = text[1:-1]
+    is_ignored = text == _IGNORED
+    return TextLabel("" if is_ignored else text, tuple(map(float, corners)), is_ignored)

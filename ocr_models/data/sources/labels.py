@@ -1,0 +1,235 @@
+"""From a picture's bytes and its labels to examples: the same steps for all formats."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ocr_models.captioning.vocabulary import tokenize
+from ocr_models.data.sources.pictures import Picture, encode_picture, picture_of, read_picture
+from ocr_models.data.sources.quads import FittedQuad, fit_quad
+from ocr_models.data.sources.source import Files, LabelledPicture, RejectedPicture, SourceItem
+from ocr_models.errors import DocumentError
+from ocr_models.geometry import box_quads, quad_boxes, transform_quads
+from ocr_models.records import Example, Flavor, PageTruth, WordTruth
+from ocr_models.word_crops import cut_words, level_page
+
+
+@dataclass(frozen=True)
+class TextLabel:
+    """A text as a format has it.
+
+    Attributes:
+        text: "" where it is not known.
+        corners: x and y of four corners, clockwise from the text's top-left; or xmin, ymin, xmax, ymax of a box, which
+            says nothing of how the text runs; or nothing, where the place is not known. In pixels as they are stored,
+            whatever EXIF says.
+        ignore: whether the place counts neither as text nor as background.
+    """
+
+    text: str
+    corners: tuple[float, ...]
+    ignore: bool = False
+
+
+def read_or_reject(
+    item: SourceItem,
+    path: str | None,
+    label: Callable[[bytes], LabelledPicture],
+    span: tuple[int, int] | None = None,
+) -> Iterator[LabelledPicture | RejectedPicture]:
+    """Reads the one picture of an item and labels it; a DocumentError on the way makes it a rejected one.
+
+    Args:
+        item: its labels may be the DocumentError that says why it has none, or no picture.
+        path: of the picture, local.
+        label: is given the file's bytes.
+        span: the first byte of the part of the file that it is given instead, and the one after its last.
+    """
+    data = None
+    try:
+        data = _read(path, span) if path else None
+        if isinstance(item.labels, DocumentError):
+            raise item.labels
+        if data is None:
+            raise DocumentError("open", "there are labels of it, but no picture")
+        yield label(data)
+    except DocumentError as error:
+        yield RejectedPicture(item.name, error.stage, str(error), data)
+
+
+def read_labels(files: Files, path: str) -> bytes | DocumentError:
+    """The file of one picture's labels, or why it can't be read, which then costs this picture only."""
+    try:
+        return files.read(path)
+    except OSError as error:
+        return DocumentError("label", f"its labels can't be read ({error})")
+
+
+def text_lines(data: bytes) -> list[str]:
+    """The lines of a text file, UTF-8 with or without a byte order mark; empty ones too, so that they can be counted.
+
+    Raises:
+        DocumentError: with stage "label", where it isn't UTF-8.
+    """
+    try:
+        # Not splitlines, which also splits at characters that may stand in a text.
+        return [line.removesuffix("\r") for line in data.decode("utf-8-sig").split("\n")]
+    except UnicodeDecodeError as error:
+        raise DocumentError("label", f"the labels aren't UTF-8 ({error}); convert them") from error
+
+
+def label_page(
+    name: str, data: bytes, labels: Sequence[TextLabel], flavor: Flavor, image_id: str | None = None
+) -> LabelledPicture:
+    """A page with its texts: one example for detection, or one for each word that can be cut out for recognition.
+
+    Args:
+        name: of the picture in its source.
+        data: the encoded picture.
+        labels: in reading order, where the source has one.
+        flavor: ``DETECTION`` or ``RECOGNITION``.
+        image_id: of the page's example; its name, if not given. A word's has "#" and its index in ``labels`` added.
+
+    Raises:
+        DocumentError: the picture is broken, or words are asked for whose places nobody knows.
+    """
+    return label_picture(name, read_picture(data), labels, flavor, image_id)
+
+
+def label_picture(
+    name: str, picture: Picture, labels: Sequence[TextLabel], flavor: Flavor, image_id: str | None = None
+) -> LabelledPicture:
+    """``label_page`` of a page that was read."""
+    image_id = image_id or name
+    fitted = [fit_label(label, picture) for label in labels]
+    repairs = _said(labels, [", ".join(f.repairs) for f in fitted])
+    rejected = _said(labels, [f.rejection for f in fitted])
+    if flavor == Flavor.RECOGNITION:
+        examples, rejected = _word_examples(picture, labels, fitted, image_id), rejected + _without_place(labels)
+    else:
+        examples = (_page_example(picture, labels, fitted, image_id),)
+    return LabelledPicture(name, picture.digest, picture.perceptual_hash, examples, repairs, rejected)
+
+
+def label_pixels(name: str, truth: PageTruth, flavor: Flavor) -> LabelledPicture:
+    """``label_page`` of a page that no file holds, such as a rendered one; it is encoded as PNG."""
+    labels = [
+        TextLabel(text, tuple(quad.ravel().tolist()), bool(ignore))
+        for quad, text, ignore in zip(truth.quads, truth.texts, truth.ignore, strict=True)
+    ]
+    return label_picture(name, picture_of(truth.image), labels, flavor)
+
+
+def label_crop(name: str, data: bytes, text: str, image_id: str | None = None) -> LabelledPicture:
+    """A picture of nothing but one text: an example for recognition.
+
+    Raises:
+        DocumentError: the picture is broken or the text empty.
+    """
+    return _label_word(name, read_picture(data), text, image_id or name)
+
+
+def label_crop_pixels(name: str, truth: WordTruth) -> LabelledPicture:
+    """``label_crop`` of a picture that no file holds; it is encoded as PNG."""
+    return _label_word(name, picture_of(truth.image), truth.text, name)
+
+
+def label_captions(name: str, data: bytes, captions: Sequence[str], image_id: str | None = None) -> LabelledPicture:
+    """A picture with what people say of it: an example for each caption.
+
+    Raises:
+        DocumentError: the picture is broken or has no caption with a word in it.
+    """
+    tokens = [tokenize(caption) for caption in captions]
+    if not any(tokens):
+        raise DocumentError("label", "no caption of it has a word; expected at least one")
+    picture = read_picture(data)
+    examples = tuple(_example(picture, image_id or name, caption=caption) for caption in tokens if caption)
+    rejected = tuple(f"caption {i} ({captions[i]!r}): no words" for i, caption in enumerate(tokens) if not caption)
+    return LabelledPicture(name, picture.digest, picture.perceptual_hash, examples, rejected_labels=rejected)
+
+
+def _crop_example(image_id: str, data: bytes, image_format: str, width_px: int, height_px: int, text: str) -> Example:
+    edge = box_quads(np.array([[0, 0, width_px, height_px]]))
+    return Example(image_id, data, image_format, height_px, width_px, edge, (text,), np.zeros(1, bool))
+
+
+def _label_word(name: str, picture: Picture, text: str, image_id: str) -> LabelledPicture:
+    if not text:
+        raise DocumentError("label", "the text is empty; expected what stands in the picture")
+    size = picture.width_px, picture.height_px
+    example = _crop_example(image_id, picture.data, picture.image_format, *size, text)
+    return LabelledPicture(name, picture.digest, picture.perceptual_hash, (example,))
+
+
+def fit_label(label: TextLabel, picture: Picture) -> FittedQuad:
+    """The place of a text in the upright picture, by the rules of ``quads``; zeros where it is not known."""
+    if not label.corners:
+        return FittedQuad(np.zeros((4, 2), np.float32))
+    if len(label.corners) == 4:
+        given = transform_quads(picture.to_upright, box_quads(np.array([label.corners])))
+        quad = box_quads(quad_boxes(given))[0]
+    else:
+        quad = transform_quads(picture.to_upright, np.array(label.corners).reshape(1, 4, 2))[0]
+    return fit_quad(quad, picture.width_px, picture.height_px)
+
+
+def _read(path: str, span: tuple[int, int] | None) -> bytes:
+    start, stop = span or (0, None)
+    try:
+        with open(path, "rb") as file:
+            file.seek(start)
+            return file.read() if stop is None else file.read(stop - start)
+    except OSError as error:
+        raise DocumentError("open", f"the picture can't be read ({error.strerror})") from error
+
+
+def _said(labels: Sequence[TextLabel], remarks: Sequence[str | None]) -> tuple[str, ...]:
+    return tuple(f"text {i} ({labels[i].text!r}): {remark}" for i, remark in enumerate(remarks) if remark)
+
+
+def _without_place(labels: Sequence[TextLabel]) -> tuple[str, ...]:
+    return _said(labels, [None if label.corners else "its place in the page is not known" for label in labels])
+
+
+def _page_example(
+    picture: Picture, labels: Sequence[TextLabel], fitted: Sequence[FittedQuad], image_id: str
+) -> Example:
+    """A page for detection. What is left of a rejected label there is ignored."""
+    kept = [(label, f) for label, f in zip(labels, fitted, strict=True) if f.quad is not None]
+    ignore = [label.ignore or f.rejection is not None for label, f in kept]
+    return _example(
+        picture,
+        image_id,
+        quads=np.array([f.quad for _, f in kept], np.float32).reshape(-1, 4, 2),
+        texts=tuple("" if ignored else label.text for (label, _), ignored in zip(kept, ignore, strict=True)),
+        ignore=np.array(ignore, bool),
+    )
+
+
+def _word_examples(
+    picture: Picture, labels: Sequence[TextLabel], fitted: Sequence[FittedQuad], image_id: str
+) -> tuple[Example, ...]:
+    """The words of a page whose texts and places are known, cut out as the page reader cuts them."""
+    wanted = {
+        i: f.quad
+        for i, (label, f) in enumerate(zip(labels, fitted, strict=True))
+        if label.text and label.corners and not label.ignore and f.quad is not None and f.rejection is None
+    }
+    if labels and not any(label.corners for label in labels):
+        raise DocumentError("label", "the places of its words are not known, so that none can be cut out")
+    if not wanted:
+        return ()
+    page, quads, _ = level_page(picture.gray(), np.stack([*wanted.values()]))
+    return tuple(
+        _crop_example(f"{image_id}#{i}", encode_picture(crop), "png", crop.shape[1], crop.shape[0], labels[i].text)
+        for i, crop in zip(wanted, cut_words(page, quads), strict=True)
+    )
+
+
+def _example(picture: Picture, image_id: str, **labels: Any) -> Example:
+    return Example(image_id, picture.data, picture.image_format, picture.height_px, picture.width_px, **labels)

@@ -1,0 +1,192 @@
+"""The rows that ``pagebeam run`` writes, as labelled pages: what was read is taken for the truth."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import itertools
+import os
+import posixpath
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from ocr_models.data.sources.labels import label_pixels
+from ocr_models.data.sources.source import Files, LabelledPicture, RejectedPicture, SourceItem
+from ocr_models.documents import HEAD_BYTES, DocumentKind, page_renderer, sniff_kind
+from ocr_models.errors import DocumentError, UsageError
+from ocr_models.images import decode_image
+from ocr_models.records import Flavor, PageTruth
+from ocr_models.sequence_example import page_image_bytes
+from ocr_models.tfrecord import iter_records, open_tfrecord
+from ocr_models.word_crops import turn_upright
+
+CHANGED = "the document changed since it was read; run pagebeam run on it again"
+DEFAULT_DPI = 200.0  # of rows that state none: those of images, which have pixels of their own
+_KEYS = ["run_id", "source_uri", "page_index", "status"]
+_COLUMNS = ["source_sha256", "page_count", "dpi", "rotation_deg", "words"]
+
+
+@dataclass(frozen=True)
+class ReadPage:
+    """A page that was read well, as its row has it.
+
+    Attributes:
+        name: of its document without the folder that all documents have in common, and "#3" for the third page of many.
+        source_uri: the document.
+        source_sha256: of its bytes when it was read.
+        page_index: from 0.
+        dpi: that a PDF's page was rendered at.
+        rotation_deg: how far its content is turned clockwise.
+        quads: float32 (N, 4, 2), pixels of the page as given.
+        texts: N strings.
+        confidences: float32 (N,).
+        lines: int32 (N,), the line that each word is in.
+    """
+
+    name: str
+    source_uri: str
+    source_sha256: str
+    page_index: int
+    dpi: float
+    rotation_deg: int
+    quads: np.ndarray
+    texts: tuple[str, ...]
+    confidences: np.ndarray
+    lines: np.ndarray
+
+
+def read_pages(files: Files, run_dir: str) -> Iterator[ReadPage]:
+    """The pages with status "ok" of all finished runs in an output folder; of a page read more than once, the last row.
+
+    Rows are read a group at a time, after their keys.
+
+    Raises:
+        UsageError: there is no finished run in the folder, or no page.
+    """
+    paths = _row_files(files, run_dir)
+    newest: dict[tuple[str, int], str] = {}
+    for row in _rows(files, paths, []):
+        key = row["source_uri"], row["page_index"]
+        newest[key] = max(newest.get(key, ""), row["run_id"])
+    if not newest:
+        raise UsageError(f"{run_dir}: its runs have read no page; give the output folder of a pagebeam run that did")
+    folder = _common_folder({uri for uri, _ in newest})
+    for row in _rows(files, paths, _COLUMNS):
+        if newest[row["source_uri"], row["page_index"]] == row["run_id"]:
+            yield _read_page(row, folder)
+
+
+@dataclass(frozen=True)
+class PagebeamSource:
+    """Pages, turned upright, with the quads and texts that were read on them; or (recognition) their words.
+
+    Attributes:
+        root: the output folder of ``pagebeam run``.
+        flavor: detection or recognition.
+        below: places of words with less confidence are ignored; None takes all.
+    """
+
+    root: str
+    flavor: Flavor = Flavor.DETECTION
+    below: float | None = None
+    format = "pagebeam"
+
+    def items(self, files: Files) -> Iterator[SourceItem]:
+        for page in read_pages(files, self.root):
+            yield SourceItem(page.name, page.source_uri, page)
+
+    def read(self, item: SourceItem, path: str | None) -> Iterator[LabelledPicture | RejectedPicture]:
+        page = item.labels
+        assert path is not None  # all of its items have one
+        try:
+            image, quads = turn_upright(page_pixels(path, page), page.quads, page.rotation_deg)
+            unsure = page.confidences < (self.below or 0.0)
+            yield label_pixels(item.name, PageTruth(image, quads, page.texts, unsure), self.flavor)
+        except DocumentError as error:
+            yield RejectedPicture(item.name, error.stage, str(error))
+
+
+def page_pixels(path: str, page: ReadPage) -> np.ndarray:
+    """The page's picture as it was read: gray, uint8 (H, W).
+
+    Args:
+        path: the document, local.
+        page: says which page, and what the document was like.
+
+    Raises:
+        DocumentError: the document isn't the one that was read any more, or can't be decoded.
+    """
+    try:
+        status = os.stat(path)
+        sha256, kind = _identify(path, status.st_size, status.st_mtime_ns)
+    except OSError as error:
+        raise DocumentError("open", f"the document can't be read ({error.strerror})") from error
+    if sha256 != page.source_sha256:
+        raise DocumentError("open", CHANGED)
+    if kind in (DocumentKind.TFRECORD, DocumentKind.GZIP_TFRECORD):
+        with open_tfrecord(Path(path)) as file:
+            record = next(itertools.islice(iter_records(file), page.page_index, None))
+        return decode_image(page_image_bytes(record)).pixels
+    return _renderer(path, sha256, kind, page.dpi)(page.page_index).pixels
+
+
+@functools.lru_cache(4)
+def _identify(path: str, size_bytes: int, changed_ns: int) -> tuple[str, DocumentKind]:
+    """A file's sha256 and kind, found once for all of its pages."""
+    with open(path, "rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        file.seek(0)
+        return sha256, sniff_kind(file.read(HEAD_BYTES))
+
+
+@functools.lru_cache(4)
+def _renderer(path: str, sha256: str, kind: DocumentKind, dpi: float):
+    """Keeps the last documents open, as their pages are mostly asked for one after the other."""
+    return page_renderer(path, kind, dpi)
+
+
+def _row_files(files: Files, run_dir: str) -> list[str]:
+    """The Parquet files of the runs that have a manifest."""
+    runs = posixpath.join(run_dir, "runs")
+    finished = {posixpath.basename(path).removesuffix(".json") for path in files.list(runs) if path.endswith(".json")}
+    pages = posixpath.join(run_dir, "pages")
+    paths = [path for path in files.list(pages) if path.endswith(".parquet")]
+    paths = [path for path in paths if posixpath.basename(posixpath.dirname(path)).removeprefix("run=") in finished]
+    if not paths:
+        raise UsageError(f"{run_dir}: no finished run; give the output folder of pagebeam run, with pages/ and runs/")
+    return paths
+
+
+def _rows(files: Files, paths: list[str], columns: list[str]) -> Iterator[dict[str, Any]]:
+    for path in paths:
+        with files.open(path) as file:
+            for batch in pq.ParquetFile(file).iter_batches(64, columns=_KEYS + columns):
+                yield from (row for row in batch.to_pylist() if row["status"] == "ok")
+
+
+def _common_folder(uris: set[str]) -> str:
+    """What all URIs begin with, up to and with a slash."""
+    first, last = min(uris), max(uris)
+    length = next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))
+    return first[: first.rfind("/", 0, length) + 1]
+
+
+def _read_page(row: dict[str, Any], folder: str) -> ReadPage:
+    words = row["words"]
+    return ReadPage(
+        name=row["source_uri"].removeprefix(folder) + (f"#{row['page_index'] + 1}" if row["page_count"] != 1 else ""),
+        source_uri=row["source_uri"],
+        source_sha256=row["source_sha256"],
+        page_index=row["page_index"],
+        dpi=row["dpi"] or DEFAULT_DPI,
+        rotation_deg=row["rotation_deg"],
+        quads=np.array([word["quad"] for word in words], np.float32).reshape(-1, 4, 2),
+        texts=tuple(word["text"] for word in words),
+        confidences=np.array([word["confidence"] for word in words], np.float32),
+        lines=np.array([word["line"] for word in words], np.int32),
+    )

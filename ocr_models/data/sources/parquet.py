@@ -1,0 +1,120 @@
+"""Parquet tables of pictures, such as those of Hugging Face's data sets: a row for each.
+
+The column ``image`` holds a picture's bytes, a struct of its ``bytes`` and ``path``, or its path as a string, from the
+file on. ``records`` says what the other columns may be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ocr_models.data.sources.labels import read_or_reject
+from ocr_models.data.sources.records import LABEL_KEYS, check_flavor, label_record
+from ocr_models.data.sources.source import (
+    Files,
+    LabelledPicture,
+    Listing,
+    PictureNames,
+    RejectedPicture,
+    SourceItem,
+    list_source,
+    locate_picture,
+    no_picture,
+)
+from ocr_models.errors import DocumentError, UsageError
+from ocr_models.records import Flavor
+
+_ROWS_AT_ONCE = 16
+
+
+@dataclass(frozen=True)
+class _RowGroup:
+    """A row group: its file's name, its index, and the index of its first row in the file."""
+
+    table: str
+    index: int
+    first_row: int
+
+
+@dataclass(frozen=True)
+class ParquetSource:
+    """All ``.parquet`` files below ``root``, or one of them."""
+
+    root: str
+    flavor: Flavor = Flavor.DETECTION
+    format = "parquet"
+
+    def items(self, files: Files) -> Iterator[SourceItem]:
+        listing = list_source(files, self.root)
+        tables = [name for name in listing.chosen if name.lower().endswith(".parquet")]
+        if not tables:
+            raise UsageError(f"{self.root}: no .parquet there; --format parquet expects tables with a row a picture")
+        for table in tables:
+            try:
+                with files.open(listing.paths[table]) as file:
+                    yield from self._items(table, pq.ParquetFile(file), listing)
+            except pa.ArrowInvalid as error:
+                yield SourceItem(table, listing.paths[table], DocumentError("open", f"no Parquet file: {error}"))
+
+    def _items(self, table: str, rows: pq.ParquetFile, listing: Listing) -> Iterator[SourceItem]:
+        schema = rows.schema_arrow
+        if "image" not in schema.names:
+            raise UsageError(f"{listing.paths[table]}: columns {schema.names}; expected one called image")
+        check_flavor(listing.paths[table], [dict.fromkeys(schema.names, ())], self.flavor)
+        if pa.types.is_string(schema.field("image").type) or pa.types.is_large_string(schema.field("image").type):
+            yield from _pictures_elsewhere(table, rows, listing)
+            return
+        start = 0
+        for group in range(rows.num_row_groups):
+            yield SourceItem(f"{table}#group{group}", listing.paths[table], _RowGroup(table, group, start))
+            start += rows.metadata.row_group(group).num_rows
+
+    def read(self, item: SourceItem, path: str | None) -> Iterator[LabelledPicture | RejectedPicture]:
+        if isinstance(item.labels, _RowGroup):
+            assert path is not None  # all row groups have one
+            return self._read_group(item, path)
+
+        def label(data: bytes) -> LabelledPicture:
+            row, image_id = item.labels
+            return label_record(item.name, data, row, image_id, self.flavor)
+
+        return read_or_reject(item, path, label)
+
+    def _read_group(self, item: SourceItem, path: str) -> Iterator[LabelledPicture | RejectedPicture]:
+        group: _RowGroup = item.labels
+        try:
+            for i, row in enumerate(_rows(pq.ParquetFile(path), [group.index]), start=group.first_row):
+                name, data = f"{group.table}#{i}", None
+                try:
+                    data = _embedded(row["image"])
+                    yield label_record(name, data, row, name, self.flavor)
+                except DocumentError as error:
+                    yield RejectedPicture(name, error.stage, str(error), data)
+        except (pa.ArrowException, OSError) as error:
+            yield RejectedPicture(item.name, "open", f"the row group can't be read ({error})")
+
+
+def _pictures_elsewhere(table: str, rows: pq.ParquetFile, listing: Listing) -> Iterator[SourceItem]:
+    pictures = PictureNames(listing.paths)
+    for i, row in enumerate(_rows(rows)):
+        name, wanted = f"{table}#{i}", str(row.pop("image"))
+        path, found = locate_picture(wanted, table, listing, pictures)
+        yield SourceItem(name, path, (row, found or name) if path else no_picture(wanted))
+
+
+def _rows(table: pq.ParquetFile, row_groups: list[int] | None = None) -> Iterator[dict[str, Any]]:
+    columns = [name for name in table.schema_arrow.names if name in (*LABEL_KEYS, "image")]
+    for batch in table.iter_batches(_ROWS_AT_ONCE, row_groups, columns):
+        yield from batch.to_pylist()
+
+
+def _embedded(image: Any) -> bytes:
+    data = image.get("bytes") if isinstance(image, dict) else image
+    if not isinstance(data, bytes):
+        raise DocumentError("open", "the row has no bytes of a picture; expected them in the column image")
+    return data

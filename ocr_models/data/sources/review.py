@@ -1,0 +1,98 @@
+"""A review that a person has done: the crops beside its CSV, with the texts that the person typed."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import itertools
+import posixpath
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ocr_models.charset import normalize_text
+from ocr_models.data.sources.labels import label_crop
+from ocr_models.data.sources.source import Files, LabelledPicture, RejectedPicture, SourceItem
+from ocr_models.errors import DocumentError, UsageError
+from ocr_models.records import Example, Flavor
+
+_COLUMNS = {"crop", "text", "source_uri", "page_index"}
+
+
+@dataclass(frozen=True)
+class ReviewedWord:
+    """A word that a person has read: its crop's name, the crop's bytes, or None if they can't be read, and its text."""
+
+    crop: str
+    png: bytes | None
+    text: str
+
+
+@dataclass(frozen=True)
+class ReviewSource:
+    """The corrected words of a review, one picture for each page, so that a page's words stay in one split.
+
+    Rows without a text are not used: nobody looked at them, or they show no text.
+
+    Attributes:
+        root: the CSV, ``review.csv`` or ``words.csv``, with ``crops/`` beside it.
+        flavor: recognition.
+    """
+
+    root: str
+    flavor: Flavor = Flavor.RECOGNITION
+    format = "review"
+
+    def items(self, files: Files) -> Iterator[SourceItem]:
+        rows = [row for row in _read_table(files, self.root) if row["text"]]
+        if not rows:
+            raise UsageError(f"{self.root}: no row has a text; type what the crops say into the column 'text'")
+        rows.sort(key=lambda row: (row["source_uri"], int(row["page_index"]), row["crop"]))
+        folder = posixpath.dirname(self.root)
+        for _, of_page in itertools.groupby(rows, key=lambda row: (row["source_uri"], row["page_index"])):
+            words = tuple(_read_word(files, folder, row) for row in of_page)
+            # Crops are named by their page; as they are small, they come with the item.
+            yield SourceItem(posixpath.basename(words[0].crop).rpartition("-")[0], None, words)
+
+    def read(self, item: SourceItem, path: str | None) -> Iterator[LabelledPicture | RejectedPicture]:
+        examples: list[Example] = []
+        digest = hashlib.sha256()
+        for word in item.labels:
+            try:
+                if word.png is None:
+                    raise DocumentError("open", "the crop can't be read; keep the folder crops/ beside the CSV")
+                examples += label_crop(word.crop, word.png, word.text).examples
+                digest.update(word.png)
+            except DocumentError as error:
+                yield RejectedPicture(word.crop, error.stage, str(error), word.png)
+        if examples:
+            # The page's own picture isn't here to be compared with others: its hash is one that no other is near.
+            perceptual_hash = int.from_bytes(digest.digest()[:8], "big")
+            yield LabelledPicture(item.name, digest.hexdigest(), perceptual_hash, tuple(examples))
+
+
+def _read_table(files: Files, path: str) -> list[dict[str, str]]:
+    """The rows, with the texts as a data set has them. Spreadsheets part cells by semicolons or tabs, too."""
+    try:
+        text = files.read(path).decode("utf-8-sig")
+        header = text.partition("\n")[0]
+        table = csv.DictReader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=header.count))
+        rows = list(table)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UsageError(f"{path}: no CSV in UTF-8 ({error}); give the CSV that the review sheet saved") from error
+    if missing := _COLUMNS - set(table.fieldnames or ()):
+        raise UsageError(f"{path}: no column {', '.join(sorted(missing))}; give the CSV that the review sheet saved")
+    for number, row in enumerate(rows, start=2):
+        if not any(row.values()):  # spreadsheets add such rows
+            continue
+        if any(row[column] is None for column in _COLUMNS) or not row["page_index"].isdecimal():
+            raise UsageError(f"{path}: row {number} is not as the review sheet saved it; correct its columns")
+        row["text"] = normalize_text(row["text"]).strip()
+    return rows
+
+
+def _read_word(files: Files, folder: str, row: dict[str, str]) -> ReviewedWord:
+    try:
+        return ReviewedWord(row["crop"], files.read(posixpath.join(folder, row["crop"])), row["text"])
+    except OSError:
+        return ReviewedWord(row["crop"], None, row["text"])

@@ -1,0 +1,91 @@
+"""Pages and words drawn with fonts, as many as wanted. Each depends on the seed and its number alone."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from ocr_models.charset import LATIN
+from ocr_models.data.degrade import degrade_page
+from ocr_models.data.fonts import FontLibrary, load_fonts
+from ocr_models.data.sources.labels import label_crop, label_pixels
+from ocr_models.data.sources.pictures import encode_picture
+from ocr_models.data.sources.source import Files, LabelledPicture, RejectedPicture, SourceItem
+from ocr_models.data.synthetic_pages import render_page
+from ocr_models.data.synthetic_words import render_words
+from ocr_models.data.text_source import TextSource
+from ocr_models.errors import UsageError
+from ocr_models.records import Flavor, PageTruth, WordTruth
+
+_PAGES_PER_ITEM, _WORDS_PER_ITEM = 8, 256
+_PAGE_CHARACTERS = "".join(chr(code) for code in range(33, 127))
+_LETTERS = frozenset(LATIN)
+_MIN_SIDE_PX, _MAX_ASPECT = 4, 18  # of a crop: what is smaller, or wider than so many heights, isn't a word
+
+
+@dataclass(frozen=True)
+class SyntheticSource:
+    """Drawn pages (detection) or words (recognition): "synthetic-000123" is the same in every run.
+
+    Attributes:
+        count: of them.
+        flavor: detection or recognition.
+        fonts: folders of fonts, there on every machine that draws.
+        lexicons: files with one word a line; pseudo-words are made without them.
+        degrade: whether they look printed, scanned, faxed or photographed.
+        dpi: of pages. Words are as large as on pages of 200 dpi.
+        seed: other ones for another seed.
+    """
+
+    count: int
+    flavor: Flavor = Flavor.DETECTION
+    fonts: tuple[str, ...] = field(default=())
+    lexicons: tuple[str, ...] = field(default=())
+    degrade: bool = False
+    dpi: float = 200
+    seed: int = 1
+    format = "synthetic"
+
+    def items(self, files: Files) -> Iterator[SourceItem]:
+        if self.count < 1:
+            raise UsageError(f"{self.count} synthetic pictures; give --count N")
+        _load(self.fonts, self.lexicons, LATIN)
+        step = _WORDS_PER_ITEM if self.flavor == Flavor.RECOGNITION else _PAGES_PER_ITEM
+        for start in range(0, self.count, step):
+            stop = min(start + step, self.count)
+            yield SourceItem(f"synthetic#{start:06d}-{stop - 1:06d}", None, (start, stop))
+
+    def read(self, item: SourceItem, path: str | None) -> Iterator[LabelledPicture | RejectedPicture]:
+        for index in range(*item.labels):
+            name, rng = f"synthetic-{index:06d}", np.random.default_rng([self.seed, index])
+            if self.flavor == Flavor.RECOGNITION:
+                word = self._draw_word(rng)
+                yield label_crop(name, encode_picture(word.image), word.text)
+            else:
+                yield label_pixels(name, self._draw_page(rng), self.flavor)
+
+    def _draw_word(self, rng: np.random.Generator) -> WordTruth:
+        text_source, fonts = _load(self.fonts, self.lexicons, LATIN)
+        while True:
+            word = render_words(text_source, fonts, rng, 1, self.degrade)[0]
+            height, width = word.image.shape
+            if min(height, width) >= _MIN_SIDE_PX and width < _MAX_ASPECT * height and _LETTERS.issuperset(word.text):
+                return word
+
+    def _draw_page(self, rng: np.random.Generator) -> PageTruth:
+        text_source, fonts = _load(self.fonts, self.lexicons, _PAGE_CHARACTERS)
+        truth = render_page(text_source, fonts, rng, round(self.dpi))
+        if not self.degrade:
+            return truth
+        image, quads = degrade_page(truth.image, truth.quads, rng)
+        return PageTruth(image, quads, truth.texts, truth.ignore)
+
+
+@functools.lru_cache(2)
+def _load(fonts: tuple[str, ...], lexicons: tuple[str, ...], characters: str) -> tuple[TextSource, FontLibrary]:
+    """Once a process, as it takes seconds; raises UsageError where a folder or a lexicon can't be used."""
+    return TextSource([Path(lexicon) for lexicon in lexicons], characters), load_fonts(fonts)

@@ -1,0 +1,92 @@
+"""Pictures of single words with lists of what they say, as of IIIT5K, ICDAR 2013 (task 2.3) and many others.
+
+A line of a list holds a picture's path, from the list's folder on, and its label, parted by a space, a tab or a comma:
+``train/1009_2.png You`` or ``word_1.png, "Tiredness"``. In a label in quotes, ``\\\\"`` and ``""`` stand for a quote.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ocr_models.data.sources.labels import label_crop, read_or_reject, text_lines
+from ocr_models.data.sources.source import (
+    PICTURE_EXTENSIONS,
+    Files,
+    LabelledPicture,
+    PictureNames,
+    RejectedPicture,
+    SourceItem,
+    list_source,
+    no_picture,
+)
+from ocr_models.errors import DocumentError, UsageError
+from ocr_models.records import Flavor
+
+_LIST_EXTENSIONS = (".txt", ".csv", ".tsv")
+_EXTENSION = "|".join(map(re.escape, PICTURE_EXTENSIONS))
+_LINE = re.compile(rf'"?(.+?(?:{_EXTENSION}))"?(?:\s*\t\s*|\s*,\s*|\s+)(.*)', re.IGNORECASE)
+_EXPECTED = "a picture's path and a label on each line"
+_ESCAPED = re.compile(r'\\(["\\])|""')
+
+
+@dataclass(frozen=True)
+class WordsSource:
+    """Pictures below ``root`` and their lists: each ``.txt``, ``.csv`` and ``.tsv`` that names one, or ``root`` itself.
+
+    Pictures that no list names are rejected, as are those with two labels, and lines of which nothing can be made.
+    """
+
+    root: str
+    flavor: Flavor = Flavor.RECOGNITION
+    format = "words"
+
+    def items(self, files: Files) -> Iterator[SourceItem]:
+        listing = list_source(files, self.root)
+        pictures, bad = PictureNames(listing.paths), []
+        labels: dict[str, set[str]] = defaultdict(set)
+        for table in listing.chosen:
+            if table.lower().endswith(_LIST_EXTENSIONS):
+                for number, line in _read_list(files, listing.paths[table]):
+                    match = _LINE.fullmatch(line)
+                    name = pictures.find(match[1], posixpath.dirname(table)) if match else None
+                    if match and name:
+                        labels[name].add(_unquote(match[2]))
+                    else:
+                        problem = no_picture(match[1]) if match else DocumentError("label", f"{line!r}: {_EXPECTED}")
+                        bad.append(SourceItem(f"{table}#{number}", None, problem))
+        if not labels:
+            raise UsageError(f"{self.root}: no list there names a picture of it; expected {_EXPECTED}")
+        chosen = set(listing.chosen)
+        for name in pictures:
+            if name in labels or name in chosen:
+                yield SourceItem(name, listing.paths[name], _only_label(labels[name]))
+        yield from bad
+
+    def read(self, item: SourceItem, path: str | None) -> Iterator[LabelledPicture | RejectedPicture]:
+        return read_or_reject(item, path, lambda data: label_crop(item.name, data, item.labels))
+
+
+def _read_list(files: Files, path: str) -> list[tuple[int, str]]:
+    """The lines of a list with their numbers, but for empty ones; none of a file that is no list, such as a license."""
+    try:
+        lines = [(i, line.strip()) for i, line in enumerate(text_lines(files.read(path)), start=1) if line.strip()]
+    except DocumentError as error:
+        raise UsageError(f"{path}: {error}") from error
+    return lines if any(_LINE.fullmatch(line) for _, line in lines) else []
+
+
+def _only_label(labels: set[str]) -> str | DocumentError:
+    if len(labels) == 1:
+        return next(iter(labels))
+    said = f"it has several labels: {', '.join(map(repr, sorted(labels)))}" if labels else "no list names it"
+    return DocumentError("label", said)
+
+
+def _unquote(label: str) -> str:
+    if len(label) >= 2 and label[0] == label[-1] == '"':
+        return _ESCAPED.sub(lambda match: match[1] or '"', label[1:-1])
+    return label

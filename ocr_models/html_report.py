@@ -1,0 +1,168 @@
+"""Reports that people read in a browser: one HTML file, with its pictures and charts inside."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import cv2
+import jinja2
+import numpy as np
+from matplotlib.figure import Figure as _Plot
+
+_CHART_INCHES = (6.4, 3.6)
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of cells; numbers are set right, floats with four digits."""
+
+    headers: Sequence[str]
+    rows: Sequence[Sequence[str | int | float | None]]
+
+
+@dataclass(frozen=True)
+class Chart:
+    """Curves: each series is a pair of x and y values. ``diagonal`` draws x = y, which a calibrated model follows."""
+
+    x_label: str
+    y_label: str
+    series: Mapping[str, tuple[Sequence[float], Sequence[float]]]
+    diagonal: bool = False
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An image, uint8 (H, W) gray or (H, W, 3) RGB, with a line of text below."""
+
+    image: np.ndarray
+    caption: str = ""
+
+
+@dataclass(frozen=True)
+class EncodedPicture:
+    """A PNG or JPEG, with a line of text below."""
+
+    data: bytes
+    caption: str = ""
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Pictures beside each other."""
+
+    pictures: Sequence[Picture | EncodedPicture]
+
+
+@dataclass(frozen=True)
+class Code:
+    """A command or a file, set as it is."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading and what stands below it; a str is a paragraph."""
+
+    title: str
+    parts: Sequence[str | Table | Chart | Gallery | Code]
+
+
+def render_report(title: str, sections: Sequence[Section]) -> str:
+    """The whole report as HTML. All text is escaped: what was read on a page can't become markup."""
+    return _environment().get_template("report").render(title=title, sections=sections)
+
+
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.DictLoader({"report": _TEMPLATE}), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters |= {"cell": _cell, "chart": _draw_chart, "src": _src, "kind": lambda part: type(part).__name__}
+    environment.tests["number"] = lambda value: isinstance(value, int | float)
+    return environment
+
+
+def _cell(value: str | int | float | None) -> str:
+    if isinstance(value, float):
+        return f"{value:.4f}"
+    return f"{value:,}" if isinstance(value, int) else value or ""
+
+
+def _src(picture: Picture | EncodedPicture) -> str:
+    """The image as the value of a ``src``."""
+    if isinstance(picture, EncodedPicture):
+        data = picture.data
+    else:
+        pixels = picture.image if picture.image.ndim == 2 else picture.image[..., ::-1]  # OpenCV writes BGR
+        data = cv2.imencode(".png", pixels)[1].tobytes()
+    kind = "jpeg" if data.startswith(b"\xff\xd8") else "png"
+    return f"data:image/{kind};base64," + base64.b64encode(data).decode()
+
+
+def _draw_chart(chart: Chart) -> str:
+    """The chart as SVG, as the value of a ``src``."""
+    plot = _Plot(figsize=_CHART_INCHES, layout="constrained")
+    axes = plot.subplots()
+    if chart.diagonal:
+        axes.axline((0, 0), slope=1, color="lightgray", zorder=0)
+    for name, (x, y) in chart.series.items():
+        axes.plot(x, y, label=name, marker="o" if len(x) < 30 else "", markersize=3)
+    axes.set(xlabel=chart.x_label, ylabel=chart.y_label)
+    axes.grid(alpha=0.3)
+    if len(chart.series) > 1:
+        axes.legend()
+    file = io.StringIO()
+    plot.savefig(file, format="svg", metadata={"Date": None})
+    return "data:image/svg+xml;base64," + base64.b64encode(file.getvalue().encode()).decode()
+
+
+_TEMPLATE = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{{ title }}</title>
+<style>
+  body { font: 15px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; color: #222; }
+  h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2.2rem; border-bottom: 1px solid #ddd; }
+  table { border-collapse: collapse; margin: .8rem 0; }
+  td, th { padding: .2rem .8rem; border-bottom: 1px solid #eee; text-align: left; vertical-align: top; }
+  td.number { text-align: right; font-variant-numeric: tabular-nums; }
+  pre { background: #f6f6f6; padding: .8rem; overflow-x: auto; }
+  .gallery { display: flex; flex-wrap: wrap; gap: 1rem; align-items: flex-end; margin: 1rem 0; }
+  figure { margin: 0; max-width: 100%; } figure img { max-width: 100%; border: 1px solid #ddd; }
+  figcaption { font-size: .85rem; white-space: pre-line; overflow-wrap: anywhere; max-width: 26rem; }
+</style>
+<h1>{{ title }}</h1>
+{% for section in sections %}
+<section>
+<h2>{{ section.title }}</h2>
+{% for part in section.parts %}
+{% set kind = part | kind %}
+{% if kind == "Table" %}
+<table>
+<tr>{% for header in part.headers %}<th>{{ header }}</th>{% endfor %}</tr>
+{% for row in part.rows %}
+<tr>{% for value in row %}<td{% if value is number %} class="number"{% endif %}>{{ value | cell }}</td>{% endfor %}</tr>
+{% endfor %}
+</table>
+{% elif kind == "Chart" %}
+<img alt="{{ part.y_label }} by {{ part.x_label }}" src="{{ part | chart }}">
+{% elif kind == "Gallery" %}
+<div class="gallery">
+{% for picture in part.pictures %}
+<figure><img alt="" src="{{ picture | src }}"><figcaption>{{ picture.caption }}</figcaption></figure>
+{% endfor %}
+</div>
+{% elif kind == "Code" %}
+<pre>{{ part.text }}</pre>
+{% else %}
+<p>{{ part }}</p>
+{% endif %}
+{% endfor %}
+</section>
+{% endfor %}
+</html>
+"""

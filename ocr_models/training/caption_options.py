@@ -1,0 +1,111 @@
+"""What the caption task can be told. Light: no Keras."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+
+from ocr_models.data.dataset import ShardConfig, check_flavor
+from ocr_models.errors import UsageError
+from ocr_models.records import Flavor
+from ocr_models.training.task_options import TaskOptions, add_shard_arguments, parse_shards, require_tensorflow
+
+
+@dataclass(frozen=True)
+class CaptionOptions:
+    """Options of the caption task.
+
+    Attributes:
+        data: where the captioned pictures come from; without validation where there is ``overfit``.
+        overfit: train on so many pictures only and validate on the same ones; 0 for all.
+        stem_weights: file of the stem's weights, or None for a stem from scratch.
+        fine_tune_rate: phase two: train the stem, too, at this learning rate; 0 for phase one.
+        decay_epochs: the staircase schedule halves the learning rate after every so many epochs.
+        cache: folder for the frozen stem and its features.
+    """
+
+    data: ShardConfig
+    overfit: int = 0
+    stem_weights: str | None = None
+    fine_tune_rate: float = 0.0
+    decay_epochs: float = 8.0
+    cache: str = ""
+
+
+def _add_arguments(parser: argparse.ArgumentParser) -> None:
+    data = parser.add_argument_group("data: shards of pagebeam prepare --format captions")
+    add_shard_arguments(data)
+    data.add_argument(
+        "--overfit",
+        type=_at_least_one,
+        default=0,
+        metavar="N",
+        help="train and validate on the same N pictures of --data, without --validation",
+    )
+    parser.add_argument("--stem-weights", metavar="FILE", help="weights of the stem, as Keras publishes them")
+    parser.add_argument(
+        "--fine-tune",
+        type=_positive,
+        nargs="?",
+        const=0.0005,
+        default=0.0,
+        metavar="RATE",
+        help="phase two, from --init: train the stem, too, at this learning rate throughout; without a number: 0.0005",
+    )
+    parser.add_argument(
+        "--decay-epochs",
+        type=_positive,
+        default=8.0,
+        metavar="N",
+        help="the learning rate is halved after every N epochs; default: %(default)s",
+    )
+
+
+def _parse(args: argparse.Namespace) -> CaptionOptions:
+    if args.init and args.stem_weights:
+        raise UsageError("--init and --stem-weights: the bundle has a stem of its own; give one of both")
+    if args.fine_tune and not args.init:
+        raise UsageError("--fine-tune trains on what phase one has trained: give its bundle by --init BUNDLE")
+    if args.overfit and args.validation:
+        raise UsageError("--overfit and --validation: to overfit is to validate on what is learned; give one of both")
+    if args.fine_tune:  # phase one learns from the stem's features alone
+        require_tensorflow()
+    return CaptionOptions(
+        _overfit_data(args) if args.overfit else parse_shards(args, Flavor.CAPTION),
+        args.overfit,
+        args.stem_weights,
+        args.fine_tune,
+        args.decay_epochs,
+        cache=str(args.output.parent / f"{args.output.name}-run" / "features"),
+    )
+
+
+def _overfit_data(args: argparse.Namespace) -> ShardConfig:
+    if not args.data:
+        raise UsageError("--overfit N takes N pictures of --data: give it, too")
+    check_flavor(args.data, Flavor.CAPTION)
+    return ShardConfig(args.data, "")
+
+
+def _at_least_one(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is less than 1")
+    return number
+
+
+def _positive(text: str) -> float:
+    number = float(text)
+    if not number > 0:
+        raise argparse.ArgumentTypeError(f"{text} is not more than 0")
+    return number
+
+
+CAPTION = TaskOptions(
+    "Show and Tell, which captions pictures",
+    ("show-and-tell", "show-and-tell-light"),
+    _add_arguments,
+    _parse,
+    {"batch_size": 32, "learning_rate": 2.0, "warmup_steps": 0, "weight_decay": 0.0, "validate_every": 200},
+    schedules=("staircase", "cosine", "plateau"),
+)

@@ -1,0 +1,102 @@
+"""Words cut out of pages, level and with the recognizer's margins: for reading, for data sets and for review."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from ocr_models.geometry import quad_angles, quad_sizes, quarter_turn_matrix, transform_quads
+from ocr_models.recognition.crops import MARGIN_X, MARGIN_Y
+
+LEVEL_WORD_RAD = np.deg2rad(2.0)  # a word may differ so much from the page's skew and still be cut level
+_LEVEL_RAD = np.deg2rad(0.25)  # less skew than this leaves crops as they are
+
+
+def cut_words(image: np.ndarray, quads: np.ndarray) -> list[np.ndarray]:
+    """Crops of words with the recognizer's margins: slices of a leveled page, warped where a word is skew.
+
+    Args:
+        image: uint8 (H, W), gray.
+        quads: float32 (N, 4, 2), pixels.
+
+    Returns:
+        N crops, uint8 (h, w), none without pixels, each with its text from left to right.
+    """
+    angles, sizes = quad_angles(quads), quad_sizes(quads)
+    centers = quads.mean(axis=1)
+    half = sizes / 2 + sizes[:, 1:] * np.array([MARGIN_X, MARGIN_Y])
+    corners = np.round(np.concatenate([centers - half, centers + half], axis=1)).astype(int)
+    height, width = image.shape
+    low = np.clip(corners[:, :2], 0, [width - 1, height - 1])
+    high = np.maximum(np.clip(corners[:, 2:], 0, [width, height]), low + 1)
+    return [
+        image[y0:y1, x0:x1]
+        if abs(angles[i]) < LEVEL_WORD_RAD
+        else _warp_word(image, centers[i], half[i], float(angles[i]))
+        for i, ((x0, y0), (x1, y1)) in enumerate(zip(low.tolist(), high.tolist(), strict=True))
+    ]
+
+
+def cut_read_words(image: np.ndarray, quads: np.ndarray, rotation_deg: int) -> list[np.ndarray]:
+    """The crops that a ``PageReader`` read, from what it says of a page: the page is turned and leveled as it was then.
+
+    Args:
+        image: uint8 (H, W), gray: the page as given.
+        quads: float32 (N, 4, 2) of all words read on it, in pixels of the page as given.
+        rotation_deg: how far the page's content is turned clockwise from upright: 0, 90, 180 or 270.
+    """
+    leveled, quads, _ = level_page(*turn_upright(image, quads, rotation_deg))
+    return cut_words(leveled, quads)
+
+
+def turn_upright(image: np.ndarray, quads: np.ndarray, rotation_deg: int) -> tuple[np.ndarray, np.ndarray]:
+    """A page, uint8 (H, W), and its quads, float32 (N, 4, 2), whose content was turned clockwise by so many degrees."""
+    turns = rotation_deg // 90
+    quads = transform_quads(quarter_turn_matrix(turns, *image.shape), quads)
+    return np.ascontiguousarray(np.rot90(image, turns)), quads
+
+
+def level_page(image: np.ndarray, quads: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Takes the common skew of its words out of a page.
+
+    Args:
+        image: uint8 (H, W), gray.
+        quads: float32 (N, 4, 2), pixels.
+
+    Returns:
+        The page, grown where its corners need it; its quads; and the affine matrix (2, 3) that moved them.
+    """
+    skew = _skew(quads)
+    if abs(skew) <= _LEVEL_RAD:
+        return image, quads, np.eye(2, 3)
+    matrix, size = _leveling(skew, *image.shape)
+    return cv2.warpAffine(image, matrix, size, borderMode=cv2.BORDER_REPLICATE), transform_quads(matrix, quads), matrix
+
+
+def _skew(quads: np.ndarray) -> float:
+    """The page's skew in radians, positive clockwise: the median angle of its words, the longer half of them."""
+    if len(quads) < 3:
+        return 0.0
+    lengths = quad_sizes(quads)[:, 0]
+    return float(np.median(quad_angles(quads)[lengths >= np.median(lengths)]))
+
+
+def _leveling(skew: float, height: int, width: int) -> tuple[np.ndarray, tuple[int, int]]:
+    """The affine matrix (2, 3) that takes the skew out of a page, and the size (width, height) that holds all of it."""
+    cos, sin = abs(np.cos(skew)), abs(np.sin(skew))
+    # Grown by whole pixels on every side, so that what is in the middle is sampled where it was.
+    margin_x = max(0, int(np.ceil((cos * width + sin * height - width) / 2)))
+    margin_y = max(0, int(np.ceil((cos * height + sin * width - height) / 2)))
+    level = cv2.getRotationMatrix2D((width / 2, height / 2), float(np.rad2deg(skew)), 1.0)
+    level[:, 2] += margin_x, margin_y
+    return level, (width + 2 * margin_x, height + 2 * margin_y)
+
+
+def _warp_word(image: np.ndarray, center: np.ndarray, half: np.ndarray, angle: float) -> np.ndarray:
+    """A skew word turned level: its center, half of its width and height in pixels, its angle in radians."""
+    width, height = (max(1, round(2 * side)) for side in half)
+    # Quads count from the pixels' corners, OpenCV from their centers.
+    pivot = (float(center[0]) - 0.5, float(center[1]) - 0.5)
+    matrix = cv2.getRotationMatrix2D(pivot, float(np.rad2deg(angle)), 1.0)
+    matrix[:, 2] += half - center
+    return cv2.warpAffine(image, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)

@@ -1,0 +1,1 @@
+"""Data sets: ``pagebeam prepare`` makes them, ``pagebeam inspect`` reads them back, the review sheet corrects them."""

@@ -1,0 +1,100 @@
+"""The folder of a data set: whether it is there already, and what an earlier run left."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from typing import Any
+
+from apache_beam.io.filesystems import FileSystems
+
+from ocr_models.errors import UsageError
+from pipelines.datasets.files import QUARANTINE
+from pipelines.datasets.manifest import CHARSET, CONTACT_SHEET, DATASET_JSON, VOCABULARY, DataSetDescription
+from pipelines.datasets.splits import SHARD_NAME
+from pipelines.datasets.staging import STAGING
+from pipelines.shards import join
+from pipelines.storage import delete_files, list_folder, read_bytes, write_bytes
+
+_STARTED = f"{STAGING}/started"
+_TEMPORARY = re.compile(r"(.*/)?_[^/]+\.[0-9a-f]{32}\.tmp")
+
+
+def find_dataset(output: str) -> dict[str, Any] | None:
+    """What the ``dataset.json`` of a folder says; None where there is none.
+
+    Raises:
+        UsageError: it is not one of these.
+    """
+    path = join(output, DATASET_JSON)
+    if not FileSystems.exists(path):
+        return None
+    try:
+        found = json.loads(read_bytes(path))
+        if "splits" in found and "sources" in found:
+            return found
+    except (ValueError, TypeError):
+        pass
+    raise UsageError(f"{path}: this is not the dataset.json of a data set that pagebeam made; give another --output")
+
+
+def is_unchanged(dataset: DataSetDescription, found: dict[str, Any]) -> bool:
+    """Whether this very data set is there already, with all of its shards."""
+    sizes = list_folder(dataset.output)
+    return (
+        found["sources"]["fingerprint"]["sha256"] == dataset.fingerprint.sha256
+        and (found["format"], found["flavor"], found["options"]) == (dataset.format, dataset.flavor, dataset.options)
+        and all(
+            sizes.get(shard["path"]) == shard["bytes"]
+            for split in found["splits"].values()
+            for shard in split["shards"]
+        )
+    )
+
+
+def begin_dataset(output: str, overwrite: bool) -> None:
+    """Marks a folder as one with a data set that isn't finished, and deletes what an earlier run left in it.
+
+    Args:
+        output: the folder; files in it that aren't a data set's are left alone.
+        overwrite: whether a finished data set, or one that somebody else made, may be deleted.
+
+    Raises:
+        UsageError: it may not be, or nothing can be written there.
+    """
+    names = [name for name in list_folder(output) if _is_ours(name)]
+    if DATASET_JSON in names and not overwrite:
+        raise UsageError(
+            f"{output} holds a data set of another source, of other options, or with other files than were written; "
+            "give another --output, or --overwrite to replace it"
+        )
+    if names and not overwrite and _STARTED not in names:
+        raise UsageError(
+            f"{output} holds {names[0]}, which no run of pagebeam prepare left there; give another --output, or "
+            "--overwrite to replace it"
+        )
+    try:
+        write_bytes(join(output, _STARTED), b"")
+    except Exception as error:  # every file system has its own
+        raise UsageError(f"can't write to the output folder {output}: {error}") from error
+    names.sort(key=lambda name: name != DATASET_JSON)  # first of all, as what is left isn't whole any more
+    for name in names:
+        if name != _STARTED:
+            delete_files([join(output, name)])
+
+
+def clear_staging(output: str) -> None:
+    """Deletes the staging folder."""
+    delete_files(join(output, name) for name in list_folder(output) if name.startswith(f"{STAGING}/"))
+    if not FileSystems.get_scheme(output) and os.path.isdir(join(output, STAGING)):
+        os.rmdir(join(output, STAGING))
+
+
+def _is_ours(name: str) -> bool:
+    return (
+        name in (DATASET_JSON, CHARSET, VOCABULARY, CONTACT_SHEET)
+        or name.startswith((f"{STAGING}/", f"{QUARANTINE}/"))
+        or SHARD_NAME.fullmatch(name) is not None
+        or _TEMPORARY.fullmatch(name) is not None
+    )

@@ -1,0 +1,165 @@
+"""``pagebeam prepare``: labelled pictures in, a data set of TFRecord shards out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.pvalue import AsList, AsSingleton
+
+from ocr_models.data.sources.formats import open_source
+from ocr_models.data.sources.source import Source, SourceOptions
+from pipelines.datasets.files import Problem
+from pipelines.datasets.folder import begin_dataset, clear_staging, find_dataset, is_unchanged
+from pipelines.datasets.manifest import DataSetDescription, commit_dataset
+from pipelines.datasets.splits import SplitFractions
+from pipelines.datasets.staging import StagedPicture, read_items, stage_items
+from pipelines.run import BeamOptions, make_pipeline, run_pipeline
+from pipelines.source_files import SourceFiles, fingerprint_files, list_items
+from pipelines.sources import absolute_uri
+from pipelines.transforms.prepare import (
+    ChooseSamples,
+    FindNearDuplicates,
+    ReadPictures,
+    RemoveDuplicates,
+    SumCounts,
+    WriteDataShards,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrepareOptions(BeamOptions):
+    """A run of ``pagebeam prepare``.
+
+    Attributes:
+        source: folder or file of the labelled pictures, on any Beam file system.
+        format: its format's name.
+        output: the data set's folder, on any Beam file system.
+        source_options: what the source is told.
+        splits: the shares of the splits.
+        shards: of the training split; None for shards of about 100 MB.
+        compressed: whether shards are gzipped.
+        min_count: how often a token of captions must stand in the training split to get an id of its own.
+        overwrite: whether another data set may be replaced.
+    """
+
+    source: str
+    format: str
+    output: str
+    source_options: SourceOptions = field(default_factory=SourceOptions)
+    splits: SplitFractions = field(default_factory=SplitFractions)
+    shards: int | None = None
+    compressed: bool = False
+    min_count: int = 4
+    overwrite: bool = False
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What became of a run: what ``dataset.json`` says, and whether that was so already."""
+
+    description: dict[str, Any]
+    unchanged: bool
+
+
+def prepare(options: PrepareOptions) -> Prepared:
+    """Makes a data set, unless it is there already; shows progress on stderr.
+
+    Raises:
+        UsageError: before any work: a wrong source or option, an output that can't be written or holds something else.
+        PagebeamError: the run ended without a whole data set.
+    """
+    output = absolute_uri(options.output)
+    pipeline = make_pipeline(options)
+    root = absolute_uri(options.source)
+    source = open_source(options.format, root, options.source_options)
+    return prepare_source(pipeline, source, root, output, options)
+
+
+def prepare_source(
+    pipeline: beam.Pipeline, source: Source, root: str, output: str, options: PrepareOptions
+) -> Prepared:
+    """Like ``prepare``, with a source of any kind and an empty pipeline."""
+    files = SourceFiles(excluded=output)
+    items = list_items(source, files, options.source)
+    told = options.source_options
+    used = files.used(items, [root, *told.fonts, *told.lexicons])  # what is drawn with fonts needs no other files
+    dataset = DataSetDescription(
+        output,
+        options.source,
+        source.format,
+        source.flavor,
+        _describe_options(options),
+        fingerprint_files(used, root),
+        options.splits,
+        options.shards,
+        options.compressed,
+        options.min_count,
+    )
+    found = find_dataset(output)
+    if found and is_unchanged(dataset, found):
+        clear_staging(output)  # which a run that was cut off at its very end has left
+        return Prepared(found, unchanged=True)
+    begin_dataset(output, options.overwrite)
+    define_pipeline(pipeline, stage_items(output, items), source, dataset)
+    run_pipeline(pipeline, "item")
+    description = find_dataset(output)
+    assert description is not None  # the run would have failed
+    clear_staging(output)
+    return Prepared(description, unchanged=False)
+
+
+def define_pipeline(
+    root: beam.Pipeline, item_files: Sequence[str], source: Source, dataset: DataSetDescription
+) -> beam.PCollection[dict[str, Any]]:
+    """Adds to a pipeline all that makes a data set, and returns what its ``dataset.json`` says.
+
+    Args:
+        root: the pipeline.
+        item_files: where the items of the source are, as ``stage_items`` says.
+        source: reads them.
+        dataset: what is to be made, in a folder that holds nothing of another one.
+    """
+    items = root | "ItemFiles" >> beam.Create(item_files) | "ReadItems" >> beam.FlatMap(read_items, dataset.output)
+    found = items | "ReadPictures" >> ReadPictures(source, dataset)
+    distinct = found | "Staged" >> _only(StagedPicture) | "RemoveDuplicates" >> RemoveDuplicates()
+    pictures = distinct | "Pictures" >> _only(StagedPicture)
+    problems = (found | "Problems" >> _only(Problem), distinct | "Duplicates" >> _only(Problem)) | beam.Flatten()
+    totals = pictures | "SumCounts" >> SumCounts(dataset)
+    shards = pictures | "WriteDataShards" >> WriteDataShards(dataset, totals)
+    near = pictures | "FindNearDuplicates" >> FindNearDuplicates(dataset)
+    samples = pictures | "ChooseSamples" >> ChooseSamples()
+    return (
+        root
+        | "Once" >> beam.Create([dataset])
+        | "Commit"
+        >> beam.Map(
+            commit_dataset,
+            AsSingleton(totals),
+            AsList(shards),
+            AsList(problems),
+            AsSingleton(near),
+            AsSingleton(samples),
+        )
+    )
+
+
+def _only(kind: type) -> beam.PTransform:
+    return beam.Filter(lambda value: isinstance(value, kind))
+
+
+def _describe_options(options: PrepareOptions) -> dict[str, Any]:
+    """All that influences a data set besides its source's files, as JSON gives it back."""
+    told = {
+        name: list(value) if isinstance(value, tuple) else value
+        for name, value in asdict(options.source_options).items()
+    }
+    return {
+        **told,
+        "splits": list(asdict(options.splits).values()),
+        "shards": options.shards,
+        "gzip": options.compressed,
+        "min_count": options.min_count,
+    }

@@ -1,0 +1,108 @@
+"""Which split and shard a picture belongs to: functions of its content, so the same wherever and whenever it is read.
+
+The parts of a SHA-256 that decide about the split, the shard and the contact sheet don't overlap, so that none of the
+choices says anything about another.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ocr_models.errors import UsageError
+
+SPLITS = ("train", "validation", "test")
+SHARD_BYTES = 100_000_000
+SHARD_NAME = re.compile(rf"({'|'.join(SPLITS)})-(\d{{5}})-of-(\d{{5}})\.tfrecord(\.gz)?")
+_HEX_64_BITS = 16
+
+
+@dataclass(frozen=True)
+class SplitFractions:
+    """How a data set is split.
+
+    Attributes:
+        train: share of the pictures, 0 to 1.
+        validation: likewise.
+        test: likewise.
+    """
+
+    train: float = 0.9
+    validation: float = 0.05
+    test: float = 0.05
+
+    def __post_init__(self) -> None:
+        parts = self.as_dict().values()
+        if min(parts) < 0 or not math.isclose(sum(parts), 1, abs_tol=1e-6) or not self.train:
+            raise UsageError(
+                f"splits {self.train:g},{self.validation:g},{self.test:g}: give the shares of train, validation and "
+                "test, which add up to 1, such as 0.9,0.05,0.05; that of train is not 0"
+            )
+
+    def as_dict(self) -> dict[str, float]:
+        return {split: getattr(self, split) for split in SPLITS}
+
+    def split_of(self, digest: str) -> str:
+        """The split of a picture, by the SHA-256 of its bytes in hex."""
+        position = _fraction(digest, 0)
+        used = [(split, share) for split, share in self.as_dict().items() if share]
+        for split, share in used[:-1]:
+            position -= share
+            if position < 0:
+                return split
+        return used[-1][0]
+
+    def shard_counts(self, split_bytes: dict[str, int], train_shards: int | None = None) -> dict[str, int]:
+        """How many shards each split that isn't empty gets.
+
+        Args:
+            split_bytes: bytes of the records of each split.
+            train_shards: shards of the training split; the others get as many for their shares. None: as many as it
+                takes for shards of about ``SHARD_BYTES``.
+        """
+        counts = {}
+        for split, share in self.as_dict().items():
+            if split_bytes.get(split):
+                wanted = train_shards * share / self.train if train_shards else split_bytes[split] / SHARD_BYTES
+                counts[split] = max(round(wanted) if train_shards else math.ceil(wanted), 1)
+        return counts
+
+
+def parse_splits(text: str) -> SplitFractions:
+    """Splits from a text like "0.9,0.05,0.05". Raises UsageError where it isn't like that."""
+    try:
+        train, validation, test = map(float, text.split(","))
+    except ValueError as error:
+        raise UsageError(f"splits {text!r}: expected three numbers, such as 0.9,0.05,0.05") from error
+    return SplitFractions(train, validation, test)
+
+
+def shard_of(digest: str, shard_count: int) -> int:
+    """The shard of a picture within its split."""
+    return int(digest[_HEX_64_BITS : 2 * _HEX_64_BITS], 16) % shard_count
+
+
+def shard_name(split: str, shard: int, shard_count: int, compressed: bool = False) -> str:
+    """The file name of a shard."""
+    return f"{split}-{shard:05d}-of-{shard_count:05d}.tfrecord{'.gz' if compressed else ''}"
+
+
+def missing_shards(names: Iterable[str]) -> list[str]:
+    """Names of shards that these names' "of" promises and that aren't among them."""
+    names = set(names)
+    promised: set[str] = set()
+    for match in filter(None, map(SHARD_NAME.fullmatch, names)):
+        split, _, count, compressed = match.groups()
+        promised.update(shard_name(split, shard, int(count), bool(compressed)) for shard in range(int(count)))
+    return sorted(promised - names)
+
+
+def sample_order(digest: str) -> str:
+    """What to sort pictures by for a random choice that is always the same."""
+    return digest[2 * _HEX_64_BITS :]
+
+
+def _fraction(digest: str, start: int) -> float:
+    return int(digest[start : start + _HEX_64_BITS], 16) / 16**_HEX_64_BITS

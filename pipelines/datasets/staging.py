@@ -1,0 +1,131 @@
+"""Records on their way into shards: written to staging files as pictures are read.
+
+What travels between workers is where they are, so that no picture goes through a shuffle.
+"""
+
+from __future__ import annotations
+
+import pickle
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from ocr_models.data.sources.source import SourceItem
+from ocr_models.tfrecord import iter_records, record_bytes, write_records
+from pipelines.datasets.prepared_picture import PreparedPicture
+from pipelines.shards import join
+from pipelines.storage import create_file, open_file, read_bytes, write_bytes
+
+STAGING = "_staging"
+_OPEN_FILES = 64
+_ITEMS_PER_FILE = 1000
+
+
+@dataclass(frozen=True)
+class StagedPicture:
+    """A picture whose records are in a staging file.
+
+    Attributes:
+        name: the same in every run.
+        digest: SHA-256 of the picture's bytes, in hex.
+        perceptual_hash: 64 bits.
+        labels_digest: SHA-256 of its labels, in hex.
+        file: below the staging folder.
+        offsets: where in the file each of its records begins.
+        packed_counts: ``DataSetCounts`` of this one picture, pickled.
+    """
+
+    name: str
+    digest: str
+    perceptual_hash: int
+    labels_digest: str
+    file: str
+    offsets: tuple[int, ...]
+    packed_counts: bytes
+
+
+RecordPlace = tuple[str, str, int, str, int]
+"""A staged record behind what it is sorted by: digest, name, index in its picture; file, offset."""
+
+
+class StagingFile:
+    """A new file below the staging folder; made when the first picture comes."""
+
+    def __init__(self, output: str):
+        self._output = output
+        self._name = f"{uuid.uuid4().hex}.tfrecord"
+        self._file: BinaryIO | None = None
+        self._offset = 0
+
+    def add(self, picture: PreparedPicture) -> StagedPicture:
+        """Writes the records of a picture."""
+        if self._file is None:
+            self._file = create_file(join(self._output, f"{STAGING}/{self._name}"))
+        offsets = []
+        for payload in picture.payloads:
+            offsets.append(self._offset)
+            self._offset += record_bytes(payload)
+        write_records(self._file, picture.payloads)
+        return StagedPicture(
+            picture.name,
+            picture.digest,
+            picture.perceptual_hash,
+            picture.labels_digest,
+            self._name,
+            tuple(offsets),
+            picture.packed_counts,
+        )
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+
+
+class StagedRecords:
+    """Reads staged records in any order. Use it in a ``with`` block."""
+
+    def __init__(self, output: str):
+        self._output = output
+        self._files: dict[str, BinaryIO] = {}
+
+    def __enter__(self) -> StagedRecords:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for file in self._files.values():
+            file.close()
+
+    def read(self, name: str, offset: int) -> bytes:
+        """The payload of a record."""
+        file = self._files.pop(name, None) or open_file(join(self._output, f"{STAGING}/{name}"))
+        self._files[name] = file  # the last one is the one used last
+        if len(self._files) > _OPEN_FILES:
+            self._files.pop(next(iter(self._files))).close()
+        file.seek(offset)
+        return next(iter_records(file, verify=True))
+
+
+def iter_staged(output: str, places: Iterable[tuple[str, int]]) -> Iterator[bytes]:
+    """Payloads of records, given by file and offset."""
+    with StagedRecords(output) as staged:
+        for name, offset in places:
+            yield staged.read(name, offset)
+
+
+def stage_items(output: str, items: Sequence[SourceItem]) -> list[str]:
+    """Writes the items of a source below the staging folder, as a graph of a pipeline is no place for millions of them.
+
+    Returns:
+        The files' names, for ``read_items``.
+    """
+    names = []
+    for start in range(0, len(items), _ITEMS_PER_FILE):
+        names.append(f"{STAGING}/items-{start:09d}.pickle")
+        write_bytes(join(output, names[-1]), pickle.dumps(items[start : start + _ITEMS_PER_FILE]))
+    return names
+
+
+def read_items(name: str, output: str) -> list[SourceItem]:
+    """The items in a file that ``stage_items`` wrote."""
+    return pickle.loads(read_bytes(join(output, name)))

@@ -1,0 +1,1 @@
+"""``pagebeam evaluate``: models, or any tool's output, against labelled data."""

@@ -1,0 +1,247 @@
+"""``pagebeam evaluate``: models, or any tool's output, against labelled data."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.io.filesystems import FileSystems
+
+from ocr_models.bundle import DEFAULT_BUNDLES, WEIGHTS, Bundle, find_bundle, set_temperature
+from ocr_models.data.sources.source import SourceOptions
+from ocr_models.errors import PagebeamError, UsageError
+from ocr_models.images import ColorMode
+from ocr_models.predictions import read_predictions
+from pipelines.evaluation.labelled_data import LabelledData, open_data
+from pipelines.evaluation.predictors import CaptionPictures, FindWords, LookUp, Predictor, ReadCrops, ReadPages
+from pipelines.evaluation.report import SUMMARY
+from pipelines.evaluation.scores import Rules, Task
+from pipelines.evaluation.summary import EvaluationDescription, Summary
+from pipelines.run import BeamOptions, make_pipeline, run_pipeline
+from pipelines.shards import check_output, delete_exactly, join
+from pipelines.sources import absolute_uri
+from pipelines.transforms.evaluate import ListWork, Predict, Score, SharedPredictor, WriteEvaluation
+
+_MODEL_TASKS = {"detector": "detection", "recognizer": "recognition", "captioner": "caption"}
+_MODELS_OF = {
+    Task.DETECTION: ("detector",),
+    Task.RECOGNITION: ("recognizer",),
+    Task.OCR: ("detector", "recognizer"),
+    Task.CAPTION: ("captioner",),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluateOptions(BeamOptions):
+    """A run of ``pagebeam evaluate``.
+
+    Attributes:
+        source: folder, file or glob of the labelled data, on any Beam file system.
+        format: a source's, or "shards".
+        output: folder of the evaluation, on any Beam file system.
+        task: what is scored; None for what the data are labelled for.
+        source_options: what the source is told; its flavor is the task's.
+        detector: name or folder of the model that finds words; None for the one that ships.
+        recognizer: likewise of the model that reads them.
+        captioner: folder of the model that captions.
+        beam_width: of the recognizer's or captioner's decoding; None for that of ``pagebeam run`` or ``caption``.
+        predictions: file or folder of a tool's output, in place of models.
+        predictions_format: "text", "hocr", "alto" or "pagebeam".
+        casefold: whether upper and lower case are the same.
+        fit_temperature: whether the recognizer's bundle gets the temperature that fits these data.
+        command: that was given, for the report.
+    """
+
+    source: str
+    format: str
+    output: str
+    task: Task | None = None
+    source_options: SourceOptions = field(default_factory=SourceOptions)
+    detector: str | None = None
+    recognizer: str | None = None
+    captioner: str | None = None
+    beam_width: int | None = None
+    predictions: str | None = None
+    predictions_format: str | None = None
+    casefold: bool = False
+    fit_temperature: bool = False
+    command: list[str] = field(default_factory=list)
+
+
+def evaluate(options: EvaluateOptions) -> Summary:
+    """Scores everything, showing progress on stderr.
+
+    Returns:
+        What ``evaluation.json`` says.
+
+    Raises:
+        UsageError: before any work: wrong data, models, predictions or options, an output that can't be written.
+        PagebeamError: the run failed; then there is no ``evaluation.json``.
+    """
+    output = absolute_uri(options.output)
+    pipeline = make_pipeline(options)
+    data = open_data(options.source, options.format, options.source_options, options.task, output)
+    models = _find_models(options, data.task)
+    rules = Rules(
+        data.task,
+        options.casefold,
+        has_places=options.predictions_format != "text",
+        keeps_confidences=options.fit_temperature,
+    )
+    load_predictor, names = _choose_predictor(options, data.task)
+    description = EvaluationDescription(
+        source=options.source,
+        format=options.format,
+        command=options.command,
+        options=_scoring_options(options, data.task),
+        models={role: {"id": bundle.id, "digest": bundle.digest} for role, bundle in models.items()},
+        predictions=_describe_predictions(options),
+        predicted_names=names,
+    )
+    check_output(output)
+    if FileSystems.exists(join(output, SUMMARY)):  # of an evaluation that this one replaces
+        delete_exactly([join(output, SUMMARY)])
+    has_attention = data.task == Task.RECOGNITION and "recognizer" in models and _has_attention(models["recognizer"])
+    define_pipeline(pipeline, output, data, rules, load_predictor, description, has_attention)
+    run_pipeline(pipeline, "picture")
+    summary = _read_summary(output)
+    if options.fit_temperature:
+        set_temperature(models["recognizer"], summary["temperature"]["fitted"])
+    return summary
+
+
+def define_pipeline(
+    root: beam.Pipeline,
+    output: str,
+    data: LabelledData,
+    rules: Rules,
+    load_predictor: Callable[[], Predictor],
+    description: EvaluationDescription,
+    has_attention: bool = False,
+) -> beam.PCollection[Summary]:
+    """Adds the whole graph to a pipeline.
+
+    Args:
+        root: the pipeline.
+        output: folder of the evaluation.
+        data: what is scored against.
+        rules: how.
+        load_predictor: loads what is evaluated, on the workers.
+        description: what the evaluation's files say about it.
+        has_attention: whether it is a recognizer that can show where its attention was.
+
+    Returns:
+        What ``evaluation.json`` says, as the one element of a PCollection, when it is written.
+    """
+    predictor = SharedPredictor(load_predictor)
+    return (
+        root
+        | ListWork(list(data.items), list(data.shards))
+        | Predict(data.source, predictor)
+        | Score(rules)
+        | WriteEvaluation(output, description, rules, predictor if has_attention else None)
+    )
+
+
+def _find_models(options: EvaluateOptions, task: Task) -> dict[str, Bundle]:
+    """Checks that what is to be evaluated is there, and nothing more."""
+    given = [role for role in _MODEL_TASKS if getattr(options, role)]
+    if (options.predictions is None) != (options.predictions_format is None):
+        raise UsageError("--predictions and --predictions-format go together; give both, or none")
+    wanted = () if options.predictions else _MODELS_OF[task]
+    unfit = [f"--{role}" for role in given if role not in wanted]
+    if unfit:
+        what = "the predictions of a tool" if options.predictions else f"task {task}"
+        raise UsageError(f"{', '.join(unfit)}: nothing to do with {what}; leave it out")
+    models = {}
+    for role in wanted:
+        name = getattr(options, role) or DEFAULT_BUNDLES.get(_MODEL_TASKS[role])
+        if name is None:
+            raise UsageError("--captioner is missing: no captioner ships; give the folder of a trained one")
+        models[role] = find_bundle(name, _MODEL_TASKS[role])
+    if options.fit_temperature:
+        _check_can_fit(options, models)
+    return models
+
+
+def _check_can_fit(options: EvaluateOptions, models: dict[str, Bundle]) -> None:
+    if "recognizer" not in models:
+        raise UsageError(
+            "--fit-temperature is for a recognizer's confidences; give --task recognition or ocr, and models"
+        )
+    name = models["recognizer"].path.name
+    if models["recognizer"].path.parent == WEIGHTS and options.recognizer in (None, name):
+        raise UsageError(
+            f"--fit-temperature would change {name}, which ships with the package; give --recognizer a copy's folder"
+        )
+
+
+def _has_attention(bundle: Bundle) -> bool:
+    return bundle.config["arch"] == "attention"
+
+
+def _choose_predictor(options: EvaluateOptions, task: Task) -> tuple[Callable[[], Predictor], tuple[str, ...]]:
+    """What loads what is evaluated; and the names of the pages in a tool's output."""
+    if options.predictions and options.predictions_format:
+        path = options.predictions
+        names = tuple(read_predictions(path, options.predictions_format))
+        color_mode = ColorMode.RGB if task == Task.CAPTION else ColorMode.GRAY
+        return functools.partial(_load_predictions, path, options.predictions_format, color_mode), names
+    return functools.partial(_load_models, options, task), ()
+
+
+def _load_predictions(path: str, predictions_format: str, color_mode: ColorMode) -> Predictor:
+    return LookUp(read_predictions(path, predictions_format), color_mode)
+
+
+def _load_models(options: EvaluateOptions, task: Task) -> Predictor:
+    """Loads TensorFlow, which the launcher doesn't need."""
+    beam_width = _beam_width(options, task)
+    temperature = 1.0 if options.fit_temperature else None
+    recognizer = options.recognizer or DEFAULT_BUNDLES["recognition"]
+    if task == Task.CAPTION:
+        from ocr_models.captioning.captioner import Captioner
+
+        assert options.captioner is not None
+        return CaptionPictures(Captioner.load(find_bundle(options.captioner, "caption"), beam_width))
+    if task == Task.RECOGNITION:
+        from ocr_models.predictors import TextRecognizer
+
+        bundle = find_bundle(recognizer, "recognition")
+        return ReadCrops(TextRecognizer.load(bundle, beam_width, temperature))
+    from ocr_models.page_reader import PageReader
+
+    detector = options.detector or DEFAULT_BUNDLES["detection"]
+    reader = PageReader.load(detector, recognizer, beam_width, temperature)
+    return ReadPages(reader) if task == Task.OCR else FindWords(reader)
+
+
+def _beam_width(options: EvaluateOptions, task: Task) -> int:
+    """As it was asked for, or as ``pagebeam run`` and ``pagebeam caption`` have it."""
+    return options.beam_width or (3 if task == Task.CAPTION else 1)
+
+
+def _describe_predictions(options: EvaluateOptions) -> dict[str, str] | None:
+    if options.predictions and options.predictions_format:
+        return {"path": options.predictions, "format": options.predictions_format}
+    return None
+
+
+def _scoring_options(options: EvaluateOptions, task: Task) -> dict[str, Any]:
+    """What influences the scores, as JSON has it."""
+    told: dict[str, Any] = {"casefold": options.casefold, "fit_temperature": options.fit_temperature}
+    if not options.predictions:
+        told["beam_width"] = _beam_width(options, task)
+    return told | {"source_options": asdict(options.source_options)}
+
+
+def _read_summary(output: str) -> Summary:
+    path = join(output, SUMMARY)
+    if not FileSystems.exists(path):
+        raise PagebeamError(f"the run ended without {path}: it isn't whole; run it again")
+    with FileSystems.open(path) as file:
+        return json.loads(file.read())

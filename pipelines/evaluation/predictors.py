@@ -1,0 +1,141 @@
+"""Who is evaluated: models, or what a tool wrote about the same pictures. All give the same kind of prediction."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from ocr_models.data.sources.pictures import encode_picture
+from ocr_models.images import ColorMode
+from ocr_models.predictions import PredictedPage, PredictedWord
+from ocr_models.visualization import draw_alignments
+from pipelines.evaluation.truth import TruthPicture
+
+if TYPE_CHECKING:
+    from ocr_models.captioning.captioner import Captioner
+    from ocr_models.page_reader import PageReader
+    from ocr_models.predictors import TextRecognizer
+
+
+_NUMBERED = re.compile(r"(.+)#([0-9]+|[0-9]+-[0-9]+)")  # a page, or a range of them
+
+
+class Predictor(Protocol):
+    """What is evaluated.
+
+    Attributes:
+        color_mode: what it wants pictures in.
+        batch_size: how many it takes at once.
+    """
+
+    color_mode: ColorMode
+    batch_size: int
+
+    def predict(self, pictures: Sequence[TruthPicture]) -> list[PredictedPage | None]:
+        """What stands in each picture; None where nothing was ever said about one.
+
+        Raises:
+            Exception: of any kind, for all of them.
+        """
+
+
+class ReadPages:
+    """Pages found and read by a detector and a recognizer."""
+
+    color_mode = ColorMode.GRAY
+    batch_size = 8
+
+    def __init__(self, reader: PageReader):
+        self._reader = reader
+
+    def predict(self, pictures: Sequence[TruthPicture]) -> list[PredictedPage | None]:
+        pages = self._reader.read_pages([picture.pixels for picture in pictures])
+        return [
+            PredictedPage(
+                picture.name,
+                page.text,
+                tuple(PredictedWord(word.text, word.quad, word.confidence) for word in page.words),
+            )
+            for picture, page in zip(pictures, pages, strict=True)
+        ]
+
+
+class FindWords:
+    """Words found by a detector and not read."""
+
+    color_mode = ColorMode.GRAY
+    batch_size = 8
+
+    def __init__(self, reader: PageReader):
+        self._reader = reader
+
+    def predict(self, pictures: Sequence[TruthPicture]) -> list[PredictedPage | None]:
+        found = [self._reader.find_words(picture.pixels) for picture in pictures]
+        return [
+            PredictedPage(picture.name, "", tuple(PredictedWord("", quad, None) for quad in quads))
+            for picture, quads in zip(pictures, found, strict=True)
+        ]
+
+
+class ReadCrops:
+    """Word crops read by a recognizer."""
+
+    color_mode = ColorMode.GRAY
+    batch_size = 256
+
+    def __init__(self, recognizer: TextRecognizer):
+        self._recognizer = recognizer
+
+    def predict(self, pictures: Sequence[TruthPicture]) -> list[PredictedPage | None]:
+        read = self._recognizer.read([picture.pixels for picture in pictures])
+        return [
+            PredictedPage(picture.name, word.text, (PredictedWord(word.text, None, word.confidence),))
+            for picture, word in zip(pictures, read, strict=True)
+        ]
+
+    def draw_attention(self, crop: np.ndarray) -> bytes:
+        """Where an attention recognizer looked for each character of a gray crop, as PNG."""
+        word, alignments = self._recognizer.align(crop)
+        return encode_picture(draw_alignments(crop, [*word.text, "end"][: len(alignments)], alignments))
+
+
+class CaptionPictures:
+    """Pictures captioned by a captioner."""
+
+    color_mode = ColorMode.RGB
+    batch_size = 8
+
+    def __init__(self, captioner: Captioner):
+        self._captioner = captioner
+
+    def predict(self, pictures: Sequence[TruthPicture]) -> list[PredictedPage | None]:
+        captions = self._captioner.caption([picture.pixels for picture in pictures])
+        return [
+            PredictedPage(picture.name, of_picture[0].text, ())
+            for picture, of_picture in zip(pictures, captions, strict=True)
+        ]
+
+
+class LookUp:
+    """What any tool wrote about the pictures, by their names without folder and extension."""
+
+    batch_size = 8
+
+    def __init__(self, pages: dict[str, PredictedPage], color_mode: ColorMode):
+        self._pages = pages
+        self.color_mode = color_mode
+
+    def predict(self, pictures: Sequence[TruthPicture]) -> list[PredictedPage | None]:
+        return [self._pages.get(stem(picture.name)) for picture in pictures]
+
+
+def stem(name: str) -> str:
+    """A picture's name as tools' outputs have it: without folder and ending, "a#1" for "a.pdf#2", its second page."""
+    numbered = _NUMBERED.fullmatch(name)  # the sign may belong to the name, as in "scan #3.jpg"
+    path, page = numbered.groups() if numbered else (name, "")
+    index = int(page) - 1 if page.isdecimal() else 0
+    return PurePosixPath(path).stem + (f"#{index}" if index > 0 else "")

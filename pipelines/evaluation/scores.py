@@ -1,0 +1,243 @@
+"""What a prediction is worth: the counts of one picture, which add up to those of all of them in any order."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+
+from ocr_models.captioning.vocabulary import tokenize, without_punctuation
+from ocr_models.errors import DocumentError
+from ocr_models.geometry import known_places
+from ocr_models.metrics import (
+    BleuCounts,
+    CalibrationCounts,
+    DetectionCounts,
+    MatchCounts,
+    PageCounts,
+    WordCounts,
+    match_detections,
+    plain_text,
+)
+from ocr_models.predictions import PredictedPage
+from ocr_models.records import Example, Flavor
+
+_CONFIDENCE_UNIT = 2**20
+_NO_QUADS = np.zeros((0, 4, 2), np.float32)
+
+
+class Task(StrEnum):
+    """What is scored."""
+
+    DETECTION = "detection"  # where words are
+    RECOGNITION = "recognition"  # what stands in crops
+    OCR = "ocr"  # what stands on pages, and where
+    CAPTION = "caption"  # sentences about pictures
+
+    @property
+    def flavor(self) -> Flavor:
+        """The labels that it needs."""
+        pages = self in (Task.DETECTION, Task.OCR)
+        return Flavor.DETECTION if pages else Flavor(self.value)
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How predictions are scored.
+
+    Attributes:
+        task: what is scored.
+        casefold: whether upper and lower case are the same.
+        has_places: whether predictions say where words are.
+        keeps_confidences: whether every confidence is kept, to fit a temperature to them.
+    """
+
+    task: Task
+    casefold: bool = False
+    has_places: bool = True
+    keeps_confidences: bool = False
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Counts of any number of pictures.
+
+    Attributes:
+        scored: pictures that were.
+        failed: pictures that couldn't be.
+        missing: of the scored ones, those without a prediction, which count as empty.
+        unplaced: of the scored ones, pages whose truth doesn't say where its words are: only their text counts.
+        of_lines: of the scored ones, pages whose truth is of lines: their words don't count in ``page.boxes``.
+        rejected_labels: labels that are of no use and were left out.
+        detection: words found.
+        boxed_pages: pages whose words count in ``page.boxes``.
+        page: pages read.
+        words: crops read.
+        captions: sentences about pictures.
+        calibration: confidences of crops, or of the words that stand where a true word does.
+        confidences: the same one by one: how often each was right, or wrong, in units of 2**-20.
+    """
+
+    scored: int = 0
+    failed: int = 0
+    missing: int = 0
+    unplaced: int = 0
+    of_lines: int = 0
+    rejected_labels: int = 0
+    detection: DetectionCounts = field(default_factory=DetectionCounts)
+    boxed_pages: int = 0
+    page: PageCounts = field(default_factory=PageCounts)
+    words: WordCounts = field(default_factory=WordCounts)
+    captions: BleuCounts = field(default_factory=BleuCounts)
+    calibration: CalibrationCounts = field(default_factory=CalibrationCounts)
+    confidences: Counter[tuple[int, bool]] = field(default_factory=Counter)
+
+    def __add__(self, other: Scores) -> Scores:
+        names = [of_one.name for of_one in dataclasses.fields(self)]
+        return Scores(*(getattr(self, name) + getattr(other, name) for name in names))
+
+    @staticmethod
+    def sum(parts: Iterable[Scores]) -> Scores:
+        """The scores of several parts."""
+        return sum(parts, Scores())
+
+    @property
+    def confidence_pairs(self) -> tuple[list[float], list[bool]]:
+        """All confidences that were kept, and whether each was right, in an order that is always the same."""
+        units, correct = zip(*sorted(self.confidences.elements()), strict=True) if self.confidences else ((), ())
+        return [unit / _CONFIDENCE_UNIT for unit in units], list(correct)
+
+
+@dataclass(frozen=True)
+class ScoredPicture:
+    """A picture's scores.
+
+    Attributes:
+        scores: its counts.
+        badness: 0 where nothing is wrong; of two pictures the one with the greater is shown first.
+        row: its scores for people to sort by.
+    """
+
+    scores: Scores
+    badness: float
+    row: dict[str, Any]
+
+
+def score_picture(
+    truth: Example, references: tuple[tuple[str, ...], ...], prediction: PredictedPage | None, rules: Rules
+) -> ScoredPicture:
+    """Scores one picture.
+
+    Args:
+        truth: its labels.
+        references: its captions, as tokens.
+        prediction: what was said about it; None where nothing was.
+        rules: how it is scored.
+
+    Raises:
+        DocumentError: with stage "label", where the labels aren't for the task.
+    """
+    given = prediction or PredictedPage("", "", ())
+    if rules.task == Task.RECOGNITION:
+        scored = _score_crop(truth, given, rules)
+    elif rules.task == Task.CAPTION:
+        scored = _score_caption(references, given)
+    else:
+        scored = _score_page(truth, given, rules)
+    scores = dataclasses.replace(scored.scores, scored=1, missing=int(prediction is None))
+    return ScoredPicture(scores, scored.badness, scored.row | {"predicted": prediction is not None})
+
+
+def is_placed(truth: Example) -> bool:
+    """Tells whether it is known where all of a page's words stand: a quad of zeros says that it isn't."""
+    return bool(known_places(truth.quads[~truth.ignore]).all())
+
+
+def has_lines(truth: Example) -> bool:
+    """Tells whether a page is labelled by lines: most of its characters are in texts of several words."""
+    texts = [text.strip() for text, ignore in zip(truth.texts, truth.ignore, strict=True) if not ignore]
+    return 2 * sum(len(text) for text in texts if " " in text) > sum(map(len, texts))
+
+
+def predicted_quads(prediction: PredictedPage) -> np.ndarray:
+    """(M, 4, 2) of all words; one that stands nowhere gets a place that overlaps nothing."""
+    nowhere = np.full((4, 2), np.nan, np.float32)
+    quads = [nowhere if word.quad is None else word.quad for word in prediction.words]
+    return np.array(quads, np.float32) if quads else _NO_QUADS
+
+
+def _score_page(truth: Example, prediction: PredictedPage, rules: Rules) -> ScoredPicture:
+    placed, of_lines = is_placed(truth), has_lines(truth)
+    scores = Scores(unplaced=int(not placed), of_lines=int(of_lines))
+    row: dict[str, Any] = {}
+    if placed and rules.has_places:
+        found = DetectionCounts.of(truth.quads, truth.ignore, predicted_quads(prediction))
+        scores = dataclasses.replace(scores, detection=found)
+        row |= _match_columns("detection", found)
+    if rules.task == Task.DETECTION:
+        return ScoredPicture(scores, _wrong_share(scores.detection), row)
+    by_box = placed and rules.has_places and not of_lines
+    page = PageCounts.of(truth, prediction, rules.casefold)
+    page = page if by_box else dataclasses.replace(page, boxes=MatchCounts())
+    row |= _match_columns("word", page.bag) | {"cer": page.cer}
+    if by_box:
+        row |= _match_columns("box", page.boxes)
+        pairs = _confidences_by_box(truth, prediction, rules)
+        scores = dataclasses.replace(scores, **_calibrate(pairs, rules), boxed_pages=1)
+    return ScoredPicture(dataclasses.replace(scores, page=page), _wrong_share(page.bag), row)
+
+
+def _confidences_by_box(truth: Example, prediction: PredictedPage, rules: Rules) -> list[tuple[float, bool]]:
+    """The confidences of words that stand where a true word does, and whether they are the same."""
+    ignore = truth.ignore | np.array([not text for text in truth.texts], bool)
+    pairs = match_detections(truth.quads, ignore, predicted_quads(prediction)).pairs
+    words = [(truth.texts[true], prediction.words[found]) for true, found in pairs]
+    return [
+        (word.confidence, plain_text(text, rules.casefold) == plain_text(word.text, rules.casefold))
+        for text, word in words
+        if word.confidence is not None
+    ]
+
+
+def _score_crop(truth: Example, prediction: PredictedPage, rules: Rules) -> ScoredPicture:
+    """A crop's text is its one text, as it is: how characters were typed is what a recognizer must learn."""
+    if len(truth.texts) != 1 or truth.ignore[0] or not truth.texts[0]:
+        raise DocumentError("label", f"a crop has one known text, but the labels are {truth.texts!r}")
+    true, read = (text.casefold() if rules.casefold else text for text in (truth.texts[0], prediction.text.strip()))
+    words = WordCounts.of(true, read)
+    confidence = prediction.words[0].confidence if len(prediction.words) == 1 else None
+    pairs = [] if confidence is None else [(confidence, true == read)]
+    row = {"truth": truth.texts[0], "read": prediction.text.strip(), "confidence": confidence, "cer": words.cer}
+    # Wrong characters that the recognizer was sure of are worse than those it doubted.
+    badness = words.characters.edits * (1.0 if confidence is None else max(confidence, 1e-6))
+    scores = Scores(words=words, **_calibrate(pairs, rules))
+    return ScoredPicture(scores, badness, row | {"right": true == read})
+
+
+def _score_caption(references: tuple[tuple[str, ...], ...], prediction: PredictedPage) -> ScoredPicture:
+    """Punctuation marks don't count, as is usual for captions."""
+    words = [without_punctuation(reference) for reference in references]
+    counts = BleuCounts.of(words, without_punctuation(tokenize(prediction.text)))
+    row: dict[str, Any] = {"caption": prediction.text, "references": [" ".join(reference) for reference in references]}
+    row |= {f"bleu_{order}": counts.bleu(order) for order in (1, 4)}
+    return ScoredPicture(Scores(captions=counts), 1 - counts.bleu(1), row)
+
+
+def _calibrate(pairs: list[tuple[float, bool]], rules: Rules) -> dict[str, Any]:
+    calibration = sum((CalibrationCounts.of(*pair) for pair in pairs), CalibrationCounts())
+    kept = pairs if rules.keeps_confidences else []
+    units = Counter((round(confidence * _CONFIDENCE_UNIT), correct) for confidence, correct in kept)
+    return {"calibration": calibration, "confidences": units}
+
+
+def _match_columns(name: str, counts: MatchCounts) -> dict[str, Any]:
+    return {f"{name}_precision": counts.precision, f"{name}_recall": counts.recall, f"{name}_f": counts.f_score}
+
+
+def _wrong_share(counts: MatchCounts) -> float:
+    return 1 - counts.f_score if counts.predicted + counts.true else 0.0

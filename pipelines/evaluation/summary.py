@@ -1,0 +1,164 @@
+"""What ``evaluation.json`` says of an evaluation."""
+
+from __future__ import annotations
+
+import hashlib
+import shlex
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from ocr_models.errors import PagebeamError
+from ocr_models.metrics import (
+    CalibrationCounts,
+    EditCounts,
+    MatchCounts,
+    WordCounts,
+    apply_temperature,
+    fit_temperature,
+)
+from ocr_models.metrics.captions import BLEU_ORDER
+from pipelines.evaluation.predictors import stem
+from pipelines.evaluation.scores import Rules, Scores, Task
+from pipelines.manifest import versions
+
+_CONFUSIONS = 50
+
+Summary = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class EvaluationDescription:
+    """What is known of an evaluation before it starts.
+
+    Attributes:
+        source: where the labelled data are.
+        format: their format.
+        command: that was given, as a list.
+        options: all that influenced the scores.
+        models: id and digest of each model.
+        predictions: where a tool's output was read, and in what format; None where models were evaluated.
+        predicted_names: of the pages in it.
+        start_time: seconds since the epoch.
+    """
+
+    source: str
+    format: str
+    command: list[str]
+    options: dict[str, Any]
+    models: dict[str, dict[str, str]] = field(default_factory=dict)
+    predictions: dict[str, str] | None = None
+    predicted_names: tuple[str, ...] = ()
+    start_time: float = field(default_factory=time.time)
+
+
+def summarize(
+    rows: Sequence[dict[str, Any]], description: EvaluationDescription, rules: Rules, scores: Scores
+) -> Summary:
+    """What ``evaluation.json`` says.
+
+    Args:
+        rows: of all pictures, sorted by name.
+        description: of the evaluation.
+        rules: how pictures were scored.
+        scores: of all pictures.
+    """
+    digests = "".join(row["digest"] for row in rows if "digest" in row)
+    summary: Summary = {
+        "task": rules.task.value,
+        "source": description.source,
+        "format": description.format,
+        "data_digest": hashlib.sha256(digests.encode()).hexdigest(),
+        "pictures": {name: getattr(scores, name) for name in ("scored", "failed", "missing", "unplaced", "of_lines")},
+        "rejected_labels": scores.rejected_labels,
+        "scores": _summarize_scores(scores, rules.task),
+        "calibration": _summarize_calibration(scores.calibration),
+        "models": description.models,
+        "predictions": description.predictions and description.predictions | {"unused": _unused(rows, description)},
+        "options": description.options,
+        "command": shlex.join(description.command),
+        "versions": versions(),
+        "elapsed_s": round(time.time() - description.start_time, 3),
+    }
+    if rules.keeps_confidences:
+        summary["temperature"] = _fit(scores)
+    return summary
+
+
+def _summarize_scores(scores: Scores, task: Task) -> dict[str, Any]:
+    """Nothing is in it that nothing was counted for."""
+    found: dict[str, Any] = {}
+    if scores.detection.true or scores.detection.predicted:
+        found["detection"] = _matches(scores.detection) | {
+            f"by_{kind}": {name: _matches(counts) for name, counts in groups.items()}
+            for kind, groups in scores.detection.by.items()
+        }
+    if task == Task.OCR and scores.page.characters.truth_labels:
+        found["bag_of_words"] = _matches(scores.page.bag)
+        if scores.boxed_pages:
+            found["words_by_box"] = _matches(scores.page.boxes) | {"pages": scores.boxed_pages}
+        found["page_text"] = {"cer": scores.page.cer, **_edits(scores.page.characters)}
+    if task == Task.RECOGNITION:
+        found["recognition"] = _summarize_words(scores.words)
+    if task == Task.CAPTION:
+        bleu = {f"bleu_{order}": scores.captions.bleu(order) for order in range(1, BLEU_ORDER + 1)}
+        found["captions"] = bleu | asdict(scores.captions)
+    return found
+
+
+def _matches(counts: MatchCounts) -> dict[str, float]:
+    ratios = {"precision": counts.precision, "recall": counts.recall, "f_score": counts.f_score}
+    return {**ratios, "matched": counts.matched, "predicted": counts.predicted, "true": counts.true}
+
+
+def _edits(counts: EditCounts) -> dict[str, int]:
+    return {"edits": counts.edits, "characters": counts.truth_labels}
+
+
+def _summarize_words(words: WordCounts) -> dict[str, Any]:
+    return {
+        "accuracy": words.accuracy,
+        "alphanumeric_accuracy": words.alphanumeric_accuracy,
+        "cer": words.cer,
+        "wer": words.wer,
+        "label_error_rate": words.label_error_rate,
+        "words": words.words,
+        "alphanumeric_words": words.alphanumeric.words,
+        **_edits(words.characters),
+        "confusions": [list(confusion) for confusion in words.top_confusions(_CONFUSIONS)],
+    }
+
+
+def _summarize_calibration(calibration: CalibrationCounts) -> dict[str, Any] | None:
+    if not sum(calibration.counts):
+        return None
+    return {
+        "expected_calibration_error": calibration.expected_calibration_error,
+        "words": sum(calibration.counts),
+        "curve": [asdict(point) for point in calibration.curve],
+    }
+
+
+def _fit(scores: Scores) -> dict[str, Any]:
+    """The temperature for words that were read with one of 1, and how far their confidences can be believed with it."""
+    confidences, correct = scores.confidence_pairs
+    if not confidences:
+        raise PagebeamError("no temperature can be fitted: no word was read whose truth is known; give other data")
+    fitted = fit_temperature(confidences, correct)
+    scaled = [apply_temperature(confidence, fitted) for confidence in confidences]
+    after = sum(map(CalibrationCounts.of, scaled, correct), CalibrationCounts())
+    return {"fitted": fitted, "calibration": _summarize_calibration(after)}
+
+
+def _unused(rows: Sequence[dict[str, Any]], description: EvaluationDescription) -> list[str]:
+    """Pages in a tool's output that no picture is named like."""
+    names: dict[str, str] = {}
+    for row in rows:
+        twin = names.setdefault(stem(row["name"]), row["name"])
+        if twin != row["name"]:
+            raise PagebeamError(
+                f"{twin} and {row['name']} would both be scored by what is named {stem(row['name'])}: "
+                "evaluate their folders one by one"
+            )
+    return sorted(set(description.predicted_names) - set(names))

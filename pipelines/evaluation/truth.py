@@ -1,0 +1,124 @@
+"""Labelled pictures, read for scoring: what a source or a shard says stands in a picture, and its pixels.
+
+Runs in the child processes that decode; loads neither Beam nor TensorFlow.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ocr_models.data.sources.source import LabelledPicture, RejectedPicture, Source, SourceItem
+from ocr_models.errors import DocumentError
+from ocr_models.images import ColorMode, decode_image
+from ocr_models.records import Example, Flavor
+from ocr_models.sequence_example import parse_example, serialize_example
+
+
+@dataclass(frozen=True)
+class TruthPicture:
+    """A labelled picture, ready to be read by a model and scored.
+
+    Attributes:
+        name: its id in data sets: mostly its file's path below the source's folder.
+        pixels: uint8, (H, W) in gray or (H, W, 3) in RGB.
+        example: its labels; without the encoded picture.
+        digest: sha256, in hex, of the picture with its labels.
+        references: all of its captions, as tokens.
+        rejected_labels: which labels are left out, and why.
+    """
+
+    name: str
+    pixels: np.ndarray
+    example: Example
+    digest: str
+    references: tuple[tuple[str, ...], ...] = ()
+    rejected_labels: tuple[str, ...] = ()
+
+    @property
+    def nbytes(self) -> int:
+        return self.pixels.nbytes
+
+
+@dataclass(frozen=True)
+class FailedPicture:
+    """A picture that can't be scored: where it failed, and why."""
+
+    name: str
+    stage: str
+    reason: str
+    nbytes = 0
+
+
+@dataclass(frozen=True)
+class TruthPictures:
+    """What came of an item of a source."""
+
+    pictures: tuple[TruthPicture | FailedPicture, ...]
+
+    @property
+    def nbytes(self) -> int:
+        return sum(picture.nbytes for picture in self.pictures)
+
+
+@dataclass(frozen=True)
+class ReadItem:
+    """Asks for all pictures of an item of a source, whose bytes are in the local file ``path``."""
+
+    source: Source
+    item: SourceItem
+    path: str | None
+    color_mode: ColorMode
+    stage = "open"
+
+    def answer(self) -> TruthPictures:
+        found = self.source.read(self.item, self.path)
+        return TruthPictures(tuple(of_one for picture in found for of_one in self._pictures(picture)))
+
+    def _pictures(self, picture: LabelledPicture | RejectedPicture) -> Iterator[TruthPicture | FailedPicture]:
+        if isinstance(picture, RejectedPicture):
+            yield FailedPicture(picture.name, picture.stage, picture.reason)
+        elif not picture.examples:
+            reasons = "; ".join(picture.rejected_labels) or "it has none"
+            yield FailedPicture(picture.name, "label", f"no label is of use: {reasons}")
+        elif self.source.flavor == Flavor.CAPTION:  # an example for each caption of the one picture
+            yield _decode(picture.name, picture.examples, self.color_mode, picture.rejected_labels)
+        else:
+            for i, example in enumerate(picture.examples):
+                yield _decode(picture.name, [example], self.color_mode, () if i else picture.rejected_labels)
+
+
+@dataclass(frozen=True)
+class ReadRecord:
+    """Asks for the picture in a record of a data set's shard; ``place`` names one that has no id."""
+
+    sequence_example: bytes
+    place: str
+    color_mode: ColorMode
+    stage = "decode"
+
+    def answer(self) -> TruthPictures:
+        try:
+            example = parse_example(self.sequence_example)
+        except DocumentError as error:
+            return TruthPictures((FailedPicture(self.place, error.stage, str(error)),))
+        return TruthPictures((_decode(self.place, [example], self.color_mode),))
+
+
+def _decode(
+    name: str, examples: Sequence[Example], color_mode: ColorMode, rejected_labels: tuple[str, ...] = ()
+) -> TruthPicture | FailedPicture:
+    """The picture that all the examples have; ``name`` is for one without an id."""
+    first = examples[0]
+    name = first.image_id or name
+    try:
+        pixels = decode_image(first.data, color_mode).pixels
+    except DocumentError as error:
+        return FailedPicture(name, error.stage, str(error))
+    digest = hashlib.sha256(b"".join(map(serialize_example, examples))).hexdigest()
+    references = tuple(example.caption for example in examples if example.caption)
+    return TruthPicture(name, pixels, dataclasses.replace(first, data=b""), digest, references, rejected_labels)

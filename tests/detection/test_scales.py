@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+import pytest
+
+from ocr_models.detection.scales import first_scale, scale_for_text
+
+
+def test_page_is_seen_by_its_long_side_and_strip_by_its_short_side():
+    assert first_scale(2260, 1600) == 1130 / 2260
+    assert first_scale(8000, 1600) == 0.5  # 800 / 1600
+    assert first_scale(600, 400) == 1  # never enlarged at first sight
+
+
+def test_endless_strip_is_seen_within_the_memory_it_may_take():
+    assert first_scale(40_000, 1000) == pytest.approx((3400 * 2600 / 40_000_000) ** 0.5)
+
+
+@pytest.mark.parametrize(
+    ("text_px", "scale"),
+    [
+        (28, 0.5),  # seen with 14 pixels
+        (0, 0.5),  # no text
+        (14, 1.0),  # 7 pixels are too few: seen with 14
+        (100, 0.14),  # 50 are too many
+        (4, (3400 * 2600 / (2260 * 1600)) ** 0.5),  # as far as memory goes
+    ],
+)
+def test_text_of_odd_sizes_is_seen_at_a_good_size(text_px, scale):
+    assert scale_for_text(0.5, text_px, 2260, 1600) == pytest.approx(scale)

@@ -1,0 +1,333 @@
+"""``pagebeam evaluate`` as a whole, against what the scores of single pictures add up to."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ocr_models.bundle import WEIGHTS, find_bundle
+from ocr_models.data.sources.formats import open_source
+from ocr_models.data.sources.source import LocalFiles, SourceOptions
+from ocr_models.predictions import PredictedPage, PredictedWord, read_predictions
+from ocr_models.records import Example
+from pipelines import cli
+from pipelines.decode_child import answer
+from pipelines.evaluation import evaluate
+from pipelines.evaluation.labelled_data import find_shards
+from pipelines.evaluation.predictors import stem
+from pipelines.evaluation.scores import Rules, Scores, Task, score_picture
+from pipelines.evaluation.truth import ReadItem
+from tests.pipelines import samples
+from tests.shards import page_example, striped_word, word_example, write_shard
+
+BOXES = {"one": (10, 10, 50, 30), "two": (60, 10, 100, 30), "three": (10, 40, 70, 60), "###": (110, 10, 150, 30)}
+
+
+def icdar_line(text: str) -> str:
+    left, top, right, bottom = BOXES[text]
+    return f"{left},{top},{right},{top},{right},{bottom},{left},{bottom},{text}\n"
+
+
+def write_page(folder: Path, name: str, *texts: str) -> None:
+    samples.write_png(folder / f"{name}.png", seed=len(name), width=200, height=100)
+    (folder / f"gt_{name}.txt").write_text("".join(map(icdar_line, texts)))
+
+
+def write_hocr(path: Path, *words: tuple[str, tuple[int, ...], int]) -> None:
+    spans = "".join(
+        f"<span class='ocrx_word' title='bbox {' '.join(map(str, box))}; x_wconf {confidence}'>{text}</span> "
+        for text, box, confidence in words
+    )
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(f"<html><body><div class='ocr_page'><span class='ocr_line'>{spans}</span></div></body></html>")
+
+
+@pytest.fixture
+def pages(tmp_path: Path) -> Path:
+    """Two pages, of which one has no prediction, a broken one, and a prediction for none of them."""
+    folder = tmp_path / "pages"
+    folder.mkdir()
+    write_page(folder, "a", "one", "two", "###")
+    write_page(folder, "b", "three")
+    write_page(folder, "broken", "one")
+    (folder / "broken.png").write_bytes((folder / "a.png").read_bytes()[:300])
+    write_hocr(
+        tmp_path / "hocr" / "a.hocr",
+        ("one", BOXES["one"], 90),
+        ("tvvo", BOXES["two"], 80),
+        ("ghost", (10, 70, 50, 90), 70),
+        ("noise", BOXES["###"], 60),
+    )
+    write_hocr(tmp_path / "hocr" / "unused.hocr", ("one", BOXES["one"], 90))
+    return folder
+
+
+def run(*arguments: object) -> int:
+    return cli.main(["evaluate", *map(str, arguments)])
+
+
+def read_evaluation(folder: Path) -> tuple[dict, list[dict], str]:
+    rows = [json.loads(line) for line in (folder / "pages.jsonl").read_text().splitlines()]
+    return json.loads((folder / "evaluation.json").read_text()), rows, (folder / "report.html").read_text()
+
+
+def evaluate_hocr(pages: Path, output: Path, *arguments: object) -> int:
+    hocr = pages.parent / "hocr"
+    given = ["--format", "icdar", "--predictions", hocr, "--predictions-format", "hocr", "--output", output]
+    return run(pages, *given, *arguments)
+
+
+def test_a_tools_pages_are_scored_and_nothing_is_left_out(pages, tmp_path, capsys):
+    status = evaluate_hocr(pages, tmp_path / "out")
+
+    assert status == 3
+    summary, rows, report = read_evaluation(tmp_path / "out")
+    assert summary["task"] == "ocr"
+    assert summary["pictures"] == {"scored": 2, "failed": 1, "missing": 1, "unplaced": 0, "of_lines": 0}
+    assert summary["predictions"]["unused"] == ["unused"]
+    # Page a: "one" is right; "tvvo" and "ghost" are not, "noise" is ignored. Page b: "three" is missed.
+    bag = summary["scores"]["bag_of_words"]
+    assert (bag["matched"], bag["predicted"], bag["true"]) == (1, 3, 3)
+    assert bag["f_score"] == pytest.approx(2 / 6)
+    found = summary["scores"]["detection"]
+    assert (found["matched"], found["predicted"], found["true"]) == (2, 3, 3)
+    assert summary["scores"]["words_by_box"]["matched"] == 1
+    # "one tvvo ghost" for "one two": 1 + 1 + 6 edits; "" for "three": 5; of 7 + 5 characters.
+    assert summary["scores"]["page_text"] == {"cer": 13 / 12, "edits": 13, "characters": 12}
+    # Two words stand where true ones do: 0.9 and right, 0.8 and wrong: (|1 - 0.9| + |0 - 0.8|) / 2.
+    assert summary["calibration"]["expected_calibration_error"] == pytest.approx(0.45, abs=1e-6)
+    assert [(row["name"], row["status"]) for row in rows] == [
+        ("a.png", "ok"),
+        ("b.png", "ok"),
+        ("broken.png", "failed"),
+    ]
+    assert rows[2]["stage"] == "decode" and not rows[1]["predicted"]
+    assert "Pictures that could not be scored" in report and "broken.png" in report
+    assert "truth: two\nread: tvvo" in report
+    out = capsys.readouterr().out
+    assert "word F1 0.3333" in out and "2 scored, 1 failed, 1 without a prediction, 1 predictions without a" in out
+
+
+def test_the_run_equals_the_sum_of_single_pages(pages, tmp_path):
+    assert evaluate_hocr(pages, tmp_path / "out") == 3
+
+    source = open_source("icdar", str(pages), SourceOptions())
+    predictions = read_predictions(tmp_path / "hocr", "hocr")
+    total = Scores(failed=1)
+    for item in source.items(LocalFiles()):
+        if "broken" not in item.name:
+            [picture] = answer(ReadItem(source, item, item.path, "L")).value.pictures
+            total += score_picture(picture.example, (), predictions.get(stem(picture.name)), Rules(Task.OCR)).scores
+    summary, _, _ = read_evaluation(tmp_path / "out")
+    found = summary["scores"]["detection"]
+    assert (found["precision"], found["recall"]) == (total.detection.precision, total.detection.recall)
+    assert summary["scores"]["bag_of_words"]["f_score"] == total.page.bag.f_score
+    assert summary["scores"]["words_by_box"]["f_score"] == total.page.boxes.f_score
+    assert summary["scores"]["page_text"]["cer"] == total.page.cer
+    assert summary["calibration"]["expected_calibration_error"] == total.calibration.expected_calibration_error
+    assert summary["pictures"]["missing"] == total.missing
+
+
+def comparable(summary: dict) -> dict:
+    return {name: value for name, value in summary.items() if name not in ("command", "elapsed_s", "source", "format")}
+
+
+def test_neither_workers_nor_shards_change_a_score(pages, tmp_path):
+    source = open_source("icdar", str(pages), SourceOptions())
+    items = [item for item in source.items(LocalFiles()) if "broken" not in item.name]
+    examples = [next(source.read(item, item.path)).examples[0] for item in items]
+    for page in ("broken.png", "gt_broken.txt"):
+        (pages / page).unlink()
+    assert evaluate_hocr(pages, tmp_path / "of-source", "--workers", 1) == 0
+    for shards in (1, 2):
+        for number in range(shards):
+            path = tmp_path / f"{shards}" / f"test-{number:05d}-of-{shards:05d}.tfrecord"
+            write_shard(path, examples[number::shards])
+    processes = "--direct_running_mode=multi_processing"
+    for name, shards, workers in (("one", 1, ["--workers", 1]), ("two", 2, ["--workers", 2, processes])):
+        given = ["--predictions", tmp_path / "hocr", "--predictions-format", "hocr", "--output", tmp_path / name]
+        assert run(tmp_path / str(shards), "--format", "shards", *given, *workers) == 0
+
+    expected, rows, _ = read_evaluation(tmp_path / "of-source")
+    for name in ("one", "two"):
+        summary, found_rows, _ = read_evaluation(tmp_path / name)
+        assert found_rows == rows
+        assert comparable(summary) == comparable(expected)
+
+
+def test_lines_and_words_without_a_place_count_as_text_alone(tmp_path):
+    folder = tmp_path / "data"
+    for name in ("line", "somewhere"):
+        samples.write_png(folder / f"{name}.png", seed=1, width=200, height=100)
+    records = [
+        {"image": "line.png", "words": [{"text": "one two three", "box": [10, 10, 150, 30]}]},
+        {"image": "somewhere.png", "words": [{"text": "far", "box": None}, {"text": "away", "box": None}]},
+    ]
+    (folder / "labels.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+    words = [(text, (10 + 50 * i, 10, 50 + 50 * i, 30), 90) for i, text in enumerate(("one", "tvvo", "three"))]
+    write_hocr(tmp_path / "hocr" / "line.hocr", *words, ("ghost", (10, 60, 50, 80), 90))
+    write_hocr(tmp_path / "hocr" / "somewhere.hocr", ("far", (0, 0, 50, 50), 90))
+    given = ["--predictions", tmp_path / "hocr", "--predictions-format", "hocr", "--output", tmp_path / "out"]
+
+    assert run(folder, "--format", "jsonl", *given) == 0
+
+    summary, rows, report = read_evaluation(tmp_path / "out")
+    assert (summary["pictures"]["of_lines"], summary["pictures"]["unplaced"]) == (1, 1)
+    assert "words_by_box" not in summary["scores"]
+    bag = summary["scores"]["bag_of_words"]
+    assert (bag["matched"], bag["predicted"], bag["true"]) == (3, 5, 5)
+    assert "detection_f" not in rows[1] and rows[0]["detection_recall"] == 0
+    assert "truth: one two three\nread: one tvvo three" in report
+    assert "0 missed, 1 read wrong, 1 invented" in report
+
+
+def test_captions_of_a_picture_count_together_wherever_its_records_are(tmp_path):
+    data = samples.encoded(Image.new("RGB", (60, 40), "red"))
+    captions = [("a", "red", "box"), ("one", "red", "thing", "on", "paper")]
+    for number, caption in enumerate(captions):
+        example = Example("boxes/red.png", data, "png", 40, 60, caption=caption, caption_ids=(0, 3, 1))
+        write_shard(tmp_path / "data" / f"test-{number:05d}-of-00002.tfrecord", [example])
+    (tmp_path / "text").mkdir()
+    (tmp_path / "text" / "red.txt").write_text("A red thing on it.")
+    given = ["--predictions", tmp_path / "text", "--predictions-format", "text", "--output", tmp_path / "out"]
+
+    assert run(tmp_path / "data", "--format", "shards", *given) == 0
+
+    summary, rows, report = read_evaluation(tmp_path / "out")
+    scores = summary["scores"]["captions"]
+    # "a red thing on it" against both: 4 of 5 words; "a red", "red thing", "thing on" of 4 pairs; "red thing on" of 3.
+    assert scores["matches"] == [4, 3, 1, 0] and scores["totals"] == [5, 4, 3, 2]
+    assert scores["bleu_1"] == pytest.approx(4 / 5)  # a reference has 5 words, too: no penalty
+    assert scores["bleu_2"] == pytest.approx((4 / 5 * 3 / 4) ** 0.5)
+    assert scores["bleu_4"] == 0
+    [row] = rows
+    assert row["name"] == "boxes/red.png" and sorted(row["references"]) == ["a red box", "one red thing on paper"]
+    assert "said: A red thing on it.\n" in report
+
+
+class StripesPredictor:
+    """Reads ``striped_word`` crops, with one fault: it takes every "l" for "1", and isn't sure of it."""
+
+    color_mode = "L"
+    batch_size = 3
+
+    def predict(self, pictures):
+        return [self._predict(picture) for picture in pictures]
+
+    def _predict(self, picture) -> PredictedPage:
+        text = "".join(map(chr, picture.pixels[16, 6::12]))
+        if text == "boom":
+            raise FloatingPointError("the model choked")
+        read = text.replace("l", "1")
+        return PredictedPage("", read, (PredictedWord(read, None, 0.9 if read == text else 0.3),))
+
+
+def write_words(folder: Path, *texts: str) -> Path:
+    write_shard(
+        folder / "words-00000-of-00001.tfrecord",
+        [word_example(striped_word(text or "?"), text, f"{i}.png") for i, text in enumerate(texts)],
+    )
+    return folder
+
+
+def load_stripes(*_) -> StripesPredictor:
+    return StripesPredictor()
+
+
+def test_words_are_scored_and_a_bad_one_fails_alone(tmp_path, monkeypatch):
+    monkeypatch.setattr(evaluate, "_load_models", load_stripes)
+    data = write_words(tmp_path / "data", "Hello", "boom", "world", "Sun", "")
+
+    status = run(data, "--format", "shards", "--output", tmp_path / "out")
+
+    assert status == 3
+    summary, rows, report = read_evaluation(tmp_path / "out")
+    words = summary["scores"]["recognition"]
+    # "He11o" and "wor1d": one word of three is right; 3 edits of 5 + 5 + 3 characters.
+    assert words["accuracy"] == pytest.approx(1 / 3) and words["cer"] == pytest.approx(3 / 13)
+    assert words["wer"] == pytest.approx(2 / 3) and words["confusions"] == [["l", "1", 3]]
+    failed = {row["name"]: (row["stage"], row["reason"]) for row in rows if row["status"] == "failed"}
+    assert failed["1.png"] == ("read", "FloatingPointError: the model choked")
+    assert failed["4.png"][0] == "label"
+    assert "truth: Hello\nread: He11o\nconfidence 0.300" in report
+    assert summary["models"]["recognizer"]["id"] == find_bundle("crnn-fast", "recognition").id
+
+
+def test_a_temperature_is_fitted_and_stored(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(evaluate, "_load_models", load_stripes)
+    bundle = tmp_path / "copy"
+    shutil.copytree(WEIGHTS / "crnn-light", bundle)
+    data = write_words(tmp_path / "data", *["Sun"] * 9, "Sol", *["Hello"] * 3)
+    arguments = [data, "--format", "shards", "--fit-temperature", "--output", tmp_path / "out"]
+
+    assert run(*arguments, "--recognizer", bundle) == 0
+
+    summary, _, _ = read_evaluation(tmp_path / "out")
+    fitted = summary["temperature"]["fitted"]
+    assert find_bundle(str(bundle), "recognition").temperature == fitted
+    # All that was said with 0.9 is right and all with 0.3 wrong: more certainty is better, up to the bound.
+    assert fitted < 0.2
+    assert summary["temperature"]["calibration"]["expected_calibration_error"] < 0.01
+    assert run(*arguments) == 2  # the one that ships stays as it is
+    assert "ships with the package" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--predictions", "hocr"], "--predictions-format go together"),
+        (["--captioner", "x"], "--captioner: nothing to do with task ocr"),
+        (["--task", "caption"], "caption"),
+        (["--task", "detection", "--recognizer", "crnn-light"], "--recognizer: nothing to do with task detection"),
+        (["--task", "detection", "--fit-temperature"], "--task recognition or ocr"),
+        (["--detector", "nowhere"], "nowhere: no such model bundle"),
+        (["--what", "now"], "unknown option --what"),
+    ],
+)
+def test_a_wrong_command_is_refused_before_any_work(pages, tmp_path, capsys, arguments, said):
+    assert run(pages, "--format", "icdar", "--output", tmp_path / "out", *arguments) == 2
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_shards_of_a_data_set_are_its_test_split(tmp_path):
+    for split in ("train", "test"):
+        write_shard(tmp_path / f"{split}-00000-of-00001.tfrecord", [page_example(np.zeros((9, 9), np.uint8), [], [])])
+    (tmp_path / "contact_sheet.png").write_bytes(samples.encoded(Image.new("L", (9, 9))))
+
+    names = [[Path(uri).name[:5] for uri in find_shards(f"{tmp_path}{end}")] for end in ("", "/t*")]
+
+    assert names == [["test-"], ["test-", "train"]]
+
+
+def test_records_that_are_cut_off_fail_and_the_others_are_scored(tmp_path, monkeypatch):
+    monkeypatch.setattr(evaluate, "_load_models", load_stripes)
+    data = write_words(tmp_path / "data", "Sun", "moon", "stars")
+    [shard] = data.iterdir()
+    shard.write_bytes(shard.read_bytes()[:-20])
+
+    assert run(data, "--format", "shards", "--output", tmp_path / "out") == 3
+
+    summary, rows, _ = read_evaluation(tmp_path / "out")
+    assert (summary["pictures"]["scored"], summary["pictures"]["failed"]) == (2, 1)
+    [failed] = [row for row in rows if row["status"] == "failed"]
+    assert (failed["name"], failed["stage"]) == (f"{shard.name}#2", "open")
+    assert "cut short" in failed["reason"]
+
+
+def test_two_pictures_of_one_name_cannot_be_matched(tmp_path, capsys):
+    for folder in ("x", "y"):
+        (tmp_path / "data" / folder).mkdir(parents=True)
+        write_page(tmp_path / "data" / folder, "a", "one")
+    write_hocr(tmp_path / "hocr" / "a.hocr", ("one", BOXES["one"], 90))
+    given = ["--predictions", tmp_path / "hocr", "--predictions-format", "hocr", "--output", tmp_path / "out"]
+
+    assert run(tmp_path / "data", "--format", "icdar", *given) == 1
+
+    assert "x/a.png and y/a.png would both be scored by what is named a" in capsys.readouterr().err
+    assert not (tmp_path / "out" / "evaluation.json").exists()

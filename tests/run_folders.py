@@ -1,0 +1,56 @@
+"""Output folders of ``pagebeam run``, without running it: rows as it writes them, of documents that are there."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipelines.schemas import PAGES, page_id
+
+
+def page_row(document: Path, words: list[tuple], page_index: int = 0, **columns: Any) -> dict[str, Any]:
+    """The row of a page.
+
+    Args:
+        document: that it is in.
+        words: of (text, confidence, the 8 numbers of its quad, line).
+        page_index: from 0.
+        columns: others, or with other values.
+    """
+    sha256 = hashlib.sha256(document.read_bytes()).hexdigest()
+    return {
+        "page_id": page_id(str(document), sha256, page_index),
+        "source_uri": str(document),
+        "source_sha256": sha256,
+        "page_index": page_index,
+        "page_count": 1,
+        "rotation_deg": 0,
+        "status": "ok",
+        "words": [dict(zip(("text", "confidence", "quad", "line"), word, strict=True)) for word in words],
+        "detector_id": "d@0",
+        "recognizer_id": "r@0",
+        "schema_version": PAGES.version,
+        "elapsed_ms": 1.0,
+        **columns,
+    }
+
+
+def write_run(folder: Path, run_id: str, rows: list[dict[str, Any]], finished: bool = True) -> Path:
+    """Adds a run to an output folder, which it returns."""
+    rows = [{**row, "run_id": run_id} for row in rows]
+    part = folder / "pages" / f"run={run_id}" / "part-00000-of-00001.parquet"
+    part.parent.mkdir(parents=True)
+    pq.write_table(pa.Table.from_pylist(rows, PAGES.schema), part)
+    (folder / "runs").mkdir(exist_ok=True)
+    if finished:
+        (folder / "runs" / f"{run_id}.json").write_text("{}")
+    return folder
+
+
+def box(x0: float, y0: float, x1: float, y1: float) -> list[float]:
+    """A level quad's 8 numbers."""
+    return [x0, y0, x1, y0, x1, y1, x0, y1]
