@@ -17,3 +17,10 @@ def full_precision():
         import tensorflow as tf
 
         tf.config.optimizer.set_experimental_options({"auto_mixed_precision_onednn_bfloat16": False})
+
+
+@pytest.fixture(autouse=True)
+def same_weights():
+    """Untrained networks, and whatever else Keras draws, are the same in every run."""
+    if "keras" in sys.modules:
+        sys.modules["keras"].utils.set_random_seed(0)

@@ -147,6 +147,7 @@ def test_same_as_plain_numpy(kind):
 @every_mechanism
 def test_alignments_sum_to_one(make):
     mechanism = built(make(), 6, 5)
+    randomize(mechanism)
     lengths = [7, 3, 0]
     alignments = align(mechanism, normal(0, 3, 6), normal(1, 3, 7, 5), length_mask(lengths, 7))
     assert (alignments >= 0).all()

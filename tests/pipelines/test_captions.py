@@ -109,9 +109,12 @@ def test_pages_and_captions_of_a_picture_share_a_folder_and_an_id(run, caption, 
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory) -> Path:
     """A captioner of the true architecture, small and untrained: its weights are large, so that pictures matter."""
+    import keras
+
     from ocr_models.captioning.model import ShowAndTell
     from ocr_models.captioning.vocabulary import Vocabulary
 
+    keras.utils.set_random_seed(0)
     vocabulary = Vocabulary.build([("a", "dog", "runs", "on", "grass", ".")], min_count=1)
     network = ShowAndTell(len(vocabulary), "light", 36, 32, embedding_units=16, lstm_units=16, dropout=0.0)
     rng = np.random.default_rng(0)
