@@ -8,24 +8,33 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from enum import StrEnum
 from functools import cache
 
 import cv2
 import numpy as np
 from numpy.random import Generator
 
+
+class Look(StrEnum):
+    """Kinds of documents that have faults of their own."""
+
+    BOOK = "book"  # old, in letterpress
+    RECEIPT = "receipt"
+
+
 _FIELD_PX = 1024
 _MIN_TEXT_PX = 13  # a word crop of fewer rows can't be read: resolution isn't lowered below that
 
 
-def degrade_word(image: np.ndarray, rng: Generator) -> np.ndarray:
-    """A degraded copy of a word crop: uint8 (H, W) to uint8 of the same shape."""
+def degrade_word(image: np.ndarray, rng: Generator, look: Look | None = None) -> np.ndarray:
+    """A degraded copy of a word crop: uint8 (H, W) to uint8 of the same shape; in any way, or in those of a look."""
     scale = min(1.2, max(0.45, image.shape[0] / 36))
     if rng.random() < 0.2:
         image = _tilt(image, rng)
     if rng.random() < 0.03:
         image = 255 - image
-    return _draw_kind(rng)(image, rng, scale)
+    return _draw_kind(rng, _LOOKS[look] if look else _KINDS)(image, rng, scale)
 
 
 def degrade_page(image: np.ndarray, quads: np.ndarray, rng: Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -39,7 +48,7 @@ def degrade_page(image: np.ndarray, quads: np.ndarray, rng: Generator) -> tuple[
     Returns:
         uint8 (H', W'), larger than given where the page was turned by more than 3 degrees, and float32 (N, 4, 2).
     """
-    kind = _draw_kind(rng)
+    kind = _draw_kind(rng, _KINDS)
     if kind is _dot_matrix:  # its dots go with the size of the letters, which vary on a page
         kind = _faint
     if rng.random() < 0.04:
@@ -51,9 +60,9 @@ def degrade_page(image: np.ndarray, quads: np.ndarray, rng: Generator) -> tuple[
     return kind(image, rng, 1.0), np.asarray(quads, np.float32).reshape(-1, 4, 2)
 
 
-def _draw_kind(rng: Generator) -> Callable[[np.ndarray, Generator, float], np.ndarray]:
+def _draw_kind(rng: Generator, kinds: _Kinds) -> Callable[[np.ndarray, Generator, float], np.ndarray]:
     u = rng.random()
-    for share, kind in _KINDS:
+    for share, kind in kinds:
         u -= share
         if u < 0:
             return kind
@@ -127,10 +136,25 @@ def _faint(image: np.ndarray, rng: Generator, scale: float) -> np.ndarray:
     return _jpeg(image, rng, 40, 92) if rng.random() < 0.7 else image
 
 
+def _letterpress(image: np.ndarray, rng: Generator, scale: float) -> np.ndarray:
+    """Worn type, uneven ink and rough paper in a 1-bit scan of 300 dpi: counters fill up, thin strokes break."""
+    height, width = image.shape
+    size = (round(width * 1.5), round(height * 1.5))
+    image = _blur(cv2.resize(image, size, interpolation=cv2.INTER_LINEAR), _between(rng, 0.7, 1.4) * scale)
+    image = _light(image, rng, amount=_between(rng, 0, 0.25), sigma=_between(rng, 4, 28))
+    image = _blur(image, _between(rng, 0.3, 0.9) * scale)
+    low, high = cv2.minMaxLoc(image)[:2]
+    level = low + (high - low) * _between(rng, 0.38, 0.78)  # heavy print more often than broken
+    image = cv2.threshold(image, level, 255, cv2.THRESH_BINARY)[1]
+    if rng.random() < 0.3:
+        image = _specks(image, rng)
+    return cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+
+
 def _dot_matrix(image: np.ndarray, rng: Generator, scale: float) -> np.ndarray:
     """Letters made of some ten rows of dots, as receipt printers do."""
     height, width = image.shape
-    rows = int(_between(rng, 10, 16))
+    rows = int(_between(rng, 11, 18))
     columns = max(3, round(width * rows / height * _between(rng, 0.8, 1.2)))
     dots = _bilevel(cv2.resize(image, (columns, rows), interpolation=cv2.INTER_AREA), rng)
     dots = cv2.resize(dots, (4 * columns, 4 * rows), interpolation=cv2.INTER_NEAREST)
@@ -142,16 +166,22 @@ def _dot_matrix(image: np.ndarray, rng: Generator, scale: float) -> np.ndarray:
     return _faint(image, rng, 0.5 * scale) if rng.random() < 0.6 else _tone(image, rng, 90, 200)
 
 
-_KINDS = (
-    (0.20, _clean),
-    (0.15, _printed),
-    (0.30, _scanned),
+_Kinds = tuple[tuple[float, Callable[[np.ndarray, Generator, float], np.ndarray]], ...]
+_KINDS: _Kinds = (
+    (0.18, _clean),
+    (0.14, _printed),
+    (0.28, _scanned),
     (0.06, _faxed),
     (0.08, _photograph),
     (0.09, _low_resolution),
-    (0.07, _faint),
-    (0.05, _dot_matrix),
+    (0.06, _faint),
+    (0.04, _dot_matrix),
+    (0.07, _letterpress),
 )
+_LOOKS: dict[Look, _Kinds] = {
+    Look.BOOK: ((0.65, _letterpress), (0.2, _printed), (0.15, _scanned)),
+    Look.RECEIPT: ((0.3, _faint), (0.3, _dot_matrix), (0.15, _low_resolution), (0.15, _photograph), (0.1, _scanned)),
+}
 
 
 def _between(rng: Generator, low: float, high: float) -> float:

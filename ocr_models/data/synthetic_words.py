@@ -1,7 +1,8 @@
 """Word crops drawn for training a recognizer.
 
 Small blocks of a few lines are drawn whole and the words cut out of them, so that a crop shows what a crop of a real
-page shows: its neighbors' edges, the lines above and below, rules and underlines.
+page shows: its neighbors' edges, the lines above and below, rules and underlines. Some blocks look like old books, some
+like receipts. Now and then a crop holds two words and the space between them, as a detector's box does.
 
 A crop is a word's box (``word_boxes``) with random margins, so that a detector's small errors are learned too.
 """
@@ -9,12 +10,13 @@ A crop is a word's box (``word_boxes``) with random margins, so that a detector'
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.random import Generator
 from PIL import Image, ImageDraw
 
-from ocr_models.data.degrade import degrade_word
+from ocr_models.data.degrade import Look, degrade_word
 from ocr_models.data.fonts import FontFace, FontLibrary
 from ocr_models.data.glyphs import FaceGlyphs
 from ocr_models.data.text_source import TextSource
@@ -23,6 +25,35 @@ from ocr_models.recognition.crops import MARGIN_X, MARGIN_Y
 from ocr_models.records import WordTruth
 
 JITTER_EM = 0.08
+_LOOSE_SHARE, _LOOSE_JITTER = 0.12, 2.5  # of the crops, and how much more of jitter above and below these have
+PAIR_SHARE = 0.07  # of the words, how many stand in one crop with the next
+PAIR_MAX_LENGTH = 28
+_Placed = tuple[str, float, float, float]  # text, left, right, baseline
+
+
+@dataclass(frozen=True)
+class _Style:
+    """How a block is set.
+
+    Attributes:
+        look: the faults that its words get; None for any.
+        em: its size in pixels.
+        capitals: whether all letters are capitals.
+        mono: of what kind its faces are; None for any.
+        tracking, gap: space between letters and between words, in em.
+        squeeze: its width by that of the face.
+        small_caps, ligatures: whether there are any.
+    """
+
+    look: Look | None
+    em: float
+    capitals: bool
+    mono: bool | None
+    tracking: float
+    gap: float
+    squeeze: float
+    small_caps: bool
+    ligatures: bool
 
 
 def render_word(text_source: TextSource, fonts: FontLibrary, rng: Generator, height: int | None = 32) -> WordTruth:
@@ -44,9 +75,10 @@ def render_words(
     """
     words: list[WordTruth] = []
     while len(words) < count:
-        words += _render_block(text_source, fonts, rng)
-    words = words[:count]
-    return [WordTruth(degrade_word(word.image, rng), word.text) for word in words] if degrade else words
+        style = _draw_style(rng)
+        block = _render_block(text_source, fonts, style, rng)
+        words += [WordTruth(degrade_word(w.image, rng, style.look), w.text) for w in block] if degrade else block
+    return words[:count]
 
 
 def draw_size_px(rng: Generator) -> float:
@@ -57,29 +89,78 @@ def draw_size_px(rng: Generator) -> float:
     return 13 + 8 * rng.random() if u < 0.9 else 30 + 40 * rng.random() ** 1.5
 
 
-def _render_block(text_source: TextSource, fonts: FontLibrary, rng: Generator) -> list[WordTruth]:
-    em = draw_size_px(rng)
+def _draw_style(rng: Generator) -> _Style:
+    u = rng.random()
+    look = Look.BOOK if u < 0.08 else Look.RECEIPT if u < 0.18 else None
+    capitals = rng.random() < (0.6 if look is Look.RECEIPT else 0.07)
+    if look is Look.RECEIPT:
+        mono = rng.random() < 0.6
+        tracking = 0.3 * rng.random() if rng.random() < 0.4 else 0.0
+        em, gap = 13 + 13 * rng.random(), 0.3 + 0.5 * rng.random()
+    else:
+        mono = None
+        spaced = rng.random() < (0.5 if capitals else 0.07)
+        tracking = 0.25 * rng.random() - 0.03 if spaced else 0.0
+        em, gap = (26 + 18 * rng.random() if look is Look.BOOK else draw_size_px(rng)), 0.15 + 0.4 * rng.random()
+    narrow = rng.random() < (0.5 if look is Look.RECEIPT else 0.05)
+    return _Style(
+        look,
+        em,
+        capitals,
+        mono,
+        tracking,
+        gap,
+        squeeze=0.6 + 0.35 * rng.random() if narrow else 1.0,
+        small_caps=rng.random() < 0.03,
+        ligatures=rng.random() < 0.4,
+    )
+
+
+def _render_block(text_source: TextSource, fonts: FontLibrary, style: _Style, rng: Generator) -> list[WordTruth]:
+    em = style.em
     texts = [
-        [text_source.word(rng) for _ in range(2 + int(4 * rng.random()))] for _ in range(1 + int(4 * rng.random()))
+        [_drawn_text(text_source.word(rng), style) for _ in range(2 + int(4 * rng.random()))]
+        for _ in range(1 + int(4 * rng.random()))
     ]
     leading = em * (1.0 + 0.7 * rng.random())
     pad = math.ceil(em)
     height = math.ceil(2 * pad + em + leading * (len(texts) - 1))
-    width = math.ceil(2 * pad + max(sum(len(text) + 2 for text in line) for line in texts) * em * 1.1)
+    advance = em * (1.1 + max(0.0, style.tracking))
+    width = math.ceil(2 * pad + max(sum(len(text) + 2 for text in line) for line in texts) * advance)
     ink = int(_ink_value(rng))
     paper = 255 if rng.random() < 0.85 else 190 + int(60 * rng.random())
     image = Image.new("L", (width, height), paper)
-    face, placed = fonts.face(rng), []
+    face, placed = fonts.face(rng, style.mono), []
     for row, line in enumerate(texts):
         baseline = pad + ASCENT_EM * em + row * leading + rng.random()
         if rng.random() < 0.3:
-            face = fonts.face(rng)
-        placed += _draw_line(image, line, fonts, face, em, pad, baseline, ink, rng)
+            face = fonts.face(rng, style.mono)
+        placed += _run_together(_draw_line(image, line, fonts, face, style, pad, baseline, ink, rng), rng)
     _draw_rules(ImageDraw.Draw(image), placed, em, ink, width, rng)
+    if style.squeeze < 1:
+        image = image.resize((round(width * style.squeeze), height), Image.Resampling.BILINEAR)
+        placed = [(text, left * style.squeeze, right * style.squeeze, y) for text, left, right, y in placed]
     pixels = np.asarray(image)
     if rng.random() < 0.04:
         pixels = 255 - pixels
     return [WordTruth(_cut(pixels, left, right, baseline, em, rng), text) for text, left, right, baseline in placed]
+
+
+def _drawn_text(text: str, style: _Style) -> str:
+    capitals = text.upper()
+    return capitals if style.capitals and len(capitals) == len(text) else text  # not ß, which becomes two
+
+
+def _run_together(line: list[_Placed], rng: Generator) -> list[_Placed]:
+    """The words of a line, some as one with the next: with a space in their text."""
+    words: list[_Placed] = []
+    for word in line:
+        text, _, right, baseline = word
+        if words and rng.random() < PAIR_SHARE and len(words[-1][0]) + len(text) < PAIR_MAX_LENGTH:
+            words[-1] = (f"{words[-1][0]} {text}", words[-1][1], right, baseline)
+        else:
+            words.append(word)
+    return words
 
 
 def _ink_value(rng: Generator) -> float:
@@ -92,26 +173,25 @@ def _draw_line(
     line: list[str],
     fonts: FontLibrary,
     face: FontFace,
-    em: float,
+    style: _Style,
     x: float,
     baseline: float,
     ink: int,
     rng: Generator,
-) -> list[tuple[str, float, float, float]]:
-    """Draws the words; returns (text, left, right, baseline) of each."""
-    gap = em * (0.2 + 0.35 * rng.random())
-    tracking = em * (0.25 * rng.random() - 0.03) if rng.random() < 0.07 else 0.0
-    small_caps, ligatures = rng.random() < 0.05, rng.random() < 0.4
+) -> list[_Placed]:
+    """Draws the words of a line from ``x`` on."""
+    em = style.em
+    gap, tracking = style.gap * em, style.tracking * em
     placed = []
     for text in line:
         own = face if fonts.covers(face, text) else _other_face(fonts, rng, text)
         if own is None:
             continue
         glyphs = fonts.glyphs(own, em)
-        if small_caps and text.isascii() and text.istitle():
+        if style.small_caps and text.isascii() and text.istitle():
             bounds = _draw_small_caps(image, x, baseline, text, glyphs, em, ink)
         else:
-            bounds = glyphs.paint(image, x, baseline, text, em, ink, tracking, ligatures)
+            bounds = glyphs.paint(image, x, baseline, text, em, ink, tracking, style.ligatures)
         if bounds:
             placed.append((text, *bounds, baseline))
             x = bounds[1]
@@ -159,6 +239,8 @@ def _draw_rules(draw: ImageDraw.ImageDraw, placed: list, em: float, ink: int, wi
 def _cut(pixels: np.ndarray, left: float, right: float, baseline: float, em: float, rng: Generator) -> np.ndarray:
     """uint8 (H, W): the word's box with random margins, cut at whole pixels."""
     grow = (rng.random(4) * 2 - 1) * JITTER_EM * em
+    if rng.random() < _LOOSE_SHARE:
+        grow[:2] *= _LOOSE_JITTER
     top = round(baseline - (ASCENT_EM + MARGIN_Y) * em - grow[0])
     bottom = round(baseline + (DESCENT_EM + MARGIN_Y) * em + grow[1])
     start = round(left - MARGIN_X * em - grow[2])

@@ -20,7 +20,7 @@ from ocr_models.charset import Charset
 from ocr_models.data.degrade import degrade_page, degrade_word
 from ocr_models.data.fonts import load_fonts
 from ocr_models.data.pdf_pages import find_pdfs, open_pdf, read_pdf_page
-from ocr_models.data.synthetic_words import render_words
+from ocr_models.data.synthetic_words import PAIR_MAX_LENGTH, PAIR_SHARE, render_words
 from ocr_models.data.text_source import TextSource
 from ocr_models.errors import DocumentError, UsageError
 from ocr_models.recognition.crops import MARGIN_X, MARGIN_Y
@@ -145,16 +145,30 @@ def pdf_words(
         truth = pages.draw(rng, float(rng.choice(_WORD_DPI)), validation)
         kept = 0
         for i in rng.permutation(len(truth.texts)):
-            text = truth.texts[i]
+            text, quad = truth.texts[i], truth.quads[i]
             if truth.ignore[i] or not text or text not in charset or kept >= _WORDS_A_PAGE:
                 continue
             seen[text] += 1
             if rng.random() > 6 / seen[text] ** 0.75:
                 continue
-            crop = _cut_word(truth.image, truth.quads[i], rng)
+            if rng.random() < PAIR_SHARE and not validation and (pair := _with_next(truth, i, charset)):
+                text, quad = pair
+            crop = _cut_word(truth.image, quad, rng)
             if min(crop.shape) >= 4 and crop.shape[1] < _MAX_ASPECT * crop.shape[0]:
                 kept += 1
                 yield WordTruth(crop if validation and rng.random() < 0.5 else degrade_word(crop, rng), text)
+
+
+def _with_next(truth: PageTruth, i: int, charset: Charset) -> tuple[str, np.ndarray] | None:
+    """A word as one with the next on its line, as a detector's box holds two now and then: text and quad (4, 2)."""
+    if i + 1 >= len(truth.texts) or truth.ignore[i + 1] or " " not in charset:
+        return None
+    first, second = truth.quads[i], truth.quads[i + 1]
+    text, height = f"{truth.texts[i]} {truth.texts[i + 1]}", first[3, 1] - first[0, 1]
+    is_near = 0 < second[0, 0] - first[1, 0] < 0.6 * height and abs(second[0, 1] - first[0, 1]) < 0.1 * height
+    if not is_near or len(text) > PAIR_MAX_LENGTH or text not in charset:
+        return None
+    return text, np.array([first[0], second[1], second[2], first[3]])
 
 
 def synthetic_words(config: DataConfig, charset: Charset, rng: np.random.Generator) -> Iterator[WordTruth]:

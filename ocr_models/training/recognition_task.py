@@ -81,11 +81,20 @@ class RecognitionTask(Task):
 
 
 def _charset(config: TrainingConfig) -> Charset:
-    """That of the bundle to start from, the one beside the shards, or all Latin letters."""
-    if config.init:
-        return Charset.load(find_bundle(config.init, config.task).charset_path)
+    """That of the bundle to start from, the one beside the shards, or all Latin letters; and the space.
+
+    A crop holds two words now and then. The classes of an attention recognizer to start from stay as they are: it has
+    tables for them that can't grow.
+    """
     data = config.options.data
-    return find_charset(data.training) if isinstance(data, ShardConfig) else Charset(LATIN)
+    if config.init:
+        bundle = find_bundle(config.init, config.task)
+        charset = Charset.load(bundle.charset_path)
+        if bundle.config["arch"] in ATTENTION_SIZES:
+            return charset
+    else:
+        charset = find_charset(data.training) if isinstance(data, ShardConfig) else Charset(LATIN)
+    return charset if " " in charset else Charset(charset.characters + " ")
 
 
 def _build(config: TrainingConfig, num_classes: int) -> keras.Model:

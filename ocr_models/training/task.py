@@ -18,6 +18,7 @@ from ocr_models.html_report import Picture
 from ocr_models.training.config import TrainingConfig
 
 GRADIENT_NORM = 5.0
+_LOGITS = "logits"  # the layer of a CRNN that has a column a class
 SAMPLES, WORST = 8, 24  # pictures that a validation shows
 
 
@@ -105,7 +106,8 @@ def start_from(network: keras.Model, config: TrainingConfig) -> keras.Model:
     """The network with the weights of the bundle named by ``config.init``, if there is one.
 
     A bundle of another architecture gives the layers that both have, by name and shape: an attention recognizer can
-    start from a CRNN's convolutions and LSTMs.
+    start from a CRNN's convolutions and LSTMs. Characters that the bundle doesn't know, at the charset's end, begin
+    with fresh weights.
 
     Raises:
         UsageError: the bundle is missing, broken, for another task, or shares no layer with the network.
@@ -114,6 +116,10 @@ def start_from(network: keras.Model, config: TrainingConfig) -> keras.Model:
         return network
     bundle = find_bundle(config.init, config.task)
     layers = {layer.name: layer.get_weights() for layer in keras.saving.load_model(bundle.model_path).layers}
+    if bundle.config["arch"] == config.arch and _LOGITS in layers:
+        fresh = network.get_layer(_LOGITS).get_weights()
+        pairs = zip(layers[_LOGITS], fresh, strict=True)
+        layers[_LOGITS] = [np.concatenate([old, new[..., old.shape[-1] :]], axis=-1) for old, new in pairs]
     shared = [
         layer for layer in network.layers if layer.weights and _same_shapes(layer.get_weights(), layers.get(layer.name))
     ]

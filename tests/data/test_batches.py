@@ -123,6 +123,18 @@ def test_recognition_batches(pdfs):
     assert len({images.shape[2] for images, _ in made}) > 1
 
 
+def test_word_is_joined_with_the_next_on_its_line_only():
+    quads = box_quads(np.array([[0, 0, 30, 20], [36, 0, 60, 20], [66, 1, 90, 21], [0, 30, 30, 50]], np.float32))
+    page = PageTruth(np.zeros((60, 100), np.uint8), quads, ("of", "the", "§", "new"), np.zeros(4, bool))
+    text, quad = training_examples._with_next(page, 0, Charset(LATIN + " "))
+    assert text == "of the"
+    np.testing.assert_array_equal(quad, [[0, 0], [60, 0], [60, 20], [0, 20]])
+    assert training_examples._with_next(page, 0, CHARSET) is None  # which has no space
+    assert training_examples._with_next(page, 1, Charset("ehntw ")) is None  # nor § this one
+    assert training_examples._with_next(page, 2, Charset(LATIN + " ")) is None  # the next begins a line
+    assert training_examples._with_next(page, 3, Charset(LATIN + " ")) is None  # nothing follows
+
+
 def test_word_batch_pads_crops_and_labels():
     crops = [np.full((32, 30), 10, np.uint8), np.full((32, 48), 20, np.uint8)]
     images, truth = word_batch([(crops[0], "ab"), (crops[1], "ninechars")], 48, Charset("abcehinrs"))

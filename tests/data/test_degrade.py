@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from ocr_models.data import degrade
-from ocr_models.data.degrade import degrade_page, degrade_word
+from ocr_models.data.degrade import Look, degrade_page, degrade_word
 
 EMPTY = np.zeros((0, 4, 2), np.float32)
 
@@ -43,6 +43,14 @@ def test_every_kind_keeps_the_shape_of_a_page(kind):
     for seed in range(5):
         out = kind(image, np.random.default_rng(seed), 1.0)
         assert out.shape == image.shape and out.dtype == np.uint8
+
+
+@pytest.mark.parametrize("look", list(Look))
+def test_words_of_a_look_are_rarely_clean(look):
+    rng, image = np.random.default_rng(2), _word()
+    words = [degrade_word(image, rng, look) for _ in range(100)]
+    assert np.mean([np.array_equal(word, image) for word in words]) < 0.2
+    assert all(word.shape == image.shape for word in words)
 
 
 def test_page_without_words_has_none_afterwards():

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 from ocr_models.charset import LATIN
-from ocr_models.data.synthetic_words import render_word, render_words
+from ocr_models.data.synthetic_words import PAIR_MAX_LENGTH, render_word, render_words
 
 
 def test_same_seed_gives_the_same_crops(text_source, fonts):
@@ -19,7 +19,14 @@ def test_crops_are_gray_and_texts_of_the_charset(text_source, fonts):
     for word in words:
         assert word.image.dtype == np.uint8 and word.image.ndim == 2
         assert 10 <= word.image.shape[0] <= 90 and word.image.shape[1] >= 3
-        assert word.text and set(word.text) <= set(LATIN)
+        assert word.text and set(word.text) <= {*LATIN, " "}
+
+
+def test_some_crops_hold_two_words(text_source, fonts):
+    texts = [word.text for word in render_words(text_source, fonts, np.random.default_rng(8), 600)]
+    pairs = [text for text in texts if " " in text]
+    assert 0.02 < len(pairs) / len(texts) < 0.12
+    assert all(text == " ".join(text.split()) and len(text) <= PAIR_MAX_LENGTH for text in pairs)
 
 
 def test_clean_crops_show_something(text_source, fonts):

@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from ocr_models.bundle import write_bundle
+from ocr_models.charset import Charset
+from ocr_models.errors import UsageError
+from ocr_models.recognition.crnn import build_crnn
+from ocr_models.training.config import TrainingConfig
+from ocr_models.training.task import start_from
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory):
+    """A CRNN that knows three characters."""
+    config = {"task": "recognition", "arch": "crnn-fast"}
+    return write_bundle(tmp_path_factory.mktemp("bundles") / "abc", build_crnn(4, "crnn-fast"), config, Charset("abc"))
+
+
+def test_new_characters_start_with_fresh_weights_and_the_others_as_they_were(bundle):
+    config = TrainingConfig(task="recognition", arch="crnn-fast", options=None, init=str(bundle.path))
+    image = np.random.default_rng(0).integers(0, 256, (2, 32, 24, 1)).astype(np.uint8)
+    network = build_crnn(5, "crnn-fast")
+    fresh = network.get_layer("logits").get_weights()[0][:, 4]
+
+    started = start_from(network, config)
+
+    known = start_from(build_crnn(4, "crnn-fast"), config)
+    np.testing.assert_allclose(started.predict(image)[..., :4], known.predict(image), atol=1e-5)
+    np.testing.assert_array_equal(started.get_layer("logits").get_weights()[0][:, 4], fresh)
+
+
+def test_fewer_characters_are_refused(bundle):
+    config = TrainingConfig(task="recognition", arch="crnn-fast", options=None, init=str(bundle.path))
+    with pytest.raises(UsageError, match="don't fit"):
+        start_from(build_crnn(3, "crnn-fast"), config)
+    with pytest.raises(UsageError, match="don't fit"):
+        start_from(build_crnn(4, "crnn-light"), replace(config, arch="crnn-light"))
