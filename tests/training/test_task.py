@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -37,5 +35,3 @@ def test_fewer_characters_are_refused(bundle):
     config = TrainingConfig(task="recognition", arch="crnn-fast", options=None, init=str(bundle.path))
     with pytest.raises(UsageError, match="don't fit"):
         start_from(build_crnn(3, "crnn-fast"), config)
-    with pytest.raises(UsageError, match="don't fit"):
-        start_from(build_crnn(4, "crnn-light"), replace(config, arch="crnn-light"))
