@@ -1,0 +1,245 @@
+"""Word F1, pages a second and peak memory of ``pagebeam run`` against its peers, in one run on one machine.
+
+    python benchmarks/compare.py [SET ...] [--speed PAGES] [--recognizer NAME|BUNDLE ...] [--rapidocr PYTHON]
+
+A SET is "IMAGES=TRUTH", or "IMAGES=TRUTH=casefold" where capitals do not count: a folder of images, and one with a
+JSON file a page, {"words": [{"text": ...}]}. All readers read each set in turn; a word counts where it holds a letter or
+digit, wherever it stands on its page. PAGES is a folder of images, some two hundred, for the rates.
+
+All use all cores: Tesseract as one process a core with one thread each, its best throughput; RapidOCR (PP-OCR on ONNX
+Runtime) as it comes, with a Python that has it (``pip install rapidocr onnxruntime``). Rates are beyond the start-up:
+Pagebeam's from the time of all pages less the time of one, RapidOCR's from the time after its models are loaded. Needs
+Linux and Debian's tesseract-ocr.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow.dataset as ds
+
+from ocr_models.bundle import DEFAULT_BUNDLES
+from ocr_models.metrics.matches import MatchCounts
+from ocr_models.metrics.text import counted_words
+
+_SAMPLE_S = 0.2
+_RAPIDOCR = """
+import pathlib, sys, time
+from rapidocr import RapidOCR
+engine, out = RapidOCR(), pathlib.Path(sys.argv[1])
+start = time.monotonic()
+for page in sys.argv[2:]:
+    (out / (pathlib.Path(page).stem + ".txt")).write_text("\\n".join(engine(page).txts or []))
+print(time.monotonic() - start)
+"""
+
+
+@dataclass(frozen=True)
+class Set:
+    """Pages with the words that stand on them."""
+
+    name: str
+    pages: list[Path]
+    truth: Path
+    casefold: bool
+
+    @classmethod
+    def parse(cls, argument: str) -> Set:
+        images, truth, *casefold = argument.split("=")
+        folder = Path(images)
+        name = folder.parent.name if folder.name == "images" else f"{folder.parent.name} {folder.name}"
+        return cls(name, _files(folder), Path(truth), bool(casefold))
+
+    def score(self, texts: dict[str, str]) -> MatchCounts:
+        """Counts of the words read, given the text of each page by its file's stem."""
+        counts = MatchCounts()
+        for page in self.pages:
+            words = json.loads((self.truth / f"{page.stem}.json").read_text())["words"]
+            true = counted_words(" ".join(word["text"] for word in words), self.casefold)
+            read = counted_words(texts.get(page.stem, ""), self.casefold)
+            counts += MatchCounts((Counter(true) & Counter(read)).total(), len(read), len(true))
+        return counts
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a reader made of pages: seconds beyond its start-up, peak bytes (0: not measured), texts by file stem."""
+
+    seconds: float
+    peak: int
+    texts: dict[str, str]
+
+
+_Reader = Callable[[list[Path], Path], Reading]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("sets", nargs="*", type=Set.parse, metavar="SET")
+    parser.add_argument("--speed", type=Path, metavar="PAGES", help="folder of page images to measure the rates with")
+    parser.add_argument(
+        "--recognizer", nargs="+", default=[DEFAULT_BUNDLES["recognition"]], help="one or several; default: %(default)s"
+    )
+    parser.add_argument("--rapidocr", metavar="PYTHON", help="a Python with rapidocr; without it that peer is left out")
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="keep what was read there, a folder a reader and set")
+    arguments = parser.parse_args()
+    keep = arguments.keep or Path(tempfile.mkdtemp())
+    readers = _readers(arguments)
+    if arguments.sets:
+        print(f"word F1\n| | {' | '.join(readers)} |\n|---|{'---|' * len(readers)}", flush=True)
+    for pages in arguments.sets:
+        scores = [pages.score(read(pages.pages, keep / name / pages.name).texts) for name, read in readers.items()]
+        print(f"| {pages.name} | {' | '.join(f'{counts.f_score:.4f}' for counts in scores)} |", flush=True)
+    if arguments.speed:
+        _print_rates(readers, _files(arguments.speed), keep)
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(p for p in folder.iterdir() if p.is_file())
+
+
+def _readers(arguments: argparse.Namespace) -> dict[str, _Reader]:
+    readers: dict[str, _Reader] = {}
+    for recognizer in arguments.recognizer:
+        readers[Path(recognizer).name] = _pagebeam(recognizer)
+    if shutil.which("tesseract"):
+        readers["tesseract"] = run_tesseract
+    if arguments.rapidocr:
+        readers["rapidocr"] = _rapidocr(arguments.rapidocr)
+    return readers
+
+
+def _print_rates(readers: dict[str, _Reader], pages: list[Path], keep: Path) -> None:
+    print(f"\n{len(pages)} pages, {os.cpu_count()} cores")
+    rates = {}
+    for name, read in readers.items():
+        reading = read(pages, keep / name / "speed")
+        seconds, count = reading.seconds, len(pages)
+        note = ""
+        if reading.peak:  # Pagebeam
+            start_up = read(pages[:1], keep / name / "one").seconds
+            note = f" beyond a start-up of {start_up:.1f} s (a run over one page); peak {reading.peak / 2**30:.2f} GiB"
+            note += f"; {count / seconds:.2f} with the start-up"
+            seconds, count = seconds - start_up, count - 1
+        rates[name] = count / seconds
+        print(f"{name:12} {rates[name]:6.2f} pages/s{note}", flush=True)
+    for name, rate in rates.items():
+        others = (f"{rate / other:.2f} times {peer}" for peer, other in rates.items() if peer != name)
+        print(f"{name}: {', '.join(others)}")
+
+
+def _pagebeam(recognizer: str) -> _Reader:
+    def read(pages: list[Path], output: Path) -> Reading:
+        seconds, peak = run_pagebeam(pages, recognizer, output)
+        table = ds.dataset(output / "pages", format="parquet", partitioning="hive").to_table(
+            columns=["source_uri", "words"]
+        )
+        texts = {
+            Path(row["source_uri"]).stem: " ".join(word["text"] for word in row["words"] or [])
+            for row in table.to_pylist()
+        }
+        return Reading(seconds, peak, texts)
+
+    return read
+
+
+def _rapidocr(python: str) -> _Reader:
+    def read(pages: list[Path], output: Path) -> Reading:
+        output.mkdir(parents=True, exist_ok=True)
+        command = [python, "-c", _RAPIDOCR, str(output), *map(str, pages)]
+        seconds = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True)
+        return Reading(float(seconds.stdout.split()[-1]), 0, _texts(output, pages))
+
+    return read
+
+
+def _texts(output: Path, pages: list[Path]) -> dict[str, str]:
+    return {page.stem: (output / f"{page.stem}.txt").read_text(errors="replace") for page in pages}
+
+
+def run_pagebeam(pages: list[Path], recognizer: str, output: Path) -> tuple[float, int]:
+    """Seconds and peak bytes of one whole command."""
+    shutil.rmtree(output, ignore_errors=True)
+    command = [sys.executable, "-m", "pipelines.cli", "run", *map(str, pages)]
+    command += ["--recognizer", recognizer, "--output", str(output)]
+    start = time.monotonic()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    watch = _MemoryWatch(process.pid)
+    watch.start()
+    status = process.wait()
+    seconds = time.monotonic() - start
+    watch.stop()
+    if status not in (0, 3):
+        sys.exit(f"pagebeam run ended with status {status}")
+    return seconds, watch.peak
+
+
+def run_tesseract(pages: list[Path], output: Path) -> Reading:
+    """One process a core."""
+    output.mkdir(parents=True, exist_ok=True)
+    environment = {**os.environ, "OMP_THREAD_LIMIT": "1"}
+
+    def read(page: Path) -> None:
+        command = ["tesseract", str(page), str(output / page.stem), "--dpi", "200", "-l", "eng"]
+        subprocess.run(command, env=environment, stderr=subprocess.DEVNULL, check=True)
+
+    start = time.monotonic()
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(read, pages))
+    return Reading(time.monotonic() - start, 0, _texts(output, pages))
+
+
+class _MemoryWatch(threading.Thread):
+    """Samples the memory of a process and its descendants; shared pages are counted once (PSS)."""
+
+    def __init__(self, pid: int):
+        super().__init__(daemon=True)
+        self.peak = 0
+        self._pid, self._done = pid, threading.Event()
+
+    def run(self) -> None:
+        while not self._done.wait(_SAMPLE_S):
+            self.peak = max(self.peak, sum(_pss(pid) for pid in _family(self._pid)))
+
+    def stop(self) -> None:
+        self._done.set()
+        self.join()
+
+
+def _family(pid: int) -> list[int]:
+    children: dict[int, list[int]] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parent = int(stat.read_text().rsplit(")", 1)[1].split()[1])
+        except OSError:  # it ended meanwhile
+            continue
+        children.setdefault(parent, []).append(int(stat.parent.name))
+    family = [pid]
+    for member in family:
+        family += children.get(member, [])
+    return family
+
+
+def _pss(pid: int) -> int:
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0
+    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
+
+
+if __name__ == "__main__":
+    main()
