@@ -9,7 +9,10 @@ import math
 from dataclasses import dataclass, replace
 
 from ocr_models.data.page_canvas import PageCanvas, Style
-from ocr_models.data.text_tokens import pick
+from ocr_models.data.text_tokens import digits, pick
+
+_LINE_ENDS = (".", ".", ".", ".", ",", ",", ":", ";", "!", "?", "’", "'", "”", '"', ".”", ",”", ".’", ".)", "-")
+_LINE_END_MARKS = "".join(_LINE_ENDS)
 
 
 @dataclass
@@ -35,22 +38,57 @@ class Column:
 def paragraph(
     page: PageCanvas, column: Column, style: Style, words: int, align: str = "justify", indent: float = 0.0
 ) -> None:
-    """Running text, with now and then an emphasized run or an underlined word."""
+    """Running text, often with words in another face, marks at lines' ends, narrow spaces; rarely in capitals."""
     text, first, hyphenate = page.tokens(style, words), True, align == "justify"
     if text:
         text[0] = text[0][:1].upper() + text[0][1:]
-    emphasized = replace(style, face=page.fonts.sibling(style.face, page.chance(0.5), page.chance(0.5)))
-    share = 0.2 if page.chance(0.25) else 0.0
+    if page.chance(0.04):
+        text = [word.upper() for word in text]
+    if page.chance(0.1):
+        at = int(len(text) * page.rng.random())
+        text[at:at] = [page.token(style, "number"), "/", digits(page.rng, 1 + at % 3)]
+    if page.chance(0.3):
+        style = replace(style, spacing=page.between(0.5, 0.85))
+    other, share, marks = _other_style(page, style), 0.15 if page.chance(0.3) else 0.0, page.chance(0.6)
     while text and column.room(style):
         shift = indent if first else 0.0
-        run = emphasized if share and page.chance(share) else style
-        row, last = page.fill(text, run, column.width - shift, hyphenate), not text
+        row, width = page.fill(text, style, column.width - shift, hyphenate), column.width - shift
         baseline = column.next_baseline(style)
-        page.line(column.x + shift, baseline, row, run, column.width - shift, "left" if last else align)
+        styles = _switch_styles(page, row, style, other, share)
+        if marks and row and (not text or page.chance(0.3)):
+            row[-1] = row[-1].rstrip(_LINE_END_MARKS) + pick(page.rng, _LINE_ENDS)
+        while len(row) > 1 and _row_width(page, row, styles) > width + 0.3 * style.size:
+            text.insert(0, row.pop())
+            styles.pop()
+        page.line(column.x + shift, baseline, row, style, width, align if text else "left", styles)
         first = False
         if page.chance(0.01):
             y = baseline + 0.12 * style.size
             page.rule(column.x, y, column.x + column.width * page.between(0.1, 0.6), y, 1 + style.size / 24, style.ink)
+
+
+def _other_style(page: PageCanvas, style: Style) -> Style:
+    """What stands out in a paragraph: slanted, bold, or monospaced."""
+    if page.chance(0.3):
+        return replace(style.sized(page.between(0.85, 1.0)), face=page.fonts.face(page.rng, mono=True))
+    slanted = page.chance(0.6)
+    return replace(style, face=page.fonts.sibling(style.face, not slanted or page.chance(0.2), slanted))
+
+
+def _switch_styles(page: PageCanvas, row: list[str], style: Style, other: Style, share: float) -> list[Style]:
+    """The style of each word: runs in ``other``, a few of them lone letters or code, which go into ``row``."""
+    styles, inside = [], False
+    for i in range(len(row) if share else 0):
+        inside = page.chance(0.5 if inside else share)
+        styles.append(other if inside else style)
+        if inside and page.chance(0.4):
+            row[i] = page.token(other, "code") if other.face.mono else pick(page.rng, "xyznkabij")
+    return styles or [style] * len(row)
+
+
+def _row_width(page: PageCanvas, row: list[str], styles: list[Style]) -> float:
+    gaps = (len(row) - 1) * (page.space(styles[0]) + styles[0].tracking)
+    return gaps + sum(page.measure(word, style) for word, style in zip(row, styles, strict=True))
 
 
 def heading(page: PageCanvas, column: Column, style: Style, factor: float, align: str = "left") -> None:

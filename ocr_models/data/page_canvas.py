@@ -19,16 +19,29 @@ from ocr_models.records import PageTruth
 
 @dataclass(frozen=True)
 class Style:
-    """How text is set: ``size`` is pixels an em, ``leading`` is lines' distance in em, ``tracking`` in pixels."""
+    """How text is set: ``size`` is pixels an em, ``leading`` is lines' distance in em, ``tracking`` in pixels.
+
+    ``spacing`` is the word space and ``stretch`` the letters' width, both as a share of what the face has. In
+    ``small_caps`` all but the first letter of a word is smaller.
+    """
 
     face: FontFace
     size: float
     ink: int = 0
     leading: float = 1.25
     tracking: float = 0.0
+    spacing: float = 1.0
+    stretch: float = 1.0
+    small_caps: bool = False
 
     def sized(self, factor: float) -> Style:
-        return replace(self, size=self.size * factor)
+        return replace(self, size=self.size * factor, tracking=self.tracking * factor)
+
+    def parts(self, text: str) -> tuple[tuple[str, float], ...]:
+        """The word's pieces of one size, each with its size."""
+        if self.small_caps and len(text) > 1:
+            return (text[:1], self.size), (text[1:], 0.78 * self.size)
+        return ((text, self.size),)
 
 
 def is_leader(text: str) -> bool:
@@ -95,11 +108,14 @@ class PageCanvas:
 
     def measure(self, text: str, style: Style) -> float:
         """Width in pixels."""
-        return self.fonts.glyphs(style.face, style.size).width(text, style.size) + style.tracking * len(text)
+        glyphs = self.fonts.glyphs(style.face, style.size)
+        width = sum(glyphs.width(part, size) for part, size in style.parts(text))
+        return width * style.stretch + style.tracking * len(text)
 
     def space(self, style: Style) -> float:
         """Width of a space in pixels; a few fonts have none worth the name."""
-        return max(0.18 * style.size, self.fonts.glyphs(style.face, style.size).space(style.size))
+        space = self.fonts.glyphs(style.face, style.size).space(style.size)
+        return max(0.15 * style.size, space * style.spacing) * style.stretch
 
     def put(self, x: float, baseline: float, text: str, style: Style, ignore: bool = False) -> float:
         """Writes one word and keeps its quad; returns where it ends. What doesn't fit on the page isn't written."""
@@ -113,33 +129,50 @@ class PageCanvas:
             or x + advance > self.width - 1
         ):
             return x
-        glyphs = self.fonts.glyphs(style.face, style.size)
-        ends = glyphs.paint(
-            self.image, x, baseline, text, style.size, style.ink, style.tracking, self.ligatures and not style.face.mono
-        )
+        ends = self._paint(x, baseline, text, style)
         if ends:
             self._boxes.append((ends[0], top, ends[1], bottom))
             self._texts.append(text)
             self._ignore.append(ignore or is_leader(text))
         return x + advance
 
+    def _paint(self, x: float, baseline: float, text: str, style: Style) -> tuple[float, float] | None:
+        """Draws one word; returns (left, right) of its ink, or None."""
+        glyphs, ligatures, ends = self.fonts.glyphs(style.face, style.size), self.ligatures and not style.face.mono, []
+        for part, size in style.parts(text):
+            ends.append(
+                glyphs.paint(self.image, x, baseline, part, size, style.ink, style.tracking, ligatures, style.stretch)
+            )
+            x += glyphs.width(part, size) * style.stretch + style.tracking * len(part)
+        inked = [end for end in ends if end]
+        return (inked[0][0], inked[-1][1]) if inked else None
+
     def _allows(self, text: str, style: Style) -> bool:
         return bool(text) and self.text_source.allowed.issuperset(text) and self.fonts.covers(style.face, text)
 
     def line(
-        self, x: float, baseline: float, words: Sequence[str], style: Style, width: float = 0.0, align: str = "left"
+        self,
+        x: float,
+        baseline: float,
+        words: Sequence[str],
+        style: Style,
+        width: float = 0.0,
+        align: str = "left",
+        styles: Sequence[Style] | None = None,
     ) -> float:
         """Writes words in a row; returns where the last one ends.
 
-        ``align`` is "left", "right", "center" or "justify" within ``width`` pixels.
+        ``align`` is "left", "right", "center" or "justify" within ``width`` pixels. ``styles`` are those of the single
+        words, if they differ; the space between them is that of ``style``.
         """
-        widths = [self.measure(word, style) for word in words]
+        styles = styles or [style] * len(words)
+        widths = [self.measure(word, style) for word, style in zip(words, styles, strict=True)]
         gap, free = self.space(style) + style.tracking, width - sum(widths)
         if align == "justify" and len(words) > 1 and gap * 0.6 < free / (len(words) - 1) < gap * 4:
             gap = free / (len(words) - 1)
         elif align in ("right", "center"):
             x += max(0.0, (free - gap * (len(words) - 1)) * (1.0 if align == "right" else 0.5))
-        for word, advance in zip(words, widths, strict=True):
+        for word, style, advance in zip(words, styles, widths, strict=True):
             self.put(x, baseline, word, style)
             x += advance + gap
         return x - gap
