@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw
 
 from ocr_models.data.fonts import FontFace, FontLibrary
 from ocr_models.data.text_source import TextSource
+from ocr_models.data.text_tokens import pick
 from ocr_models.data.word_boxes import ASCENT_EM, DESCENT_EM
 from ocr_models.geometry import box_quads
 from ocr_models.records import PageTruth
@@ -219,6 +220,13 @@ class PageCanvas:
         if self.decorate:
             self.draw.line((x0, y0, x1, y1), fill=ink, width=max(1, round(thickness)))
 
+    def dashes(self, x: float, baseline: float, width: float, style: Style) -> None:
+        """A rule made of dashes, dots, stars or the like: in letters, but no words."""
+        unit = pick(self.rng, ("-", "-", ".", ".", "*", "=", "_", "- ", ". ", "~", "·"))
+        count = int(width / max(1.0, self.measure(unit, style)))
+        if self.decorate and count > 0 and self.fonts.covers(style.face, unit.strip()) and baseline < self.height:
+            self._paint(x, baseline, unit * count, style)
+
     def box(self, x0: float, y0: float, x1: float, y1: float, fill: int | None = None, ink: int | None = 0) -> None:
         if self.decorate and x1 > x0 and y1 > y0:
             self.draw.rectangle((x0, y0, x1, y1), fill=fill, outline=ink, width=1 + int(2 * self.rng.random()))
@@ -239,15 +247,55 @@ class PageCanvas:
             )
         self.image.paste(Image.fromarray(np.clip(gray, 0, 255).astype(np.uint8)), (int(x0), int(y0)))
 
+    def woodcut(self, x0: float, y0: float, x1: float, y1: float) -> None:
+        """Black and white alone: bent lines that swell with the shade, between solid shapes."""
+        width, height = int(x1 - x0), int(y1 - y0)
+        if not self.decorate or width < 8 or height < 8:
+            return
+        coarse = self.rng.random((2, 5, 5), np.float32)
+        bend, shade = (cv2.resize(part, (width, height), interpolation=cv2.INTER_CUBIC) for part in coarse)
+        rows, columns = np.ogrid[:height, :width]
+        slope = self.between(-1, 1)
+        phase = (rows + slope * columns).astype(np.float32) / self.between(1.5, 5) + self.between(0, 60) * bend
+        white = np.sin(phase) > 2.4 * shade - 1.2
+        self.image.paste(Image.fromarray(white.astype(np.uint8) * 255), (int(x0), int(y0)))
+        for _ in range(int(4 * self.rng.random())):
+            corners = self.rng.random((3 + int(6 * self.rng.random()), 2)) * (width, height) * 0.4
+            corners += self.rng.random(2) * (width, height) * 0.6 + (x0, y0)
+            self.draw.polygon([tuple(corner) for corner in corners.tolist()], fill=0)
+
+    def staff(self, x0: float, x1: float, y: float, gap: float) -> None:
+        """Five lines of music, ``gap`` pixels apart from ``y`` down, with notes and bars."""
+        if not self.decorate:
+            return
+        for i in range(5):
+            self.rule(x0, y + i * gap, x1, y + i * gap, 1 + gap / 12)
+        x = x0 + 3 * gap
+        while x < x1 - gap:
+            step, up = y + gap * 0.5 * int(11 * self.rng.random() - 1), self.chance(0.5)
+            head = (x, step - 0.42 * gap, x + 1.2 * gap, step + 0.42 * gap)
+            self.draw.ellipse(head, fill=0 if self.chance(0.7) else None, outline=0, width=2)
+            stem = x + (1.2 * gap if up else 0)
+            self.rule(stem, step, stem, step + (-3 if up else 3) * gap, gap / 8)
+            if self.chance(0.2):
+                self.rule(x + 2 * gap, y, x + 2 * gap, y + 4 * gap, gap / 8)
+            x += gap * self.between(1.8, 5)
+
     def scribble(self, x: float, y: float, width: float, height: float) -> None:
         """A signature or a pen's stroke: smooth, in loops, not text."""
         if not self.decorate:
+            return
+        ink, thickness = int(120 * self.rng.random()), 2 + int(3 * self.rng.random())
+        if self.chance(0.5):  # a pen's loops, as in handwriting
+            t = np.linspace(0, 1, 24 * (2 + int(width / height)))
+            turns, swell = 2 * np.pi * len(t) / 24 * t, 0.25 + 0.25 * np.sin(t * self.between(9, 40))
+            across, down = x + t * width - swell * height * np.cos(turns), y + (0.5 + swell * np.sin(turns)) * height
+            self.draw.line([*zip(across.tolist(), down.tolist(), strict=True)], fill=ink, width=thickness)
             return
         count = 5 + int(9 * self.rng.random())
         knots = np.stack([np.linspace(0, 1, count), self.rng.random(count)], axis=1).astype(np.float32)
         knots[:, 0] += (self.rng.random(count) - 0.5) * 0.3
         path = cv2.resize(knots, (2, count * 8), interpolation=cv2.INTER_CUBIC) * (width, height) + (x, y)
-        ink, thickness = int(120 * self.rng.random()), 2 + int(3 * self.rng.random())
         self.draw.line([tuple(point) for point in path.tolist()], fill=ink, width=thickness, joint="curve")
 
     def truth(self) -> PageTruth:
