@@ -256,7 +256,7 @@ class PageCanvas:
         bend, shade = (cv2.resize(part, (width, height), interpolation=cv2.INTER_CUBIC) for part in coarse)
         rows, columns = np.ogrid[:height, :width]
         slope = self.between(-1, 1)
-        phase = (rows + slope * columns).astype(np.float32) / self.between(1.5, 5) + self.between(0, 60) * bend
+        phase = (rows + slope * columns).astype(np.float32) / self.between(0.7, 4) + self.between(0, 60) * bend
         white = np.sin(phase) > 2.4 * shade - 1.2
         self.image.paste(Image.fromarray(white.astype(np.uint8) * 255), (int(x0), int(y0)))
         for _ in range(int(4 * self.rng.random())):

@@ -277,22 +277,20 @@ def _receipt(page: PageCanvas) -> None:
             page.scribble(frame.x, frame.y, frame.width * page.between(0.2, 0.8), style.size * page.between(1.5, 3))
             frame.y += 3 * style.size
         baseline = frame.next_baseline(style)
-        page.line(
-            frame.x,
-            baseline,
-            words(1 + int(3 * rng.random()), pick(rng, ("plain", "number", "identifier")), 0.6 * frame.width),
-            style,
-        )
+        row = words(1 + int(3 * rng.random()), pick(rng, ("plain", "number", "identifier")), 0.6 * frame.width)
+        room = frame.x + frame.width - page.line(frame.x, baseline, row, style) - style.size
         if page.chance(0.8):
-            page.line(frame.x, baseline, _price(page, style), style, frame.width, "right")
+            page.line(frame.x, baseline, _price(page, style, room), style, frame.width, "right")
     centered(3)
 
 
-def _price(page: PageCanvas, style: Style) -> list[str]:
-    """One amount, or a count and two."""
-    if page.chance(0.7):
-        return page.tokens(style, 1, "money")
-    return [digits(page.rng, 1), pick(page.rng, ("x", "@", "X", "*")), *page.tokens(style, 2, "money")]
+def _price(page: PageCanvas, style: Style, room: float) -> list[str]:
+    """One amount, or a count, a price and an amount, where they fit."""
+    if page.chance(0.3):
+        row = [digits(page.rng, 1), pick(page.rng, ("x", "@", "X", "*")), *page.tokens(style, 2, "money")]
+        if page.fill(list(row), style, room) == row:
+            return row
+    return page.fill(page.tokens(style, 1, "money"), style, room)
 
 
 def _refcard(page: PageCanvas) -> None:
@@ -313,7 +311,9 @@ def _command(page: PageCanvas, column: Column, styles: tuple[Style, Style, Style
     style, mono, italic = styles
     baseline, (x, y) = column.next_baseline(style), (pick(page.rng, "xyznmij") for _ in range(2))
     entry = [page.token(mono, "code"), x, y][: 1 + int(3 * page.rng.random())]
-    end = page.line(column.x, baseline, page.fill(entry, style, 0.45 * column.width), mono, 0.0, "left")
+    entry = page.fill(entry, mono, 0.45 * column.width)
+    letters = [mono if len(word) > 1 else italic for word in entry]
+    end = page.line(column.x, baseline, entry, mono, styles=letters)
     start = max(end + style.size, column.x + column.width * 0.45)
     row = page.fill(page.tokens(style, 6), style, column.x + column.width - start - 2 * style.size)
     runs = [style] * len(row)
