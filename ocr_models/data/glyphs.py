@@ -40,6 +40,7 @@ class FaceGlyphs:
     def __init__(self, path: str, grid: int = GRID_PX):
         self.grid = grid
         self.font = ImageFont.truetype(path, grid, layout_engine=_LAYOUT)
+        self._space = self.font.getlength(" ")
         self._glyphs: dict[str, Glyph | None] = {}
         self._kerning: dict[str, float] = {}
         self._missing = self._draw(_MISSING)
@@ -69,7 +70,7 @@ class FaceGlyphs:
 
     def space(self, size_px: float) -> float:
         """Width of a space in pixels."""
-        return self.font.getlength(" ") * size_px / self.grid
+        return self._space * size_px / self.grid
 
     def paint(
         self,

@@ -429,5 +429,5 @@ LAYOUTS: dict[str, tuple[int, Callable[[PageCanvas], None]]] = {
     "article": (8, _article), "book": (4, _book), "newspaper": (2, _newspaper), "letter": (2, _letter),
     "invoice": (2, _invoice), "receipt": (2, _receipt), "form": (2, _form), "title": (1, _title),
     "contents": (2, _contents), "listing": (2, _listing), "statement": (3, _statement), "slide": (2, _slide),
-    "refcard": (2, _refcard),
+    "refcard": (1, _refcard),
 }  # fmt: skip
