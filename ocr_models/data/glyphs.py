@@ -40,6 +40,7 @@ class FaceGlyphs:
     def __init__(self, path: str, grid: int = GRID_PX):
         self.grid = grid
         self.font = ImageFont.truetype(path, grid, layout_engine=_LAYOUT)
+        self._space = self.font.getlength(" ")
         self._glyphs: dict[str, Glyph | None] = {}
         self._kerning: dict[str, float] = {}
         self._missing = self._draw(_MISSING)
@@ -69,7 +70,7 @@ class FaceGlyphs:
 
     def space(self, size_px: float) -> float:
         """Width of a space in pixels."""
-        return self.font.getlength(" ") * size_px / self.grid
+        return self._space * size_px / self.grid
 
     def paint(
         self,
@@ -81,20 +82,21 @@ class FaceGlyphs:
         ink: int,
         tracking_px: float = 0.0,
         ligatures: bool = False,
+        stretch: float = 1.0,
     ) -> tuple[float, float] | None:
         """Draws ``text`` from ``x`` on the baseline, in pixels; returns (left, right) of its ink, or None.
 
-        Characters that the face lacks are left out.
+        Characters that the face lacks are left out. Letters are ``stretch`` times as wide as the face has them.
         """
-        scale = size_px / self.grid
-        placed = list(self._place(text, tracking_px / scale, ligatures))
+        scale, scale_x = size_px / self.grid, stretch * size_px / self.grid
+        placed = list(self._place(text, tracking_px / scale_x, ligatures))
         if not placed:
             return None
         left, top = int(x - _SIDE_EM * size_px), int(baseline - _ABOVE_EM * size_px)
-        right = int(x + placed[-1][2] * scale + _SIDE_EM * size_px) + 1
+        right = int(x + placed[-1][2] * scale_x + _SIDE_EM * size_px) + 1
         bottom = int(baseline + _BELOW_EM * size_px) + 1
-        strip = np.zeros((round((bottom - top) / scale), round((right - left) / scale)), np.uint8)
-        _compose(strip, placed, (x - left) / scale, (baseline - top) / scale)
+        strip = np.zeros((round((bottom - top) / scale), round((right - left) / scale_x)), np.uint8)
+        _compose(strip, placed, (x - left) / scale_x, (baseline - top) / scale)
         mask = _shrink(strip, right - left, bottom - top)
         image.paste(ink, (left, top, right, bottom), Image.fromarray(mask))
         columns = np.flatnonzero(mask.max(axis=0) > _INK_SEEN)

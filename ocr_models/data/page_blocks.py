@@ -9,7 +9,10 @@ import math
 from dataclasses import dataclass, replace
 
 from ocr_models.data.page_canvas import PageCanvas, Style
-from ocr_models.data.text_tokens import pick
+from ocr_models.data.text_tokens import digits, pick
+
+_LINE_ENDS = (".", ".", ".", ".", ",", ",", ":", ";", "!", "?", "’", "'", "”", '"', ".”", ",”", ".’", ".)", "-")
+_LINE_END_MARKS = "".join(_LINE_ENDS)
 
 
 @dataclass
@@ -35,31 +38,71 @@ class Column:
 def paragraph(
     page: PageCanvas, column: Column, style: Style, words: int, align: str = "justify", indent: float = 0.0
 ) -> None:
-    """Running text, with now and then an emphasized run or an underlined word."""
+    """Running text, often with words in another face, marks at lines' ends, narrow spaces; rarely in capitals."""
     text, first, hyphenate = page.tokens(style, words), True, align == "justify"
     if text:
         text[0] = text[0][:1].upper() + text[0][1:]
-    emphasized = replace(style, face=page.fonts.sibling(style.face, page.chance(0.5), page.chance(0.5)))
-    share = 0.2 if page.chance(0.25) else 0.0
+    if page.chance(0.04):
+        text = [word.upper() for word in text]
+    if page.chance(0.1):
+        at = int(len(text) * page.rng.random())
+        text[at:at] = [page.token(style, "number"), "/", digits(page.rng, 1 + at % 3)]
+    if page.chance(0.3):
+        style = replace(style, spacing=page.between(0.5, 0.85))
+    other, share, marks = _other_style(page, style), 0.15 if page.chance(0.3) else 0.0, page.chance(0.6)
     while text and column.room(style):
         shift = indent if first else 0.0
-        run = emphasized if share and page.chance(share) else style
-        row, last = page.fill(text, run, column.width - shift, hyphenate), not text
+        row, width = page.fill(text, style, column.width - shift, hyphenate), column.width - shift
         baseline = column.next_baseline(style)
-        page.line(column.x + shift, baseline, row, run, column.width - shift, "left" if last else align)
+        styles = _switch_styles(page, row, style, other, share)
+        if marks and row and (not text or page.chance(0.3)):
+            row[-1] = row[-1].rstrip(_LINE_END_MARKS) + pick(page.rng, _LINE_ENDS)
+        while len(row) > 1 and _row_width(page, row, styles) > width + 0.3 * style.size:
+            text.insert(0, row.pop())
+            styles.pop()
+        page.line(column.x + shift, baseline, row, style, width, align if text else "left", styles)
         first = False
         if page.chance(0.01):
             y = baseline + 0.12 * style.size
             page.rule(column.x, y, column.x + column.width * page.between(0.1, 0.6), y, 1 + style.size / 24, style.ink)
 
 
+def _other_style(page: PageCanvas, style: Style) -> Style:
+    """What stands out in a paragraph: slanted, bold, or monospaced."""
+    if page.chance(0.3):
+        return replace(style.sized(page.between(0.85, 1.0)), face=page.fonts.face(page.rng, mono=True))
+    slanted = page.chance(0.6)
+    return replace(style, face=page.fonts.sibling(style.face, not slanted or page.chance(0.2), slanted))
+
+
+def _switch_styles(page: PageCanvas, row: list[str], style: Style, other: Style, share: float) -> list[Style]:
+    """The style of each word: runs in ``other``, a few of them lone letters or code, which go into ``row``."""
+    styles, inside = [], False
+    for i in range(len(row) if share else 0):
+        inside = page.chance(0.5 if inside else share)
+        styles.append(other if inside else style)
+        if inside and page.chance(0.4):
+            row[i] = page.token(other, "code") if other.face.mono else pick(page.rng, "xyznkabij")
+    return styles or [style] * len(row)
+
+
+def _row_width(page: PageCanvas, row: list[str], styles: list[Style]) -> float:
+    gaps = (len(row) - 1) * (page.space(styles[0]) + styles[0].tracking)
+    return gaps + sum(page.measure(word, style) for word, style in zip(row, styles, strict=True))
+
+
 def heading(page: PageCanvas, column: Column, style: Style, factor: float, align: str = "left") -> None:
     """One or two large lines, often bold, sometimes numbered, in capitals or letterspaced."""
     big = replace(style.sized(factor), face=page.fonts.sibling(style.face, page.chance(0.7)), leading=1.15)
-    if page.chance(0.06):
-        big = replace(big, tracking=big.size * page.between(0.05, 0.25))
+    upper = page.chance(0.4)
+    if page.chance(0.25 if upper else 0.05):
+        big = replace(big, tracking=big.size * page.between(0.05, 0.6 if upper else 0.25))
+    if page.chance(0.2):
+        big = replace(big, stretch=page.between(0.6, 0.9), small_caps=upper and page.chance(0.3))
+    elif upper and page.chance(0.15):
+        big = replace(big, small_caps=True)
     text = page.tokens(big, 1 + int(7 * page.rng.random()), "plain" if page.chance(0.7) else None)
-    if page.chance(0.3):
+    if upper:
         text = [word.upper() for word in text]
     if page.chance(0.3):
         text.insert(0, page.token(big, "reference"))
@@ -75,6 +118,7 @@ def heading(page: PageCanvas, column: Column, style: Style, factor: float, align
 def bullets(page: PageCanvas, column: Column, style: Style) -> None:
     """A list with bullets, dashes, numbers or letters."""
     marks = pick(page.rng, ("•", "–", "-", "*", "1.", "1)", "a)", "(i)", "▪", "o"))
+    shape, hollow = page.between(0.12, 0.4) if page.decorate and page.chance(0.25) else 0.0, page.chance(0.6)
     inner = Column(
         column.x + style.size * page.between(1.2, 2.2), column.y, column.width - 2.2 * style.size, column.bottom
     )
@@ -86,7 +130,13 @@ def bullets(page: PageCanvas, column: Column, style: Style) -> None:
             .replace("a)", f"{chr(97 + item)})")
             .replace("(i)", f"({'i' * (item % 3 + 1)})")
         )
-        page.put(inner.x - page.measure(mark, style) - 0.5 * style.size, inner.y + 0.76 * style.size, mark, style)
+        if shape:  # a black, white or round mark, which is no word
+            x, y, side = inner.x - 1.2 * style.size, inner.y + 0.5 * style.size, shape * style.size
+            (page.draw.ellipse if page.chance(0.3) else page.draw.rectangle)(
+                (x - side, y - side, x + side, y + side), 0 if hollow else 255, 0, 2
+            )
+        else:
+            page.put(inner.x - page.measure(mark, style) - 0.5 * style.size, inner.y + 0.76 * style.size, mark, style)
         paragraph(page, inner, style, 2 + int(20 * page.rng.random()), "left")
         inner.y += page.pick_gap(style)
     column.y = inner.y
@@ -125,10 +175,12 @@ def table(page: PageCanvas, column: Column, style: Style, rows: int, columns: in
 
 
 def _cell(page: PageCanvas, left: float, right: float, baseline: float, style: Style, kind: str) -> None:
-    pad, align = 0.4 * style.size, "right" if kind else pick(page.rng, ("left", "left", "center"))
+    pad, align = style.size * page.between(0.12, 0.5), "right" if kind else pick(page.rng, ("left", "left", "center"))
     if page.chance(0.06):
         return
     words = page.tokens(style, 1, kind) if kind else page.tokens(style, 1 + int(3 * page.rng.random()))
+    if kind == "number" and page.chance(0.1):
+        words += ["/", digits(page.rng, 2)]
     row = page.fill(words, style, right - left - 2 * pad)
     page.line(left + pad, baseline, row, style, right - left - 2 * pad, align)
 
@@ -174,7 +226,8 @@ def figure(page: PageCanvas, column: Column, style: Style) -> None:
         return
     inset = column.width * page.between(0, 0.15)
     frame = (column.x + inset, column.y, column.x + column.width - inset, column.y + height)
-    pick(page.rng, (_photo, plot, plot, diagram))(page, frame, style.sized(page.between(0.65, 0.9)))
+    drawing = pick(page.rng, (_photo, plot, plot, plot, diagram, _woodcut, _music))
+    drawing(page, frame, style.sized(page.between(0.5, 0.9)))
     column.y += height + 0.6 * style.size
     small = style.sized(page.between(0.75, 0.95))
     inner, label = (
@@ -192,6 +245,22 @@ def _photo(page: PageCanvas, frame: tuple[float, float, float, float], style: St
     page.picture(*frame)
 
 
+def _woodcut(page: PageCanvas, frame: tuple[float, float, float, float], style: Style) -> None:
+    page.woodcut(*frame)
+
+
+def _music(page: PageCanvas, frame: tuple[float, float, float, float], style: Style) -> None:
+    """Staves with a line of words under each."""
+    x0, y, x1, y1 = frame
+    gap = page.px(page.between(3, 6))
+    while y + 9 * gap + 2 * style.size < y1:
+        page.staff(x0, x1, y + 2 * gap, gap)
+        y += 9 * gap + style.size
+        sparse = replace(style, spacing=page.between(1.5, 5))
+        page.line(x0, y, page.fill(page.tokens(style, 8, "short"), sparse, x1 - x0), sparse)
+        y += style.size
+
+
 def plot(page: PageCanvas, frame: tuple[float, float, float, float], style: Style) -> None:
     """Axes with ticks and their numbers, curves or bars, and labels."""
     x0, y0, x1, y1 = frame
@@ -199,9 +268,10 @@ def plot(page: PageCanvas, frame: tuple[float, float, float, float], style: Styl
     page.box(left, y0, x1, bottom, None, 60)
     if x1 - left < 6 * style.size or bottom - y0 < 4 * style.size:
         return
-    for step in range(count := 3 + int(4 * page.rng.random())):
+    unit, whole = pick(page.rng, (1, 2, 5, 10, 50, 100, 200, 1000)), page.chance(0.7)
+    for step in range(count := 3 + int(6 * page.rng.random())):
         y, x = bottom - (bottom - y0) * step / count, left + (x1 - left) * (step + 0.3) / count
-        number = str(step * pick(page.rng, (1, 2, 5, 10, 50))) if page.chance(0.6) else f"{step / 10:.1f}"
+        number = str(step * unit) if whole else f"{step / 10:.1f}"
         page.put(left - page.measure(number, style) - 0.3 * style.size, y + 0.2 * style.size, number, style)
         page.put(x, bottom + 1.1 * style.size, number, style)
         page.rule(left, y, left + (x1 - left) * (0.02 if count % 2 else 1), y, 1, 120)
@@ -209,8 +279,10 @@ def plot(page: PageCanvas, frame: tuple[float, float, float, float], style: Styl
     page.line(
         left, bottom + 2.3 * style.size, page.tokens(style, 1 + int(3 * page.rng.random())), style, x1 - left, "center"
     )
-    if page.chance(0.5):
-        page.line(left + 2 * style.size, y0 + 1.4 * style.size, page.tokens(style, 2, "plain"), style)
+    for row in range(int(5 * page.rng.random())):  # a legend, its lines close to each other
+        baseline = y0 + (1.4 + row) * style.size
+        if baseline < bottom - style.size:
+            page.line(left + 2 * style.size, baseline, page.tokens(style, 2, pick(page.rng, ("plain", "math"))), style)
 
 
 def _curves(page: PageCanvas, left: float, top: float, right: float, bottom: float) -> None:

@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw
 
 from ocr_models.data.fonts import FontFace, FontLibrary
 from ocr_models.data.text_source import TextSource
+from ocr_models.data.text_tokens import pick
 from ocr_models.data.word_boxes import ASCENT_EM, DESCENT_EM
 from ocr_models.geometry import box_quads
 from ocr_models.records import PageTruth
@@ -19,16 +20,29 @@ from ocr_models.records import PageTruth
 
 @dataclass(frozen=True)
 class Style:
-    """How text is set: ``size`` is pixels an em, ``leading`` is lines' distance in em, ``tracking`` in pixels."""
+    """How text is set: ``size`` is pixels an em, ``leading`` is lines' distance in em, ``tracking`` in pixels.
+
+    ``spacing`` is the word space and ``stretch`` the letters' width, both as a share of what the face has. In
+    ``small_caps`` all but the first letter of a word is smaller.
+    """
 
     face: FontFace
     size: float
     ink: int = 0
     leading: float = 1.25
     tracking: float = 0.0
+    spacing: float = 1.0
+    stretch: float = 1.0
+    small_caps: bool = False
 
     def sized(self, factor: float) -> Style:
-        return replace(self, size=self.size * factor)
+        return replace(self, size=self.size * factor, tracking=self.tracking * factor)
+
+    def parts(self, text: str) -> tuple[tuple[str, float], ...]:
+        """The word's pieces of one size, each with its size."""
+        if self.small_caps and len(text) > 1:
+            return (text[:1], self.size), (text[1:], 0.78 * self.size)
+        return ((text, self.size),)
 
 
 def is_leader(text: str) -> bool:
@@ -95,11 +109,14 @@ class PageCanvas:
 
     def measure(self, text: str, style: Style) -> float:
         """Width in pixels."""
-        return self.fonts.glyphs(style.face, style.size).width(text, style.size) + style.tracking * len(text)
+        glyphs = self.fonts.glyphs(style.face, style.size)
+        width = sum(glyphs.width(part, size) for part, size in style.parts(text))
+        return width * style.stretch + style.tracking * len(text)
 
     def space(self, style: Style) -> float:
         """Width of a space in pixels; a few fonts have none worth the name."""
-        return max(0.18 * style.size, self.fonts.glyphs(style.face, style.size).space(style.size))
+        space = self.fonts.glyphs(style.face, style.size).space(style.size)
+        return max(0.15 * style.size, space * style.spacing) * style.stretch
 
     def put(self, x: float, baseline: float, text: str, style: Style, ignore: bool = False) -> float:
         """Writes one word and keeps its quad; returns where it ends. What doesn't fit on the page isn't written."""
@@ -113,33 +130,50 @@ class PageCanvas:
             or x + advance > self.width - 1
         ):
             return x
-        glyphs = self.fonts.glyphs(style.face, style.size)
-        ends = glyphs.paint(
-            self.image, x, baseline, text, style.size, style.ink, style.tracking, self.ligatures and not style.face.mono
-        )
+        ends = self._paint(x, baseline, text, style)
         if ends:
             self._boxes.append((ends[0], top, ends[1], bottom))
             self._texts.append(text)
             self._ignore.append(ignore or is_leader(text))
         return x + advance
 
+    def _paint(self, x: float, baseline: float, text: str, style: Style) -> tuple[float, float] | None:
+        """Draws one word; returns (left, right) of its ink, or None."""
+        glyphs, ligatures, ends = self.fonts.glyphs(style.face, style.size), self.ligatures and not style.face.mono, []
+        for part, size in style.parts(text):
+            ends.append(
+                glyphs.paint(self.image, x, baseline, part, size, style.ink, style.tracking, ligatures, style.stretch)
+            )
+            x += glyphs.width(part, size) * style.stretch + style.tracking * len(part)
+        inked = [end for end in ends if end]
+        return (inked[0][0], inked[-1][1]) if inked else None
+
     def _allows(self, text: str, style: Style) -> bool:
         return bool(text) and self.text_source.allowed.issuperset(text) and self.fonts.covers(style.face, text)
 
     def line(
-        self, x: float, baseline: float, words: Sequence[str], style: Style, width: float = 0.0, align: str = "left"
+        self,
+        x: float,
+        baseline: float,
+        words: Sequence[str],
+        style: Style,
+        width: float = 0.0,
+        align: str = "left",
+        styles: Sequence[Style] | None = None,
     ) -> float:
         """Writes words in a row; returns where the last one ends.
 
-        ``align`` is "left", "right", "center" or "justify" within ``width`` pixels.
+        ``align`` is "left", "right", "center" or "justify" within ``width`` pixels. ``styles`` are those of the single
+        words, if they differ; the space between them is that of ``style``.
         """
-        widths = [self.measure(word, style) for word in words]
+        styles = styles or [style] * len(words)
+        widths = [self.measure(word, style) for word, style in zip(words, styles, strict=True)]
         gap, free = self.space(style) + style.tracking, width - sum(widths)
         if align == "justify" and len(words) > 1 and gap * 0.6 < free / (len(words) - 1) < gap * 4:
             gap = free / (len(words) - 1)
         elif align in ("right", "center"):
             x += max(0.0, (free - gap * (len(words) - 1)) * (1.0 if align == "right" else 0.5))
-        for word, advance in zip(words, widths, strict=True):
+        for word, style, advance in zip(words, styles, widths, strict=True):
             self.put(x, baseline, word, style)
             x += advance + gap
         return x - gap
@@ -186,6 +220,13 @@ class PageCanvas:
         if self.decorate:
             self.draw.line((x0, y0, x1, y1), fill=ink, width=max(1, round(thickness)))
 
+    def dashes(self, x: float, baseline: float, width: float, style: Style) -> None:
+        """A rule made of dashes, dots, stars or the like: in letters, but no words."""
+        unit = pick(self.rng, ("-", "-", ".", ".", "*", "=", "_", "- ", ". ", "~", "·"))
+        count = int(width / max(1.0, self.measure(unit, style)))
+        if self.decorate and count > 0 and self.fonts.covers(style.face, unit.strip()) and baseline < self.height:
+            self._paint(x, baseline, unit * count, style)
+
     def box(self, x0: float, y0: float, x1: float, y1: float, fill: int | None = None, ink: int | None = 0) -> None:
         if self.decorate and x1 > x0 and y1 > y0:
             self.draw.rectangle((x0, y0, x1, y1), fill=fill, outline=ink, width=1 + int(2 * self.rng.random()))
@@ -206,15 +247,55 @@ class PageCanvas:
             )
         self.image.paste(Image.fromarray(np.clip(gray, 0, 255).astype(np.uint8)), (int(x0), int(y0)))
 
+    def woodcut(self, x0: float, y0: float, x1: float, y1: float) -> None:
+        """Black and white alone: bent lines that swell with the shade, between solid shapes."""
+        width, height = int(x1 - x0), int(y1 - y0)
+        if not self.decorate or width < 8 or height < 8:
+            return
+        coarse = self.rng.random((2, 5, 5), np.float32)
+        bend, shade = (cv2.resize(part, (width, height), interpolation=cv2.INTER_CUBIC) for part in coarse)
+        rows, columns = np.ogrid[:height, :width]
+        slope = self.between(-1, 1)
+        phase = (rows + slope * columns).astype(np.float32) / self.between(0.7, 4) + self.between(0, 60) * bend
+        white = np.sin(phase) > 2.4 * shade - 1.2
+        self.image.paste(Image.fromarray(white.astype(np.uint8) * 255), (int(x0), int(y0)))
+        for _ in range(int(4 * self.rng.random())):
+            corners = self.rng.random((3 + int(6 * self.rng.random()), 2)) * (width, height) * 0.4
+            corners += self.rng.random(2) * (width, height) * 0.6 + (x0, y0)
+            self.draw.polygon([tuple(corner) for corner in corners.tolist()], fill=0)
+
+    def staff(self, x0: float, x1: float, y: float, gap: float) -> None:
+        """Five lines of music, ``gap`` pixels apart from ``y`` down, with notes and bars."""
+        if not self.decorate:
+            return
+        for i in range(5):
+            self.rule(x0, y + i * gap, x1, y + i * gap, 1 + gap / 12)
+        x = x0 + 3 * gap
+        while x < x1 - gap:
+            step, up = y + gap * 0.5 * int(11 * self.rng.random() - 1), self.chance(0.5)
+            head = (x, step - 0.42 * gap, x + 1.2 * gap, step + 0.42 * gap)
+            self.draw.ellipse(head, fill=0 if self.chance(0.7) else None, outline=0, width=2)
+            stem = x + (1.2 * gap if up else 0)
+            self.rule(stem, step, stem, step + (-3 if up else 3) * gap, gap / 8)
+            if self.chance(0.2):
+                self.rule(x + 2 * gap, y, x + 2 * gap, y + 4 * gap, gap / 8)
+            x += gap * self.between(1.8, 5)
+
     def scribble(self, x: float, y: float, width: float, height: float) -> None:
         """A signature or a pen's stroke: smooth, in loops, not text."""
         if not self.decorate:
+            return
+        ink, thickness = int(120 * self.rng.random()), 2 + int(3 * self.rng.random())
+        if self.chance(0.5):  # a pen's loops, as in handwriting
+            t = np.linspace(0, 1, 24 * (2 + int(width / height)))
+            turns, swell = 2 * np.pi * len(t) / 24 * t, 0.25 + 0.25 * np.sin(t * self.between(9, 40))
+            across, down = x + t * width - swell * height * np.cos(turns), y + (0.5 + swell * np.sin(turns)) * height
+            self.draw.line([*zip(across.tolist(), down.tolist(), strict=True)], fill=ink, width=thickness)
             return
         count = 5 + int(9 * self.rng.random())
         knots = np.stack([np.linspace(0, 1, count), self.rng.random(count)], axis=1).astype(np.float32)
         knots[:, 0] += (self.rng.random(count) - 0.5) * 0.3
         path = cv2.resize(knots, (2, count * 8), interpolation=cv2.INTER_CUBIC) * (width, height) + (x, y)
-        ink, thickness = int(120 * self.rng.random()), 2 + int(3 * self.rng.random())
         self.draw.line([tuple(point) for point in path.tolist()], fill=ink, width=thickness, joint="curve")
 
     def truth(self) -> PageTruth:

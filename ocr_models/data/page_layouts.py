@@ -49,7 +49,17 @@ def _running_lines(page: PageCanvas, frame: Column, style: Style) -> None:
         if page.chance(0.4):
             page.rule(frame.x, above + 0.5 * style.size, frame.x + frame.width, above + 0.5 * style.size, 2)
     if page.chance(0.6):
-        words = pick(rng, ([number], [number], ["Page", number], ["Page", number, "of", "12"], ["–", number, "–"]))
+        words = pick(
+            rng,
+            (
+                [number],
+                [number],
+                ["Page", number],
+                ["Page", number, "of", "12"],
+                [number, "/", number],
+                ["–", number, "–"],
+            ),
+        )
         page.line(frame.x, below, words, small, frame.width, pick(rng, ("center", "right", "left")))
 
 
@@ -230,6 +240,10 @@ def _field(page: PageCanvas, column: Column, style: Style) -> None:
 def _receipt(page: PageCanvas) -> None:
     """A narrow strip: centered head, items with prices at the right, totals, thanks; mostly monospaced."""
     style = _body_style(page, 7, 11, mono=page.chance(0.65) or None)
+    if style.face.mono and page.chance(0.5):
+        style = replace(style, tracking=style.size * page.between(0.1, 0.3))
+    elif page.chance(0.4):
+        style = replace(style, face=page.fonts.sibling(style.face, True), stretch=page.between(0.6, 0.9))
     side, rng = page.width * page.between(0.03, 0.1), page.rng
     frame = Column(
         side, page.height * page.between(0.02, 0.06), page.width - 2 * side, page.height * page.between(0.8, 0.98)
@@ -253,16 +267,61 @@ def _receipt(page: PageCanvas) -> None:
         if page.chance(0.1):
             page.rule(frame.x, frame.y + 0.4 * style.size, frame.x + frame.width, frame.y + 0.4 * style.size, 2)
             frame.y += style.size
+        elif page.chance(0.15):
+            page.dashes(frame.x, frame.next_baseline(style), frame.width, style)
+        elif page.chance(0.06):
+            title = replace(style, tracking=page.measure("n", style))
+            row = words(1 + int(2 * rng.random()), "short", 0.5 * frame.width)
+            page.line(frame.x, frame.next_baseline(style), [w.upper() for w in row], title, frame.width, "center")
+        elif page.chance(0.03):
+            page.scribble(frame.x, frame.y, frame.width * page.between(0.2, 0.8), style.size * page.between(1.5, 3))
+            frame.y += 3 * style.size
         baseline = frame.next_baseline(style)
-        page.line(
-            frame.x,
-            baseline,
-            words(1 + int(3 * rng.random()), pick(rng, ("plain", "number", "identifier")), 0.6 * frame.width),
-            style,
-        )
+        row = words(1 + int(3 * rng.random()), pick(rng, ("plain", "number", "identifier")), 0.6 * frame.width)
+        room = frame.x + frame.width - page.line(frame.x, baseline, row, style) - style.size
         if page.chance(0.8):
-            page.line(frame.x, baseline, [page.token(style, "money")], style, frame.width, "right")
+            page.line(frame.x, baseline, _price(page, style, room), style, frame.width, "right")
     centered(3)
+
+
+def _price(page: PageCanvas, style: Style, room: float) -> list[str]:
+    """One amount, or a count, a price and an amount, where they fit."""
+    if page.chance(0.3):
+        row = [digits(page.rng, 1), pick(page.rng, ("x", "@", "X", "*")), *page.tokens(style, 2, "money")]
+        if page.fill(list(row), style, room) == row:
+            return row
+    return page.fill(page.tokens(style, 1, "money"), style, room)
+
+
+def _refcard(page: PageCanvas) -> None:
+    """A reference card: columns of tiny lines, each a command, lone italic letters and what it does."""
+    style, frame = _body_style(page, 5, 7.5), _frame(page)
+    style = replace(style, leading=page.between(1.0, 1.25))
+    mono = replace(style, face=page.fonts.face(page.rng, mono=page.chance(0.7)))
+    italic = replace(style, face=page.fonts.sibling(style.face, False, True))
+    for column in _split(page, frame, 2 + int(3 * page.rng.random())):
+        while column.room(style, 4):
+            heading(page, column, style, page.between(1.0, 1.6))
+            for _ in range(4 + int(20 * page.rng.random())):
+                if column.room(style):
+                    _command(page, column, (style, mono, italic))
+
+
+def _command(page: PageCanvas, column: Column, styles: tuple[Style, Style, Style]) -> None:
+    style, mono, italic = styles
+    baseline, (x, y) = column.next_baseline(style), (pick(page.rng, "xyznmij") for _ in range(2))
+    entry = [page.token(mono, "code"), x, y][: 1 + int(3 * page.rng.random())]
+    entry = page.fill(entry, mono, 0.45 * column.width)
+    letters = [mono if len(word) > 1 else italic for word in entry]
+    end = page.line(column.x, baseline, entry, mono, styles=letters)
+    start = max(end + style.size, column.x + column.width * 0.45)
+    row = page.fill(page.tokens(style, 6), style, column.x + column.width - start - 2 * style.size)
+    runs = [style] * len(row)
+    if row and page.chance(0.6):
+        at = int(len(row) * page.rng.random())
+        row.insert(at, y)
+        runs.insert(at, italic)
+    page.line(start, baseline, row, style, styles=runs)
 
 
 def _form(page: PageCanvas) -> None:
@@ -370,4 +429,5 @@ LAYOUTS: dict[str, tuple[int, Callable[[PageCanvas], None]]] = {
     "article": (8, _article), "book": (4, _book), "newspaper": (2, _newspaper), "letter": (2, _letter),
     "invoice": (2, _invoice), "receipt": (2, _receipt), "form": (2, _form), "title": (1, _title),
     "contents": (2, _contents), "listing": (2, _listing), "statement": (3, _statement), "slide": (2, _slide),
+    "refcard": (1, _refcard),
 }  # fmt: skip

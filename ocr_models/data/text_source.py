@@ -15,7 +15,7 @@ from pathlib import Path
 
 from numpy.random import Generator
 
-from ocr_models.data.text_tables import ABBREVIATIONS, COMMON, ONSETS, RIMES, SINGLES, SYMBOL_CODE
+from ocr_models.data.text_tables import ABBREVIATIONS, COMMON, CONTRACTIONS, ELIDED, ONSETS, RIMES, SINGLES, SYMBOL_CODE
 from ocr_models.data.text_tokens import (
     date,
     digits,
@@ -105,7 +105,9 @@ class TextSource:
             return self.token(rng, "common")
         if u < 0.8:
             return self.token(rng, "short")
-        return self.token(rng, "punctuated") if u < 0.92 else self.word(rng)
+        if u < 0.92:
+            return self.token(rng, "punctuated")
+        return self.word(rng) if u < 0.97 else self.token(rng, "possessive" if u < 0.985 else "knotted")
 
     def _clean(self, text: str) -> str:
         if not self.allowed.issuperset(text):
@@ -146,8 +148,27 @@ class TextSource:
         return first + "-" if u < 0.8 else f"{first}/{second}" if u < 0.92 else f"{first}—{second}"
 
     def _possessive(self, rng: Generator) -> str:
+        """A word with an apostrophe inside: a genitive, a contraction, an elision."""
+        mark, u = pick(rng, "'’’"), rng.random()
+        if u < 0.4:
+            elided = pick(rng, ELIDED) + mark + self._short(rng).lower()
+            return elided[:1].upper() + elided[1:] if u < 0.1 else elided
+        if u < 0.6:
+            return pick(rng, CONTRACTIONS).replace("'", mark)
         ending = pick(rng, ("s", "s", "s", "t", "re", "ll", "ve", "d", "m", "s.", "s,"))
-        return f"{self._cased(rng)}{pick(rng, chr(39) + '’')}{ending}"
+        return f"{self._cased(rng)}{mark}{ending}"
+
+    def _knotted(self, rng: Generator) -> str:
+        """A word that digits, points, colons or dashes inside it don't part."""
+        a, b, one = self._short(rng), self._short(rng), pick(rng, "01112345678")
+        n, u = digits(rng, 1 + int(3 * rng.random())), 1 + int(9 * rng.random())
+        forms = (
+            f"{a}{n}", f"{a}{u}{one}", f"{one}{a.capitalize()}", f"{u}.{n}r{one}", f"{u}.{n}e{one}{u}",
+            f"{u}.{one}-{u}", f"{a[:1].upper()}:{n}", f"{u}.{one}+{a[:3]}{one}", f"{n}–{int(n) + u}",
+            f"{u}{n}–{one}{u}", f"{a}—{b}", f"{a}–{b}", f"{a}:{b}", f"{a}.{b}", f"{u}:{n}", f"{one}.{one}.{u}",
+            f"{u}.{n}", f"{one}{n}:{one}1", f"{a}.{one}", f"1{one}{n}",
+        )  # fmt: skip
+        return pick(rng, forms)
 
     def _code(self, rng: Generator) -> str:
         a, b, u = self.stem(rng).lower(), pick(rng, COMMON), int(rng.random() * 16)
@@ -199,12 +220,12 @@ _FREE_KINDS = {
 _KINDS: dict[str, Callable[[TextSource, Generator], str]] = {
     "plain": TextSource._cased, "short": TextSource._short, "common": TextSource._common,
     "punctuated": TextSource._punctuated, "joined": TextSource._joined, "possessive": TextSource._possessive,
+    "knotted": TextSource._knotted,
     "code": TextSource._code, "address": TextSource._address, "random": TextSource._random,
 }  # fmt: skip
 _WEIGHTS = {
-    "plain": 22, "short": 8, "common": 15, "punctuated": 14, "joined": 3.5, "possessive": 1.5, "code": 4,
-    "address": 1.5,
-    "random": 7,
+    "plain": 22, "short": 8, "common": 15, "punctuated": 14, "joined": 3.5, "possessive": 2.5, "knotted": 2.5,
+    "code": 4, "address": 1.5, "random": 7,
     "number": 7, "money": 2, "date": 2.5, "reference": 3, "identifier": 2, "leaders": 0.7, "single": 3, "unit": 1,
     "abbreviation": 1.5, "math": 1.8,
 }  # fmt: skip

@@ -26,6 +26,15 @@ COMMON = _tokens(
     """
 )
 
+# What stands before an apostrophe in French and Italian, and whole words with one in English.
+ELIDED = _tokens("l l l d d d qu qu n s c j m t jusqu lorsqu aujourd dell all nell un c")
+CONTRACTIONS = _tokens(
+    """
+    doesn't don't isn't can't won't didn't couldn't aren't What's It's That's it's let's I'm I'll I've you're we'll
+    they're there's who's o'clock O'Brien D'Angelo rock'n'roll '90s ma'am y'all
+    """
+)
+
 ABBREVIATIONS = _tokens(
     """
     e.g. i.e. etc. et al. al., Fig. Figs. Eq. Eqs. Ref. Refs. Sec. Tab. No. Nos. vol. Vol. pp. p. Mr. Mrs. Dr.

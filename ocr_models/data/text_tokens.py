@@ -68,6 +68,8 @@ def money(rng: Generator) -> str:
     u = rng.random()
     if u < 0.4:
         return amount
+    if u < 0.47:
+        return pick(rng, ("RM", "RM", "USD", "EUR", "@", "@$", "-", "x")) + amount
     return pick(rng, "€$£$¥") + (amount if u < 0.6 else whole) if u < 0.88 else amount + pick(rng, "€%$-*")
 
 

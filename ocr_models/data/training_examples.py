@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 import pypdfium2 as pdfium
 
-from ocr_models.charset import Charset
+from ocr_models.charset import LATIN, Charset
 from ocr_models.data.degrade import degrade_page, degrade_word
 from ocr_models.data.fonts import load_fonts
 from ocr_models.data.pdf_pages import find_pdfs, open_pdf, read_pdf_page
@@ -201,7 +201,7 @@ def page_examples(
     """Clean pages at a dpi drawn log-uniformly between two bounds: the detector is trained with them ``degraded``."""
     rng = np.random.default_rng(seed)
     pages = PdfPages(config) if config.pdfs else None
-    text_source = TextSource(list(config.lexicons), "".join(chr(c) for c in range(33, 127)))
+    text_source = TextSource(list(config.lexicons), LATIN)
     fonts = load_fonts(list(config.fonts)) if config.fonts else None
     while True:
         resolution = float(np.exp(rng.uniform(*np.log(dpi))))

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from ocr_models.charset import LATIN
+from ocr_models.data.page_canvas import PageCanvas, Style
 from ocr_models.data.synthetic_pages import LAYOUTS, render_page
 
 
@@ -55,3 +56,58 @@ def test_dot_leaders_are_regions_to_ignore(text_source, fonts):
     ]
     texts = [text for page in pages for text, ignored in zip(page.texts, page.ignore, strict=True) if ignored]
     assert texts and all(len(set(text)) <= 1 for text in texts)
+
+
+@pytest.fixture
+def page(text_source, fonts):
+    return PageCanvas((900, 400), 200, text_source, fonts, np.random.default_rng(5), decorate=True)
+
+
+def test_lines_of_prose_end_in_marks_within_their_boxes(text_source, fonts):
+    truth = render_page(text_source, fonts, np.random.default_rng(6), kind="book", decorate=False)
+    ends = [
+        text[-1]
+        for text, quad in zip(truth.texts, truth.quads, strict=True)
+        if not ((truth.quads[:, 0, 0] > quad[1, 0]) & (abs(truth.quads[:, 0, 1] - quad[0, 1]) < 2)).any()
+    ]
+    assert sum(end in ".,:;!?'\"’”" for end in ends) > 0.2 * len(ends)
+
+
+def test_a_letterspaced_word_is_one_box(page, fonts):
+    page.put(50, 100, "INVOICE", Style(fonts.faces[0], 40, tracking=24))
+    (quad,) = page.truth().quads
+    plain = page.measure("INVOICE", Style(fonts.faces[0], 40))
+    assert quad[1, 0] - quad[0, 0] == pytest.approx(plain + 6 * 24, abs=5)  # seven letters, six gaps
+
+
+def test_stretched_letters_and_small_capitals_keep_the_height_of_the_box(page, fonts):
+    for baseline, style in (
+        (100, Style(fonts.faces[0], 40, stretch=0.5)),
+        (200, Style(fonts.faces[0], 40, small_caps=True)),
+    ):
+        page.put(50, baseline, "HHHHH", style)
+    stretched, small = page.truth().quads
+    wide = page.measure("HHHHH", Style(fonts.faces[0], 40))
+    assert stretched[1, 0] - stretched[0, 0] == pytest.approx(0.5 * wide, abs=5)
+    assert small[1, 0] - small[0, 0] == pytest.approx((0.2 + 0.8 * 0.78) * wide, abs=8)
+    for quad in (stretched, small):
+        assert quad[3, 1] - quad[0, 1] == pytest.approx(40)
+
+
+def test_words_of_two_faces_stand_in_one_line(page, fonts):
+    plain = Style(fonts.faces[0], 30)
+    page.line(50, 100, ["set", "x", "to"], plain, styles=[plain, plain.sized(0.8), plain])
+    quads = page.truth().quads
+    assert (quads[:, 3, 1] - quads[:, 0, 1]).tolist() == pytest.approx([30, 24, 30])
+    assert (quads[1:, 0, 0] - quads[:-1, 1, 0] > 0.15 * 30).all()
+
+
+def test_what_only_looks_like_text_has_no_box(page, fonts):
+    page.dashes(20, 40, 800, Style(fonts.faces[0], 30))
+    page.staff(20, 880, 80, 12)
+    page.woodcut(20, 150, 400, 380)
+    page.scribble(450, 200, 300, 60)
+    truth = page.truth()
+    assert len(truth.quads) == 0
+    for y0, y1, x0, x1 in ((0, 60, 0, 900), (80, 130, 0, 900), (150, 380, 20, 400), (190, 270, 430, 800)):
+        assert (truth.image[y0:y1, x0:x1] < 128).sum() > 100

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -50,3 +52,13 @@ def test_missing_lexicon_and_empty_charset_are_refused():
         TextSource(["no/such/list"], LATIN)
     with pytest.raises(UsageError, match="charset"):
         TextSource([], " ")
+
+
+def test_words_with_an_apostrophe_or_other_marks_inside_are_drawn(text_source):
+    rng = np.random.default_rng(6)
+    possessives = [text_source.token(rng, "possessive") for _ in range(200)]
+    assert all(set(text) & set("'’") for text in possessives)
+    assert any(text.startswith(("l’", "d’", "qu’")) for text in possessives)
+    knotted = " ".join(text_source.token(rng, "knotted") for _ in range(400))
+    for form in (r"\d+–\d+", r"[^\W\d]+—[^\W\d]+", r"\d\.\d+r\d", r"\d\.\d+e\d+", r"[A-Z]:\d+", r"\d\.\d\+\w+"):
+        assert re.search(rf"(?<!\S){form}(?!\S)", knotted), form
