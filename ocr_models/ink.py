@@ -30,15 +30,15 @@ _EVENED_NEIGHBORS = 3  # on each side of a word
 _EVENED_SHARE = 0.12  # tops and bottoms that differ by less are evened out
 _CONTRAST = 0.35  # of the band's range, from which on a pixel is ink
 _MIN_RANGE = 24  # gray levels; a flatter band shows no ink to go by
-_PAPER_SAMPLES = 32  # pixels above a word, and as many below, which tell the gray of its paper
+_PAPER_SAMPLES = 64  # pixels above a word, and as many below, which tell the gray of its paper
 
 
 @dataclass(frozen=True)
 class _Gaps:
-    """White gaps in and around N words, each word's from left to right.
+    """G white gaps in and around words, each word's from left to right.
 
     Attributes:
-        words: int (G,), the words in whose windows they were seen, in rising order.
+        words: int (G,), the words in whose bands they were seen, in rising order.
         starts, stops: int (G,), their columns in pixels of the page.
     """
 
@@ -68,8 +68,8 @@ def fit_words(image: np.ndarray, boxes: np.ndarray) -> np.ndarray:
     boxes = np.asarray(boxes, np.float64)[np.concatenate(lines)]  # from here on a word stands before the next one
     line = np.repeat(np.arange(len(lines)), [len(words) for words in lines])
     followed = np.append(line[1:] == line[:-1], False)
-    gaps = _white_gaps(cv2.blur(image, (3, 3)), boxes, followed)  # blurred, as a speck of noise isn't ink
-    fitted, gap_after = _fit_edges(gaps, boxes, followed)
+    smooth = cv2.blur(image, (3, 3))  # a speck of noise isn't ink
+    fitted, gap_after = _fit_edges(smooth, boxes, followed)
     usual, seen = _usual_gaps(gap_after, line)
 
     touching = followed & (np.roll(boxes[:, 0], -1) - boxes[:, 2] < _JOINED_BOXES * _heights(boxes))
@@ -78,25 +78,18 @@ def fit_words(image: np.ndarray, boxes: np.ndarray) -> np.ndarray:
     first = np.flatnonzero(np.append(True, ~joined[:-1]))
     words = np.hstack([np.minimum.reduceat(fitted[:, :2], first), np.maximum.reduceat(fitted[:, 2:], first)])
     words = _even_out(words, line[first])
-
-    stops = np.where(joined, np.roll(fitted[:, 0], -1), fitted[:, 2])  # where the gaps of a box end to be its own
-    own = (gaps.starts > fitted[gaps.words, 0] + 1) & (gaps.stops < stops[gaps.words] - 1)
-    word_of_box = np.searchsorted(first, gaps.words[own], side="right") - 1
-    inner = _Gaps(word_of_box, gaps.starts[own], gaps.stops[own])
-    return _part(words, inner, np.maximum(_PARTED_GAP, _PARTED_SHARE * usual[first]))
+    return _part(smooth, words, np.maximum(_PARTED_GAP, _PARTED_SHARE * usual[first]))
 
 
 def _heights(boxes: np.ndarray) -> np.ndarray:
     return np.maximum(1.0, boxes[:, 3] - boxes[:, 1])
 
 
-def _white_gaps(image: np.ndarray, boxes: np.ndarray, followed: np.ndarray) -> _Gaps:
-    """The gaps in the bands of words, from as far to the left as a word may begin to the end of the next word."""
+def _white_gaps(image: np.ndarray, boxes: np.ndarray, left: np.ndarray, right: np.ndarray) -> _Gaps:
+    """The runs of columns without ink in the words' bands, each between two columns (N,) of its own."""
     rows, columns = image.shape
     top, height = boxes[:, 1], _heights(boxes)
-    reach = _REACH * height
-    right = np.where(followed, np.roll(boxes[:, 2], -1), boxes[:, 2] + reach)
-    x0, x1 = np.clip([boxes[:, 0] - reach, np.ceil(right)], 0, columns).astype(int)
+    x0, x1 = np.clip([left, np.ceil(right)], 0, columns).astype(int)
     y0, y1 = np.clip([top + _BAND[0] * height, top + _BAND[1] * height + 1], 0, rows).astype(int)
     papers = _paper(image, boxes, x0, x1)
 
@@ -132,20 +125,24 @@ def _white_columns(band: np.ndarray, paper: float) -> np.ndarray:
     return np.zeros(band.shape[1], bool)
 
 
-def _fit_edges(gaps: _Gaps, boxes: np.ndarray, followed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _fit_edges(image: np.ndarray, boxes: np.ndarray, followed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The boxes with left and right edges at gaps, and the gaps (N,) to the next words in heights, NaN without one."""
+    fitted, gap_after = boxes.copy(), np.full(len(boxes), np.nan)
+    reach = _REACH * _heights(boxes)
+
+    opening = np.flatnonzero(~np.roll(followed, 1))  # the first words of lines
+    first = boxes[opening]
+    gaps = _white_gaps(image, first, first[:, 0] - reach[opening], first[:, 2])
+    chosen = cheapest(_edge_costs(gaps, gaps.stops, first, 0), gaps.words, len(first))
+    fitted[opening[chosen >= 0], 0] = gaps.stops[chosen[chosen >= 0]]
+
+    gaps = _white_gaps(image, boxes, boxes[:, 0], np.where(followed, np.roll(boxes[:, 2], -1), boxes[:, 2] + reach))
     costs = np.where(followed[gaps.words], _border_costs(gaps, boxes), _edge_costs(gaps, gaps.starts, boxes, 2))
-    after = cheapest(costs, gaps.words, len(boxes))
-    before = cheapest(_edge_costs(gaps, gaps.stops, boxes, 0), gaps.words, len(boxes))
-    ending = np.flatnonzero(after >= 0)
-    between = np.flatnonzero((after >= 0) & followed)
-    opening = np.flatnonzero((before >= 0) & ~np.roll(followed, 1))
-    fitted = boxes.copy()
-    fitted[ending, 2] = gaps.starts[after[ending]]
-    fitted[between + 1, 0] = gaps.stops[after[between]]
-    fitted[opening, 0] = gaps.stops[before[opening]]
-    gap_after = np.full(len(boxes), np.nan)
-    gap_after[between] = gaps.widths[after[between]] / _heights(boxes)[between]
+    chosen = cheapest(costs, gaps.words, len(boxes))
+    ending, between = np.flatnonzero(chosen >= 0), np.flatnonzero((chosen >= 0) & followed)
+    fitted[ending, 2] = gaps.starts[chosen[ending]]
+    fitted[between + 1, 0] = gaps.stops[chosen[between]]
+    gap_after[between] = gaps.widths[chosen[between]] / _heights(boxes)[between]
     return fitted, gap_after
 
 
@@ -197,18 +194,20 @@ def _even_out(boxes: np.ndarray, line: np.ndarray) -> np.ndarray:
     return evened
 
 
-def _part(boxes: np.ndarray, inner: _Gaps, part_from: np.ndarray) -> np.ndarray:
-    """The boxes, float32, parted at those of their inner gaps that are as wide as those between words, in heights."""
+def _part(image: np.ndarray, boxes: np.ndarray, part_from: np.ndarray) -> np.ndarray:
+    """The boxes, float32, parted at white gaps as wide as those between words, in heights."""
     heights = _heights(boxes)
-    several = np.bincount(inner.words, minlength=len(boxes)) > 2
-    letters = np.where(several, group_medians(inner.widths, inner.words, len(boxes)), 0.0)
-    wide = inner.widths >= np.maximum(part_from * heights, _PARTED_LETTERS * letters)[inner.words]
-    wide &= (boxes[:, 2] - boxes[:, 0] >= _SHORTEST_PAIR * heights)[inner.words]
-    words, everyone = inner.words[wide], np.arange(len(boxes))
+    gaps = _white_gaps(image, boxes, boxes[:, 0], boxes[:, 2])
+    inner = (gaps.starts > boxes[gaps.words, 0] + 1) & (gaps.stops < boxes[gaps.words, 2] - 1)
+    several = np.bincount(gaps.words[inner], minlength=len(boxes)) > 2
+    letters = np.where(several, group_medians(gaps.widths[inner], gaps.words[inner], len(boxes)), 0.0)
+    wide = inner & (gaps.widths >= np.maximum(part_from * heights, _PARTED_LETTERS * letters)[gaps.words])
+    wide &= (boxes[:, 2] - boxes[:, 0] >= _SHORTEST_PAIR * heights)[gaps.words]
+    words, everyone = gaps.words[wide], np.arange(len(boxes))
     # Stable sorts: a word's left edge comes before its gaps, its right edge behind them.
     by_start = np.argsort(np.append(everyone, words), kind="stable")
     by_stop = np.argsort(np.append(words, everyone), kind="stable")
     parts = boxes[np.append(everyone, words)[by_start]].astype(np.float32)
-    parts[:, 0] = np.append(boxes[:, 0], inner.stops[wide])[by_start]
-    parts[:, 2] = np.append(inner.starts[wide], boxes[:, 2])[by_stop]
+    parts[:, 0] = np.append(boxes[:, 0], gaps.stops[wide])[by_start]
+    parts[:, 2] = np.append(gaps.starts[wide], boxes[:, 2])[by_stop]
     return parts
