@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from ocr_models.geometry import run_boxes
 from ocr_models.layout import chains, cheapest, group_medians, word_successors
 
 # Lengths are in heights of the box, which is one em.
@@ -76,8 +77,7 @@ def fit_words(image: np.ndarray, boxes: np.ndarray) -> np.ndarray:
     narrow = (seen > 2) & (gap_after < _JOINED_SHARE * usual)
     joined = touching & (np.isnan(gap_after) | narrow)  # each to the next one
     first = np.flatnonzero(np.append(True, ~joined[:-1]))
-    words = np.hstack([np.minimum.reduceat(fitted[:, :2], first), np.maximum.reduceat(fitted[:, 2:], first)])
-    words = _even_out(words, line[first])
+    words = _even_out(run_boxes(fitted, first), line[first])
     return _part(smooth, words, np.maximum(_PARTED_GAP, _PARTED_SHARE * usual[first]))
 
 

@@ -68,7 +68,8 @@ def word_successors(boxes: np.ndarray) -> np.ndarray:
         cost = _following_costs(boxes[word], boxes[other])
         follows = np.isfinite(cost)
         found.append((word[follows], other[follows], cost[follows]))
-    return _mutual_nearest(*map(np.concatenate, zip(*found, strict=True)), len(boxes))
+    words, others, costs = (np.concatenate(part) for part in zip(*found, strict=True))
+    return _mutual_nearest(words, others, costs, len(boxes))
 
 
 def _following_costs(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
