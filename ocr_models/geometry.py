@@ -23,6 +23,11 @@ def quad_boxes(quads: np.ndarray) -> np.ndarray:
     return np.concatenate([quads.min(axis=1), quads.max(axis=1)], axis=1)
 
 
+def run_boxes(boxes: np.ndarray, first: np.ndarray) -> np.ndarray:
+    """Bounding boxes (R, 4) of runs of boxes (N, 4), which begin at these indices (R,)."""
+    return np.hstack([np.minimum.reduceat(boxes[:, :2], first), np.maximum.reduceat(boxes[:, 2:], first)])
+
+
 def box_quads(boxes: np.ndarray) -> np.ndarray:
     """Quads of level boxes (N, 4): xmin, ymin, xmax, ymax."""
     return boxes[:, [0, 1, 2, 1, 2, 3, 0, 3]].reshape(-1, 4, 2).astype(np.float32)

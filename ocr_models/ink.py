@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from ocr_models.layout import chains, word_successors
+from ocr_models.geometry import run_boxes
+from ocr_models.layout import chains, cheapest, group_medians, word_successors
 
 # Lengths are in heights of the box, which is one em.
 _REACH = 0.45  # how far from the detector's edge a word may end
@@ -30,18 +31,25 @@ _EVENED_NEIGHBORS = 3  # on each side of a word
 _EVENED_SHARE = 0.12  # tops and bottoms that differ by less are evened out
 _CONTRAST = 0.35  # of the band's range, from which on a pixel is ink
 _MIN_RANGE = 24  # gray levels; a flatter band shows no ink to go by
+_PAPER_SAMPLES = 64  # pixels above a word, and as many below, which tell the gray of its paper
 
 
 @dataclass(frozen=True)
-class _Gap:
-    """White columns ``start`` to ``stop`` in pixels of the page."""
+class _Gaps:
+    """G white gaps in and around words, each word's from left to right.
 
-    start: int
-    stop: int
+    Attributes:
+        words: int (G,), the words in whose bands they were seen, in rising order.
+        starts, stops: int (G,), their columns in pixels of the page.
+    """
+
+    words: np.ndarray
+    starts: np.ndarray
+    stops: np.ndarray
 
     @property
-    def width(self) -> int:
-        return self.stop - self.start
+    def widths(self) -> np.ndarray:
+        return self.stops - self.starts
 
 
 def fit_words(image: np.ndarray, boxes: np.ndarray) -> np.ndarray:
@@ -57,141 +65,149 @@ def fit_words(image: np.ndarray, boxes: np.ndarray) -> np.ndarray:
     """
     if not len(boxes):
         return np.zeros((0, 4), np.float32)
+    lines = chains(word_successors(boxes))
+    boxes = np.asarray(boxes, np.float64)[np.concatenate(lines)]  # from here on a word stands before the next one
+    line = np.repeat(np.arange(len(lines)), [len(words) for words in lines])
+    followed = np.append(line[1:] == line[:-1], False)
     smooth = cv2.blur(image, (3, 3))  # a speck of noise isn't ink
-    fitted = np.array(boxes, np.float64)
-    successors = word_successors(fitted)
-    touching, joined = np.zeros((2, len(boxes)), bool)
-    gaps_after = np.full(len(boxes), np.nan)
-    for i, j in enumerate(successors.tolist()):
-        if j < 0:
-            fitted[i, 2] = _free_edge(smooth, boxes[i], right=True)
-            continue
-        gap = _gap_between(smooth, boxes[i], boxes[j])
-        if gap is not None:
-            fitted[i, 2], fitted[j, 0] = gap.start, gap.stop
-            gaps_after[i] = gap.width / _height(boxes[i])
-        touching[i] = boxes[j][0] - boxes[i][2] < _JOINED_BOXES * _height(boxes[i])
-        joined[i] = gap is None and touching[i]
-    for j in sorted(set(range(len(boxes))) - set(successors.tolist())):
-        fitted[j, 0] = _free_edge(smooth, boxes[j], right=False)
-    words = []
-    for line in chains(successors):
-        seen = gaps_after[line][np.isfinite(gaps_after[line])]
-        usual = float(np.median(seen)) if len(seen) else _PARTED_ALONE / _PARTED_SHARE
-        if len(seen) > 2:
-            joined[line] |= touching[line] & (gaps_after[line] < _JOINED_SHARE * usual)
-        for word in _even_out(_join(fitted, line, joined)):
-            words += _part(smooth, word, max(_PARTED_GAP, _PARTED_SHARE * usual))
-    return np.array(words, np.float32)
+    fitted, gap_after = _fit_edges(smooth, boxes, followed)
+    usual, seen = _usual_gaps(gap_after, line)
+
+    touching = followed & (np.roll(boxes[:, 0], -1) - boxes[:, 2] < _JOINED_BOXES * _heights(boxes))
+    narrow = (seen > 2) & (gap_after < _JOINED_SHARE * usual)
+    joined = touching & (np.isnan(gap_after) | narrow)  # each to the next one
+    first = np.flatnonzero(np.append(True, ~joined[:-1]))
+    words = _even_out(run_boxes(fitted, first), line[first])
+    return _part(smooth, words, np.maximum(_PARTED_GAP, _PARTED_SHARE * usual[first]))
 
 
-def _height(box: np.ndarray) -> float:
-    return max(1.0, float(box[3] - box[1]))
+def _heights(boxes: np.ndarray) -> np.ndarray:
+    return np.maximum(1.0, boxes[:, 3] - boxes[:, 1])
 
 
-def _white_gaps(image: np.ndarray, box: np.ndarray, left: float, right: float) -> list[_Gap] | None:
-    """The runs of columns without ink between two columns of a word's band; None where ink can't be told."""
+def _white_gaps(image: np.ndarray, boxes: np.ndarray, left: np.ndarray, right: np.ndarray) -> _Gaps:
+    """The runs of columns without ink in the words' bands, each between two columns (N,) of its own."""
     rows, columns = image.shape
-    x0, x1 = max(0, int(left)), min(columns, int(np.ceil(right)))
-    y0, y1 = max(0, int(box[1] + _BAND[0] * _height(box))), min(rows, int(box[1] + _BAND[1] * _height(box)) + 1)
-    if x1 <= x0 or y1 <= y0:  # off the page
-        return None
-    # Above and below the letters there is mostly paper.
-    edges = image[[max(0, int(box[1])), min(rows - 1, int(box[3]))], x0:x1]
-    ink = _ink_columns(image[y0:y1, x0:x1], float(np.median(edges)))
-    if ink is None:
-        return None
-    steps = np.flatnonzero(np.diff(np.concatenate([[True], ink, [True]]).astype(np.int8)))
-    return [_Gap(x0 + int(start), x0 + int(stop)) for start, stop in zip(steps[::2], steps[1::2], strict=True)]
+    top, height = boxes[:, 1], _heights(boxes)
+    x0, x1 = np.clip([left, np.ceil(right)], 0, columns).astype(int)
+    y0, y1 = np.clip([top + _BAND[0] * height, top + _BAND[1] * height + 1], 0, rows).astype(int)
+    papers = _paper(image, boxes, x0, x1)
+
+    # The windows' columns in a row, with a column that isn't white around each.
+    border = np.zeros(1, bool)
+    white = [border]
+    for left, right, upper, lower, paper in zip(*(a.tolist() for a in (x0, x1, y0, y1, papers)), strict=True):
+        white += [_white_columns(image[upper:lower, left:right], paper), border]
+    window_starts = np.cumsum([0, *(len(columns) for columns in white[1:-1])])[::2] + 1
+    steps = np.flatnonzero(np.diff(np.concatenate(white).view(np.int8))) + 1
+    words = np.searchsorted(window_starts, steps[::2], side="right") - 1
+    to_page = x0[words] - window_starts[words]
+    return _Gaps(words, steps[::2] + to_page, steps[1::2] + to_page)
 
 
-def _ink_columns(band: np.ndarray, paper: float) -> np.ndarray | None:
-    """Which columns (W,) of a band of text hold ink, darker or lighter than the paper; None without contrast."""
-    if min(band.shape) < 3:
-        return None
-    darkest, lightest = band.min(axis=0), band.max(axis=0)
-    low, high = int(darkest.min()), int(lightest.max())
-    if high - low < _MIN_RANGE:
-        return None
-    reach = _CONTRAST * (high - low)
-    return darkest < paper - reach if 2 * paper >= low + high else lightest > paper + reach
+def _paper(image: np.ndarray, boxes: np.ndarray, x0: np.ndarray, x1: np.ndarray) -> np.ndarray:
+    """The gray (N,) of the paper around words: above and below the letters there is mostly paper."""
+    rows, columns = image.shape
+    x = np.clip(np.linspace(x0, x1 - 1, _PAPER_SAMPLES, axis=1), 0, columns - 1).astype(int)
+    y = np.clip(boxes[:, [1, 3]], 0, rows - 1).astype(int)
+    return np.median(np.hstack([image[y[:, :1], x], image[y[:, 1:], x]]), axis=1)
 
 
-def _free_edge(image: np.ndarray, box: np.ndarray, right: bool) -> float:
-    """Where a word without a neighbor on this side ends: at the white gap nearest to the detector's edge."""
-    height, edge = _height(box), float(box[2] if right else box[0])
-    middle = float(box[0] + box[2]) / 2
-    reach = _REACH * height
-    window = (max(middle, edge - reach), edge + reach) if right else (edge - reach, min(middle, edge + reach))
-    # The word's own ink belongs into the picture, so that the contrast is known.
-    gaps = _white_gaps(image, box, *((box[0], window[1]) if right else (window[0], box[2])))
-    ends = [
-        gap.start if right else gap.stop
-        for gap in gaps or []
-        if gap.width > _LETTER_GAP * height and window[0] <= (gap.start if right else gap.stop) <= window[1]
-    ]
-    return float(min(ends, key=lambda end: abs(end - edge))) if ends else edge
+def _white_columns(band: np.ndarray, paper: float) -> np.ndarray:
+    """Which columns (W,) of a band of text hold no ink, darker or lighter than the paper; none without contrast."""
+    if min(band.shape) >= 3:
+        low, high, _, _ = cv2.minMaxLoc(band)
+        reach = _CONTRAST * (high - low)
+        if high - low >= _MIN_RANGE:
+            if 2 * paper >= low + high:
+                return np.minimum.reduce(band, axis=0) >= paper - reach
+            return np.maximum.reduce(band, axis=0) <= paper + reach
+    return np.zeros(band.shape[1], bool)
 
 
-def _gap_between(image: np.ndarray, box: np.ndarray, following: np.ndarray) -> _Gap | None:
-    """The white gap that parts two neighbors: a wide one, near the place where the detector parts them."""
-    height = _height(box)
-    border = float(box[2] + following[0]) / 2
-    reach = max(_REACH * height, float(following[0] - box[2]) / 2 + 0.3 * height)
-    low = max((box[0] + box[2]) / 2, border - reach)
-    high = min((following[0] + following[2]) / 2, border + reach)
-    gaps = [
-        gap
-        for gap in _white_gaps(image, box, box[0], following[2]) or []
-        if gap.width >= _JOINED_GAP * height and low <= (gap.start + gap.stop) / 2 <= high
-    ]
+def _fit_edges(image: np.ndarray, boxes: np.ndarray, followed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The boxes with left and right edges at gaps, and the gaps (N,) to the next words in heights, NaN without one."""
+    fitted, gap_after = boxes.copy(), np.full(len(boxes), np.nan)
+    reach = _REACH * _heights(boxes)
 
-    def cost(gap: _Gap) -> float:
-        return abs((gap.start + gap.stop) / 2 - border) - min(gap.width, 0.5 * height)
+    opening = np.flatnonzero(~np.roll(followed, 1))  # the first words of lines
+    first = boxes[opening]
+    gaps = _white_gaps(image, first, first[:, 0] - reach[opening], first[:, 2])
+    chosen = cheapest(_edge_costs(gaps, gaps.stops, first, 0), gaps.words, len(first))
+    fitted[opening[chosen >= 0], 0] = gaps.stops[chosen[chosen >= 0]]
 
-    return min(gaps, key=cost) if gaps else None
-
-
-def _join(boxes: np.ndarray, line: list[int], joined: np.ndarray) -> list[np.ndarray]:
-    """The boxes of a line, those that are joined to the one before as one with it."""
-    words: list[np.ndarray] = []
-    for before, i in zip([None, *line], line, strict=False):
-        if before is not None and joined[before]:
-            words[-1] = np.concatenate(
-                [np.minimum(words[-1][:2], boxes[i][:2]), np.maximum(words[-1][2:], boxes[i][2:])]
-            )
-        else:
-            words.append(boxes[i])
-    return words
+    gaps = _white_gaps(image, boxes, boxes[:, 0], np.where(followed, np.roll(boxes[:, 2], -1), boxes[:, 2] + reach))
+    costs = np.where(followed[gaps.words], _border_costs(gaps, boxes), _edge_costs(gaps, gaps.starts, boxes, 2))
+    chosen = cheapest(costs, gaps.words, len(boxes))
+    ending, between = np.flatnonzero(chosen >= 0), np.flatnonzero((chosen >= 0) & followed)
+    fitted[ending, 2] = gaps.starts[chosen[ending]]
+    fitted[between + 1, 0] = gaps.stops[chosen[between]]
+    gap_after[between] = gaps.widths[chosen[between]] / _heights(boxes)[between]
+    return fitted, gap_after
 
 
-def _even_out(line: list[np.ndarray]) -> list[np.ndarray]:
+def _edge_costs(gaps: _Gaps, ends: np.ndarray, boxes: np.ndarray, side: int) -> np.ndarray:
+    """How ill a word without a neighbor on this side ends at each gap: the nearest to the detector's edge is best."""
+    box = boxes[gaps.words]
+    height, edge, middle = _heights(box), box[:, side], (box[:, 0] + box[:, 2]) / 2
+    distance = np.abs(ends - edge)
+    allowed = (gaps.widths > _LETTER_GAP * height) & (distance <= _REACH * height)
+    allowed &= (ends >= middle) if side == 2 else (ends <= middle)
+    return np.where(allowed, distance, np.inf)
+
+
+def _border_costs(gaps: _Gaps, boxes: np.ndarray) -> np.ndarray:
+    """How ill each gap parts a word from the next: best is a wide one, near the place where the detector parts them."""
+    box, following = boxes[gaps.words], np.roll(boxes, -1, axis=0)[gaps.words]
+    height, middle = _heights(box), (gaps.starts + gaps.stops) / 2
+    border = (box[:, 2] + following[:, 0]) / 2
+    distance = np.abs(middle - border)
+    allowed = distance <= np.maximum(_REACH * height, (following[:, 0] - box[:, 2]) / 2 + 0.3 * height)
+    allowed &= ((box[:, 0] + box[:, 2]) / 2 <= middle) & (middle <= (following[:, 0] + following[:, 2]) / 2)
+    allowed &= gaps.widths >= _JOINED_GAP * height
+    return np.where(allowed, distance - np.minimum(gaps.widths, 0.5 * height), np.inf)
+
+
+def _usual_gaps(gap_after: np.ndarray, line: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """For each word the usual gap between words of its line, in heights, and how many such gaps were seen."""
+    found = ~np.isnan(gap_after)
+    usual = group_medians(gap_after[found], line[found], line[-1] + 1)
+    seen = np.bincount(line[found], minlength=len(usual))
+    return np.where(seen, usual, _PARTED_ALONE / _PARTED_SHARE)[line], seen[line]
+
+
+def _even_out(boxes: np.ndarray, line: np.ndarray) -> np.ndarray:
     """The words with top and bottom as their neighbors on the line have them, where these are of the same size.
 
     The detector's tops and bottoms vary by a pixel or two; whether a letter is a capital is told by its height.
     """
-    if len(line) < 3:
-        return line
-    boxes = np.array(line)
-    heights = boxes[:, 3] - boxes[:, 1]
+    everyone = np.arange(len(boxes))
+    near = everyone[:, None] + np.arange(-_EVENED_NEIGHBORS, _EVENED_NEIGHBORS + 1)
+    on_page = near.clip(0, len(boxes) - 1)
+    off = np.abs(boxes[on_page][:, :, [1, 3]] - boxes[:, None, [1, 3]]).max(axis=2)
+    alike = (near == on_page) & (line[on_page] == line[:, None]) & (off < _EVENED_SHARE * _heights(boxes)[:, None])
+    alike &= (np.bincount(line)[line] >= 3)[:, None] | (near == everyone[:, None])  # two words tell nothing
+    words, _ = np.nonzero(alike)
     evened = boxes.copy()
-    for i in range(len(boxes)):
-        near = slice(max(0, i - _EVENED_NEIGHBORS), i + _EVENED_NEIGHBORS + 1)
-        alike = np.abs(boxes[near][:, [1, 3]] - boxes[i, [1, 3]]).max(axis=1) < _EVENED_SHARE * heights[i]
-        evened[i, [1, 3]] = np.median(boxes[near][alike][:, [1, 3]], axis=0)
-    return list(evened)
+    for side in (1, 3):
+        evened[:, side] = group_medians(boxes[on_page[alike], side], words, len(boxes))
+    return evened
 
 
-def _part(image: np.ndarray, box: np.ndarray, part_from: float) -> list[np.ndarray]:
-    """The box, parted at white gaps as wide as those between words."""
-    height = _height(box)
-    if box[2] - box[0] < _SHORTEST_PAIR * height:
-        return [box]
-    gaps = _white_gaps(image, box, box[0], box[2]) or []
-    inner = [gap for gap in gaps if gap.start > box[0] + 1 and gap.stop < box[2] - 1]
-    if inner:
-        letters = float(np.median([gap.width for gap in inner])) if len(inner) > 2 else 0.0
-        inner = [gap for gap in inner if gap.width >= max(part_from * height, _PARTED_LETTERS * letters)]
-    starts = [float(box[0]), *(float(gap.stop) for gap in inner)]
-    stops = [*(float(gap.start) for gap in inner), float(box[2])]
-    return [np.array([x0, box[1], x1, box[3]]) for x0, x1 in zip(starts, stops, strict=True)]
+def _part(image: np.ndarray, boxes: np.ndarray, part_from: np.ndarray) -> np.ndarray:
+    """The boxes, float32, parted at white gaps as wide as those between words, in heights."""
+    heights = _heights(boxes)
+    gaps = _white_gaps(image, boxes, boxes[:, 0], boxes[:, 2])
+    inner = (gaps.starts > boxes[gaps.words, 0] + 1) & (gaps.stops < boxes[gaps.words, 2] - 1)
+    several = np.bincount(gaps.words[inner], minlength=len(boxes)) > 2
+    letters = np.where(several, group_medians(gaps.widths[inner], gaps.words[inner], len(boxes)), 0.0)
+    wide = inner & (gaps.widths >= np.maximum(part_from * heights, _PARTED_LETTERS * letters)[gaps.words])
+    wide &= (boxes[:, 2] - boxes[:, 0] >= _SHORTEST_PAIR * heights)[gaps.words]
+    words, everyone = gaps.words[wide], np.arange(len(boxes))
+    # Stable sorts: a word's left edge comes before its gaps, its right edge behind them.
+    by_start = np.argsort(np.append(everyone, words), kind="stable")
+    by_stop = np.argsort(np.append(words, everyone), kind="stable")
+    parts = boxes[np.append(everyone, words)[by_start]].astype(np.float32)
+    parts[:, 0] = np.append(boxes[:, 0], gaps.stops[wide])[by_start]
+    parts[:, 2] = np.append(gaps.starts[wide], boxes[:, 2])[by_stop]
+    return parts

@@ -14,7 +14,7 @@ import numpy as np
 _MAX_WORD_GAP = 1.3  # in line heights: a wider gap parts two cells or columns
 _MIN_OVERLAP = 0.5  # of the lower of two heights, for words of one line
 _MAX_HEIGHT_RATIO = 2.2
-_ROWS_AT_ONCE = 128  # of the matrix of all pairs of words, which stays in the cache so, however many they are
+_WORDS_AT_ONCE = 512  # whose pairs with others are looked at together, which bounds the memory they take
 _COLUMN_WIDTH = 9.0  # in line heights: the usual width of lines, from which on they are running text
 _NEIGHBOR_LINES = 8
 _TABLE_LINES = 30
@@ -53,64 +53,87 @@ def order_words(boxes: np.ndarray) -> PageLayout:
 
 def word_successors(boxes: np.ndarray) -> np.ndarray:
     """For each word the next one on its line, or -1: the nearest to its right on the same height."""
-    count = len(boxes)
-    everyone = np.arange(count)
-    best, best_row = np.zeros((2, count), int)
-    lowest, lowest_of_column = np.full((2, count), np.inf)
-    for start in range(0, count, _ROWS_AT_ONCE):
-        rows = slice(start, start + _ROWS_AT_ONCE)
-        cost = _following_costs(boxes[rows], boxes)
-        best[rows] = cost.argmin(axis=1)
-        lowest[rows] = cost[everyone[: len(cost)], best[rows]]
-        of_column = cost.argmin(axis=0)
-        lower = cost[of_column, everyone] < lowest_of_column
-        best_row[lower] = start + of_column[lower]
-        lowest_of_column[lower] = cost[of_column, everyone][lower]
-    return np.where(np.isfinite(lowest) & (best_row[best] == everyone), best, -1)
+    boxes = np.asarray(boxes, np.float64)
+    y0, y1 = boxes[:, 1], boxes[:, 3]
+    by_top = np.argsort(y0, kind="stable")
+    # Only words that begin so near in height can overlap enough and be of a similar size: in order of tops a run.
+    first = np.searchsorted(y0[by_top], y0 - _MAX_HEIGHT_RATIO * (y1 - y0))
+    counts = np.searchsorted(y0[by_top], y1) - first
+    found = []
+    for start in range(0, len(boxes), _WORDS_AT_ONCE):
+        count = counts[start : start + _WORDS_AT_ONCE].clip(min=0)
+        word = np.repeat(np.arange(start, start + len(count)), count)
+        place_in_run = np.arange(len(word)) - np.repeat(np.cumsum(count) - count, count)
+        other = by_top[first[word] + place_in_run]
+        cost = _following_costs(boxes[word], boxes[other])
+        follows = np.isfinite(cost)
+        found.append((word[follows], other[follows], cost[follows]))
+    words, others, costs = (np.concatenate(part) for part in zip(*found, strict=True))
+    return _mutual_nearest(words, others, costs, len(boxes))
 
 
 def _following_costs(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """[i, j]: how ill other j fits behind box i on its line, infinite where it doesn't stand there."""
-    x0, y0, x1, y1 = np.ascontiguousarray(boxes.T)[..., None]
+    """(P,): how ill each of the others fits behind its box on a line, infinite where it doesn't stand there."""
+    x0, y0, x1, y1 = np.ascontiguousarray(boxes.T)
     other_x0, other_y0, _, other_y1 = np.ascontiguousarray(others.T)
     heights, other_heights = y1 - y0, other_y1 - other_y0
     lower = np.minimum(heights, other_heights)
     overlap = np.minimum(y1, other_y1) - np.maximum(y0, other_y0)
-    gap = other_x0 - x1  # from the end of i to the start of j
+    gap = other_x0 - x1
     similar = np.maximum(heights, other_heights) < _MAX_HEIGHT_RATIO * lower
     follows = (other_x0 > x0) & (gap > -0.5 * lower) & (gap < _MAX_WORD_GAP * np.maximum(lower, 1e-6))
     follows &= similar & (overlap > _MIN_OVERLAP * lower)
     return np.where(follows, gap - 0.5 * overlap, np.inf)
 
 
-def _mutual_nearest(cost: np.ndarray) -> np.ndarray:
-    """For each row its cheapest column, if that column's cheapest row is the row itself; else -1."""
-    best = cost.argmin(axis=1)
-    rows = np.arange(len(cost))
-    mutual = np.isfinite(cost[rows, best]) & (cost.argmin(axis=0)[best] == rows)
-    return np.where(mutual, best, -1)
+def _mutual_nearest(firsts: np.ndarray, seconds: np.ndarray, costs: np.ndarray, count: int) -> np.ndarray:
+    """Of pairs with their costs: for each of ``count`` its cheapest second whose cheapest first it is, or -1."""
+    everyone = np.arange(len(costs))
+    mutual = cheapest(costs, firsts, count)[firsts] == everyone
+    mutual &= cheapest(costs, seconds, count)[seconds] == everyone
+    successors = np.full(count, -1)
+    successors[firsts[mutual]] = seconds[mutual]
+    return successors
+
+
+def cheapest(costs: np.ndarray, groups: np.ndarray, count: int) -> np.ndarray:
+    """For each of ``count`` groups the index of its lowest cost, of the first among equals; -1 without a finite one."""
+    falling = np.argsort(costs, kind="stable")[::-1]
+    falling = falling[np.isfinite(costs[falling])]
+    best = np.full(count, -1)
+    best[groups[falling]] = falling  # of a group's indices the last one stays
+    return best
+
+
+def group_medians(values: np.ndarray, groups: np.ndarray, count: int) -> np.ndarray:
+    """Medians (count,) of the values in each group; NaN for a group without any."""
+    rising = np.append(values[np.lexsort((values, groups))], np.nan)
+    sizes = np.bincount(groups, minlength=count)
+    first = np.cumsum(sizes) - sizes
+    lower, upper = (np.where(sizes, first + half, -1) for half in ((sizes - 1) // 2, sizes // 2))
+    return (rising[lower] + rising[upper]) / 2
 
 
 def chains(successors: np.ndarray) -> list[list[int]]:
     """Follows the successors from each word that is nobody's successor."""
-    has_predecessor = np.zeros(len(successors), bool)
-    has_predecessor[successors[successors >= 0]] = True
+    following = successors.tolist()
     found = []
-    for start in np.flatnonzero(~has_predecessor):
-        chain = [int(start)]
-        while successors[chain[-1]] >= 0:
-            chain.append(int(successors[chain[-1]]))
+    for start in sorted(set(range(len(following))) - set(following)):
+        chain = [start]
+        while following[chain[-1]] >= 0:
+            chain.append(following[chain[-1]])
         found.append(chain)
     return found
 
 
 def _extents(boxes: np.ndarray, lines: list[list[int]]) -> np.ndarray:
     """Bounding boxes (L, 4) of lines, with the usual height of their words around their usual middle."""
-    extents = np.empty((len(lines), 4))
-    for i, line in enumerate(lines):
-        words = boxes[line]
-        extents[i] = words[:, 0].min(), np.median(words[:, 1]), words[:, 2].max(), np.median(words[:, 3])
-    return extents
+    sizes = [len(line) for line in lines]
+    first = np.cumsum([0, *sizes[:-1]])
+    x0, y0, x1, y1 = boxes[np.concatenate(lines)].T
+    line_of_word = np.repeat(np.arange(len(lines)), sizes)
+    top, bottom = (group_medians(side, line_of_word, len(lines)) for side in (y0, y1))
+    return np.stack([np.minimum.reduceat(x0, first), top, np.maximum.reduceat(x1, first), bottom], axis=1)
 
 
 def _join_cells(boxes: np.ndarray, segments: list[list[int]]) -> list[list[int]]:
@@ -126,7 +149,8 @@ def _join_cells(boxes: np.ndarray, segments: list[list[int]]) -> list[list[int]]
     beside &= overlap > _MIN_OVERLAP * lower
     beside &= np.maximum(heights[:, None], heights) < _MAX_HEIGHT_RATIO * lower
     beside &= ~(is_column[:, None] & is_column) & same_rows
-    successors = _mutual_nearest(np.where(beside, x0[None, :] - x1[:, None], np.inf))
+    left, right = np.nonzero(beside)
+    successors = _mutual_nearest(left, right, x0[right] - x1[left], len(segments))
     return [[word for i in chain for word in segments[i]] for chain in chains(successors)]
 
 
@@ -135,7 +159,8 @@ def _in_running_text(extents: np.ndarray) -> np.ndarray:
     heights = _heights(extents)
     widths = extents[:, 2] - extents[:, 0]
     neighbors = _stacked(extents, _NEIGHBOR_LINES)
-    typical = np.array([np.median(widths[row]) for row in neighbors])
+    line, neighbor = np.nonzero(neighbors)
+    typical = group_medians(widths[neighbor], line, len(extents))
     return (typical > _COLUMN_WIDTH * heights) & (neighbors.sum(axis=1) >= 3)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from ocr_models.geometry import (
     quad_boxes,
     quad_sizes,
     quarter_turn_matrix,
+    run_boxes,
     transform_quads,
 )
 from ocr_models.ink import fit_words
@@ -169,14 +170,18 @@ def _compose(outer: np.ndarray, inner: np.ndarray) -> np.ndarray:
 
 
 def _mean_confidence(items: Sequence[Transcript | Word]) -> float:
-    """The mean over characters, so that long words count for more; 0 where nothing was read."""
-    chars = sum(len(item.text) for item in items)
-    return sum(item.confidence * len(item.text) for item in items) / chars if chars else 0.0
+    return _mean_over_chars([(item.confidence, len(item.text)) for item in items])
 
 
 def _network_confidence(transcripts: Sequence[Transcript]) -> float:
-    """The same of what the network itself says, so that the bounds above hold whatever a recognizer's temperature."""
-    return _mean_confidence([replace(t, confidence=_own_confidence(t)) for t in transcripts])
+    """The mean of what the network itself says, so that the bounds above hold whatever a recognizer's temperature."""
+    return _mean_over_chars([(_own_confidence(t), len(t.text)) for t in transcripts])
+
+
+def _mean_over_chars(confidences: Sequence[tuple[float, int]]) -> float:
+    """The mean of words' confidences, where long words count for more; 0 where nothing was read."""
+    chars = sum(length for _, length in confidences)
+    return sum(confidence * length for confidence, length in confidences) / chars if chars else 0.0
 
 
 def _own_confidence(transcript: Transcript) -> float:
@@ -189,20 +194,26 @@ def _assemble(page: _FoundPage, transcripts: Sequence[Transcript]) -> OcrPage:
     kept = [i for i, t in enumerate(transcripts) if t.text and _own_confidence(t) >= _MIN_WORD_CONFIDENCE]
     if len(kept) > MAX_WORDS:  # the detector finds no more, but fitting to the ink may part a texture's boxes
         kept = sorted(sorted(kept, key=lambda i: -_own_confidence(transcripts[i]))[:MAX_WORDS])
-    quads = page.quads[kept]
-    layout = order_words(quad_boxes(quads))
-    given = transform_quads(page.to_given, quads)
+    if not kept:
+        return OcrPage("", (), (), page.rotation_deg, 0.0)
+    boxes = quad_boxes(page.quads[kept])
+    layout = order_words(boxes)
+    # From here on words stand in reading order.
+    order = np.concatenate(layout.lines)
+    read = [transcripts[kept[i]] for i in order.tolist()]
+    quads = transform_quads(page.to_given, page.quads[kept][order])
+    stops = np.cumsum([len(line) for line in layout.lines]).tolist()
+    starts = [0, *stops[:-1]]
+    hulls = run_boxes(boxes[order], np.array(starts))  # level, as the page is
+    line_quads = transform_quads(page.to_given, box_quads(hulls))
     words: list[Word] = []
     lines: list[TextLine] = []
     text: list[str] = []
-    for indices, starts_block in zip(layout.lines, layout.starts_block, strict=True):
-        read = [transcripts[kept[i]] for i in indices]
-        line_text = " ".join(t.text for t in read)
-        words += [Word(t.text, t.confidence, given[i], len(lines)) for t, i in zip(read, indices, strict=True)]
-        boxes = quad_boxes(quads[indices])
-        hull = np.concatenate([boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)])  # level, as the page is
-        line_quad = transform_quads(page.to_given, box_quads(hull[None]))[0]
-        lines.append(TextLine(line_text, line_quad, _mean_confidence(read)))
-        text += ["", line_text] if starts_block and text else [line_text]
+    for line, (start, stop) in enumerate(zip(starts, stops, strict=True)):
+        of_line = read[start:stop]
+        line_text = " ".join(t.text for t in of_line)
+        words += [Word(t.text, t.confidence, quad, line) for t, quad in zip(of_line, quads[start:stop], strict=True)]
+        lines.append(TextLine(line_text, line_quads[line], _mean_confidence(of_line)))
+        text += ["", line_text] if layout.starts_block[line] and text else [line_text]
     page_text = "".join(f"{line}\n" for line in text)
     return OcrPage(page_text, tuple(words), tuple(lines), page.rotation_deg, _mean_confidence(words))

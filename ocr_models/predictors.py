@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -19,7 +20,7 @@ from ocr_models.fold import fold_batch_norm
 from ocr_models.metrics.calibration import apply_temperature
 from ocr_models.recognition import digit_rows  # noqa: F401  registers its layers, so that bundles with them load
 from ocr_models.recognition.attention import END_ID, AttentionReader, is_attention
-from ocr_models.recognition.crops import INPUT_HEIGHT, bucket_of, logit_length, pad_crop, resize_crop
+from ocr_models.recognition.crops import INPUT_HEIGHT, bucket_of, logit_length, pad_crops, resize_crop
 from ocr_models.recognition.ctc import greedy_decode, log_softmax, prefix_beam_decode
 from ocr_models.records import TextBox, Transcript
 
@@ -208,15 +209,15 @@ class TextRecognizer:
         if not ids:
             return Transcript("", 0.0)
         mean_log = _mean_log(confidences)
-        own = confidence = float(np.exp(mean_log))
+        own = confidence = math.exp(mean_log)
         if self._temperature is not None:
-            confidence = apply_temperature(float(np.exp(mean_log * len(confidences))), self._temperature)
+            confidence = apply_temperature(math.exp(mean_log * len(confidences)), self._temperature)
         return Transcript(self._charset.decode(ids), confidence, confidences[: len(ids)], own)
 
     def _read_chunk(self, crops: list[np.ndarray], width: int) -> list[_Reading]:
         """Reads at most ``READ_BATCH`` crops of one bucket; copies of the first fill up the batch."""
         full = crops + crops[:1] * (READ_BATCH - len(crops))
-        images = np.stack([pad_crop(crop, width) for crop in full])[..., None]
+        images = pad_crops(full, width)[..., None]
         lengths = np.array([logit_length(crop.shape[1]) for crop in full], np.int32)
         return self._read_batch(images, lengths)[: len(crops)]
 
@@ -225,21 +226,19 @@ def _read_by_ctc(network: keras.Model, beam_width: int) -> _BatchReader:
     forward = compile_forward(network, _CROPS)
 
     def read_batch(images, logit_lengths):
-        log_probs = log_softmax(np.asarray(forward(images)))
-        return [
-            _decode_ctc(of_crop[:length], beam_width) for of_crop, length in zip(log_probs, logit_lengths, strict=True)
-        ]
+        logits = np.asarray(forward(images))
+        readings = [_Reading(ids, tuple(confidences)) for ids, confidences in greedy_decode(logits, logit_lengths)]
+        if beam_width == 1:
+            return readings
+        log_probs = [of_crop[:length] for of_crop, length in zip(log_softmax(logits), logit_lengths, strict=True)]
+        return [_search(steps, beam_width, greedy) for steps, greedy in zip(log_probs, readings, strict=True)]
 
     return read_batch
 
 
-def _decode_ctc(log_probs: np.ndarray, beam_width: int) -> _Reading:
-    ids, confidences = greedy_decode(log_probs)
-    if beam_width > 1:
-        best, log_prob = prefix_beam_decode(log_probs, beam_width)
-        if best != ids:
-            return _Reading(best, (float(np.exp(log_prob / max(1, len(best)))),) * len(best))
-    return _Reading(ids, tuple(confidences))
+def _search(log_probs: np.ndarray, beam_width: int, greedy: _Reading) -> _Reading:
+    ids, log_prob = prefix_beam_decode(log_probs, beam_width)
+    return greedy if ids == greedy.ids else _Reading(ids, (math.exp(log_prob / max(1, len(ids))),) * len(ids))
 
 
 def _read_by_attention(network: keras.Model, beam_width: int) -> _BatchReader:
@@ -261,4 +260,4 @@ def _attended(ids: np.ndarray, probabilities: np.ndarray, alignments: np.ndarray
 
 
 def _mean_log(confidences: Sequence[float]) -> float:
-    return float(np.mean(np.log(np.maximum(confidences, 1e-6))))
+    return sum(math.log(max(confidence, 1e-6)) for confidence in confidences) / len(confidences)

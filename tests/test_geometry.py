@@ -13,6 +13,7 @@ from ocr_models.geometry import (
     quad_boxes,
     quad_sizes,
     quarter_turn_matrix,
+    run_boxes,
     transform_quads,
 )
 
@@ -85,3 +86,10 @@ def test_inverse_undoes_the_matrix(angle, stretch, move):
     matrix = np.column_stack([turn * stretch, move])
     back = transform_quads(invert_affine(matrix), transform_quads(matrix, SLANTED))
     np.testing.assert_allclose(back, SLANTED, atol=5e-3)
+
+
+def test_run_boxes_hold_their_boxes():
+    boxes = np.array([[0, 5, 10, 15], [12, 4, 20, 14], [30, 6, 40, 17], [50, 50, 60, 60]])
+    np.testing.assert_array_equal(
+        run_boxes(boxes, np.array([0, 2, 3])), [[0, 4, 20, 15], [30, 6, 40, 17], [50, 50, 60, 60]]
+    )

@@ -16,7 +16,7 @@ from ocr_models.detection.targets import make_targets
 from ocr_models.errors import DocumentError, UsageError
 from ocr_models.geometry import known_places, quad_sizes
 from ocr_models.images import decode_image
-from ocr_models.recognition.crops import bucket_of, logit_length, pad_crop, resize_crop
+from ocr_models.recognition.crops import bucket_of, logit_length, pad_crops, resize_crop
 from ocr_models.records import Example, PageTruth, WordTruth
 
 Arrays = dict[str, np.ndarray]
@@ -75,7 +75,7 @@ def attention_batches(
 
 def word_batch(words: list[tuple[np.ndarray, str]], width: int, charset: Charset) -> tuple[np.ndarray, Arrays]:
     """Crops (32, w) and texts as padded arrays; labels are padded to the longest of the batch."""
-    images = np.stack([pad_crop(crop, width) for crop, _ in words])[..., None]
+    images = pad_crops([crop for crop, _ in words], width)[..., None]
     lengths = np.array([len(text) for _, text in words], np.int32)
     # A few label widths instead of any: each new shape makes the training step be compiled anew.
     labels = np.zeros((len(words), -(-int(lengths.max()) // 8) * 8), np.int32)

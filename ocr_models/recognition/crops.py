@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 
@@ -22,16 +25,20 @@ def logit_length(width):
 def resize_crop(crop: np.ndarray) -> np.ndarray:
     """A gray uint8 crop (h, w) resized to height 32, its shape kept unless it would be wider than the last bucket."""
     height, width = crop.shape
-    new_width = int(np.clip(round(width * INPUT_HEIGHT / height), WIDTH_STRIDE, WIDTH_BUCKETS[-1]))
+    new_width = min(max(round(width * INPUT_HEIGHT / height), WIDTH_STRIDE), WIDTH_BUCKETS[-1])
     shrinks = height > INPUT_HEIGHT
     return cv2.resize(crop, (new_width, INPUT_HEIGHT), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
 
 
 def bucket_of(width: int) -> int:
     """The smallest bucket that a crop of ``width`` pixels, at most 512, fits in."""
-    return next(bucket for bucket in WIDTH_BUCKETS if width <= bucket)
+    return WIDTH_BUCKETS[bisect_left(WIDTH_BUCKETS, width)]
 
 
-def pad_crop(crop: np.ndarray, width: int) -> np.ndarray:
-    """The crop (32, w) widened to ``width`` by repeating its last column, which adds no edge."""
-    return cv2.copyMakeBorder(crop, 0, 0, 0, width - crop.shape[1], cv2.BORDER_REPLICATE)
+def pad_crops(crops: Sequence[np.ndarray], width: int) -> np.ndarray:
+    """Crops (32, w) as one batch (B, 32, width), widened by repeating their last column, which adds no edge."""
+    batch = np.empty((len(crops), INPUT_HEIGHT, width), np.uint8)
+    for padded, crop in zip(batch, crops, strict=True):
+        padded[:, : crop.shape[1]] = crop
+        padded[:, crop.shape[1] :] = crop[:, -1:]
+    return batch

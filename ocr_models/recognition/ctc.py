@@ -1,6 +1,6 @@
 """Connectionist temporal classification (Graves et al. 2006): the loss with true lengths, and two decoders.
 
-Class 0 is the blank. The loss runs on the Keras backend; decoding is NumPy, on the log probabilities of one crop.
+Class 0 is the blank. The loss runs on the Keras backend; decoding is NumPy.
 """
 
 from __future__ import annotations
@@ -48,29 +48,28 @@ def _ctc_losses(labels, logits, label_length, logit_length):
     return tf.nn.ctc_loss(sparse, logits, None, logit_length, logits_time_major=False, blank_index=BLANK_ID)
 
 
-def greedy_decode(log_probs: np.ndarray) -> tuple[list[int], list[float]]:
-    """The best path: the likeliest class of each step, repeats merged, blanks dropped.
+def greedy_decode(logits: np.ndarray, logit_lengths: np.ndarray) -> list[tuple[list[int], list[float]]]:
+    """The best paths of a batch: the likeliest class of each step, repeats merged, blanks dropped.
 
     Args:
-        log_probs: float (T, C), normalized.
+        logits: float (B, T, C), unnormalized.
+        logit_lengths: int (B,), time steps that belong to the crop and not to its padding.
 
     Returns:
-        Class numbers, and for each its confidence: the highest probability it has among its steps.
+        For each crop class numbers, and for each of these its confidence: the highest probability it has among its
+        steps.
     """
-    best = log_probs.argmax(axis=1)
-    peak = np.exp(log_probs[np.arange(len(best)), best])
-    ids: list[int] = []
-    confidences: list[float] = []
-    previous = BLANK_ID
-    for class_id, probability in zip(best.tolist(), peak.tolist(), strict=True):
-        if class_id != BLANK_ID:
-            if class_id == previous:
-                confidences[-1] = max(confidences[-1], probability)
-            else:
-                ids.append(class_id)
-                confidences.append(probability)
-        previous = class_id
-    return ids, confidences
+    best = logits.argmax(axis=2)
+    best[np.arange(best.shape[1]) >= logit_lengths[:, None]] = BLANK_ID
+    begins = np.diff(best, axis=1, prepend=BLANK_ID) != 0
+    crops, steps = np.nonzero(best != BLANK_ID)  # most steps are blank, and what they say isn't asked
+    of_step = logits[crops, steps].astype(np.float32)
+    peaks = 1 / np.exp(of_step - of_step.max(axis=1, keepdims=True)).sum(axis=1)
+    first = np.flatnonzero(begins[crops, steps])
+    ids = best[crops, steps][first].tolist()
+    confidences = np.maximum.reduceat(peaks, first).tolist()
+    stops = np.cumsum(np.bincount(crops[first], minlength=len(logits))).tolist()
+    return [(ids[start:stop], confidences[start:stop]) for start, stop in zip([0, *stops], stops, strict=False)]
 
 
 def prefix_beam_decode(log_probs: np.ndarray, beam_width: int, candidates: int = 16) -> tuple[list[int], float]:

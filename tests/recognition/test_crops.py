@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ocr_models.recognition.crops import INPUT_HEIGHT, WIDTH_BUCKETS, bucket_of, logit_length, pad_crop, resize_crop
+from ocr_models.recognition.crops import INPUT_HEIGHT, WIDTH_BUCKETS, bucket_of, logit_length, pad_crops, resize_crop
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,8 @@ def test_every_bucket_is_whole_time_steps():
 @given(st.integers(4, 96))
 def test_padding_repeats_the_last_column(width):
     crop = np.random.default_rng(width).integers(0, 256, (32, width), dtype=np.uint8)
-    padded = pad_crop(crop, 96)
-    assert padded.shape == (32, 96)
+    padded, other = pad_crops([crop, crop[:, :2]], 96)
+    assert padded.shape == other.shape == (32, 96)
     np.testing.assert_array_equal(padded[:, :width], crop)
     assert (padded[:, width:] == crop[:, -1:]).all()
+    assert (other[:, 2:] == crop[:, 1:2]).all()

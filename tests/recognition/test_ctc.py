@@ -120,7 +120,7 @@ def test_beam_wins_where_greedy_loses():
     # The best path is blank, blank with 0.6 * 0.6 = 0.36. But "a" has three paths, a-blank, blank-a and a-a:
     # 0.4 * 0.6 + 0.6 * 0.4 + 0.4 * 0.4 = 0.64.
     log_probs = np.log([[0.6, 0.4], [0.6, 0.4]])
-    assert greedy_decode(log_probs) == ([], [])
+    assert greedy_decode(log_probs[None], np.array([2])) == [([], [])]
     ids, log_prob = prefix_beam_decode(log_probs, beam_width=2)
     assert ids == [1]
     np.testing.assert_allclose(np.exp(log_prob), 0.64)
@@ -141,9 +141,12 @@ def test_greedy_merges_repeats_and_drops_blanks():
     for step, (label, peak) in enumerate(zip(path, peaks, strict=True)):
         probabilities[step] = (1 - peak) / 2
         probabilities[step, label] = peak
-    ids, confidences = greedy_decode(np.log(probabilities))
-    assert ids == [1, 1, 2]
-    np.testing.assert_allclose(confidences, [0.9, 0.5, 0.7])
+    # The same crop again, of which only the first two steps are its own: one "a".
+    logits = np.log(np.stack([probabilities, probabilities])) + 3  # unnormalized
+    (ids, confidences), (short_ids, short_confidences) = greedy_decode(logits, np.array([7, 2]))
+    assert ids == [1, 1, 2] and short_ids == [1]
+    np.testing.assert_allclose(confidences, [0.9, 0.5, 0.7], rtol=1e-6)
+    np.testing.assert_allclose(short_confidences, [0.9], rtol=1e-6)
 
 
 def test_log_softmax_of_large_logits():
