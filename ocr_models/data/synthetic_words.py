@@ -143,7 +143,8 @@ def _render_block(text_source: TextSource, fonts: FontLibrary, style: _Style, rn
     pixels = np.asarray(image)
     if rng.random() < 0.04:
         pixels = 255 - pixels
-    return [WordTruth(_cut(pixels, left, right, baseline, em, rng), text) for text, left, right, baseline in placed]
+    words = [WordTruth(_cut(pixels, left, right, baseline, em, rng), text) for text, left, right, baseline in placed]
+    return [word for word in words if word.image.size]  # letterspaced text may run off the block
 
 
 def _drawn_text(text: str, style: _Style) -> str:
