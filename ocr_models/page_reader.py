@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -24,6 +25,7 @@ from ocr_models.geometry import (
 from ocr_models.ink import fit_words
 from ocr_models.layout import order_words
 from ocr_models.predictors import TextDetector, TextRecognizer, limit_threads
+from ocr_models.recognition.crops import MARGIN_X
 from ocr_models.records import OcrPage, TextLine, Transcript, Word
 from ocr_models.word_crops import LEVEL_WORD_RAD, cut_words, level_page
 
@@ -99,7 +101,7 @@ class PageReader:
                 turned = self._better_turn(image, found[i])
                 if turned is not found[i]:
                     found[i], transcripts[i] = turned, self._read([turned])[0]
-        return [_assemble(page, read) for page, read in zip(found, transcripts, strict=True)]
+        return [_assemble(*_part_at_spaces(page, read)) for page, read in zip(found, transcripts, strict=True)]
 
     def find_words(self, image: np.ndarray) -> np.ndarray:
         """Finds words without reading them, so that a page on its side stays as it is.
@@ -187,6 +189,38 @@ def _mean_over_chars(confidences: Sequence[tuple[float, int]]) -> float:
 def _own_confidence(transcript: Transcript) -> float:
     own = transcript.network_confidence
     return transcript.confidence if own is None else own
+
+
+def _part_at_spaces(page: _FoundPage, transcripts: Sequence[Transcript]) -> tuple[_FoundPage, list[Transcript]]:
+    """Parts the boxes in which several words were read, where the spaces between them are."""
+    quads: list[np.ndarray] = []
+    words: list[Transcript] = []
+    for quad, transcript in zip(page.quads, transcripts, strict=True):
+        if " " not in transcript.text:
+            quads.append(quad)
+            words.append(transcript)
+            continue
+        for part in re.finditer(r"\S+", transcript.text):
+            start, stop = part.span()
+            quads.append(_quad_part(quad, _space_at(transcript, start - 1), _space_at(transcript, stop)))
+            chars = slice(start, stop)
+            confidences, places = transcript.char_confidences[chars], transcript.places[chars]
+            words.append(replace(transcript, text=part[0], char_confidences=confidences, places=places))
+    return replace(page, quads=np.array(quads, np.float32).reshape(-1, 4, 2)), words
+
+
+def _space_at(transcript: Transcript, i: int) -> float:
+    """How far along its crop a text's i-th character, a space, stands: 0 before the text and 1 behind it."""
+    return 0.0 if i < 0 else 1.0 if i >= len(transcript.text) else transcript.places[i]
+
+
+def _quad_part(quad: np.ndarray, start: float, stop: float) -> np.ndarray:
+    """A word's quad (4, 2) from ``start`` to ``stop``, shares of its crop, which is longer than it by its margins."""
+    length, height = quad_sizes(quad[None])[0]
+    margin = MARGIN_X * height / max(1.0, length)
+    low, high = np.clip([share * (1 + 2 * margin) - margin for share in (start, stop)], 0, 1)
+    along = np.array([[low], [high], [high], [low]])
+    return quad[[0, 0, 3, 3]] * (1 - along) + quad[[1, 1, 2, 2]] * along
 
 
 def _assemble(page: _FoundPage, transcripts: Sequence[Transcript]) -> OcrPage:

@@ -20,12 +20,13 @@ from ocr_models.fold import fold_batch_norm
 from ocr_models.metrics.calibration import apply_temperature
 from ocr_models.recognition import digit_rows  # noqa: F401  registers its layers, so that bundles with them load
 from ocr_models.recognition.attention import END_ID, AttentionReader, is_attention
-from ocr_models.recognition.crops import INPUT_HEIGHT, bucket_of, logit_length, pad_crops, resize_crop
+from ocr_models.recognition.crops import INPUT_HEIGHT, WIDTH_STRIDE, bucket_of, logit_length, pad_crops, resize_crop
 from ocr_models.recognition.ctc import greedy_decode, log_softmax, prefix_beam_decode
 from ocr_models.records import TextBox, Transcript
 
-READ_BATCH = 32
-_CROPS = keras.KerasTensor((READ_BATCH, INPUT_HEIGHT, None, 1), "uint8")
+READ_BATCH = 128  # crops at most; the LSTMs' small steps cost nearly as much for 16
+_SMALLEST_FILLED = 16
+_CROPS = keras.KerasTensor((None, INPUT_HEIGHT, None, 1), "uint8")
 # Pictures are padded to sides that are multiples of this: EAST needs 32, and fewer shapes mean fewer compilations.
 _SIDE_STEP = 128
 
@@ -36,11 +37,13 @@ class _Reading(NamedTuple):
     Attributes:
         ids: its class numbers.
         confidences: the probabilities of its characters; an attention recognizer adds that of the end.
+        steps: where they are, in time steps.
         alignments: (L, T), where an attention recognizer looked for each; None from a CRNN.
     """
 
     ids: list[int]
     confidences: tuple[float, ...]
+    steps: Sequence[int]
     alignments: np.ndarray | None = None
 
 
@@ -162,6 +165,8 @@ class TextRecognizer:
         read_by = _read_by_attention if is_attention(network) else _read_by_ctc
         self._read_batch = read_by(network, beam_width)
         self._charset, self._temperature = charset, temperature
+        # What is compiled for each batch size that it meets gets few of them.
+        self._fills = keras.backend.backend() == "jax" or (is_attention(network) and beam_width > 1)
 
     @classmethod
     def load(cls, bundle: Bundle, beam_width: int = 1, temperature: float | None = None) -> TextRecognizer:
@@ -172,8 +177,8 @@ class TextRecognizer:
     def read(self, crops: Sequence[np.ndarray]) -> list[Transcript]:
         """Reads gray uint8 crops (h, w), level and with the text upright.
 
-        Crops are sorted into fixed widths and read in batches of a fixed size, so that what is read in a crop
-        doesn't depend on the others.
+        Crops are sorted into fixed widths, so that what is read in a crop doesn't depend on the others. (Nor does it
+        on their number: each crop of a batch is computed alike, to the last bit, as long as one thread does it.)
         """
         resized = [resize_crop(crop) for crop in crops]
         by_width: dict[int, list[int]] = defaultdict(list)
@@ -185,7 +190,7 @@ class TextRecognizer:
                 chunk = indices[start : start + READ_BATCH]
                 readings = self._read_chunk([resized[i] for i in chunk], width)
                 for i, reading in zip(chunk, readings, strict=True):
-                    transcripts[i] = self._transcript(reading)
+                    transcripts[i] = self._transcript(reading, resized[i].shape[1])
         return transcripts
 
     def align(self, crop: np.ndarray) -> tuple[Transcript, np.ndarray]:
@@ -202,21 +207,24 @@ class TextRecognizer:
         if reading.alignments is None:
             raise UsageError("a CRNN has no attention to show; load an attention recognizer")
         alignments = reading.alignments[: len(reading.confidences), : logit_length(resized.shape[1])]
-        return self._transcript(reading), alignments
+        return self._transcript(reading, resized.shape[1]), alignments
 
-    def _transcript(self, reading: _Reading) -> Transcript:
-        ids, confidences, _ = reading
+    def _transcript(self, reading: _Reading, width: int) -> Transcript:
+        """What was read in a crop of so many columns."""
+        ids, confidences, steps, _ = reading
         if not ids:
             return Transcript("", 0.0)
         mean_log = _mean_log(confidences)
         own = confidence = math.exp(mean_log)
         if self._temperature is not None:
             confidence = apply_temperature(math.exp(mean_log * len(confidences)), self._temperature)
-        return Transcript(self._charset.decode(ids), confidence, confidences[: len(ids)], own)
+        places = tuple(min(1.0, (step + 0.5) * WIDTH_STRIDE / width) for step in steps)
+        return Transcript(self._charset.decode(ids), confidence, confidences[: len(ids)], own, places)
 
     def _read_chunk(self, crops: list[np.ndarray], width: int) -> list[_Reading]:
-        """Reads at most ``READ_BATCH`` crops of one bucket; copies of the first fill up the batch."""
-        full = crops + crops[:1] * (READ_BATCH - len(crops))
+        """Reads at most ``READ_BATCH`` crops of one bucket; copies of the first fill up the batch, if it must be."""
+        size = max(_SMALLEST_FILLED, 1 << (len(crops) - 1).bit_length()) if self._fills else len(crops)
+        full = crops + crops[:1] * (size - len(crops))
         images = pad_crops(full, width)[..., None]
         lengths = np.array([logit_length(crop.shape[1]) for crop in full], np.int32)
         return self._read_batch(images, lengths)[: len(crops)]
@@ -227,7 +235,9 @@ def _read_by_ctc(network: keras.Model, beam_width: int) -> _BatchReader:
 
     def read_batch(images, logit_lengths):
         logits = np.asarray(forward(images))
-        readings = [_Reading(ids, tuple(confidences)) for ids, confidences in greedy_decode(logits, logit_lengths)]
+        readings = [
+            _Reading(ids, tuple(confidences), steps) for ids, confidences, steps in greedy_decode(logits, logit_lengths)
+        ]
         if beam_width == 1:
             return readings
         log_probs = [of_crop[:length] for of_crop, length in zip(log_softmax(logits), logit_lengths, strict=True)]
@@ -238,11 +248,14 @@ def _read_by_ctc(network: keras.Model, beam_width: int) -> _BatchReader:
 
 def _search(log_probs: np.ndarray, beam_width: int, greedy: _Reading) -> _Reading:
     ids, log_prob = prefix_beam_decode(log_probs, beam_width)
-    return greedy if ids == greedy.ids else _Reading(ids, (math.exp(log_prob / max(1, len(ids))),) * len(ids))
+    if ids == greedy.ids:
+        return greedy
+    steps = np.linspace(0, len(log_probs) - 1, len(ids)).round().astype(int).tolist()  # no one path: evenly
+    return _Reading(ids, (math.exp(log_prob / max(1, len(ids))),) * len(ids), steps)
 
 
 def _read_by_attention(network: keras.Model, beam_width: int) -> _BatchReader:
-    inputs = {"image": _CROPS, "logit_length": keras.KerasTensor((READ_BATCH,), "int32")}
+    inputs = {"image": _CROPS, "logit_length": keras.KerasTensor((None,), "int32")}
     # Beam search must know how wide the crops are when it is compiled.
     forward = compile_forward(AttentionReader(network, beam_width), inputs if beam_width == 1 else None)
 
@@ -255,8 +268,10 @@ def _read_by_attention(network: keras.Model, beam_width: int) -> _BatchReader:
 
 def _attended(ids: np.ndarray, probabilities: np.ndarray, alignments: np.ndarray) -> _Reading:
     # The end's probability counts for the word: low, it tells of characters that were left out.
-    steps = np.count_nonzero(probabilities)
-    return _Reading(ids[ids != END_ID].tolist(), tuple(probabilities[:steps].tolist()), alignments)
+    count = np.count_nonzero(probabilities)
+    text = ids[ids != END_ID]
+    steps = alignments[: len(text)].argmax(axis=1).tolist()
+    return _Reading(text.tolist(), tuple(probabilities[:count].tolist()), steps, alignments)
 
 
 def _mean_log(confidences: Sequence[float]) -> float:

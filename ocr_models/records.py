@@ -34,12 +34,14 @@ class Transcript:
         confidence: 0 to 1, for the word as a whole; calibrated, if the recognizer has a temperature.
         char_confidences: 0 to 1, one for each character of ``text``.
         network_confidence: 0 to 1, for the word as a whole, which no temperature changes; None if it is the same.
+        places: 0 to 1, how far along the crop each character of ``text`` was seen.
     """
 
     text: str
     confidence: float
     char_confidences: tuple[float, ...] = ()
     network_confidence: float | None = None
+    places: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -278,3 +278,22 @@ def test_words_at_the_edge_are_cut_within_the_page():
     page = read(image)
     assert [word.text for word in page.words] == ["Reading", "pages"]
     assert_quads(page.words, quads)
+
+
+def test_words_in_one_box_are_parted_where_the_space_is():
+    """A box of 100 by 20 pixels has margins of 2: 0.25 along the crop of 104 is 24 into the box, and 0.75 is 76."""
+
+    class SpaceRecognizer:
+        def read(self, crops):
+            assert len(crops) == 1
+            places = (0.1, 0.25, 0.4, 0.6, 0.75, 0.9)
+            return [Transcript("a bc d", 0.9, (0.8, 1.0, 0.7, 0.6, 1.0, 0.9), places=places)]
+
+    image = np.full((200, 300), 255, np.uint8)
+    image[100:120, 50:150] = 0
+    (page,) = PageReader(BarDetector(), SpaceRecognizer(), "bars@1", "spaces@1").read_pages([image])
+    assert page.text == "a bc d\n"
+    assert [(word.text, word.line) for word in page.words] == [("a", 0), ("bc", 0), ("d", 0)]
+    assert_quads(
+        page.words, box_quads(np.array([[50, 100, 74, 120], [74, 100, 126, 120], [126, 100, 150, 120]])), atol=1
+    )

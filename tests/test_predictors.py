@@ -42,6 +42,7 @@ def crops():
     """More crops than a batch in some buckets, from 1x1 to wider than the last bucket."""
     rng = np.random.default_rng(0)
     sizes = [(1, 1), (9, 700), *zip(rng.integers(8, 60, 70), rng.integers(5, 90, 70), strict=True)]
+    sizes += [(32, 30)] * READ_BATCH
     return [rng.integers(0, 256, size, dtype=np.uint8) for size in sizes]
 
 
@@ -56,11 +57,13 @@ def assert_same(first, second):
 
 
 def test_transcripts_are_in_order_and_whole(crops, transcripts):
-    assert len(crops) > 2 * READ_BATCH and len(transcripts) == len(crops)
+    assert len(crops) > READ_BATCH and len(transcripts) == len(crops)
     assert len({t.text for t in transcripts}) > len(crops) / 3  # so that a mix-up would show
     for transcript in transcripts:
         assert len(transcript.char_confidences) == len(transcript.text)
-        assert 0 <= transcript.confidence <= 1
+        assert len(transcript.places) == len(transcript.text)
+        assert list(transcript.places) == sorted(transcript.places)
+        assert 0 <= transcript.confidence <= 1 and all(0 <= place <= 1 for place in transcript.places)
         if transcript.text:
             assert min(transcript.char_confidences) <= transcript.confidence <= max(transcript.char_confidences)
 

@@ -48,7 +48,7 @@ def _ctc_losses(labels, logits, label_length, logit_length):
     return tf.nn.ctc_loss(sparse, logits, None, logit_length, logits_time_major=False, blank_index=BLANK_ID)
 
 
-def greedy_decode(logits: np.ndarray, logit_lengths: np.ndarray) -> list[tuple[list[int], list[float]]]:
+def greedy_decode(logits: np.ndarray, logit_lengths: np.ndarray) -> list[tuple[list[int], list[float], list[int]]]:
     """The best paths of a batch: the likeliest class of each step, repeats merged, blanks dropped.
 
     Args:
@@ -56,8 +56,8 @@ def greedy_decode(logits: np.ndarray, logit_lengths: np.ndarray) -> list[tuple[l
         logit_lengths: int (B,), time steps that belong to the crop and not to its padding.
 
     Returns:
-        For each crop class numbers, and for each of these its confidence: the highest probability it has among its
-        steps.
+        For each crop class numbers, and for each of these its confidence, the highest probability it has among its
+        steps, and the first of these steps.
     """
     best = logits.argmax(axis=2)
     best[np.arange(best.shape[1]) >= logit_lengths[:, None]] = BLANK_ID
@@ -66,10 +66,11 @@ def greedy_decode(logits: np.ndarray, logit_lengths: np.ndarray) -> list[tuple[l
     of_step = logits[crops, steps].astype(np.float32)
     peaks = 1 / np.exp(of_step - of_step.max(axis=1, keepdims=True)).sum(axis=1)
     first = np.flatnonzero(begins[crops, steps])
-    ids = best[crops, steps][first].tolist()
+    ids, places = best[crops, steps][first].tolist(), steps[first].tolist()
     confidences = np.maximum.reduceat(peaks, first).tolist()
     stops = np.cumsum(np.bincount(crops[first], minlength=len(logits))).tolist()
-    return [(ids[start:stop], confidences[start:stop]) for start, stop in zip([0, *stops], stops, strict=False)]
+    ranges = [slice(start, stop) for start, stop in zip([0, *stops], stops, strict=False)]
+    return [(ids[crop], confidences[crop], places[crop]) for crop in ranges]
 
 
 def prefix_beam_decode(log_probs: np.ndarray, beam_width: int, candidates: int = 16) -> tuple[list[int], float]:

@@ -120,7 +120,7 @@ def test_beam_wins_where_greedy_loses():
     # The best path is blank, blank with 0.6 * 0.6 = 0.36. But "a" has three paths, a-blank, blank-a and a-a:
     # 0.4 * 0.6 + 0.6 * 0.4 + 0.4 * 0.4 = 0.64.
     log_probs = np.log([[0.6, 0.4], [0.6, 0.4]])
-    assert greedy_decode(log_probs[None], np.array([2])) == [([], [])]
+    assert greedy_decode(log_probs[None], np.array([2])) == [([], [], [])]
     ids, log_prob = prefix_beam_decode(log_probs, beam_width=2)
     assert ids == [1]
     np.testing.assert_allclose(np.exp(log_prob), 0.64)
@@ -143,8 +143,9 @@ def test_greedy_merges_repeats_and_drops_blanks():
         probabilities[step, label] = peak
     # The same crop again, of which only the first two steps are its own: one "a".
     logits = np.log(np.stack([probabilities, probabilities])) + 3  # unnormalized
-    (ids, confidences), (short_ids, short_confidences) = greedy_decode(logits, np.array([7, 2]))
+    (ids, confidences, steps), (short_ids, short_confidences, _) = greedy_decode(logits, np.array([7, 2]))
     assert ids == [1, 1, 2] and short_ids == [1]
+    assert steps == [0, 3, 4]
     np.testing.assert_allclose(confidences, [0.9, 0.5, 0.7], rtol=1e-6)
     np.testing.assert_allclose(short_confidences, [0.9], rtol=1e-6)
 
