@@ -3,7 +3,7 @@
     python benchmarks/compare.py [SET ...] [--speed PAGES] [--recognizer NAME|BUNDLE ...] [--rapidocr PYTHON]
 
 A SET is "IMAGES=TRUTH", or "IMAGES=TRUTH=casefold" where capitals do not count: a folder of images, and one with a
-JSON file a page, {"words": [{"text": ...}]}. All readers read each set in turn; a word counts where it holds a letter or
+JSON file a page, {"words": [{"text": ...}]}. All readers read each set in turn; a word counts where it has a letter or
 digit, wherever it stands on its page. PAGES is a folder of images, some two hundred, for the rates.
 
 All use all cores: Tesseract as one process a core with one thread each, its best throughput; RapidOCR (PP-OCR on ONNX
