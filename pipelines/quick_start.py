@@ -24,7 +24,8 @@ def quick_start() -> Iterator[None]:
     """
     with _one_at_a_time:
         hidden = _unneeded() - sys.modules.keys()
-        sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]  None makes an import fail
+        for name in hidden:
+            sys.modules[name] = None  # type: ignore[assignment]  # makes an import fail
         gc.disable()
         try:
             yield
