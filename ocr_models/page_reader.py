@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ocr_models.bundle import find_bundle
+from ocr_models.bundle import Bundle, find_bundle
 from ocr_models.detection.decode import MAX_WORDS
 from ocr_models.detection.scales import LONG_SIDE_PX, SHORT_SIDE_PX, first_scale, scale_for_text
 from ocr_models.geometry import (
@@ -25,7 +26,7 @@ from ocr_models.geometry import (
 from ocr_models.ink import fit_words
 from ocr_models.layout import order_words
 from ocr_models.predictors import TextDetector, TextRecognizer, limit_threads
-from ocr_models.recognition.crops import MARGIN_X
+from ocr_models.recognition.crops import INPUT_HEIGHT, MARGIN_X, WIDTH_BUCKETS
 from ocr_models.records import OcrPage, TextLine, Transcript, Word
 from ocr_models.word_crops import LEVEL_WORD_RAD, cut_words, level_page
 
@@ -67,7 +68,7 @@ class PageReader:
 
     @classmethod
     def load(cls, detector: str, recognizer: str, beam_width: int = 1, temperature: float | None = None) -> PageReader:
-        """Loads models by shipped name or folder, and runs the detector once, so that the first page isn't slow.
+        """Loads both models at once, by shipped name or folder, and runs them once: the first page won't be slow.
 
         Args:
             detector: "east-fast", or a bundle's folder.
@@ -80,10 +81,10 @@ class PageReader:
         """
         detection, recognition = find_bundle(detector, "detection"), find_bundle(recognizer, "recognition")
         limit_threads(os.cpu_count() or 1)
-        words = TextRecognizer.load(recognition, beam_width, temperature)
-        reader = cls(TextDetector.load(detection), words, detection.id, recognition.id)
-        reader.read_pages([np.full((LONG_SIDE_PX, SHORT_SIDE_PX), 255, np.uint8)])
-        return reader
+        with ThreadPoolExecutor(2) as threads:  # while TensorFlow compiles the one, Python builds the other
+            detector_loaded = threads.submit(_load_detector, detection)
+            recognizer_loaded = threads.submit(_load_recognizer, recognition, beam_width, temperature)
+        return cls(detector_loaded.result(), recognizer_loaded.result(), detection.id, recognition.id)
 
     def read_pages(self, images: Sequence[np.ndarray]) -> list[OcrPage]:
         """Reads pages together, so that the recognizer's batches are full.
@@ -157,6 +158,18 @@ class PageReader:
         sizes = quad_sizes(page.quads)
         longest = np.argsort(-sizes[:, 0] / np.maximum(sizes[:, 1], 1))[:_SAMPLE]
         return _mean_confidence(self._recognizer.read(cut_words(page.image, page.quads[longest])))
+
+
+def _load_detector(bundle: Bundle) -> TextDetector:
+    detector = TextDetector.load(bundle)
+    detector.detect_at(np.full((LONG_SIDE_PX, SHORT_SIDE_PX), 255, np.uint8), 1.0)
+    return detector
+
+
+def _load_recognizer(bundle: Bundle, beam_width: int, temperature: float | None) -> TextRecognizer:
+    recognizer = TextRecognizer.load(bundle, beam_width, temperature)
+    recognizer.read([np.full((INPUT_HEIGHT, WIDTH_BUCKETS[0]), 255, np.uint8)])
+    return recognizer
 
 
 def _fit_level_words(image: np.ndarray, quads: np.ndarray) -> np.ndarray:

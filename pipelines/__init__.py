@@ -1,1 +1,3 @@
 """Pagebeam's Apache Beam pipelines: documents in, one Parquet row a page out."""
+
+LOCAL_RUNNER = "FnApiRunner"

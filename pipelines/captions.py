@@ -10,6 +10,7 @@ import numpy as np
 
 from ocr_models.bundle import find_bundle
 from ocr_models.images import ColorMode
+from pipelines.quick_start import quick_start
 from pipelines.run import RunOptions, read_all
 from pipelines.schemas import CAPTIONS, Row
 
@@ -61,9 +62,10 @@ class CaptionReader:
 
 
 def _load_reader(captioner: str, beam_width: int) -> CaptionReader:
-    from ocr_models.captioning.captioner import Captioner  # loads TensorFlow, which the launcher doesn't need
+    with quick_start():
+        from ocr_models.captioning.captioner import Captioner  # loads TensorFlow, which the launcher doesn't need
 
-    return CaptionReader(Captioner.load(find_bundle(captioner, "caption"), beam_width))
+        return CaptionReader(Captioner.load(find_bundle(captioner, "caption"), beam_width))
 
 
 def _columns(captions: list[Caption]) -> Row:

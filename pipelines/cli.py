@@ -7,16 +7,18 @@ pages failed.
 from __future__ import annotations
 
 import argparse
+import atexit
 import importlib
 import logging
 import os
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import ocr_models
 from ocr_models.bundle import DEFAULT_BUNDLES
 from ocr_models.errors import PagebeamError
+from pipelines import LOCAL_RUNNER, quick_start
 
 if TYPE_CHECKING:
     from pipelines.schemas import Table
@@ -54,6 +56,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("pagebeam: interrupted; what was written isn't complete and doesn't count", file=sys.stderr)
         return PagebeamError.exit_status
+
+
+def command() -> NoReturn:
+    """Runs the command and ends the process. What is registered to be done at exit is done; but Python's own tidying
+    up, which takes TensorFlow down object by object, would be 2 seconds for nothing."""
+    status = main()
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -95,7 +107,7 @@ def _add_command(
     command.add_argument("--output", required=True, metavar="DIR", help="folder of the data set; runs add up in it")
     command.add_argument("--dpi", type=_dots_per_inch, default=200, metavar="N", help="for PDFs; default: %(default)s")
     command.add_argument("--workers", type=_positive, default=os.cpu_count(), metavar="N", help="default: one a core")
-    command.add_argument("--runner", default="FnApiRunner", metavar="NAME", help="Beam's; default: %(default)s, local")
+    command.add_argument("--runner", default=LOCAL_RUNNER, metavar="NAME", help="Beam's; default: %(default)s, local")
     return command
 
 
@@ -114,6 +126,7 @@ def _positive(text: str) -> int:
 
 
 def _run(arguments: argparse.Namespace, beam_args: list[str]) -> int:
+    _import_ahead("ocr_models.page_reader", arguments, beam_args)
     from pipelines.ocr import OcrOptions, run_ocr  # loads Beam: not for --help and usage errors
     from pipelines.schemas import PAGES
 
@@ -122,11 +135,18 @@ def _run(arguments: argparse.Namespace, beam_args: list[str]) -> int:
 
 
 def _caption(arguments: argparse.Namespace, beam_args: list[str]) -> int:
+    _import_ahead("ocr_models.captioning.captioner", arguments, beam_args)
     from pipelines.captions import CaptionOptions, run_captioner
     from pipelines.schemas import CAPTIONS
 
     manifest = run_captioner(CaptionOptions(**vars(arguments), beam_args=beam_args))
     return _report(manifest, arguments.output, CAPTIONS, "captioned")
+
+
+def _import_ahead(module: str, arguments: argparse.Namespace, beam_args: list[str]) -> None:
+    """Loads what models need while Beam starts, where this process is going to run them."""
+    if arguments.runner == LOCAL_RUNNER and not any("direct_running_mode" in argument for argument in beam_args):
+        quick_start.import_ahead(module)
 
 
 def _report(manifest: dict[str, Any], output: str, table: Table, done: str) -> int:
@@ -166,4 +186,4 @@ def _silence_libraries() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command()

@@ -46,7 +46,7 @@ class DecodePool:
     """A fixed number of decoding child processes.
 
     Args:
-        size: how many children; they start when first needed.
+        size: how many children; they start at once, in the background.
         limits: what one page may cost.
     """
 
@@ -55,6 +55,8 @@ class DecodePool:
         for _ in range(size):
             self._children.put(_Child(limits or DecodeLimits()))
         self._threads = ThreadPoolExecutor(size, thread_name_prefix="decode")
+        for _ in range(size):
+            self._threads.submit(self._start_child)
 
     def submit(self, request: Request) -> Future[Answer]:
         """Queues a request and returns at once.
@@ -74,6 +76,13 @@ class DecodePool:
         self._threads.shutdown(cancel_futures=True)
         while not self._children.empty():
             self._children.get().stop()
+
+    def _start_child(self) -> None:
+        child = self._children.get()
+        try:
+            child.start()
+        finally:
+            self._children.put(child)
 
     def call(self, request: Request) -> Answer:
         """Waits for a child and for its answer; raises as ``submit`` says."""
@@ -142,7 +151,7 @@ class DecodeAhead:
 
 
 class _Child:
-    """One decoding process, started when first called and again after it was lost."""
+    """One decoding process, started again after it was lost."""
 
     def __init__(self, limits: DecodeLimits):
         self._limits = limits
@@ -151,8 +160,7 @@ class _Child:
 
     def call(self, request: Request) -> Answer:
         """Sends a request and waits for the answer, at most as long as the time limit."""
-        if self._process is None:
-            self._start()
+        self.start()
         assert self._connection is not None
         try:
             self._connection.send(request)
@@ -177,7 +185,10 @@ class _Child:
         self._process = self._connection = None
         return f"signal {-status}" if status < 0 else f"exit status {status}"
 
-    def _start(self) -> None:
+    def start(self) -> None:
+        """Starts the process, unless it runs."""
+        if self._process is not None:
+            return
         connection, childs_end = multiprocessing.Pipe()
         with childs_end:
             process = subprocess.Popen(

@@ -12,6 +12,7 @@ import numpy as np
 from ocr_models.bundle import find_bundle
 from ocr_models.images import ColorMode
 from ocr_models.records import OcrPage, TextLine, Word
+from pipelines.quick_start import quick_start
 from pipelines.run import RunOptions, read_all
 from pipelines.schemas import PAGES, Row
 
@@ -68,9 +69,10 @@ class OcrReader:
 
 
 def _load_reader(detector: str, recognizer: str, beam_width: int) -> OcrReader:
-    from ocr_models.page_reader import PageReader  # loads TensorFlow, which the launcher doesn't need
+    with quick_start():
+        from ocr_models.page_reader import PageReader  # loads TensorFlow, which the launcher doesn't need
 
-    return OcrReader(PageReader.load(detector, recognizer, beam_width))
+        return OcrReader(PageReader.load(detector, recognizer, beam_width))
 
 
 def _columns(page: OcrPage) -> Row:

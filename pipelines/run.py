@@ -16,7 +16,7 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner, worker_ha
 
 from ocr_models.bundle import Bundle
 from ocr_models.errors import PagebeamError, UsageError
-from pipelines import progress
+from pipelines import LOCAL_RUNNER, progress
 from pipelines.manifest import RunDescription, read_manifest
 from pipelines.page_stream import Reader
 from pipelines.schemas import Table
@@ -25,8 +25,6 @@ from pipelines.sources import absolute_uri, check_inputs
 from pipelines.transforms.pages import ReadPages
 from pipelines.transforms.read import FindDocuments, OpenDocuments
 from pipelines.transforms.write import SumDocuments, WriteManifest, WriteShards
-
-LOCAL_RUNNER = "FnApiRunner"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import functools
 import gzip
@@ -172,6 +173,9 @@ def local_copy(uri: str, sha256: str | None) -> _LocalFile | tempfile._Temporary
             raise DocumentError("open", f"the file can't be downloaded ({error})") from error
     copy.flush()
     return copy
+
+
+atexit.register(local_copy.cache_clear)  # deletes downloads, also where the process ends at once
 
 
 def read_records(page_range: PageRange) -> Iterator[bytes]:

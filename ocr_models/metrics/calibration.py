@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import minimize_scalar
 
 BINS = 15
 _UNIT = 2**20  # confidences are added up as whole numbers of this part, so that sums don't depend on their order
@@ -91,6 +90,8 @@ def fit_temperature(probabilities: Sequence[float], correct: Sequence[bool]) -> 
     Returns:
         0.05 to 20; the bounds are reached where the probabilities say all or nothing.
     """
+    from scipy.optimize import minimize_scalar  # 0.2 s, which those who only apply temperatures needn't wait
+
     inside = np.clip(np.asarray(probabilities, np.float64), _MIN, _MAX)
     evidence = np.where(correct, 1, -1) * (np.log(inside) - np.log1p(-inside))
 
