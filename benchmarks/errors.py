@@ -74,7 +74,7 @@ def main() -> None:
 
 
 def _set_name(folder: Path) -> str:
-    """"dev/scan"; "papers" of "papers/images"."""
+    """ "dev/scan"; "papers" of "papers/images"."""
     return folder.parent.name if folder.name == "images" else f"{folder.parent.name}/{folder.name}"
 
 
@@ -127,7 +127,11 @@ def _true_words(path: Path, to_leveled: np.ndarray) -> list[TrueWord]:
 
 def _true_lines(path: Path) -> list[tuple[str, np.ndarray]]:
     labels = path.parents[1] / "gt" / f"gt_{path.stem}.txt"
-    return [(label.text, np.reshape(label.corners, (4, 2))) for label in parse_icdar(labels.read_bytes())] if labels.exists() else []
+    return (
+        [(label.text, np.reshape(label.corners, (4, 2))) for label in parse_icdar(labels.read_bytes())]
+        if labels.exists()
+        else []
+    )
 
 
 def _beside(path: Path, name: str) -> Path:
@@ -155,7 +159,9 @@ def _explain_set(pages: Iterator[ReadPage], charset: Charset, galleries: dict[Ca
         for error in errors:
             examples[error.cause].append((page, error))
     for cause, of_cause in examples.items():
-        galleries[cause] += [_show(*example) for example in random.Random(1).sample(of_cause, min(_EXAMPLES, len(of_cause)))]
+        galleries[cause] += [
+            _show(*example) for example in random.Random(1).sample(of_cause, min(_EXAMPLES, len(of_cause)))
+        ]
     return counts
 
 
@@ -172,7 +178,7 @@ def _show(page: ReadPage, error: WordError) -> Picture:
     rows, columns = page.image.shape
     x0, y0, x1, y1 = np.clip(hull + _AROUND * height * np.array([-1, -0.5, 1, 0.5]), 0, [columns, rows] * 2).astype(int)
     scale = _SHOWN_HEIGHT_PX / height
-    part = cv2.cvtColor(page.image[y0:max(y1, y0 + 1), x0:max(x1, x0 + 1)], cv2.COLOR_GRAY2RGB)
+    part = cv2.cvtColor(page.image[y0 : max(y1, y0 + 1), x0 : max(x1, x0 + 1)], cv2.COLOR_GRAY2RGB)
     part = cv2.resize(part, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
     for color, drawn in ((_GREEN, [] if error.cause.is_surplus else [error.box]), (_RED, boxes)):
         for box in drawn:

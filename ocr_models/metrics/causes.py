@@ -1,14 +1,13 @@
 """Why words of a page weren't read exactly: the detector's faults, the recognizer's, and the truth's own.
 
 What isn't read exactly is what ``text.PageCounts.bag`` misses, word for word: the same words, compared in the same way.
-Each such word gets one cause, the first that holds in the order of ``Cause``; likewise each word that was said too much.
+Each such word has one cause, the first that holds in the order of ``Cause``; so has each word that was said too much.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -28,7 +27,24 @@ _LONG = 3  # letters in a row that no formula has
 _LIGATURES = re.compile("ff|fi|fl|ct|st")
 _RULE = re.compile(r"(?P<char>.)(?P=char){2,}|[^a-zA-Z02-9]*[lIi1|oO][^a-zA-Z02-9]*")
 # One of each row is easily taken for another in print.
-_LOOK_ALIKES = ("lI1|!i", "O0oQ", "S5s$", "B8", "Z2z", "G6", "g9q", "cC", "vV", "wW", "xX", "uU", "pP", "kK", ".,", ":;")
+_LOOK_ALIKES = (
+    "lI1|!i",
+    "O0oQ",
+    "S5s$",
+    "B8",
+    "Z2z",
+    "G6",
+    "g9q",
+    "cC",
+    "vV",
+    "wW",
+    "xX",
+    "uU",
+    "pP",
+    "kK",
+    ".,",
+    ":;",
+)
 _LOOK_ALIKE_PAIRS = {"rn": "m", "cl": "d", "vv": "w", "VV": "W", "ri": "n", "nn": "m"}
 _FIRST_OF_ROW = str.maketrans({char: row[0] for row in _LOOK_ALIKES for char in row})
 
@@ -192,10 +208,11 @@ def _shared_characters(true: Sequence[str], found: Sequence[str]) -> np.ndarray:
     """(N, M): how many characters of true words are read in found ones, by the least edits of all text at once."""
     shared = np.zeros((len(true), len(found)))
     true_of, found_of = ([i for i, text in enumerate(texts) for _ in text] for texts in (true, found))
-    for tag, t0, t1, f0, _ in Levenshtein.opcodes("".join(true).casefold(), "".join(found).casefold()):
-        for k in range(t1 - t0) if tag in ("equal", "replace") else ():
-            if t0 + k < len(true_of) and f0 + k < len(found_of):  # folding "ß" makes two of one
-                shared[true_of[t0 + k], found_of[f0 + k]] += 1
+    for code in Levenshtein.opcodes("".join(true).casefold(), "".join(found).casefold()):
+        for k in range(code.src_end - code.src_start) if code.tag in ("equal", "replace") else ():
+            t, f = code.src_start + k, code.dest_start + k
+            if t < len(true_of) and f < len(found_of):  # folding "ß" makes two of one
+                shared[true_of[t], found_of[f]] += 1
     return shared
 
 
@@ -210,11 +227,11 @@ def _unmatched(
         for j in surplus:
             free.setdefault(found[j].text, []).append(j)
         for i in list(missed):
-            j = next((j for j in free.get(true[i].text, ()) if is_near(i, j)), None)
-            if j is not None:
-                free[true[i].text].remove(j)
+            same = next((j for j in free.get(true[i].text, ()) if is_near(i, j)), None)
+            if same is not None:
+                free[true[i].text].remove(same)
                 missed.remove(i)
-                surplus.remove(j)
+                surplus.remove(same)
     return missed, surplus
 
 
@@ -311,10 +328,7 @@ class _Page:
         if re.search(rf"[^\W\d_]{{{_LONG}}}", self.true[i].text):
             return False
         near = [self.true[k].text for k in range(max(0, i - 2), min(len(self.true), i + 3))]
-        return any(
-            text in ("=", "+", "<", ">", "-") or not self.is_known(text) or "(cid:" in text
-            for text in near
-        )
+        return any(text in ("=", "+", "<", ">", "-") or not self.is_known(text) or "(cid:" in text for text in near)
 
     def _box_fault(self, i: int, j: int) -> Cause | None:
         text, box = self.true[i].text, self.true[i].box
@@ -353,15 +367,13 @@ def misreading(true: str, read: str) -> Cause:
     for kind, normalize in kinds:
         if normalize(true) == normalize(read):
             return kind
-    wrong = [(tag, t0, t1) for tag, t0, t1, _, _ in Levenshtein.opcodes(true, read) if tag != "equal"]
-    if Levenshtein.distance(true, read) > 1:
-        ligatures = [match.span() for match in _LIGATURES.finditer(true)]
-        if len(wrong) == 1 and any(a <= wrong[0][1] and wrong[0][2] <= b for a, b in ligatures):
-            return Cause.LIGATURE
-        return Cause.SEVERAL
-    if any(a <= wrong[0][1] and wrong[0][2] <= b for a, b in (m.span() for m in _LIGATURES.finditer(true))):
+    wrong = [code for code in Levenshtein.opcodes(true, read) if code.tag != "equal"]
+    ligatures = [match.span() for match in _LIGATURES.finditer(true)]
+    if len(wrong) == 1 and any(a <= wrong[0].src_start and wrong[0].src_end <= b for a, b in ligatures):
         return Cause.LIGATURE
-    return Cause.DIGIT if true[wrong[0][1] : wrong[0][2]].isdigit() else Cause.LETTER
+    if Levenshtein.distance(true, read) > 1:
+        return Cause.SEVERAL
+    return Cause.DIGIT if true[wrong[0].src_start : wrong[0].src_end].isdigit() else Cause.LETTER
 
 
 def _without_accents(text: str) -> str:
@@ -372,8 +384,3 @@ def _look(text: str) -> str:
     for pair, one in _LOOK_ALIKE_PAIRS.items():
         text = text.replace(pair, one)
     return text.translate(_FIRST_OF_ROW)
-
-
-def count_causes(errors: Sequence[WordError]) -> Counter[Cause]:
-    """How many errors have each cause."""
-    return Counter(error.cause for error in errors)
