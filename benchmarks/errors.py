@@ -30,13 +30,13 @@ from ocr_models.bundle import DEFAULT_BUNDLES, find_bundle
 from ocr_models.charset import Charset, normalize_text
 from ocr_models.data.sources.icdar import parse_icdar
 from ocr_models.geometry import box_quads, invert_affine, quad_boxes, transform_quads
-from ocr_models.html_report import Gallery, Picture, Section, Table, render_report
+from ocr_models.html_report import EncodedPicture, Gallery, Section, Table, render_report
 from ocr_models.images import decode_image
 from ocr_models.layout import order_words
 from ocr_models.metrics.causes import Cause, FoundWord, TrueWord, WordError, explain_errors
 from ocr_models.metrics.text import counted_words
 
-_EXAMPLES = 60  # of each cause and set
+_EXAMPLES = 24  # of each cause and set
 _SHOWN_HEIGHT_PX = 48  # of a word's box in an example
 _AROUND = 1.2  # heights of the box that an example shows on each side
 _GREEN, _RED = (0, 160, 0), (214, 39, 40)
@@ -62,7 +62,7 @@ def main() -> None:
     charset = Charset.load(find_bundle(arguments.recognizer, "recognition").charset_path)
     reader = page_reader.PageReader.load(arguments.detector, arguments.recognizer)
     columns: dict[str, Counter] = {}
-    galleries: dict[Cause, list[Picture]] = {cause: [] for cause in Cause}
+    galleries: dict[Cause, list[EncodedPicture]] = {cause: [] for cause in Cause}
     for folder in arguments.pages:
         columns[_set_name(folder)] = _explain_set(_read_pages(reader, folder), charset, galleries)
     table = _table(columns)
@@ -146,7 +146,7 @@ def _line_of(box: np.ndarray, lines: np.ndarray) -> int | None:
     return int(np.argmax(inside)) if inside.any() else None
 
 
-def _explain_set(pages: Iterator[ReadPage], charset: Charset, galleries: dict[Cause, list[Picture]]) -> Counter:
+def _explain_set(pages: Iterator[ReadPage], charset: Charset, galleries: dict[Cause, list[EncodedPicture]]) -> Counter:
     """Counts of a set by cause, and under "words" of all true words; adds examples to the galleries."""
     pages = list(pages)
     casefold = not any(char.islower() for page in pages for word in page.true for char in word.text)
@@ -165,13 +165,13 @@ def _explain_set(pages: Iterator[ReadPage], charset: Charset, galleries: dict[Ca
     return counts
 
 
-def _show(page: ReadPage, error: WordError) -> Picture:
+def _show(page: ReadPage, error: WordError) -> EncodedPicture:
     """A part of the page around the error."""
     confidence = "" if error.confidence is None else f" {error.confidence:.2f}"
     caption = f"{error.true or '–'} → {error.read or '–'}{confidence}\n{page.name}"
     boxes = [page.found[j].box for j in error.found]
     if error.box is None:
-        return Picture(np.full((8, 8), 255, np.uint8), caption)
+        return EncodedPicture(_jpeg(np.full((8, 8, 3), 255, np.uint8)), caption)
     hull = np.array([error.box, *boxes])
     hull = np.concatenate([hull[:, :2].min(axis=0), hull[:, 2:].max(axis=0)])
     height = max(4.0, error.box[3] - error.box[1])
@@ -184,7 +184,11 @@ def _show(page: ReadPage, error: WordError) -> Picture:
         for box in drawn:
             a, b, c, d = ((box - [x0, y0, x0, y0]) * scale).astype(int).tolist()
             cv2.rectangle(part, (a, b), (c, d), color, 1)
-    return Picture(part, caption)
+    return EncodedPicture(_jpeg(part), caption)
+
+
+def _jpeg(pixels: np.ndarray) -> bytes:
+    return cv2.imencode(".jpg", pixels[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 70])[1].tobytes()  # OpenCV writes BGR
 
 
 def _table(columns: dict[str, Counter]) -> Table:
