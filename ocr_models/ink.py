@@ -17,19 +17,22 @@ from ocr_models.layout import chains, cheapest, group_medians, word_successors
 
 # Lengths are in heights of the box, which is one em.
 _REACH = 0.45  # how far from the detector's edge a word may end
+_BEYOND = 0.2  # white is looked for so far beyond, to see how wide it is
 _BAND = (0.06, 0.84)  # rows that are looked at: neither neighbors above nor underlines below
-_LETTER_GAP = 0.06  # white up to this width stands inside a word
+_LETTER_GAP = 0.15  # white up to this width stands inside a word, as before its period
 _JOINED_GAP = 0.10  # two boxes with less white than this at their border are one word ...
-_JOINED_SHARE = 0.45  # ... or with less than this share of the usual gap between words of their line ...
-_JOINED_BOXES = 0.15  # ... if the boxes themselves are no further apart
+_JOINED_SHARE = 0.5  # ... or with less than this share of the usual gap between words of their line ...
+_JOINED_BOXES = 0.25  # ... if the boxes themselves are no further apart
 _PARTED_GAP = 0.17  # white from this width on may part two words in one box ...
-_PARTED_SHARE = 0.65  # ... if it is as wide as this share of the usual gap between words of its line
+_PARTED_SHARE = 0.7  # ... if it is as wide as this share of the usual gap between words of its line
 _PARTED_LETTERS = 3.0  # ... and as so many of the usual gap between letters of the box
 _SHORTEST_PAIR = 0.7  # a narrower box doesn't hold two words
 _PARTED_ALONE = 0.5  # on a line without other gaps
+_LINE_GAPS = 3  # fewer gaps on a line don't tell what is usual there: the page's usual gap stands for those that lack
+_PAGE_GAPS = 5  # nor do fewer on a page tell
 _EVENED_NEIGHBORS = 3  # on each side of a word
 _EVENED_SHARE = 0.12  # tops and bottoms that differ by less are evened out
-_CONTRAST = 0.35  # of the band's range, from which on a pixel is ink
+_CONTRAST = 0.25  # of the band's range, from which on a pixel is ink
 _MIN_RANGE = 24  # gray levels; a flatter band shows no ink to go by
 _PAPER_SAMPLES = 64  # pixels above a word, and as many below, which tell the gray of its paper
 
@@ -74,7 +77,7 @@ def fit_words(image: np.ndarray, boxes: np.ndarray) -> np.ndarray:
     usual, seen = _usual_gaps(gap_after, line)
 
     touching = followed & (np.roll(boxes[:, 0], -1) - boxes[:, 2] < _JOINED_BOXES * _heights(boxes))
-    narrow = (seen > 2) & (gap_after < _JOINED_SHARE * usual)
+    narrow = (seen >= _LINE_GAPS) & (gap_after < _JOINED_SHARE * usual)
     joined = touching & (np.isnan(gap_after) | narrow)  # each to the next one
     first = np.flatnonzero(np.append(True, ~joined[:-1]))
     words = _even_out(run_boxes(fitted, first), line[first])
@@ -128,7 +131,7 @@ def _white_columns(band: np.ndarray, paper: float) -> np.ndarray:
 def _fit_edges(image: np.ndarray, boxes: np.ndarray, followed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The boxes with left and right edges at gaps, and the gaps (N,) to the next words in heights, NaN without one."""
     fitted, gap_after = boxes.copy(), np.full(len(boxes), np.nan)
-    reach = _REACH * _heights(boxes)
+    reach = (_REACH + _BEYOND) * _heights(boxes)  # so far it is looked
 
     opening = np.flatnonzero(~np.roll(followed, 1))  # the first words of lines
     first = boxes[opening]
@@ -169,10 +172,16 @@ def _border_costs(gaps: _Gaps, boxes: np.ndarray) -> np.ndarray:
 
 
 def _usual_gaps(gap_after: np.ndarray, line: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """For each word the usual gap between words of its line, in heights, and how many such gaps were seen."""
+    """For each word the usual gap between words of its line, in heights, and how many gaps tell it."""
     found = ~np.isnan(gap_after)
-    usual = group_medians(gap_after[found], line[found], line[-1] + 1)
-    seen = np.bincount(line[found], minlength=len(usual))
+    gaps, lines = gap_after[found], line[found]
+    seen = np.bincount(lines, minlength=line[-1] + 1)
+    if len(gaps) >= _PAGE_GAPS:
+        lacking = np.maximum(0, _LINE_GAPS - seen)
+        gaps = np.append(gaps, np.full(lacking.sum(), np.median(gaps)))
+        lines = np.append(lines, np.repeat(np.arange(len(seen)), lacking))
+        seen += lacking
+    usual = group_medians(gaps, lines, len(seen))
     return np.where(seen, usual, _PARTED_ALONE / _PARTED_SHARE)[line], seen[line]
 
 

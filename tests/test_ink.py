@@ -69,3 +69,20 @@ def test_page_without_contrast_or_words():
     boxes = page(*THREE_WORDS)[1]
     np.testing.assert_allclose(fit_words(flat, boxes), boxes)
     assert fit_words(flat, np.zeros((0, 4))).shape == (0, 4)
+
+
+def test_a_period_at_the_end_of_a_line_belongs_to_its_word():
+    image, boxes = page((20, 4))  # ends at 47
+    image[TOP + 13 : TOP + 17, 51:54] = 0  # smoothed, 2 pixels of white stand before it: a tenth of the height
+    np.testing.assert_allclose(fit_words(image, boxes), [[20, TOP, 54, TOP + HEIGHT]], atol=1.01)
+
+
+def test_two_words_alone_on_a_line_are_parted_by_what_is_usual_on_the_page():
+    line, boxes = page(*((20 + 26 * i, 3) for i in range(6)))  # 20 wide, with 6 between them
+    pair, _ = page((20, 3), (46, 3))
+    alone = np.array([[20, TOP, 66, TOP + HEIGHT]], np.float32)
+    assert len(fit_words(pair, alone)) == 1  # 6 might be the white between letters
+
+    fitted = fit_words(np.vstack([line, pair]), np.vstack([boxes, alone + np.array([0, 60, 0, 60])]))
+
+    assert len(fitted) == 6 + 2
