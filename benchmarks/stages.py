@@ -70,9 +70,11 @@ def _watch_stages(reader: page_reader.PageReader) -> None:
     """Wraps the functions of the stages with clocks."""
     reader._detector._forward = _timed("detect: network", reader._detector._forward)
     reader._recognizer._read_batch = _timed("read: network and decoding", reader._recognizer._read_batch)
-    predictors._decode_ctc = _timed("read: CTC decoding, of that", predictors._decode_ctc)
+    predictors.greedy_decode = _timed("read: CTC decoding, of that", predictors.greedy_decode)
     reader._recognizer.read = _timed("read: all", reader._recognizer.read)
     predictors.decode_east = _timed("detect: restore and merge", predictors.decode_east)
+    page_reader.level_page = _timed("level the page", page_reader.level_page)
+    page_reader.fit_words = _timed("fit to the ink", page_reader.fit_words)
     page_reader.cut_words = _timed("cut words", page_reader.cut_words)
     page_reader._assemble = _timed("lines, order, text", page_reader._assemble)
 
