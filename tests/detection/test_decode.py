@@ -3,7 +3,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
+from ocr_models.detection import nms
 from ocr_models.detection.decode import MAX_WORDS, decode_east
 from ocr_models.detection.nms import locality_aware_nms, standard_nms
 from ocr_models.detection.restore import positive_cells, restore_quads
@@ -137,3 +140,14 @@ def test_noise_gives_no_more_words_than_can_be_ordered():
     quads, confidences = decode_east(score_map, geometry_map)
     assert score_map.astype(bool).sum() == 6400 and len(quads) == len(confidences) == MAX_WORDS
     np.testing.assert_array_equal(quads[0], [[0, 0], [4, 0], [4, 4], [0, 4]])  # the one with the most evidence
+
+
+@given(st.integers(1, 30), st.data())
+def test_components_are_those_that_scipy_finds(count, data):
+    nodes = st.integers(0, count - 1)
+    edges = np.array(data.draw(st.lists(st.tuples(nodes, nodes), max_size=40)), int).reshape(-1, 2)
+    graph = coo_array((np.ones(len(edges)), edges.T), shape=(count, count))
+    number, members = nms._components(count, *edges.T)
+    expected_number, expected = connected_components(graph, directed=False)
+    assert number == expected_number
+    np.testing.assert_array_equal(members, expected)
