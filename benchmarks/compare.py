@@ -4,20 +4,23 @@
 
 A SET is "IMAGES=TRUTH", or "IMAGES=TRUTH=casefold" where capitals do not count: a folder of images, and one with a
 JSON file a page, {"words": [{"text": ...}]}. All readers read each set in turn; a word counts where it has a letter or
-digit, wherever it stands on its page. PAGES is a folder of images, some two hundred, for the rates.
+digit, wherever it stands on its page. PAGES is a folder of images, some two hundred, to compare with Tesseract's rate
+over more pages than the sets have.
 
 All use all cores: Tesseract as one process a core with one thread each, its best throughput; RapidOCR (PP-OCR on ONNX
 Runtime) as it comes, with a Python that has it (``pip install rapidocr onnxruntime``). Rates are beyond the start-up:
-Pagebeam's from the time of all pages less the time of one, RapidOCR's from the time after its models are loaded. Needs
-Linux and Debian's tesseract-ocr.
+Pagebeam's from the time of all pages less the time of one, which is measured at the beginning; RapidOCR's from the time
+after its models are loaded. Needs Linux and Debian's tesseract-ocr.
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import os
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -76,11 +79,17 @@ class Set:
 
 @dataclass(frozen=True)
 class Reading:
-    """What a reader made of pages: seconds beyond its start-up, peak bytes (0: not measured), texts by file stem."""
+    """What a reader made of pages.
 
-    seconds: float
-    peak: int
+    Attributes:
+        rate: pages a second, beyond its start-up.
+        texts: by the stem of the page's file.
+        note: what else was measured.
+    """
+
+    rate: float
     texts: dict[str, str]
+    note: str = ""
 
 
 _Reader = Callable[[list[Path], Path], Reading]
@@ -96,14 +105,18 @@ def main() -> None:
     parser.add_argument("--rapidocr", metavar="PYTHON", help="a Python with rapidocr; without it that peer is left out")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="keep what was read there, a folder a reader and set")
     arguments = parser.parse_args()
+    if not arguments.sets and not arguments.speed:
+        parser.error("give a SET, --speed PAGES, or both")
     keep = arguments.keep or Path(tempfile.mkdtemp())
     readers = _readers(arguments)
     if arguments.sets:
-        print(f"word F1\n| | {' | '.join(readers)} |\n|---|{'---|' * len(readers)}", flush=True)
+        print(f"word F1 (pages/s)\n| | {' | '.join(readers)} |\n|---|{'---|' * len(readers)}", flush=True)
     for pages in arguments.sets:
-        scores = [pages.score(read(pages.pages, keep / name / pages.name).texts) for name, read in readers.items()]
-        print(f"| {pages.name} | {' | '.join(f'{counts.f_score:.4f}' for counts in scores)} |", flush=True)
+        readings = [read(pages.pages, keep / name / pages.name) for name, read in readers.items()]
+        cells = [f"{pages.score(reading.texts).f_score:.4f} ({reading.rate:.2f})" for reading in readings]
+        print(f"| {pages.name} | {' | '.join(cells)} |", flush=True)
     if arguments.speed:
+        readers.pop("rapidocr", None)  # it would take as long as all the rest
         _print_rates(readers, _files(arguments.speed), keep)
 
 
@@ -113,8 +126,9 @@ def _files(folder: Path) -> list[Path]:
 
 def _readers(arguments: argparse.Namespace) -> dict[str, _Reader]:
     readers: dict[str, _Reader] = {}
+    first_page = (_files(arguments.speed) if arguments.speed else arguments.sets[0].pages)[0]
     for recognizer in arguments.recognizer:
-        readers[Path(recognizer).name] = _pagebeam(recognizer)
+        readers[Path(recognizer).name] = _pagebeam(recognizer, first_page)
     if shutil.which("tesseract"):
         readers["tesseract"] = run_tesseract
     if arguments.rapidocr:
@@ -127,22 +141,21 @@ def _print_rates(readers: dict[str, _Reader], pages: list[Path], keep: Path) -> 
     rates = {}
     for name, read in readers.items():
         reading = read(pages, keep / name / "speed")
-        seconds, count = reading.seconds, len(pages)
-        note = ""
-        if reading.peak:  # Pagebeam
-            start_up = read(pages[:1], keep / name / "one").seconds
-            note = f" beyond a start-up of {start_up:.1f} s (a run over one page); peak {reading.peak / 2**30:.2f} GiB"
-            note += f"; {count / seconds:.2f} with the start-up"
-            seconds, count = seconds - start_up, count - 1
-        rates[name] = count / seconds
-        print(f"{name:12} {rates[name]:6.2f} pages/s{note}", flush=True)
+        rates[name] = reading.rate
+        print(f"{name:12} {reading.rate:6.2f} pages/s{reading.note}", flush=True)
     for name, rate in rates.items():
-        others = (f"{rate / other:.2f} times {peer}" for peer, other in rates.items() if peer != name)
-        print(f"{name}: {', '.join(others)}")
+        print(
+            f"{name}: {', '.join(f'{rate / other:.2f} times {peer}' for peer, other in rates.items() if peer != name)}"
+        )
 
 
-def _pagebeam(recognizer: str) -> _Reader:
+def _pagebeam(recognizer: str, first_page: Path) -> _Reader:
+    @functools.cache
+    def start_up(output: Path) -> float:
+        return statistics.median(run_pagebeam([first_page], recognizer, output)[0] for _ in range(3))
+
     def read(pages: list[Path], output: Path) -> Reading:
+        start = start_up(output.parent / "one")
         seconds, peak = run_pagebeam(pages, recognizer, output)
         table = ds.dataset(output / "pages", format="parquet", partitioning="hive").to_table(
             columns=["source_uri", "words"]
@@ -151,7 +164,9 @@ def _pagebeam(recognizer: str) -> _Reader:
             Path(row["source_uri"]).stem: " ".join(word["text"] for word in row["words"] or [])
             for row in table.to_pylist()
         }
-        return Reading(seconds, peak, texts)
+        note = f" beyond a start-up of {start:.1f} s (a run over one page); {len(pages) / seconds:.2f} with it; "
+        note += f"peak memory of all its processes {peak / 2**30:.2f} GiB"
+        return Reading((len(pages) - 1) / (seconds - start), texts, note)
 
     return read
 
@@ -161,7 +176,7 @@ def _rapidocr(python: str) -> _Reader:
         output.mkdir(parents=True, exist_ok=True)
         command = [python, "-c", _RAPIDOCR, str(output), *map(str, pages)]
         seconds = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True)
-        return Reading(float(seconds.stdout.split()[-1]), 0, _texts(output, pages))
+        return Reading(len(pages) / float(seconds.stdout.split()[-1]), _texts(output, pages))
 
     return read
 
@@ -199,7 +214,7 @@ def run_tesseract(pages: list[Path], output: Path) -> Reading:
     start = time.monotonic()
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         list(pool.map(read, pages))
-    return Reading(time.monotonic() - start, 0, _texts(output, pages))
+    return Reading(len(pages) / (time.monotonic() - start), _texts(output, pages))
 
 
 class _MemoryWatch(threading.Thread):
