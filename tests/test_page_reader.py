@@ -297,3 +297,24 @@ def test_words_in_one_box_are_parted_where_the_space_is():
     assert_quads(
         page.words, box_quads(np.array([[50, 100, 74, 120], [74, 100, 126, 120], [126, 100, 150, 120]])), atol=1
     )
+
+
+def test_doubtful_word_is_read_again_closer_and_the_surer_reading_stays():
+    """A box of 20 rows and margins of 0.8 are 22 rows; 8 % less above and below are 17 and margins, 18."""
+
+    class HeightRecognizer:
+        def __init__(self):
+            self.heights = []
+
+        def read(self, crops):
+            self.heights.append([crop.shape[0] for crop in crops])
+            return [Transcript("Tall", 0.7) if crop.shape[0] > 20 else Transcript("close", closer) for crop in crops]
+
+    image = np.full((200, 300), 255, np.uint8)
+    image[100:120, 50:150] = 0
+    for closer, text in ((0.9, "close"), (0.66, "Tall")):
+        recognizer = HeightRecognizer()
+        (page,) = PageReader(BarDetector(), recognizer, "bars@1", "heights@1").read_pages([image])
+        assert page.text == f"{text}\n"
+        (first,), (second,) = recognizer.heights[:2]
+        assert first == 22 and second == 18
