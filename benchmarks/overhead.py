@@ -3,8 +3,8 @@
     python benchmarks/overhead.py PAGES [--recognizer NAME|BUNDLE]
 
 PAGES is a folder of some two hundred page images. The loop decodes and reads batches of eight, with one copy of the
-models, and writes nothing. Both are timed beyond their start-up: the loop after a first batch a thread, the run less one
-over one page. Busy cores are those of the whole machine, so nothing else should run on it. Needs Linux.
+models, and writes nothing. Both are timed beyond their start-up: the loop after a first batch a thread, the run less a
+run over one page. Busy cores are those of the whole machine, so nothing else should run on it. Needs Linux.
 """
 
 from __future__ import annotations
