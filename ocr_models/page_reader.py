@@ -34,7 +34,7 @@ _SURE = 0.75  # a page read with this mean confidence needs no other turn
 _SAMPLE = 24  # words that are read to choose between the turns of a page
 _DOUBTFUL = 0.85  # a word read with less is read once more ...
 _CLOSER = 0.08  # ... with so much less of its height above and below: a box too tall makes capitals small
-_MIN_WORD_CONFIDENCE = 0.65  # less is nearly always a picture's texture or a word read wrong
+_MIN_WORD_CONFIDENCE = 0.7  # less is nearly always a picture's texture or a word read wrong
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ class PageReader:
         closer = [_closer(page.quads[indices]) for page, indices in zip(pages, doubtful, strict=True)]
         for read, indices, again in zip(transcripts, doubtful, self._read_quads(pages, closer), strict=True):
             for i, transcript in zip(indices, again, strict=True):
-                read[i] = max(read[i], transcript, key=_own_confidence)
+                read[i] = _surer(read[i], transcript)
         return transcripts
 
     def _read_quads(self, pages: Sequence[_FoundPage], quads: Sequence[np.ndarray]) -> list[list[Transcript]]:
@@ -204,6 +204,15 @@ def _compose(outer: np.ndarray, inner: np.ndarray) -> np.ndarray:
 
 def _mean_confidence(items: Sequence[Transcript | Word]) -> float:
     return _mean_over_chars([(item.confidence, len(item.text)) for item in items])
+
+
+def _surer(first: Transcript, second: Transcript) -> Transcript:
+    """The surer of two readings of a word, as sure as they are in the mean."""
+    return replace(
+        max(first, second, key=_own_confidence),
+        confidence=(first.confidence + second.confidence) / 2,
+        network_confidence=(_own_confidence(first) + _own_confidence(second)) / 2,
+    )
 
 
 def _network_confidence(transcripts: Sequence[Transcript]) -> float:

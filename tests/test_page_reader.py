@@ -308,13 +308,14 @@ def test_doubtful_word_is_read_again_closer_and_the_surer_reading_stays():
 
         def read(self, crops):
             self.heights.append([crop.shape[0] for crop in crops])
-            return [Transcript("Tall", 0.7) if crop.shape[0] > 20 else Transcript("close", closer) for crop in crops]
+            return [Transcript("Tall", 0.74) if crop.shape[0] > 20 else Transcript("close", closer) for crop in crops]
 
     image = np.full((200, 300), 255, np.uint8)
     image[100:120, 50:150] = 0
-    for closer, text in ((0.9, "close"), (0.66, "Tall")):
+    for closer, text, mean in ((0.9, "close", 0.82), (0.7, "Tall", 0.72)):
         recognizer = HeightRecognizer()
         (page,) = PageReader(BarDetector(), recognizer, "bars@1", "heights@1").read_pages([image])
         assert page.text == f"{text}\n"
+        assert page.words[0].confidence == pytest.approx(mean)
         (first,), (second,) = recognizer.heights[:2]
         assert first == 22 and second == 18
