@@ -303,17 +303,18 @@ def test_doubtful_word_is_read_again_closer_and_the_surer_reading_stays():
     """A box of 20 rows and margins of 0.8 are 22 rows; 8 % less above and below are 17 and margins, 18."""
 
     class HeightRecognizer:
-        def __init__(self):
-            self.heights = []
+        def __init__(self, closer):
+            self.heights, self.closer = [], closer
 
         def read(self, crops):
-            self.heights.append([crop.shape[0] for crop in crops])
-            return [Transcript("Tall", 0.74) if crop.shape[0] > 20 else Transcript("close", closer) for crop in crops]
+            heights = [crop.shape[0] for crop in crops]
+            self.heights.append(heights)
+            return [Transcript("Tall", 0.74) if h > 20 else Transcript("close", self.closer) for h in heights]
 
     image = np.full((200, 300), 255, np.uint8)
     image[100:120, 50:150] = 0
     for closer, text, mean in ((0.9, "close", 0.82), (0.7, "Tall", 0.72)):
-        recognizer = HeightRecognizer()
+        recognizer = HeightRecognizer(closer)
         (page,) = PageReader(BarDetector(), recognizer, "bars@1", "heights@1").read_pages([image])
         assert page.text == f"{text}\n"
         assert page.words[0].confidence == pytest.approx(mean)
