@@ -9,6 +9,7 @@ import os
 import sys
 import threading
 from collections.abc import Iterator
+from importlib.abc import MetaPathFinder
 from pathlib import Path
 
 _one_at_a_time = threading.Lock()
@@ -19,21 +20,31 @@ def quick_start() -> Iterator[None]:
     """Imports Keras and loads models quickly within the ``with`` block.
 
     Keras takes matplotlib along where it is installed, and TensorFlow JAX, for plots and conversions that no pipeline
-    makes: both do without where an import fails, and here it does. Nothing is garbage while modules and models load,
-    nor ever after, so that Python's collector needn't look through all of it again and again.
+    makes: both do without where an import fails, and here it does, in this thread alone. Nothing is garbage while
+    modules and models load, nor ever after, so that Python's collector needn't look through all of it again and again.
     """
     with _one_at_a_time:
-        hidden = _unneeded() - sys.modules.keys()
-        for name in hidden:
-            sys.modules[name] = None  # type: ignore[assignment]  # makes an import fail
+        hidden, collects = _Hidden(_unneeded()), gc.isenabled()
+        sys.meta_path.insert(0, hidden)
         gc.disable()
         try:
             yield
         finally:
-            for name in hidden:
-                del sys.modules[name]
+            sys.meta_path.remove(hidden)
             gc.freeze()
-            gc.enable()
+            if collects:
+                gc.enable()
+
+
+class _Hidden(MetaPathFinder):
+    """Makes imports of some modules fail in the thread that it was made in."""
+
+    def __init__(self, names: set[str]):
+        self._names, self._thread = names, threading.get_ident()
+
+    def find_spec(self, fullname, path=None, target=None):
+        if fullname in self._names and threading.get_ident() == self._thread:
+            raise ModuleNotFoundError(f"{fullname} isn't needed for now", name=fullname)
 
 
 def import_ahead(module: str) -> None:
@@ -47,6 +58,6 @@ def import_ahead(module: str) -> None:
 
 
 def _unneeded() -> set[str]:
-    config = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"), "keras.json")
+    config = Path(os.environ.get("KERAS_HOME") or os.path.expanduser("~/.keras"), "keras.json")
     backend = os.environ.get("KERAS_BACKEND") or (config.read_text() if config.is_file() else "tensorflow")
     return {"matplotlib"} if "jax" in backend else {"matplotlib", "jax"}
