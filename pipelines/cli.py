@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import atexit
+import contextlib
 import importlib
 import logging
 import os
@@ -63,8 +64,9 @@ def command() -> NoReturn:
     up, which takes TensorFlow down object by object, would be 2 seconds for nothing."""
     status = main()
     atexit._run_exitfuncs()
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(BrokenPipeError):  # "| head" has seen enough
+            stream.flush()
     os._exit(status)
 
 

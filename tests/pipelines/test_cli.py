@@ -107,6 +107,23 @@ def test_help_is_quick(command):
     assert "Exit status" in shown.stdout
 
 
+@pytest.mark.parametrize("reader_ends", [False, True])
+def test_command_ends_at_once_with_its_status_having_said_all(reader_ends):
+    code = "import atexit, threading; from pipelines import cli\n"
+    code += "atexit.register(print, 'tidied up'); threading.Thread(target=threading.Event().wait).start()\n"
+    code += "cli.main = lambda: print('read') or 3; cli.command()"
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "env": {**os.environ, "PYTHONUNBUFFERED": ""}}
+    process = subprocess.Popen([sys.executable, "-c", code], text=True, **pipes)
+    if reader_ends:
+        process.stdout.close()
+        process.stdout = None
+
+    said, complaints = process.communicate(timeout=60)
+
+    assert process.returncode == 3 and complaints == ""
+    assert reader_ends or said == "read\ntidied up\n"
+
+
 @pytest.mark.parametrize("table", [PAGES, CAPTIONS], ids=lambda table: table.folder)
 def test_every_column_is_documented(table):
     sections = (Path(__file__).parents[2] / "docs/rows.md").read_text().split("\n## ")
