@@ -118,8 +118,7 @@ def start_from(network: keras.Model, config: TrainingConfig) -> keras.Model:
     layers = {layer.name: layer.get_weights() for layer in keras.saving.load_model(bundle.model_path).layers}
     if bundle.config["arch"] == config.arch and _LOGITS in layers:
         fresh = network.get_layer(_LOGITS).get_weights()
-        pairs = zip(layers[_LOGITS], fresh, strict=True)
-        layers[_LOGITS] = [np.concatenate([old, new[..., old.shape[-1] :]], axis=-1) for old, new in pairs]
+        layers[_LOGITS] = [_grown(*pair) for pair in zip(layers[_LOGITS], fresh, strict=True)]
     shared = [
         layer for layer in network.layers if layer.weights and _same_shapes(layer.get_weights(), layers.get(layer.name))
     ]
@@ -133,6 +132,12 @@ def start_from(network: keras.Model, config: TrainingConfig) -> keras.Model:
     for layer in shared:
         layer.set_weights(layers[layer.name])
     return network
+
+
+def _grown(old: np.ndarray, fresh: np.ndarray) -> np.ndarray:
+    """The old weights with the columns that only the fresh ones have; as they were where nothing else is alike."""
+    alike = old.shape[:-1] == fresh.shape[:-1]
+    return np.concatenate([old, fresh[..., old.shape[-1] :]], axis=-1) if alike else old
 
 
 def _same_shapes(weights: list[np.ndarray], others: list[np.ndarray] | None) -> bool:

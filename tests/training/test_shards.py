@@ -59,7 +59,7 @@ def trained(words, tmp_path_factory):
 
 def test_recognizer_learns_the_charset_of_its_shards(words, trained):
     bundle = find_bundle(trained[2], "recognition")
-    assert Charset.load(bundle.charset_path).characters == "abcé"
+    assert Charset.load(bundle.charset_path).characters == "abcé "
     assert bundle.config["training"]["options"]["data"] == {
         "training": str(words),
         "validation": str(words),
@@ -120,7 +120,7 @@ def test_fine_tuning_keeps_the_charset_and_counts_what_it_lacks(words, tmp_path,
     assert main(arguments("recognition", tmp_path / "tuned", words, *options)) == 0
 
     tuned = find_bundle(str(tmp_path / "tuned"), "recognition")
-    assert Charset.load(tuned.charset_path).characters == "abc"
+    assert Charset.load(tuned.charset_path).characters == "abc "
     assert "with characters outside the charset" in capsys.readouterr().out
     assert "with characters outside the charset" in (tmp_path / "tuned-run" / "report.html").read_text()
     # What it started from is scored first, or training that only harms would not be noticed.
