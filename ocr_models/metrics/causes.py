@@ -173,12 +173,14 @@ def explain_errors(
         in the truth and in what was said.
     """
     true = [replace(word, text=part) for word in true for part in plain_text(word.text, casefold).split()]
-    found = [replace(word, text=part) for word in found for part in plain_text(word.text, casefold).split() or [""]]
+    parts = [(j, part) for j, word in enumerate(found) for part in plain_text(word.text, casefold).split() or [""]]
+    found = [replace(found[j], text=part) for j, part in parts]
     overlaps = _overlaps(true, found)
     missed, surplus = _unmatched(true, found, overlaps)
     page = _Page(true, found, overlaps, is_known)
     errors = [page.explain(i) for i in missed]
-    return errors + [page.explain_surplus(j, errors) for j in surplus]
+    errors += [page.explain_surplus(j, errors) for j in surplus]
+    return [replace(error, found=tuple(dict.fromkeys(parts[k][0] for k in error.found))) for error in errors]
 
 
 def _overlaps(true: Sequence[TrueWord], found: Sequence[FoundWord]) -> _Overlaps:

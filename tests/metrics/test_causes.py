@@ -103,6 +103,14 @@ def test_a_word_that_the_truth_joins_over_the_end_of_a_line_is_no_split():
     assert causes([TrueWord("example")], boxes)[0] == Cause.LINE_END
 
 
+def test_found_words_are_told_by_their_number_also_behind_one_with_a_space():
+    words = [true("a", 0, 10), true("fox", 50, 80)]
+
+    [error] = explain_errors(words, [found("a b", 0, 20), found("tox", 50, 80)])[:1]
+
+    assert (error.true, error.read, error.found) == ("fox", "tox", (1,))
+
+
 def test_words_of_a_line_are_looked_for_in_their_line_only():
     words = [TrueWord("total", line=0), TrueWord("cash", line=1)]
 
