@@ -258,7 +258,8 @@ def _quad_part(quad: np.ndarray, start: float, stop: float) -> np.ndarray:
     """A word's quad (4, 2) from ``start`` to ``stop``, shares of its crop, which is longer than it by its margins."""
     length, height = quad_sizes(quad[None])[0]
     margin = MARGIN_X * height / max(1.0, length)
-    low, high = np.clip([share * (1 + 2 * margin) - margin for share in (start, stop)], 0, 1)
+    shares = sorted((start, stop))  # attention may have looked back
+    low, high = np.clip([share * (1 + 2 * margin) - margin for share in shares], 0, 1)
     along = np.array([[low], [high], [high], [low]])
     return quad[[0, 0, 3, 3]] * (1 - along) + quad[[1, 1, 2, 2]] * along
 

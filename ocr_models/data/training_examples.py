@@ -161,7 +161,7 @@ def pdf_words(
 
 def _with_next(truth: PageTruth, i: int, charset: Charset) -> tuple[str, np.ndarray] | None:
     """A word as one with the next on its line, as a detector's box holds two now and then: text and quad (4, 2)."""
-    if i + 1 >= len(truth.texts) or truth.ignore[i + 1] or " " not in charset:
+    if i + 1 >= len(truth.texts) or truth.ignore[i + 1] or not truth.texts[i + 1]:
         return None
     first, second = truth.quads[i], truth.quads[i + 1]
     text, height = f"{truth.texts[i]} {truth.texts[i + 1]}", first[3, 1] - first[0, 1]
