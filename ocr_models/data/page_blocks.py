@@ -118,7 +118,7 @@ def heading(page: PageCanvas, column: Column, style: Style, factor: float, align
 def bullets(page: PageCanvas, column: Column, style: Style) -> None:
     """A list with bullets, dashes, numbers or letters."""
     marks = pick(page.rng, ("•", "–", "-", "*", "1.", "1)", "a)", "(i)", "▪", "o"))
-    shape, hollow = page.between(0.12, 0.4) if page.decorate and page.chance(0.25) else 0.0, page.chance(0.6)
+    shape, solid = page.between(0.12, 0.4) if page.decorate and page.chance(0.25) else 0.0, page.chance(0.6)
     inner = Column(
         column.x + style.size * page.between(1.2, 2.2), column.y, column.width - 2.2 * style.size, column.bottom
     )
@@ -133,7 +133,7 @@ def bullets(page: PageCanvas, column: Column, style: Style) -> None:
         if shape:  # a black, white or round mark, which is no word
             x, y, side = inner.x - 1.2 * style.size, inner.y + 0.5 * style.size, shape * style.size
             (page.draw.ellipse if page.chance(0.3) else page.draw.rectangle)(
-                (x - side, y - side, x + side, y + side), 0 if hollow else 255, 0, 2
+                (x - side, y - side, x + side, y + side), 0 if solid else 255, 0, 2
             )
         else:
             page.put(inner.x - page.measure(mark, style) - 0.5 * style.size, inner.y + 0.76 * style.size, mark, style)
