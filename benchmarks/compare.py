@@ -107,7 +107,11 @@ def main() -> None:
     arguments = parser.parse_args()
     if not arguments.sets and not arguments.speed:
         parser.error("give a SET, --speed PAGES, or both")
-    keep = arguments.keep or Path(tempfile.mkdtemp())
+    with tempfile.TemporaryDirectory() as folder:
+        _compare(arguments, arguments.keep or Path(folder))
+
+
+def _compare(arguments: argparse.Namespace, keep: Path) -> None:
     readers = _readers(arguments)
     if arguments.sets:
         print(f"word F1 (pages/s)\n| | {' | '.join(readers)} |\n|---|{'---|' * len(readers)}", flush=True)
