@@ -34,11 +34,11 @@ def main() -> None:
     arguments = parser.parse_args()
     pages = sorted(p for p in arguments.pages.iterdir() if p.is_file())
     loop_rate = _loop(pages, arguments.recognizer)
-    output = Path(tempfile.mkdtemp())
-    start_up = run_pagebeam(pages[:1], arguments.recognizer, output)[0]
-    busy = _busy_seconds()
-    seconds = run_pagebeam(pages, arguments.recognizer, output)[0]
-    cores = (_busy_seconds() - busy) / seconds
+    with tempfile.TemporaryDirectory() as output:
+        start_up = run_pagebeam(pages[:1], arguments.recognizer, Path(output))[0]
+        busy = _busy_seconds()
+        seconds = run_pagebeam(pages, arguments.recognizer, Path(output))[0]
+        cores = (_busy_seconds() - busy) / seconds
     rate = (len(pages) - 1) / (seconds - start_up)
     print(f"pagebeam run {rate:6.2f} pages/s, {cores:.2f} cores busy, its start-up of {start_up:.1f} s included")
     print(f"the run takes {100 * (loop_rate / rate - 1):.1f} % more time than the loop")

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import gc
+import importlib
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -34,6 +36,27 @@ def test_what_is_there_stays_and_garbage_is_collected_again(monkeypatch):
     assert gc.isenabled()
     assert sys.modules["matplotlib"] is quick_start
     gc.unfreeze()
+
+
+def test_other_threads_find_what_is_hidden(monkeypatch):
+    monkeypatch.setattr(quick_start, "_unneeded", lambda: {"this"})
+    monkeypatch.delitem(sys.modules, "this", raising=False)
+    with quick_start.quick_start(), ThreadPoolExecutor(1) as threads:
+        with pytest.raises(ModuleNotFoundError):
+            importlib.import_module("this")
+        assert threads.submit(importlib.import_module, "this").result().__name__ == "this"
+    gc.unfreeze()
+
+
+def test_collector_stays_off_where_it_was_off():
+    gc.disable()
+    try:
+        with quick_start.quick_start():
+            pass
+        assert not gc.isenabled()
+    finally:
+        gc.unfreeze()
+        gc.enable()
 
 
 def test_module_is_imported_ahead():
