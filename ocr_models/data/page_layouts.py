@@ -19,59 +19,8 @@ from ocr_models.data.page_blocks import (
     table,
 )
 from ocr_models.data.page_canvas import PageCanvas, Style
+from ocr_models.data.page_setup import bar, body_style, page_frame, running_lines, split_columns
 from ocr_models.data.text_tokens import digits, pick
-
-
-def _body_style(page: PageCanvas, low: float = 8.5, high: float = 12, mono: bool | None = False) -> Style:
-    face = page.fonts.face(page.rng, mono)
-    if face.bold or face.italic:
-        face = page.fonts.sibling(face, False) if page.chance(0.85) else face
-    ink = 0 if page.chance(0.7) else int(110 * page.rng.random())
-    return Style(face, page.px(page.between(low, high)), ink, page.between(1.08, 1.6))
-
-
-def _frame(page: PageCanvas) -> Column:
-    """The page without its margins."""
-    side, top = page.width * page.between(0.06, 0.15), page.height * page.between(0.05, 0.11)
-    return Column(side, top, page.width - 2 * side, page.height * page.between(0.88, 0.95))
-
-
-def _running_lines(page: PageCanvas, frame: Column, style: Style) -> None:
-    """A header and a footer with the page's number."""
-    small, rng = style.sized(page.between(0.7, 1.0)), page.rng
-    number, title = str(1 + int(900 * rng.random())), page.tokens(small, 2 + int(5 * rng.random()), "plain")
-    above, below = frame.y - 1.6 * style.size, frame.bottom + 2.0 * style.size
-    if page.chance(0.6):
-        row = page.fill(list(title), small, 0.7 * frame.width)
-        page.line(frame.x, above, row, small, frame.width, pick(rng, ("left", "center")))
-        if page.chance(0.5):
-            page.put(frame.x + frame.width - page.measure(number, small), above, number, small)
-        if page.chance(0.4):
-            page.rule(frame.x, above + 0.5 * style.size, frame.x + frame.width, above + 0.5 * style.size, 2)
-    if page.chance(0.6):
-        words = pick(
-            rng,
-            (
-                [number],
-                [number],
-                ["Page", number],
-                ["Page", number, "of", "12"],
-                [number, "/", number],
-                ["–", number, "–"],
-            ),
-        )
-        page.line(frame.x, below, words, small, frame.width, pick(rng, ("center", "right", "left")))
-
-
-def _split(page: PageCanvas, frame: Column, count: int, ruled: float = 0.0) -> list[Column]:
-    """Columns side by side; ``ruled`` is the chance of rules between them."""
-    gap = page.width * page.between(0.02, 0.045) if count > 1 else 0.0
-    width = (frame.width - gap * (count - 1)) / count
-    columns = [Column(frame.x + i * (width + gap), frame.y, width, frame.bottom) for i in range(count)]
-    if page.chance(ruled):
-        for column in columns[1:]:
-            page.rule(column.x - gap / 2, frame.y, column.x - gap / 2, frame.bottom, 1.5)
-    return columns
 
 
 def _flow(page: PageCanvas, column: Column, style: Style, align: str, plain: float = 0.6) -> None:
@@ -129,8 +78,8 @@ _BLOCKS: tuple[Callable[[PageCanvas, Column, Style], None], ...] = (
 
 def _article(page: PageCanvas) -> None:
     """A paper or report in one to three columns, its title over them all."""
-    style, frame = _body_style(page, 8.5, 11.5), _frame(page)
-    _running_lines(page, frame, style)
+    style, frame = body_style(page, 8.5, 11.5), page_frame(page)
+    running_lines(page, frame, style)
     if page.chance(0.5):
         heading(page, frame, style, page.between(1.6, 2.6), pick(page.rng, ("center", "left")))
         names = page.fill(page.tokens(style, 8, "plain"), style, frame.width)
@@ -139,7 +88,7 @@ def _article(page: PageCanvas) -> None:
     if page.chance(0.12):
         page.vertical(page.px(12), 0.7 * page.height, page.tokens(style, 5, "identifier"), style.sized(1.5))
     align = "justify" if page.chance(0.7) else "left"
-    for column in _split(page, frame, pick(page.rng, (1, 1, 2, 2, 2, 3)), 0.1):
+    for column in split_columns(page, frame, pick(page.rng, (1, 1, 2, 2, 2, 3)), 0.1):
         if page.chance(0.3):
             footnotes(page, column, style)
         _flow(page, column, style, align)
@@ -147,8 +96,8 @@ def _article(page: PageCanvas) -> None:
 
 def _book(page: PageCanvas) -> None:
     """A page of a book: one justified column, hardly anything else."""
-    style, frame = _body_style(page, 9, 12.5), _frame(page)
-    _running_lines(page, frame, style)
+    style, frame = body_style(page, 9, 12.5), page_frame(page)
+    running_lines(page, frame, style)
     if page.chance(0.3):
         frame.y += page.height * page.between(0.05, 0.25)
         heading(page, frame, style, page.between(1.2, 2.4), "center")
@@ -159,11 +108,11 @@ def _book(page: PageCanvas) -> None:
 
 def _newspaper(page: PageCanvas) -> None:
     """Narrow columns of small type under large headlines, with pictures and bars."""
-    style, frame = replace(_body_style(page, 7.5, 9.5), leading=page.between(1.05, 1.25)), _frame(page)
+    style, frame = replace(body_style(page, 7.5, 9.5), leading=page.between(1.05, 1.25)), page_frame(page)
     heading(page, frame, style, page.between(3, 5), pick(page.rng, ("left", "center")))
     if page.chance(0.4):
-        _bar(page, frame, style)
-    for column in _split(page, frame, 3 + int(2 * page.rng.random()), 0.3):
+        bar(page, frame, style)
+    for column in split_columns(page, frame, 3 + int(2 * page.rng.random()), 0.3):
         if page.chance(0.4):
             figure(page, column, style)
         if page.chance(0.5):
@@ -171,22 +120,9 @@ def _newspaper(page: PageCanvas) -> None:
         _flow(page, column, style, "justify" if page.chance(0.8) else "left", plain=0.85)
 
 
-def _bar(page: PageCanvas, frame: Column, style: Style) -> None:
-    """White text on a dark bar (dark on white where nothing but text is drawn)."""
-    height = style.size * page.between(1.5, 2.4)
-    page.box(frame.x, frame.y, frame.x + frame.width, frame.y + height, int(110 * page.rng.random()), None)
-    light = replace(style, ink=255 - int(30 * page.rng.random()) if page.decorate else 0)
-    words = page.fill(page.tokens(light, 2 + int(6 * page.rng.random()), "plain"), light, frame.width - 2 * style.size)
-    baseline = frame.y + height / 2 + 0.27 * style.size
-    page.line(
-        frame.x + style.size, baseline, words, light, frame.width - 2 * style.size, pick(page.rng, ("left", "center"))
-    )
-    frame.y += height + style.size
-
-
 def _letter(page: PageCanvas) -> None:
     """Letterhead, address, date, a few paragraphs, a signature."""
-    style, frame = _body_style(page, 9.5, 12, mono=page.chance(0.2)), _frame(page)
+    style, frame = body_style(page, 9.5, 12, mono=page.chance(0.2)), page_frame(page)
     if page.chance(0.7):
         heading(page, frame, style, page.between(1.4, 2.8), pick(page.rng, ("left", "center", "right")))
     for align in ("left", "right"):
@@ -208,9 +144,9 @@ def _letter(page: PageCanvas) -> None:
 
 def _invoice(page: PageCanvas) -> None:
     """Two blocks of addresses, fields, a table of items, totals at the right, small print."""
-    style, frame = _body_style(page, 8, 11), _frame(page)
+    style, frame = body_style(page, 8, 11), page_frame(page)
     heading(page, frame, style, page.between(1.5, 3))
-    left, right = _split(page, frame, 2)
+    left, right = split_columns(page, frame, 2)
     for column in (left, right):
         for _ in range(3 + int(4 * page.rng.random())):
             _field(page, column, style)
@@ -239,7 +175,7 @@ def _field(page: PageCanvas, column: Column, style: Style) -> None:
 
 def _receipt(page: PageCanvas) -> None:
     """A narrow strip: centered head, items with prices at the right, totals, thanks; mostly monospaced."""
-    style = _body_style(page, 7, 11, mono=page.chance(0.65) or None)
+    style = body_style(page, 7, 11, mono=page.chance(0.65) or None)
     if style.face.mono and page.chance(0.5):
         style = replace(style, tracking=style.size * page.between(0.1, 0.3))
     elif page.chance(0.4):
@@ -295,11 +231,11 @@ def _price(page: PageCanvas, style: Style, room: float) -> list[str]:
 
 def _refcard(page: PageCanvas) -> None:
     """A reference card: columns of tiny lines, each a command, lone italic letters and what it does."""
-    style, frame = _body_style(page, 5, 7.5), _frame(page)
+    style, frame = body_style(page, 5, 7.5), page_frame(page)
     style = replace(style, leading=page.between(1.0, 1.25))
     mono = replace(style, face=page.fonts.face(page.rng, mono=page.chance(0.7)))
     italic = replace(style, face=page.fonts.sibling(style.face, False, True))
-    for column in _split(page, frame, 2 + int(3 * page.rng.random())):
+    for column in split_columns(page, frame, 2 + int(3 * page.rng.random())):
         while column.room(style, 4):
             heading(page, column, style, page.between(1.0, 1.6))
             for _ in range(4 + int(20 * page.rng.random())):
@@ -326,12 +262,12 @@ def _command(page: PageCanvas, column: Column, styles: tuple[Style, Style, Style
 
 def _form(page: PageCanvas) -> None:
     """Labels with lines or boxes to fill in, some of them filled in."""
-    style, frame = _body_style(page, 7.5, 10.5), _frame(page)
+    style, frame = body_style(page, 7.5, 10.5), page_frame(page)
     heading(page, frame, style, page.between(1.3, 2.2))
     while frame.room(style, 4):
         if page.chance(0.15):
-            _bar(page, frame, style)
-        for column in _split(page, frame, 1 + int(3 * page.rng.random())):
+            bar(page, frame, style)
+        for column in split_columns(page, frame, 1 + int(3 * page.rng.random())):
             height, top = style.size * page.between(1.8, 3), column.y
             if page.chance(0.4):
                 page.box(column.x, top, column.x + column.width, top + height, None, 0)
@@ -355,7 +291,7 @@ def _checkbox(page: PageCanvas, column: Column, style: Style) -> None:
 
 def _title(page: PageCanvas) -> None:
     """A cover: few large lines with much space between."""
-    style, frame = _body_style(page, 10, 15), _frame(page)
+    style, frame = body_style(page, 10, 15), page_frame(page)
     align = pick(page.rng, ("center", "center", "left"))
     frame.y += page.height * page.between(0.02, 0.2)
     for _ in range(2 + int(4 * page.rng.random())):
@@ -368,15 +304,15 @@ def _title(page: PageCanvas) -> None:
 
 def _contents(page: PageCanvas) -> None:
     """A table of contents with dot leaders, or an index in columns."""
-    style, frame = _body_style(page, 8.5, 12), _frame(page)
-    _running_lines(page, frame, style)
+    style, frame = body_style(page, 8.5, 12), page_frame(page)
+    running_lines(page, frame, style)
     heading(page, frame, style, page.between(1.3, 2.2))
     if page.chance(0.6):
         while frame.room(style):
             leaders(page, frame, style)
             frame.y += style.size * (page.rng.random() < 0.1)
         return
-    for column in _split(page, frame, 2 + int(2 * page.rng.random())):
+    for column in split_columns(page, frame, 2 + int(2 * page.rng.random())):
         while column.room(style):
             words = [page.token(style, "punctuated"), digits(page.rng, 2) + ",", digits(page.rng, 3)]
             shift = style.size * (page.rng.random() < 0.3)
@@ -387,7 +323,7 @@ def _contents(page: PageCanvas) -> None:
 
 def _listing(page: PageCanvas) -> None:
     """Program text, most of a page of it."""
-    style, frame = _body_style(page, 8, 11), _frame(page)
+    style, frame = body_style(page, 8, 11), page_frame(page)
     while frame.room(style, 4):
         if page.chance(0.4):
             paragraph(page, frame, style, 10 + int(50 * page.rng.random()), "left")
@@ -397,7 +333,7 @@ def _listing(page: PageCanvas) -> None:
 
 def _statement(page: PageCanvas) -> None:
     """Dense tables: accounts, measurements, timetables."""
-    style, frame = _body_style(page, 6.5, 9.5), _frame(page)
+    style, frame = body_style(page, 6.5, 9.5), page_frame(page)
     heading(page, frame, style, page.between(1.2, 2))
     while frame.room(style, 5):
         kind = pick(page.rng, ("number", "number", "money", "date"))
@@ -409,9 +345,9 @@ def _statement(page: PageCanvas) -> None:
 
 def _slide(page: PageCanvas) -> None:
     """A presentation's slide: large type, bullets, a picture or plot, a colored head."""
-    style, frame = _body_style(page, 14, 24), _frame(page)
-    (_bar if page.chance(0.4) else _plain_head)(page, frame, style)
-    columns = _split(page, frame, 1 + int(2 * page.rng.random()))
+    style, frame = body_style(page, 14, 24), page_frame(page)
+    (bar if page.chance(0.4) else _plain_head)(page, frame, style)
+    columns = split_columns(page, frame, 1 + int(2 * page.rng.random()))
     for column in columns:
         if page.chance(0.4):
             area = (column.x, column.y, column.x + column.width, column.y + 0.6 * (column.bottom - column.y))
