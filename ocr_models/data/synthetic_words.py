@@ -143,8 +143,11 @@ def _render_block(text_source: TextSource, fonts: FontLibrary, style: _Style, rn
     pixels = np.asarray(image)
     if rng.random() < 0.04:
         pixels = 255 - pixels
-    words = [WordTruth(_cut(pixels, left, right, baseline, em, rng), text) for text, left, right, baseline in placed]
-    return [word for word in words if word.image.size]  # letterspaced text may run off the block
+    return [
+        WordTruth(_cut(pixels, left, right, baseline, em, rng), text)
+        for text, left, right, baseline in placed
+        if right <= pixels.shape[1]  # letterspaced text may run off the block
+    ]
 
 
 def _drawn_text(text: str, style: _Style) -> str:
