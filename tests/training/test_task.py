@@ -31,7 +31,8 @@ def test_new_characters_start_with_fresh_weights_and_the_others_as_they_were(bun
     np.testing.assert_array_equal(started.get_layer("logits").get_weights()[0][:, 4], fresh)
 
 
-def test_fewer_characters_are_refused(bundle):
+@pytest.mark.parametrize(("num_classes", "arch"), [(3, "crnn-fast"), (5, "crnn-light")])
+def test_fewer_characters_and_other_layers_are_refused(bundle, num_classes, arch):
     config = TrainingConfig(task="recognition", arch="crnn-fast", options=None, init=str(bundle.path))
     with pytest.raises(UsageError, match="don't fit"):
-        start_from(build_crnn(3, "crnn-fast"), config)
+        start_from(build_crnn(num_classes, arch), config)
