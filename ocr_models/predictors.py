@@ -24,7 +24,7 @@ from ocr_models.recognition.crops import INPUT_HEIGHT, WIDTH_STRIDE, bucket_of, 
 from ocr_models.recognition.ctc import greedy_decode, log_softmax, prefix_beam_decode
 from ocr_models.records import TextBox, Transcript
 
-READ_BATCH = 128  # crops at most; the LSTMs' small steps cost nearly as much for 16
+READ_BATCH = 128  # crops at most; the LSTMs take many small steps, which cost 16 crops nearly as much as 128
 _SMALLEST_FILLED = 16
 _CROPS = keras.KerasTensor((None, INPUT_HEIGHT, None, 1), "uint8")
 # Pictures are padded to sides that are multiples of this: EAST needs 32, and fewer shapes mean fewer compilations.
