@@ -22,6 +22,8 @@ from ocr_models.sequence_example import parse_example
 from ocr_models.tfrecord import iter_records, open_tfrecord
 
 SUMMARY, CHARSET, VOCABULARY = "dataset.json", "charset.txt", "vocabulary.txt"
+STARTED = "_staging/started"  # stands in a data set until it is finished
+UNFINISHED = "a data set that isn't finished; run the command of pagebeam prepare that began it again"
 
 
 @dataclass(frozen=True)
@@ -48,12 +50,15 @@ def find_shards(pattern: str, split: str = "train") -> list[Path]:
     """The shards that a glob or a folder names, sorted; of a folder those of ``split``.
 
     Raises:
-        UsageError: there is none.
+        UsageError: there is none, or their data set isn't finished.
     """
     wanted = str(Path(glob.escape(pattern)) / f"{split}-*") if Path(pattern).is_dir() else pattern
     shards = sorted(Path(name) for name in glob.glob(wanted, recursive=True) if Path(name).is_file())
     if not shards:
         raise UsageError(f"{pattern}: no file fits {wanted}; give a glob of TFRecord shards, such as 'data/train-*'")
+    for folder in sorted({shard.parent for shard in shards}):
+        if (folder / STARTED).exists():
+            raise UsageError(f"{folder}: {UNFINISHED}")
     return shards
 
 

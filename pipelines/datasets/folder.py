@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from apache_beam.io.filesystems import FileSystems
 
+from ocr_models.data.dataset import STARTED, UNFINISHED
 from ocr_models.errors import UsageError
 from pipelines.datasets.files import QUARANTINE
 from pipelines.datasets.manifest import CHARSET, CONTACT_SHEET, DATASET_JSON, VOCABULARY, DataSetDescription
@@ -17,7 +19,6 @@ from pipelines.datasets.staging import STAGING
 from pipelines.shards import join
 from pipelines.storage import delete_files, list_folder, read_bytes, write_bytes
 
-_STARTED = f"{STAGING}/started"
 _TEMPORARY = re.compile(r"(.*/)?_[^/]+\.[0-9a-f]{32}\.tmp")
 
 
@@ -69,19 +70,26 @@ def begin_dataset(output: str, overwrite: bool) -> None:
             f"{output} holds a data set of another source, of other options, or with other files than were written; "
             "give another --output, or --overwrite to replace it"
         )
-    if names and not overwrite and _STARTED not in names:
+    if names and not overwrite and STARTED not in names:
         raise UsageError(
             f"{output} holds {names[0]}, which no run of pagebeam prepare left there; give another --output, or "
             "--overwrite to replace it"
         )
     try:
-        write_bytes(join(output, _STARTED), b"")
+        write_bytes(join(output, STARTED), b"")
     except Exception as error:  # every file system has its own
         raise UsageError(f"can't write to the output folder {output}: {error}") from error
     names.sort(key=lambda name: name != DATASET_JSON)  # first of all, as what is left isn't whole any more
     for name in names:
-        if name != _STARTED:
+        if name != STARTED:
             delete_files([join(output, name)])
+
+
+def check_finished(shards: Iterable[str]) -> None:
+    """Raises UsageError if a shard, given by its path, is one of a data set that isn't finished."""
+    for folder in sorted({path.rpartition("/")[0] for path in shards}):
+        if FileSystems.exists(join(folder, STARTED)):
+            raise UsageError(f"{folder}: {UNFINISHED}")
 
 
 def clear_staging(output: str) -> None:

@@ -20,6 +20,7 @@ from ocr_models.errors import DocumentError, UsageError
 from ocr_models.records import Example
 from ocr_models.sequence_example import parse_example
 from ocr_models.tfrecord import iter_records
+from pipelines.datasets.folder import check_finished
 from pipelines.datasets.manifest import DATASET_JSON
 from pipelines.datasets.prepared_picture import DataSetCounts, count_examples
 from pipelines.datasets.splits import SHARD_NAME, missing_shards
@@ -91,6 +92,7 @@ def _find_shards(pattern: str) -> list[str]:
         raise UsageError(f"can't look for shards at {pattern}: {error}") from error
     if not found:
         raise UsageError(f"no shards at {pattern}: give TFRecord files, a glob, or the folder of a data set")
+    check_finished(found)
     return sorted(found)
 
 

@@ -11,6 +11,7 @@ from ocr_models.data.sources.formats import open_source
 from ocr_models.data.sources.source import Source, SourceItem, SourceOptions
 from ocr_models.errors import UsageError
 from ocr_models.records import Flavor
+from pipelines.datasets.folder import check_finished
 from pipelines.evaluation.scores import Task
 from pipelines.source_files import SourceFiles, list_items
 from pipelines.sources import absolute_uri, find_documents, local_copy
@@ -68,7 +69,7 @@ def find_shards(root: str) -> tuple[str, ...]:
     """The shards that a glob, a file or a folder names: of a folder its test split, or all where it has none.
 
     Raises:
-        UsageError: there are none.
+        UsageError: there are none, or their data set isn't finished.
     """
     found = sorted(uri for uri in find_documents(root) if uri == root or _SHARD_NAME.search(uri.rpartition("/")[2]))
     test = [uri for uri in found if _TEST_SHARD.match(uri.rpartition("/")[2])]
@@ -76,6 +77,7 @@ def find_shards(root: str) -> tuple[str, ...]:
     shards = test if is_folder and test else found
     if not shards:
         raise UsageError(f"{root}: no TFRecord shards there; give a folder of pagebeam prepare, or a glob of them")
+    check_finished(shards)
     return tuple(shards)
 
 

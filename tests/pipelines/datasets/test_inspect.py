@@ -8,9 +8,12 @@ from pathlib import Path
 import cv2
 import pytest
 
+from ocr_models.data.dataset import find_shards as find_shards_to_train
+from ocr_models.errors import UsageError
 from ocr_models.sequence_example import serialize_example
 from ocr_models.tfrecord import record_bytes, write_records
 from pipelines import cli
+from pipelines.evaluation.labelled_data import find_shards as find_shards_to_score
 from tests.pipelines.labelled import read_split, write_captions, write_pages
 
 
@@ -123,3 +126,15 @@ def test_a_foreign_description_is_an_error(dataset, capsys):
 
     assert cli.main(["inspect", str(dataset)]) == 2
     assert "this is no dataset.json of pagebeam" in capsys.readouterr().err
+
+
+def test_data_set_that_is_not_finished_is_refused_by_all_who_read_it(dataset, capsys):
+    (dataset / "dataset.json").unlink()
+    (dataset / "_staging").mkdir()
+    (dataset / "_staging" / "started").touch()
+
+    assert cli.main(["inspect", str(dataset)]) == 2
+    assert f"{dataset}: a data set that isn't finished" in capsys.readouterr().err
+    for find, pattern in ((find_shards_to_train, str(dataset)), (find_shards_to_score, f"{dataset}/train-*")):
+        with pytest.raises(UsageError, match="isn't finished"):
+            find(pattern)
