@@ -9,6 +9,7 @@ import re
 from collections import OrderedDict, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from itertools import accumulate
 from pathlib import Path
 
@@ -43,6 +44,22 @@ _FREQUENT = re.compile(
     r"|old standard|didot|bodoni|caslon|baskerv|schoolbook|century",
     re.I,
 )
+# Revivals of what books were set in up to 1930, and what comes close to it.
+_OLD_BOOKS = re.compile(
+    r"old standard|didot|bodoni|caslon|baskerv|schola$|c059|schoolbook|century|cmu (classical )?serif$|lmroman[0-9]+"
+    r"|latin modern roman$|garamond|goudy|im fell|essays1743|linden hill|fanwood|junicode|elstob|prociono|accanthis"
+    r"|libertine( display)? o$|romande adf( no2)? std|time roman|tymes|museum|berenis adf pro$|cardo|artemisia|bookman"
+    r"|bonum$",
+    re.I,
+)
+
+
+class FontKind(StrEnum):
+    """What a face is for."""
+
+    MONO = "mono"
+    TEXT = "text"  # all that isn't mono
+    BOOK = "book"  # old ones
 
 
 @dataclass(frozen=True)
@@ -67,18 +84,22 @@ class FontLibrary:
         self._by_family: dict[str, list[FontFace]] = defaultdict(list)
         for face in self.faces:
             self._by_family[face.family].append(face)
-        self._families: dict[bool | None, tuple[list[str], np.ndarray]] = {None: _weighted(self._by_family)}
-        mono = {name: faces for name, faces in self._by_family.items() if any(face.mono for face in faces)}
-        self._families[True] = _weighted(mono) if mono else self._families[None]
-        text = {name: faces for name, faces in self._by_family.items() if not all(face.mono for face in faces)}
-        self._families[False] = _weighted(text) if text else self._families[None]
+        families = self._by_family
+        kinds = {
+            FontKind.MONO: [name for name in families if any(face.mono for face in families[name])],
+            FontKind.TEXT: [name for name in families if not all(face.mono for face in families[name])],
+            FontKind.BOOK: [name for name in families if _OLD_BOOKS.search(name)],
+        }
+        self._families: dict[FontKind | None, tuple[list[str], np.ndarray]] = {None: _weighted(list(families))}
+        for kind, names in kinds.items():
+            self._families[kind] = _weighted(names or list(families))
 
     def __getstate__(self) -> dict:
         return {**self.__dict__, "_glyphs": OrderedDict()}
 
-    def face(self, rng: Generator, mono: bool | None = None) -> FontFace:
-        """A face: the family first, then upright regular about half of the time."""
-        names, bounds = self._families[mono]
+    def face(self, rng: Generator, kind: FontKind | None = None) -> FontFace:
+        """A face of a kind, or any: the family first, then upright regular about half of the time."""
+        names, bounds = self._families[kind]
         faces = self._by_family[names[int(np.searchsorted(bounds, rng.random() * bounds[-1], side="right"))]]
         plain = [face for face in faces if not face.bold and not face.italic]
         pool = plain if plain and rng.random() < 0.5 else faces
@@ -106,10 +127,10 @@ class FontLibrary:
         """Whether the face has a glyph for every character of ``text``."""
         return self.glyphs(face).covers(text)
 
-    def face_for(self, rng: Generator, text: str, mono: bool | None = None) -> FontFace:
+    def face_for(self, rng: Generator, text: str) -> FontFace:
         """A face that covers ``text``; LookupError if the library has none."""
         for _ in range(12):
-            face = self.face(rng, mono)
+            face = self.face(rng)
             if self.covers(face, text):
                 return face
         fitting = [face for face in self.faces if self.covers(face, text)]
@@ -135,8 +156,8 @@ def load_fonts(dirs: Sequence[str | Path]) -> FontLibrary:
     return FontLibrary(tuple(faces.values()))
 
 
-def _weighted(families: dict[str, list[FontFace]]) -> tuple[list[str], np.ndarray]:
-    names = list(families)
+def _weighted(names: list[str]) -> tuple[list[str], np.ndarray]:
+    """Families, and up to where in the sum of their weights each of them reaches."""
     return names, np.asarray(list(accumulate(12.0 if _FREQUENT.search(name) else 1.0 for name in names)))
 
 

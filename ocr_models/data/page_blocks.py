@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
+from ocr_models.data.fonts import FontKind
 from ocr_models.data.page_canvas import PageCanvas, Style
 from ocr_models.data.text_tokens import digits, pick
 
@@ -70,7 +71,7 @@ def paragraph(
 def _other_style(page: PageCanvas, style: Style) -> Style:
     """What stands out in a paragraph: slanted, bold, or monospaced."""
     if page.chance(0.3):
-        return replace(style.sized(page.between(0.85, 1.0)), face=page.fonts.face(page.rng, mono=True))
+        return replace(style.sized(page.between(0.85, 1.0)), face=page.fonts.face(page.rng, FontKind.MONO))
     slanted = page.chance(0.6)
     return replace(style, face=page.fonts.sibling(style.face, not slanted or page.chance(0.2), slanted))
 
@@ -187,9 +188,8 @@ def _cell(page: PageCanvas, left: float, right: float, baseline: float, style: S
 
 def code(page: PageCanvas, column: Column, style: Style, lines: int) -> None:
     """A listing in a monospaced face, indented, sometimes numbered, framed or on gray."""
-    mono = Style(
-        page.fonts.face(page.rng, mono=True), style.size * page.between(0.8, 1.0), style.ink, page.between(1.1, 1.35)
-    )
+    face = page.fonts.face(page.rng, FontKind.MONO)
+    mono = Style(face, style.size * page.between(0.8, 1.0), style.ink, page.between(1.1, 1.35))
     lines = min(lines, int((column.bottom - column.y) / (mono.size * mono.leading)))
     if lines < 1:
         return

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from ocr_models.data.fonts import FontKind
 from ocr_models.data.page_blocks import (
     Column,
     bullets,
@@ -96,7 +97,7 @@ def _article(page: PageCanvas) -> None:
 
 def _book(page: PageCanvas) -> None:
     """A page of a book: one justified column, hardly anything else."""
-    style, frame = body_style(page, 9, 12.5), page_frame(page)
+    style, frame = body_style(page, 9, 12.5, FontKind.BOOK if page.chance(0.5) else FontKind.TEXT), page_frame(page)
     running_lines(page, frame, style)
     if page.chance(0.3):
         frame.y += page.height * page.between(0.05, 0.25)
@@ -122,7 +123,7 @@ def _newspaper(page: PageCanvas) -> None:
 
 def _letter(page: PageCanvas) -> None:
     """Letterhead, address, date, a few paragraphs, a signature."""
-    style, frame = body_style(page, 9.5, 12, mono=page.chance(0.2)), page_frame(page)
+    style, frame = body_style(page, 9.5, 12, FontKind.MONO if page.chance(0.2) else FontKind.TEXT), page_frame(page)
     if page.chance(0.7):
         heading(page, frame, style, page.between(1.4, 2.8), pick(page.rng, ("left", "center", "right")))
     for align in ("left", "right"):
@@ -175,7 +176,7 @@ def _field(page: PageCanvas, column: Column, style: Style) -> None:
 
 def _receipt(page: PageCanvas) -> None:
     """A narrow strip: centered head, items with prices at the right, totals, thanks; mostly monospaced."""
-    style = body_style(page, 7, 11, mono=page.chance(0.65) or None)
+    style = body_style(page, 7, 11, FontKind.MONO if page.chance(0.65) else None)
     if style.face.mono and page.chance(0.5):
         style = replace(style, tracking=style.size * page.between(0.1, 0.3))
     elif page.chance(0.4):
@@ -233,7 +234,7 @@ def _refcard(page: PageCanvas) -> None:
     """A reference card: columns of tiny lines, each a command, lone italic letters and what it does."""
     style, frame = body_style(page, 5, 7.5), page_frame(page)
     style = replace(style, leading=page.between(1.0, 1.25))
-    mono = replace(style, face=page.fonts.face(page.rng, mono=page.chance(0.7)))
+    mono = replace(style, face=page.fonts.face(page.rng, FontKind.MONO if page.chance(0.7) else FontKind.TEXT))
     italic = replace(style, face=page.fonts.sibling(style.face, False, True))
     for column in split_columns(page, frame, 2 + int(3 * page.rng.random())):
         while column.room(style, 4):

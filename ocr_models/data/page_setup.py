@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ocr_models.data.fonts import FontKind
 from ocr_models.data.page_blocks import Column
 from ocr_models.data.page_canvas import PageCanvas, Style
 from ocr_models.data.text_tokens import pick
 
 
-def body_style(page: PageCanvas, low: float = 8.5, high: float = 12, mono: bool | None = False) -> Style:
-    """A style of ``low`` to ``high`` points, seldom bold or italic; a ``mono`` of None is any face."""
-    face = page.fonts.face(page.rng, mono)
+def body_style(page: PageCanvas, low: float, high: float, kind: FontKind | None = FontKind.TEXT) -> Style:
+    """A style of ``low`` to ``high`` points, seldom bold or italic; a ``kind`` of None is any face."""
+    face = page.fonts.face(page.rng, kind)
     if face.bold or face.italic:
         face = page.fonts.sibling(face, False) if page.chance(0.85) else face
     ink = 0 if page.chance(0.7) else int(110 * page.rng.random())

@@ -17,7 +17,7 @@ from numpy.random import Generator
 from PIL import Image, ImageDraw
 
 from ocr_models.data.degrade import Look, degrade_word
-from ocr_models.data.fonts import FontFace, FontLibrary
+from ocr_models.data.fonts import FontFace, FontKind, FontLibrary
 from ocr_models.data.glyphs import FaceGlyphs
 from ocr_models.data.text_source import TextSource
 from ocr_models.data.word_boxes import ASCENT_EM, DESCENT_EM
@@ -28,6 +28,7 @@ JITTER_EM = 0.08
 _LOOSE_SHARE, _LOOSE_JITTER = 0.12, 2.5  # of the crops, and how much more of jitter above and below these have
 PAIR_SHARE = 0.07  # of the words, how many stand in one crop with the next
 PAIR_MAX_LENGTH = 28
+_CAPITALS = {Look.BOOK: 0.12, Look.RECEIPT: 0.6, None: 0.07}
 _Placed = tuple[str, float, float, float]  # text, left, right, baseline
 
 
@@ -39,7 +40,7 @@ class _Style:
         look: the faults that its words get; None for any.
         em: its size in pixels.
         capitals: whether all letters are capitals.
-        mono: of what kind its faces are; None for any.
+        kind: of what kind its faces are; None for any.
         tracking, gap: space between letters and between words, in em.
         squeeze: its width by that of the face.
         small_caps, ligatures: whether there are any.
@@ -48,7 +49,7 @@ class _Style:
     look: Look | None
     em: float
     capitals: bool
-    mono: bool | None
+    kind: FontKind | None
     tracking: float
     gap: float
     squeeze: float
@@ -91,14 +92,14 @@ def draw_size_px(rng: Generator) -> float:
 
 def _draw_style(rng: Generator) -> _Style:
     u = rng.random()
-    look = Look.BOOK if u < 0.08 else Look.RECEIPT if u < 0.18 else None
-    capitals = rng.random() < (0.6 if look is Look.RECEIPT else 0.07)
+    look = Look.BOOK if u < 0.2 else Look.RECEIPT if u < 0.38 else None
+    capitals = rng.random() < _CAPITALS[look]
     if look is Look.RECEIPT:
-        mono = rng.random() < 0.6
+        kind = FontKind.MONO if rng.random() < 0.6 else FontKind.TEXT
         tracking = 0.3 * rng.random() if rng.random() < 0.4 else 0.0
         em, gap = 13 + 13 * rng.random(), 0.3 + 0.5 * rng.random()
     else:
-        mono = None
+        kind = FontKind.BOOK if look is Look.BOOK else None
         spaced = rng.random() < (0.5 if capitals else 0.07)
         tracking = 0.25 * rng.random() - 0.03 if spaced else 0.0
         em, gap = (26 + 18 * rng.random() if look is Look.BOOK else draw_size_px(rng)), 0.15 + 0.4 * rng.random()
@@ -107,19 +108,20 @@ def _draw_style(rng: Generator) -> _Style:
         look,
         em,
         capitals,
-        mono,
+        kind,
         tracking,
         gap,
         squeeze=0.6 + 0.35 * rng.random() if narrow else 1.0,
-        small_caps=rng.random() < 0.03,
-        ligatures=rng.random() < 0.4,
+        small_caps=rng.random() < (0.12 if look is Look.BOOK else 0.03),
+        ligatures=rng.random() < (0.8 if look is Look.BOOK else 0.4),
     )
 
 
 def _render_block(text_source: TextSource, fonts: FontLibrary, style: _Style, rng: Generator) -> list[WordTruth]:
     em = style.em
+    draw_text = text_source.prose if style.look is Look.BOOK else text_source.word
     texts = [
-        [_drawn_text(text_source.word(rng), style) for _ in range(2 + int(4 * rng.random()))]
+        [_drawn_text(draw_text(rng), style) for _ in range(2 + int(4 * rng.random()))]
         for _ in range(1 + int(4 * rng.random()))
     ]
     leading = em * (1.0 + 0.7 * rng.random())
@@ -130,11 +132,11 @@ def _render_block(text_source: TextSource, fonts: FontLibrary, style: _Style, rn
     ink = int(_ink_value(rng))
     paper = 255 if rng.random() < 0.85 else 190 + int(60 * rng.random())
     image = Image.new("L", (width, height), paper)
-    face, placed = fonts.face(rng, style.mono), []
+    face, placed = fonts.face(rng, style.kind), []
     for row, line in enumerate(texts):
         baseline = pad + ASCENT_EM * em + row * leading + rng.random()
         if rng.random() < 0.3:
-            face = fonts.face(rng, style.mono)
+            face = fonts.face(rng, style.kind)
         placed += _run_together(_draw_line(image, line, fonts, face, style, pad, baseline, ink, rng), rng)
     _draw_rules(ImageDraw.Draw(image), placed, em, ink, width, rng)
     if style.squeeze < 1:
@@ -194,6 +196,7 @@ def _draw_line(
         glyphs = fonts.glyphs(own, em)
         if style.small_caps and text.isascii() and text.istitle():
             bounds = _draw_small_caps(image, x, baseline, text, glyphs, em, ink)
+            text = text.upper()  # what they look like, and what is written where they were set as capitals
         else:
             bounds = glyphs.paint(image, x, baseline, text, em, ink, tracking, style.ligatures)
         if bounds:
@@ -213,7 +216,7 @@ def _other_face(fonts: FontLibrary, rng: Generator, text: str) -> FontFace | Non
 def _draw_small_caps(
     image: Image.Image, x: float, baseline: float, text: str, glyphs: FaceGlyphs, em: float, ink: int
 ) -> tuple[float, float] | None:
-    """A capital, then capitals of 0.78 of its size for the small letters, which is what the text says they are."""
+    """A capital, then capitals of 0.78 of its size for the small letters."""
     ends: list[float] = []
     for char in text:
         size = em if char.isupper() else 0.78 * em

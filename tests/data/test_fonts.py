@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ocr_models.data.fonts import load_fonts
+from ocr_models.data.fonts import FontFace, FontKind, FontLibrary, load_fonts
 from ocr_models.errors import UsageError
 
 
@@ -25,6 +25,24 @@ def test_covers_tells_missing_glyphs(fonts):
     face = fonts.faces[0]
     assert fonts.covers(face, "Word(s)?")
     assert not fonts.covers(face, "漢")
+
+
+def test_a_kind_has_its_own_families():
+    families = {"Courier Prime": True, "Old Standard TT": False, "Caslon": False, "Open Sans": False}
+    library = FontLibrary([FontFace(f"{name}.ttf", name, mono, False, False) for name, mono in families.items()])
+    rng = np.random.default_rng(0)
+    drawn = {kind: {library.face(rng, kind).family for _ in range(100)} for kind in (*FontKind, None)}
+    assert drawn == {
+        FontKind.MONO: {"Courier Prime"},
+        FontKind.TEXT: {"Old Standard TT", "Caslon", "Open Sans"},
+        FontKind.BOOK: {"Old Standard TT", "Caslon"},
+        None: set(families),
+    }
+
+
+def test_a_kind_that_no_family_is_of_has_all():
+    library = FontLibrary([FontFace("sans.ttf", "Open Sans", False, False, False)])
+    assert library.face(np.random.default_rng(0), FontKind.BOOK).family == "Open Sans"
 
 
 def test_no_face_for_a_character_that_none_has(fonts):
