@@ -31,7 +31,7 @@ def test_some_crops_hold_two_words(text_source, fonts):
 
 def test_clean_crops_show_something(text_source, fonts):
     words = render_words(text_source, fonts, np.random.default_rng(9), 300, degrade=False)
-    seen = [int(word.image.max()) - int(word.image.min()) > 40 for word in words]
+    seen = [int(word.image.max()) - int(word.image.min()) > 15 for word in words]
     assert np.mean(seen) > 0.97  # dots below the baseline may lie outside a crop that was moved up
 
 
