@@ -1,5 +1,5 @@
 """A trained model as one folder: ``model.keras``, ``config.json``, and for recognizers ``charset.txt``, for captioners
-``vocabulary.txt``.
+``vocabulary.txt``. Detectors and CRNNs trained with TensorFlow have ``graph.pb``, too, from which these load faster.
 
 ``config.json`` holds the task, the architecture, the training configuration, the scores and the sha256 of the other
 files, so that a bundle is checked and named without loading the model or importing Keras.
@@ -18,7 +18,8 @@ from ocr_models.errors import UsageError
 
 WEIGHTS = Path(__file__).parent / "weights"
 DEFAULT_BUNDLES = {"detection": "east-fast", "recognition": "crnn-fast"}
-_MODEL, _CONFIG, _CHARSET, _VOCABULARY = "model.keras", "config.json", "charset.txt", "vocabulary.txt"
+_MODEL, _GRAPH, _CONFIG = "model.keras", "graph.pb", "config.json"
+_CHARSET, _VOCABULARY = "charset.txt", "vocabulary.txt"
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Bundle:
     Attributes:
         path: the folder.
         id: the name and the start of the digest, "crnn-fast@0123456789ab".
-        digest: sha256 over the model and its charset or vocabulary.
+        digest: sha256 over the model, its graph, and its charset or vocabulary.
         config: what ``config.json`` holds.
     """
 
@@ -40,6 +41,12 @@ class Bundle:
     @property
     def model_path(self) -> Path:
         return self.path / _MODEL
+
+    @property
+    def graph_path(self) -> Path | None:
+        """The network as a TensorFlow graph (``ocr_models.graph``), where the bundle has it."""
+        path = self.path / _GRAPH
+        return path if path.is_file() else None
 
     @property
     def charset_path(self) -> Path:
@@ -93,10 +100,10 @@ def find_bundle(name_or_path: str, task: str) -> Bundle:
     return Bundle(path, f"{config['arch']}@{digest[:12]}", digest, config)
 
 
-def write_bundle(path: Path, model, config: dict[str, Any], charset=None) -> Bundle:
+def write_bundle(path: Path, model, config: dict[str, Any], charset=None, graph: bytes | None = None) -> Bundle:
     """Writes a bundle for ``model`` (a Keras model); ``config`` must hold "task" and "arch".
 
-    ``charset`` has a ``save(path)``: a ``Charset``, or, for a captioner, a ``Vocabulary``.
+    ``charset`` has a ``save(path)``: a ``Charset``, or, for a captioner, a ``Vocabulary``. ``graph`` is the model's.
     The files of an older bundle in the folder are replaced one by one by renames, ``config.json`` last: a bundle
     caught between is refused by its digest, never half used.
     """
@@ -104,6 +111,12 @@ def write_bundle(path: Path, model, config: dict[str, Any], charset=None) -> Bun
     unfinished = path / "unfinished.keras"
     model.save(unfinished)
     os.replace(unfinished, path / _MODEL)
+    if graph is None:
+        (path / _GRAPH).unlink(missing_ok=True)
+    else:
+        unfinished = path / "unfinished.pb"
+        unfinished.write_bytes(graph)
+        os.replace(unfinished, path / _GRAPH)
     if charset is not None:
         charset.save(path / (_VOCABULARY if config["task"] == "caption" else _CHARSET))
     return _write_config(path, {**config, "digest": _digest(path)})
@@ -126,7 +139,7 @@ def _write_config(path: Path, config: dict[str, Any]) -> Bundle:
 
 def _digest(path: Path) -> str:
     digest = hashlib.sha256((path / _MODEL).read_bytes())
-    for name in (_CHARSET, _VOCABULARY):
+    for name in (_GRAPH, _CHARSET, _VOCABULARY):
         if (path / name).is_file():
             digest.update((path / name).read_bytes())
     return digest.hexdigest()

@@ -6,7 +6,7 @@ import contextlib
 import math
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import cv2
 import keras
@@ -17,6 +17,7 @@ from ocr_models.charset import Charset
 from ocr_models.detection.decode import decode_east
 from ocr_models.errors import UsageError
 from ocr_models.fold import fold_batch_norm
+from ocr_models.graph import FrozenNetwork
 from ocr_models.metrics.calibration import apply_temperature
 from ocr_models.recognition import digit_rows  # noqa: F401  registers its layers, so that bundles with them load
 from ocr_models.recognition.attention import END_ID, AttentionReader, is_attention
@@ -49,9 +50,16 @@ class _Reading(NamedTuple):
 
 # Crops (B, 32, W, 1) and their logit lengths (B,) to what stands in them.
 _BatchReader = Callable[[np.ndarray, np.ndarray], list[_Reading]]
+Network: TypeAlias = Any  # a ``keras.Model``, or a ``FrozenNetwork``, which is called alike
 
 
-def compile_forward(model: keras.Model, inputs: Any = None) -> Callable[[Any], Any]:
+def _load_network(bundle: Bundle) -> Network:
+    if bundle.graph_path and keras.backend.backend() == "tensorflow":
+        return FrozenNetwork(bundle.graph_path)
+    return fold_batch_norm(keras.saving.load_model(bundle.model_path, compile=False))
+
+
+def compile_forward(model: Network, inputs: Any = None) -> Callable[[Any], Any]:
     """The model's prediction as a compiled function of an array, or a tree of arrays: ``tf.function`` or ``jax.jit``.
 
     On TensorFlow the maths run in bfloat16 where the processor has it.
@@ -115,13 +123,13 @@ def limit_threads(threads: int) -> None:
 class TextDetector:
     """EAST in use: finds words in pictures of any size."""
 
-    def __init__(self, network: keras.Model, score_threshold: float = 0.5):
+    def __init__(self, network: Network, score_threshold: float = 0.5):
         self._forward = compile_forward(network)
         self._score_threshold = score_threshold
 
     @classmethod
     def load(cls, bundle: Bundle) -> TextDetector:
-        return cls(fold_batch_norm(keras.saving.load_model(bundle.model_path, compile=False)))
+        return cls(_load_network(bundle))
 
     def detect_at(self, image: np.ndarray, scale: float) -> list[TextBox]:
         """Finds words with the picture seen at ``scale``.
@@ -161,7 +169,7 @@ class TextRecognizer:
             ``apply_temperature``; 1 gives the product itself. With None it is their geometric mean.
     """
 
-    def __init__(self, network: keras.Model, charset: Charset, beam_width: int = 1, temperature: float | None = None):
+    def __init__(self, network: Network, charset: Charset, beam_width: int = 1, temperature: float | None = None):
         read_by = _read_by_attention if is_attention(network) else _read_by_ctc
         self._read_batch = read_by(network, beam_width)
         self._charset, self._temperature = charset, temperature
@@ -171,8 +179,8 @@ class TextRecognizer:
     @classmethod
     def load(cls, bundle: Bundle, beam_width: int = 1, temperature: float | None = None) -> TextRecognizer:
         """Loads a recognizer; without a ``temperature`` it has its bundle's, if there is one."""
-        network = fold_batch_norm(keras.saving.load_model(bundle.model_path, compile=False))
-        return cls(network, Charset.load(bundle.charset_path), beam_width, temperature or bundle.temperature)
+        charset = Charset.load(bundle.charset_path)
+        return cls(_load_network(bundle), charset, beam_width, temperature or bundle.temperature)
 
     def read(self, crops: Sequence[np.ndarray]) -> list[Transcript]:
         """Reads gray uint8 crops (h, w), level and with the text upright.
@@ -230,7 +238,7 @@ class TextRecognizer:
         return self._read_batch(images, lengths)[: len(crops)]
 
 
-def _read_by_ctc(network: keras.Model, beam_width: int) -> _BatchReader:
+def _read_by_ctc(network: Network, beam_width: int) -> _BatchReader:
     forward = compile_forward(network, _CROPS)
 
     def read_batch(images, logit_lengths):

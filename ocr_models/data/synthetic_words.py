@@ -94,6 +94,7 @@ def _draw_style(rng: Generator) -> _Style:
     u = rng.random()
     look = Look.BOOK if u < 0.2 else Look.RECEIPT if u < 0.38 else None
     capitals = rng.random() < _CAPITALS[look]
+    kind: FontKind | None
     if look is Look.RECEIPT:
         kind = FontKind.MONO if rng.random() < 0.6 else FontKind.TEXT
         tracking = 0.3 * rng.random() if rng.random() < 0.4 else 0.0

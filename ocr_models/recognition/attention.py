@@ -8,7 +8,7 @@ blank, ends a word here. The decoder's first input is ``start_id``, one more tha
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 import keras
 from keras import layers, ops
@@ -88,9 +88,9 @@ def _mechanism(size: AttentionSize) -> AttentionMechanism:
     return LuongAttention(size.attention_units, score="general", name="luong")
 
 
-def is_attention(network: keras.Model) -> bool:
+def is_attention(network: Any) -> TypeGuard[keras.Model]:
     """Whether ``build_attention`` made this recognizer."""
-    return isinstance(network.layers[-1], AttentionDecoder)
+    return isinstance(network, keras.Model) and isinstance(network.layers[-1], AttentionDecoder)
 
 
 @keras.saving.register_keras_serializable(package="pagebeam")
