@@ -1,5 +1,6 @@
 """A trained model as one folder: ``model.keras``, ``config.json``, and for recognizers ``charset.txt``, for captioners
-``vocabulary.txt``. Detectors and CRNNs trained with TensorFlow have ``graph.pb``, too, from which these load faster.
+``vocabulary.txt``. Detectors and CRNNs trained with TensorFlow have ``graph.pb``, too, from which these load faster;
+recognizers may have ``language.npz``, a language model.
 
 ``config.json`` holds the task, the architecture, the training configuration, the scores and the sha256 of the other
 files, so that a bundle is checked and named without loading the model or importing Keras.
@@ -12,14 +13,17 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ocr_models.errors import UsageError
+
+if TYPE_CHECKING:
+    from ocr_models.language_model import LanguageModel
 
 WEIGHTS = Path(__file__).parent / "weights"
 DEFAULT_BUNDLES = {"detection": "east-fast", "recognition": "crnn-fast"}
 _MODEL, _GRAPH, _CONFIG = "model.keras", "graph.pb", "config.json"
-_CHARSET, _VOCABULARY = "charset.txt", "vocabulary.txt"
+_CHARSET, _VOCABULARY, _LANGUAGE = "charset.txt", "vocabulary.txt", "language.npz"
 
 
 @dataclass(frozen=True)
@@ -29,7 +33,7 @@ class Bundle:
     Attributes:
         path: the folder.
         id: the name and the start of the digest, "crnn-fast@0123456789ab".
-        digest: sha256 over the model, its graph, and its charset or vocabulary.
+        digest: sha256 over all of its files but ``config.json``.
         config: what ``config.json`` holds.
     """
 
@@ -51,6 +55,12 @@ class Bundle:
     @property
     def charset_path(self) -> Path:
         return self.path / _CHARSET
+
+    @property
+    def language_path(self) -> Path | None:
+        """The language model (``ocr_models.language_model``), where the bundle has one."""
+        path = self.path / _LANGUAGE
+        return path if path.is_file() else None
 
     @property
     def vocabulary_path(self) -> Path:
@@ -105,7 +115,7 @@ def write_bundle(path: Path, model, config: dict[str, Any], charset=None, graph:
 
     ``charset`` has a ``save(path)``: a ``Charset``, or, for a captioner, a ``Vocabulary``. ``graph`` is the model's.
     The files of an older bundle in the folder are replaced one by one by renames, ``config.json`` last: a bundle
-    caught between is refused by its digest, never half used.
+    caught between is refused by its digest, never half used. Its language model stays.
     """
     path.mkdir(parents=True, exist_ok=True)
     unfinished = path / "unfinished.keras"
@@ -130,6 +140,14 @@ def set_temperature(bundle: Bundle, temperature: float) -> Bundle:
     return _write_config(bundle.path, {**bundle.config, "temperature": temperature})
 
 
+def set_language(bundle: Bundle, language: LanguageModel) -> Bundle:
+    """Puts a language model into a recognizer's bundle, in the place of an older one. The bundle's id changes."""
+    unfinished = bundle.path / "unfinished.npz"
+    language.save(unfinished)
+    os.replace(unfinished, bundle.path / _LANGUAGE)
+    return _write_config(bundle.path, {**bundle.config, "digest": _digest(bundle.path)})
+
+
 def _write_config(path: Path, config: dict[str, Any]) -> Bundle:
     unfinished = path / "unfinished.json"
     unfinished.write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -139,7 +157,7 @@ def _write_config(path: Path, config: dict[str, Any]) -> Bundle:
 
 def _digest(path: Path) -> str:
     digest = hashlib.sha256((path / _MODEL).read_bytes())
-    for name in (_GRAPH, _CHARSET, _VOCABULARY):
+    for name in (_GRAPH, _CHARSET, _VOCABULARY, _LANGUAGE):
         if (path / name).is_file():
             digest.update((path / name).read_bytes())
     return digest.hexdigest()

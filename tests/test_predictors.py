@@ -6,12 +6,13 @@ import keras
 import numpy as np
 import pytest
 
-from ocr_models.bundle import write_bundle
+from ocr_models.bundle import set_language, write_bundle
 from ocr_models.charset import LATIN, Charset
 from ocr_models.detection.model import build_east
 from ocr_models.errors import UsageError
 from ocr_models.fold import fold_batch_norm
-from ocr_models.predictors import READ_BATCH, TextDetector, TextRecognizer, limit_threads
+from ocr_models.language_model import LanguageModel
+from ocr_models.predictors import READ_BATCH, TextDetector, TextRecognizer, _Reading, _respell, limit_threads
 from ocr_models.recognition.attention import AttentionSize, build_attention
 from ocr_models.recognition.crnn import build_crnn
 from ocr_models.recognition.crops import pad_crops
@@ -165,6 +166,48 @@ def test_alignments_are_those_of_the_crop_without_its_padding(attention_network)
     assert transcript == recognizer.read([crop])[0]
     assert len(transcript.text) <= len(alignments) <= len(transcript.text) + 1 and alignments.shape[1] == 18
     np.testing.assert_allclose(alignments.sum(axis=1), 1, atol=1e-2)
+
+
+ENGLISH = LanguageModel.count(["crowding"] * 50 + ["crowd", "cat"] * 20)
+
+
+@pytest.mark.parametrize(
+    ("chars", "likely", "chosen"),
+    [
+        ("erowding", {0: {"e": 0.9, "c": 0.1}}, "crowding"),
+        ("erowding", {0: {"e": 0.985, "c": 0.015}}, "erowding"),  # sure enough
+        ("1rowding", {0: {"1": 0.6, "c": 0.4}}, "1rowding"),  # a digit
+        ("crowdi-g", {6: {"-": 0.6, "n": 0.4}}, "crowdi-g"),  # a mark
+        ("cat.", {0: {"e": 0.55, "c": 0.4, ",": 0.05}, 3: {".": 0.6, "s": 0.4}}, "cat."),
+        ("12", {0: {"1": 0.6, "7": 0.4}}, "12"),
+    ],
+)
+def test_letters_in_doubt_are_chosen_by_the_language(chars, likely, chosen):
+    probabilities = np.full((len(chars), len(CHARSET) + 1), 1e-9)
+    for step, char in enumerate(chars):
+        for other, probability in likely.get(step, {char: 1.0}).items():
+            probabilities[step, CHARSET.encode(other)] = probability
+    ids = probabilities.argmax(axis=1).tolist()
+    confidences = tuple(probabilities.max(axis=1).tolist())
+    reading = _Reading(ids, confidences, range(len(chars)))
+    respelled = _respell(reading, np.log(probabilities), CHARSET, ENGLISH)
+    assert CHARSET.decode(respelled.ids) == chosen
+    assert (respelled.confidences, respelled.steps) == (reading.confidences, reading.steps)
+
+
+def test_nothing_read_is_nothing_to_respell():
+    reading = _Reading([], (), [])
+    assert _respell(reading, np.zeros((3, len(CHARSET) + 1)), CHARSET, ENGLISH) is reading
+
+
+def test_bundles_language_is_used(network, crops, tmp_path):
+    bundle = write_bundle(tmp_path, network, {"task": "recognition", "arch": "crnn-light"}, CHARSET)
+    plain = TextRecognizer.load(bundle).read(crops[:40])
+    with_language = set_language(bundle, ENGLISH)
+    assert with_language.id != bundle.id
+    respelled = TextRecognizer.load(with_language).read(crops[:40])
+    assert [t.confidence for t in plain] == [t.confidence for t in respelled]
+    assert [t.text for t in plain] != [t.text for t in respelled]
 
 
 def test_crnn_has_no_alignments(recognizer, crops):

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ocr_models.errors import UsageError
 from ocr_models.training.config import TrainingConfig
+from ocr_models.training.language import add_language_parser, train_language
 from ocr_models.training.options import TASK_OPTIONS, TaskOptions
 
 _AT_LEAST_ONE = ("batch_size", "steps", "validate_every", "keep_checkpoints", "data_workers")
@@ -56,6 +57,7 @@ def build_parser() -> argparse.ArgumentParser:
         )
         task.add_arguments(of_task)
         _add_numbers(of_task.add_argument_group("training"), task)
+    add_language_parser(tasks)
     return parser
 
 
@@ -111,6 +113,8 @@ def main(argv: list[str] | None = None) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     argv = sys.argv[1:] if argv is None else argv
     args = build_parser().parse_args(argv)
+    if args.task == "language":
+        return train_language(args)
     config = config_of(args)
     import keras
 

@@ -13,6 +13,8 @@ from ocr_models.bundle import find_bundle, write_bundle
 from ocr_models.charset import LATIN, Charset
 from ocr_models.detection.model import build_east
 from ocr_models.errors import UsageError
+from ocr_models.language_model import LanguageModel
+from ocr_models.recognition.crnn import build_crnn
 from ocr_models.training import detection_task, recognition_task
 from ocr_models.training.cli import build_parser, config_of, main
 
@@ -182,3 +184,25 @@ def test_options_become_the_configuration(pdfs):
     windows = configuration("detection", "out", pdfs, "--score-loss", "dice", "--arch", "east-vgg16")
     assert (windows.arch, windows.options.score_loss, windows.batch_size) == ("east-vgg16", "dice", 8)
     assert json.loads(json.dumps(windows.to_json()))["options"]["data"]["pdfs"] == [str(pdfs)]
+
+
+def test_language_model_is_counted_into_a_recognizers_bundle(tmp_path, capsys):
+    config = {"task": "recognition", "arch": "crnn-fast"}
+    bundle = write_bundle(tmp_path / "crnn", build_crnn(len(LATIN) + 1, "crnn-fast"), config, Charset(LATIN))
+    lexicon = tmp_path / "words"
+    lexicon.write_text("crowding\nsympathetic\n")
+    command = ["language", "--output", str(bundle.path), "--lexicons", str(lexicon), "--words", "2000"]
+
+    assert main(command) == 0
+
+    written = find_bundle(str(bundle.path), "recognition")
+    assert f"{written.id} now" in capsys.readouterr().out and written.id != bundle.id
+    language = LanguageModel.load(written.language_path)
+    assert language.log_prob(" cro", "w") > -1 > -4 > language.log_prob(" cro", "z")
+    assert main(command) == 0
+    assert find_bundle(str(bundle.path), "recognition").id == written.id  # the same words again
+
+
+def test_language_model_needs_a_recognizer(tmp_path):
+    with pytest.raises(UsageError, match="no such model bundle"):
+        main(["language", "--output", str(tmp_path / "none"), "--lexicons", "words"])
