@@ -144,7 +144,7 @@ def _letterpress(image: np.ndarray, rng: Generator, scale: float) -> np.ndarray:
     image = _light(image, rng, amount=_between(rng, 0, 0.25), sigma=_between(rng, 4, 28))
     image = _blur(image, _between(rng, 0.3, 0.9) * scale)
     low, high = cv2.minMaxLoc(image)[:2]
-    level = low + (high - low) * _between(rng, 0.38, 0.78)  # heavy print more often than broken
+    level = low + (high - low) * _between(rng, 0.47, 0.8)  # broken print keeps what tells a comma from a period
     image = cv2.threshold(image, level, 255, cv2.THRESH_BINARY)[1]
     if rng.random() < 0.3:
         image = _specks(image, rng)
