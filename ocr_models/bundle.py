@@ -1,6 +1,6 @@
 """A trained model as one folder: ``model.keras``, ``config.json``, and for recognizers ``charset.txt``, for captioners
-``vocabulary.txt``. Detectors and CRNNs trained with TensorFlow have ``graph.pb``, too, from which these load faster;
-recognizers may have ``language.npz``, a language model.
+``vocabulary.txt``. Detectors and CRNNs that were trained with TensorFlow have ``graph.pb``, too, from which they load
+faster; CRNNs may have ``language.npz``, a language model.
 
 ``config.json`` holds the task, the architecture, the training configuration, the scores and the sha256 of the other
 files, so that a bundle is checked and named without loading the model or importing Keras.
@@ -115,18 +115,16 @@ def write_bundle(path: Path, model, config: dict[str, Any], charset=None, graph:
 
     ``charset`` has a ``save(path)``: a ``Charset``, or, for a captioner, a ``Vocabulary``. ``graph`` is the model's.
     The files of an older bundle in the folder are replaced one by one by renames, ``config.json`` last: a bundle
-    caught between is refused by its digest, never half used. Its language model stays.
+    caught between is refused by its digest, never half used. Its language model goes.
     """
     path.mkdir(parents=True, exist_ok=True)
     unfinished = path / "unfinished.keras"
     model.save(unfinished)
     os.replace(unfinished, path / _MODEL)
-    if graph is None:
-        (path / _GRAPH).unlink(missing_ok=True)
-    else:
-        unfinished = path / "unfinished.pb"
-        unfinished.write_bytes(graph)
-        os.replace(unfinished, path / _GRAPH)
+    for name in (_GRAPH, _LANGUAGE):
+        (path / name).unlink(missing_ok=True)
+    if graph is not None:
+        (path / _GRAPH).write_bytes(graph)
     if charset is not None:
         charset.save(path / (_VOCABULARY if config["task"] == "caption" else _CHARSET))
     return _write_config(path, {**config, "digest": _digest(path)})
@@ -140,12 +138,13 @@ def set_temperature(bundle: Bundle, temperature: float) -> Bundle:
     return _write_config(bundle.path, {**bundle.config, "temperature": temperature})
 
 
-def set_language(bundle: Bundle, language: LanguageModel) -> Bundle:
-    """Puts a language model into a recognizer's bundle, in the place of an older one. The bundle's id changes."""
-    unfinished = bundle.path / "unfinished.npz"
-    language.save(unfinished)
-    os.replace(unfinished, bundle.path / _LANGUAGE)
-    return _write_config(bundle.path, {**bundle.config, "digest": _digest(bundle.path)})
+def set_language(bundle: Bundle, language: LanguageModel, training: dict[str, Any]) -> Bundle:
+    """Puts a language model into a CRNN's bundle, in the place of an older one, with the options it was counted by.
+
+    The bundle's id changes, as what is read does.
+    """
+    language.save(bundle.path / _LANGUAGE)
+    return _write_config(bundle.path, {**bundle.config, "language": training, "digest": _digest(bundle.path)})
 
 
 def _write_config(path: Path, config: dict[str, Any]) -> Bundle:

@@ -31,7 +31,7 @@ class LanguageModel:
     """Character n-grams up to ``ORDER``.
 
     Args:
-        keys: uint32 (N,), rising: the n-grams' CRC-32 in UTF-8. Two of a million that share one are no harm.
+        keys: uint32 (N,), rising: the n-grams' CRC-32 in UTF-8. The few that share one are no harm.
         log_probs: (N,), of an n-gram's last character after those before it.
         backoffs: (N,), what is added for what follows an n-gram and was never met there, before the shorter is asked.
     """
@@ -45,7 +45,7 @@ class LanguageModel:
 
     @classmethod
     def count(cls, words: Iterable[str], least: int = _LEAST) -> LanguageModel:
-        """The model of these words; words that stand there more often count for more."""
+        """The model of these words, at least one; words that stand there more often count for more."""
         counts: Counter[str] = Counter()
         for word, number in Counter(words).items():
             text = _EDGE + word + _EDGE
@@ -67,10 +67,10 @@ class LanguageModel:
             before = gram[:-1]
             shorter = probabilities.get(gram[1:], 0.0) if len(gram) > 1 else 1 / kinds[""]
             probabilities[gram] = (counts[gram] + kinds[before] * shorter) / (totals[before] + kinds[before])
-        grams = sorted({*counts, _EDGE} - {""}, key=_key)  # no word has its edge inside, but all begin after it
-        backoffs = [math.log(kinds[gram] / (totals[gram] + kinds[gram])) if gram in totals else 0.0 for gram in grams]
-        log_probs = [math.log(probabilities[gram]) if gram in probabilities else _UNKNOWN for gram in grams]
-        return cls(np.array(list(map(_key, grams)), np.uint32), np.array(log_probs), np.array(backoffs))
+        grams = sorted(counts, key=_key)
+        log_probs = np.log([probabilities[gram] for gram in grams])
+        backoffs = np.log([kinds[g] / (totals[g] + kinds[g]) if g in totals else 1.0 for g in grams])
+        return cls(np.array(list(map(_key, grams)), np.uint32), log_probs, backoffs)
 
     @classmethod
     def load(cls, path: Path) -> LanguageModel:
@@ -102,7 +102,7 @@ class LanguageModel:
         return place if place < len(self._keys) and self._keys[place] == key else None
 
     def choose(self, choices: Sequence[Sequence[tuple[str, float]]]) -> str:
-        """The likeliest text, by the network and the language together.
+        """The likeliest text, by the network and the language together, as far as a beam of ``_BEAM`` texts finds it.
 
         Args:
             choices: for each character of a text those that may stand there, each with its log probability.

@@ -59,7 +59,7 @@ Network: TypeAlias = Any  # a ``keras.Model``, or a ``FrozenNetwork``, which is 
 
 def _load_network(bundle: Bundle) -> Network:
     if bundle.graph_path and keras.backend.backend() == "tensorflow":
-        return FrozenNetwork(bundle.graph_path)
+        return FrozenNetwork(bundle.graph_path.read_bytes())
     return fold_batch_norm(keras.saving.load_model(bundle.model_path, compile=False))
 
 
@@ -168,9 +168,9 @@ class TextRecognizer:
     Args:
         network: the model.
         charset: its characters.
-        beam_width: prefixes (CRNN) or hypotheses (attention) that decoding keeps; 1 decodes greedily.
-        language: chooses among the letters that a CRNN isn't sure of; None for the network's own choice. A word's
-            confidence stays the network's.
+        beam_width: prefixes (CRNN) or hypotheses (attention) that decoding keeps; 1 takes the likeliest at each step.
+        language: chooses among the letters of words that a CRNN isn't sure of, where ``beam_width`` is 1; None for the
+            network's own choice. A word's confidence stays the network's.
         temperature: makes a word's confidence from the product of its characters' probabilities, by
             ``apply_temperature``; 1 gives the product itself. With None it is their geometric mean.
     """

@@ -203,7 +203,7 @@ def test_nothing_read_is_nothing_to_respell():
 def test_bundles_language_is_used(network, crops, tmp_path):
     bundle = write_bundle(tmp_path, network, {"task": "recognition", "arch": "crnn-light"}, CHARSET)
     plain = TextRecognizer.load(bundle).read(crops[:40])
-    with_language = set_language(bundle, ENGLISH)
+    with_language = set_language(bundle, ENGLISH, {})
     assert with_language.id != bundle.id
     respelled = TextRecognizer.load(with_language).read(crops[:40])
     assert [t.confidence for t in plain] == [t.confidence for t in respelled]

@@ -46,10 +46,10 @@ _FREQUENT = re.compile(
 )
 # Revivals of what books were set in up to 1930, and what comes close to it.
 _OLD_BOOKS = re.compile(
-    r"old standard|didot|bodoni|caslon|baskerv|schola$|c059|schoolbook|century|cmu (classical )?serif$|lmroman[0-9]+"
-    r"|latin modern roman$|garamond|goudy|im fell|essays1743|linden hill|fanwood|junicode|elstob|prociono|accanthis"
-    r"|libertine( display)? o$|romande adf( no2)? std|time roman|tymes|museum|berenis adf pro$|cardo|artemisia|bookman"
-    r"|bonum$",
+    r"old standard|didot|bodoni|caslon|baskerv|schola$|c059|schoolbook|century(?! gothic)|cmu (classical )?serif$"
+    r"|lmroman[0-9]+|latin modern roman$|garamond|goudy|im fell|essays1743|linden hill|fanwood|junicode|elstob|prociono"
+    r"|libertine( display)? o$|romande adf( no2)? std|time roman|tymes|museum|berenis adf pro$|\bcardo\b|artemisia"
+    r"|accanthis|bookman|bonum$",
     re.I,
 )
 
@@ -58,7 +58,7 @@ class FontKind(StrEnum):
     """What a face is for."""
 
     MONO = "mono"
-    TEXT = "text"  # all that isn't mono
+    TEXT = "text"  # all families but those that are mono as a whole
     BOOK = "book"  # old ones
 
 

@@ -8,7 +8,13 @@ from dataclasses import dataclass
 from ocr_models.data.dataset import ShardConfig, check_flavor
 from ocr_models.errors import UsageError
 from ocr_models.records import Flavor
-from ocr_models.training.task_options import TaskOptions, add_shard_arguments, parse_shards, require_tensorflow
+from ocr_models.training.task_options import (
+    TaskOptions,
+    add_shard_arguments,
+    at_least_one,
+    parse_shards,
+    require_tensorflow,
+)
 
 
 @dataclass(frozen=True)
@@ -37,7 +43,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     add_shard_arguments(data)
     data.add_argument(
         "--overfit",
-        type=_at_least_one,
+        type=at_least_one,
         default=0,
         metavar="N",
         help="train and validate on the same N pictures of --data, without --validation",
@@ -85,13 +91,6 @@ def _overfit_data(args: argparse.Namespace) -> ShardConfig:
         raise UsageError("--overfit N takes N pictures of --data: give it, too")
     check_flavor(args.data, Flavor.CAPTION)
     return ShardConfig(args.data, "")
-
-
-def _at_least_one(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is less than 1")
-    return number
 
 
 def _positive(text: str) -> float:

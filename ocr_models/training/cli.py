@@ -14,6 +14,7 @@ from ocr_models.errors import UsageError
 from ocr_models.training.config import TrainingConfig
 from ocr_models.training.language import add_language_parser, train_language
 from ocr_models.training.options import TASK_OPTIONS, TaskOptions
+from ocr_models.training.task_options import count
 
 _AT_LEAST_ONE = ("batch_size", "steps", "validate_every", "keep_checkpoints", "data_workers")
 _HELP = {
@@ -67,7 +68,7 @@ def _add_numbers(group: argparse._ArgumentGroup, task: TaskOptions) -> None:
             default = task.defaults.get(field.name, field.default)
             group.add_argument(
                 f"--{field.name.replace('_', '-')}",
-                type=_count if isinstance(field.default, int) else float,
+                type=count if isinstance(field.default, int) else float,
                 default=default,
                 metavar="N",
                 help=f"{_HELP[field.name]}; default: {'no limit' if default is None else default}",
@@ -90,13 +91,6 @@ def _add_numbers(group: argparse._ArgumentGroup, task: TaskOptions) -> None:
         action="store_true",
         help="the same command gives the same weights on the same machine, at some cost",
     )
-
-
-def _count(text: str) -> int:
-    number = int(text)
-    if number < 0:
-        raise argparse.ArgumentTypeError(f"{text} is less than 0")
-    return number
 
 
 def config_of(args: argparse.Namespace) -> TrainingConfig:

@@ -200,10 +200,25 @@ def test_language_model_is_counted_into_a_recognizers_bundle(tmp_path, capsys):
     assert f"{written.id} now" in capsys.readouterr().out and written.id != bundle.id
     language = LanguageModel.load(written.language_path)
     assert language.log_prob(" cro", "w") > -1 > -4 > language.log_prob(" cro", "z")
+    assert written.config["language"] == {"lexicons": [str(lexicon)], "words": 2000, "seed": 0}
     assert main(command) == 0
     assert find_bundle(str(bundle.path), "recognition").id == written.id  # the same words again
 
 
-def test_language_model_needs_a_recognizer(tmp_path):
-    with pytest.raises(UsageError, match="no such model bundle"):
-        main(["language", "--output", str(tmp_path / "none"), "--lexicons", "words"])
+@pytest.mark.parametrize(
+    ("arch", "words", "complaint"),
+    [
+        (None, "word", "no such model bundle"),
+        ("crnn-fast", "", "a word list without words"),
+        ("attention", "word", "an attention recognizer takes no language model"),
+    ],
+)
+def test_language_model_that_would_be_of_no_use_is_refused(arch, words, complaint, tmp_path):
+    image = keras.Input((3,))
+    if arch:
+        write_bundle(
+            tmp_path / "bundle", keras.Model(image, image), {"task": "recognition", "arch": arch}, Charset("a")
+        )
+    (tmp_path / "words").write_text(words)
+    with pytest.raises(UsageError, match=complaint):
+        main(["language", "--output", str(tmp_path / "bundle"), "--lexicons", str(tmp_path / "words")])
