@@ -27,7 +27,7 @@ class OcrOptions(RunOptions):
     Attributes:
         detector: name or folder of the model that finds words.
         recognizer: name or folder of the model that reads them.
-        beam_width: of the recognizer's decoding; 1 is greedy.
+        beam_width: of the recognizer's decoding; 1 takes each step's likeliest character.
     """
 
     detector: str
