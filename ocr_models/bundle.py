@@ -1,6 +1,6 @@
 """A trained model as one folder: ``model.keras``, ``config.json``, and for recognizers ``charset.txt``, for captioners
 ``vocabulary.txt``. Detectors and CRNNs that were trained with TensorFlow have ``graph.pb``, too, from which they load
-faster; CRNNs may have ``language.npz``, a language model.
+faster; CRNNs may have ``lexicon.bloom``, known words.
 
 ``config.json`` holds the task, the architecture, the training configuration, the scores and the sha256 of the other
 files, so that a bundle is checked and named without loading the model or importing Keras.
@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, Any
 from ocr_models.errors import UsageError
 
 if TYPE_CHECKING:
-    from ocr_models.language_model import LanguageModel
+    from ocr_models.lexicon import Lexicon
 
 WEIGHTS = Path(__file__).parent / "weights"
 DEFAULT_BUNDLES = {"detection": "east-fast", "recognition": "crnn-fast"}
 _MODEL, _GRAPH, _CONFIG = "model.keras", "graph.pb", "config.json"
-_CHARSET, _VOCABULARY, _LANGUAGE = "charset.txt", "vocabulary.txt", "language.npz"
+_CHARSET, _VOCABULARY, _LEXICON = "charset.txt", "vocabulary.txt", "lexicon.bloom"
 
 
 @dataclass(frozen=True)
@@ -57,9 +57,9 @@ class Bundle:
         return self.path / _CHARSET
 
     @property
-    def language_path(self) -> Path | None:
-        """The language model (``ocr_models.language_model``), where the bundle has one."""
-        path = self.path / _LANGUAGE
+    def lexicon_path(self) -> Path | None:
+        """The known words (``ocr_models.lexicon``), where the bundle has them."""
+        path = self.path / _LEXICON
         return path if path.is_file() else None
 
     @property
@@ -115,13 +115,13 @@ def write_bundle(path: Path, model, config: dict[str, Any], charset=None, graph:
 
     ``charset`` has a ``save(path)``: a ``Charset``, or, for a captioner, a ``Vocabulary``. ``graph`` is the model's.
     The files of an older bundle in the folder are replaced one by one by renames, ``config.json`` last: a bundle
-    caught between is refused by its digest, never half used. Its language model goes.
+    caught between is refused by its digest, never half used. Its lexicon goes.
     """
     path.mkdir(parents=True, exist_ok=True)
     unfinished = path / "unfinished.keras"
     model.save(unfinished)
     os.replace(unfinished, path / _MODEL)
-    for name in (_GRAPH, _LANGUAGE):
+    for name in (_GRAPH, _LEXICON):
         (path / name).unlink(missing_ok=True)
     if graph is not None:
         (path / _GRAPH).write_bytes(graph)
@@ -138,13 +138,13 @@ def set_temperature(bundle: Bundle, temperature: float) -> Bundle:
     return _write_config(bundle.path, {**bundle.config, "temperature": temperature})
 
 
-def set_language(bundle: Bundle, language: LanguageModel, training: dict[str, Any]) -> Bundle:
-    """Puts a language model into a CRNN's bundle, in the place of an older one, with the options it was counted by.
+def set_lexicon(bundle: Bundle, lexicon: Lexicon, names: list[str]) -> Bundle:
+    """Puts a lexicon into a CRNN's bundle, in the place of an older one, with the names of the word lists in it.
 
     The bundle's id changes, as what is read does.
     """
-    language.save(bundle.path / _LANGUAGE)
-    return _write_config(bundle.path, {**bundle.config, "language": training, "digest": _digest(bundle.path)})
+    lexicon.save(bundle.path / _LEXICON)
+    return _write_config(bundle.path, {**bundle.config, "lexicons": names, "digest": _digest(bundle.path)})
 
 
 def _write_config(path: Path, config: dict[str, Any]) -> Bundle:
@@ -156,7 +156,7 @@ def _write_config(path: Path, config: dict[str, Any]) -> Bundle:
 
 def _digest(path: Path) -> str:
     digest = hashlib.sha256((path / _MODEL).read_bytes())
-    for name in (_GRAPH, _CHARSET, _VOCABULARY, _LANGUAGE):
+    for name in (_GRAPH, _CHARSET, _VOCABULARY, _LEXICON):
         if (path / name).is_file():
             digest.update((path / name).read_bytes())
     return digest.hexdigest()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import re
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeAlias
@@ -18,7 +19,7 @@ from ocr_models.detection.decode import decode_east
 from ocr_models.errors import UsageError
 from ocr_models.fold import fold_batch_norm
 from ocr_models.graph import FrozenNetwork
-from ocr_models.language_model import LanguageModel
+from ocr_models.lexicon import Lexicon
 from ocr_models.metrics.calibration import apply_temperature
 from ocr_models.recognition import digit_rows  # noqa: F401  registers its layers, so that bundles with them load
 from ocr_models.recognition.attention import END_ID, AttentionReader, is_attention
@@ -28,9 +29,10 @@ from ocr_models.records import TextBox, Transcript
 
 READ_BATCH = 128  # crops at most; the LSTMs take many small steps, which cost 16 crops nearly as much as 128
 _SMALLEST_FILLED = 16
-# A language model is asked about words with a character that the network is less sure of, and there about so many of
-# the likeliest characters, each at least so likely.
+# The lexicon is asked about words with a letter that the network is less sure of, and there about so many of the
+# likeliest letters, each at least so likely.
 _SURE, _CHOICES, _LEAST_LIKELY = 0.98, 4, math.log(0.0005)
+_WORD = re.compile(r"[^\W\d_]{2,}")
 _CROPS = keras.KerasTensor((None, INPUT_HEIGHT, None, 1), "uint8")
 # Pictures are padded to sides that are multiples of this: EAST needs 32, and fewer shapes mean fewer compilations.
 _SIDE_STEP = 128
@@ -169,8 +171,8 @@ class TextRecognizer:
         network: the model.
         charset: its characters.
         beam_width: prefixes (CRNN) or hypotheses (attention) that decoding keeps; 1 takes the likeliest at each step.
-        language: chooses among the letters of words that a CRNN isn't sure of, where ``beam_width`` is 1; None for the
-            network's own choice. A word's confidence stays the network's.
+        lexicon: decides about letters that a CRNN isn't sure of, where ``beam_width`` is 1; None leaves all to the
+            network. A word's confidence stays the network's.
         temperature: makes a word's confidence from the product of its characters' probabilities, by
             ``apply_temperature``; 1 gives the product itself. With None it is their geometric mean.
     """
@@ -181,12 +183,12 @@ class TextRecognizer:
         charset: Charset,
         beam_width: int = 1,
         temperature: float | None = None,
-        language: LanguageModel | None = None,
+        lexicon: Lexicon | None = None,
     ):
         if is_attention(network):
             self._read_batch = _read_by_attention(network, beam_width)
         else:
-            self._read_batch = _read_by_ctc(network, beam_width, charset, language)
+            self._read_batch = _read_by_ctc(network, beam_width, charset, lexicon)
         self._charset, self._temperature = charset, temperature
         # What is compiled for each batch size that it meets gets few of them.
         self._fills = keras.backend.backend() == "jax" or (is_attention(network) and beam_width > 1)
@@ -195,8 +197,8 @@ class TextRecognizer:
     def load(cls, bundle: Bundle, beam_width: int = 1, temperature: float | None = None) -> TextRecognizer:
         """Loads a recognizer; without a ``temperature`` it has its bundle's, if there is one."""
         charset = Charset.load(bundle.charset_path)
-        language = LanguageModel.load(bundle.language_path) if bundle.language_path else None
-        return cls(_load_network(bundle), charset, beam_width, temperature or bundle.temperature, language)
+        lexicon = Lexicon.load(bundle.lexicon_path) if bundle.lexicon_path else None
+        return cls(_load_network(bundle), charset, beam_width, temperature or bundle.temperature, lexicon)
 
     def read(self, crops: Sequence[np.ndarray]) -> list[Transcript]:
         """Reads gray uint8 crops (h, w), level and with the text upright.
@@ -254,7 +256,7 @@ class TextRecognizer:
         return self._read_batch(images, lengths)[: len(crops)]
 
 
-def _read_by_ctc(network: Network, beam_width: int, charset: Charset, language: LanguageModel | None) -> _BatchReader:
+def _read_by_ctc(network: Network, beam_width: int, charset: Charset, lexicon: Lexicon | None) -> _BatchReader:
     forward = compile_forward(network, _CROPS)
 
     def read_batch(images, logit_lengths):
@@ -265,8 +267,8 @@ def _read_by_ctc(network: Network, beam_width: int, charset: Charset, language: 
         if beam_width > 1:
             log_probs = [of_crop[:length] for of_crop, length in zip(log_softmax(logits), logit_lengths, strict=True)]
             readings = [_search(steps, beam_width, greedy) for steps, greedy in zip(log_probs, readings, strict=True)]
-        elif language is not None:
-            readings = [_respell(*both, charset, language) for both in zip(readings, logits, strict=True)]
+        elif lexicon is not None:
+            readings = [_respell(*both, charset, lexicon) for both in zip(readings, logits, strict=True)]
         return readings
 
     return read_batch
@@ -280,23 +282,30 @@ def _search(log_probs: np.ndarray, beam_width: int, greedy: _Reading) -> _Readin
     return _Reading(ids, (math.exp(log_prob / max(1, len(ids))),) * len(ids), steps)
 
 
-def _respell(reading: _Reading, logits: np.ndarray, charset: Charset, language: LanguageModel) -> _Reading:
-    """The reading with letters that the language finds likelier, where the network wasn't sure of all.
+def _respell(reading: _Reading, logits: np.ndarray, charset: Charset, lexicon: Lexicon) -> _Reading:
+    """The reading with words that the lexicon knows in place of those that it doesn't, where the network is in doubt.
 
-    Marks and digits stay, as no language tells them, and so do the letters' confidences, which say how sure the
-    network was. It is asked at the first step of each letter, where it hasn't quite made up its mind yet.
+    Marks and digits stay, and so do the letters' confidences, which say how sure the network was. It is asked at the
+    first step of each letter, where it hasn't quite made up its mind yet.
     """
-    text = charset.decode(reading.ids)
-    if not text or min(reading.confidences) >= _SURE or not any(map(str.isalpha, text)):
+    if not reading.ids or min(reading.confidences) >= _SURE:
         return reading
-    log_probs = log_softmax(logits[reading.steps])
-    likeliest = np.argsort(-log_probs, axis=1)[:, :_CHOICES].tolist()
-    choices = []
-    for char, i, row, others in zip(text, reading.ids, log_probs, likeliest, strict=True):
-        possible = [k for k in others if k not in (BLANK_ID, i) and row[k] > _LEAST_LIKELY] if char.isalpha() else []
-        letters = [(charset.characters[k - 1], k) for k in possible]
-        choices.append([(char, float(row[i])), *((c, float(row[k])) for c, k in letters if c.isalpha())])
-    return reading._replace(ids=charset.encode(language.choose(choices)))
+    text, ids = charset.decode(reading.ids), list(reading.ids)
+    for word in _WORD.finditer(text):
+        start, stop = word.span()
+        if min(reading.confidences[start:stop]) < _SURE and word[0] not in lexicon:
+            log_probs = log_softmax(logits[reading.steps[start:stop]])
+            choices = [_choices(charset, i, row) for i, row in zip(ids[start:stop], log_probs, strict=True)]
+            if known := lexicon.choose(choices):
+                ids[start:stop] = charset.encode(known)
+    return reading._replace(ids=ids)
+
+
+def _choices(charset: Charset, read: int, log_probs: np.ndarray) -> list[tuple[str, float]]:
+    """The letter that was read, and others that may stand there, with their log probabilities."""
+    likely = [i for i in np.argsort(-log_probs)[:_CHOICES].tolist() if i not in (BLANK_ID, read)]
+    others = [i for i in likely if log_probs[i] > _LEAST_LIKELY and charset.characters[i - 1].isalpha()]
+    return [(charset.characters[i - 1], float(log_probs[i])) for i in (read, *others)]
 
 
 def _read_by_attention(network: keras.Model, beam_width: int) -> _BatchReader:

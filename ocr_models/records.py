@@ -32,7 +32,7 @@ class Transcript:
     Attributes:
         text: the characters, possibly none.
         confidence: 0 to 1, for the word as a whole; calibrated, if the recognizer has a temperature.
-        char_confidences: 0 to 1, one for each character that the network read, whatever a language model made of it.
+        char_confidences: 0 to 1, one for each character that the network read, whatever a lexicon made of it.
         network_confidence: 0 to 1, for the word as a whole, which no temperature changes; None if it is the same.
         places: 0 to 1, how far along the crop each character of ``text`` was seen.
     """

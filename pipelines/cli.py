@@ -79,7 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     bundle_help = "shipped model, or folder of a trained one; default: %(default)s"
     for name, task in (("--detector", "detection"), ("--recognizer", "recognition")):
         run.add_argument(name, default=DEFAULT_BUNDLES[task], metavar="NAME|BUNDLE", help=bundle_help)
-    beam_help = "above 1, words are searched for, without a language model; default: 1, each step's likeliest character"
+    beam_help = "above 1, words are searched for, without a lexicon; default: 1, each step's likeliest character"
     run.add_argument("--beam-width", type=_positive, default=1, metavar="N", help=beam_help)
     caption = _add_command(commands, "caption", "caption pictures", "Captions pictures", "captions")
     caption.set_defaults(command=_caption)

@@ -9,11 +9,11 @@ import keras
 import numpy as np
 import pytest
 
-from ocr_models.bundle import find_bundle, set_language, set_temperature, shipped_bundles, write_bundle
+from ocr_models.bundle import find_bundle, set_lexicon, set_temperature, shipped_bundles, write_bundle
 from ocr_models.captioning.vocabulary import Vocabulary
 from ocr_models.charset import LATIN, Charset
 from ocr_models.errors import UsageError
-from ocr_models.language_model import LanguageModel
+from ocr_models.lexicon import Lexicon
 
 CONFIG = {"task": "recognition", "arch": "crnn-light", "metrics": {"score": 0.5}}
 
@@ -27,7 +27,7 @@ def tiny_model():
 def written(tmp_path_factory):
     folder = tmp_path_factory.mktemp("bundles") / "written"
     bundle = write_bundle(folder, tiny_model(), CONFIG, Charset(LATIN), graph=b"a graph")
-    return set_language(bundle, LanguageModel.count(["word"]), {"words": 1})
+    return set_lexicon(bundle, Lexicon.of(["word"]), ["words"])
 
 
 @pytest.fixture
@@ -42,16 +42,16 @@ def test_what_was_written_is_found(written):
         "charset.txt",
         "config.json",
         "graph.pb",
-        "language.npz",
+        "lexicon.bloom",
         "model.keras",
     ]
     assert Charset.load(written.charset_path).characters == LATIN
-    assert written.config == {**CONFIG, "language": {"words": 1}, "digest": written.digest}
+    assert written.config == {**CONFIG, "lexicons": ["words"], "digest": written.digest}
     assert keras.saving.load_model(written.model_path).output_shape == (None, 2)
 
 
 def test_digest_and_id(written):
-    files = (written.model_path, written.graph_path, written.charset_path, written.language_path)
+    files = (written.model_path, written.graph_path, written.charset_path, written.lexicon_path)
     assert written.digest == hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
     assert written.id == f"crnn-light@{written.digest[:12]}"
 
@@ -79,7 +79,7 @@ def test_captioner_keeps_its_vocabulary_under_the_digest(tmp_path):
 def test_writing_again_replaces_the_model(folder, written):
     model = tiny_model()
     again = write_bundle(folder, model, {**CONFIG, "metrics": {"score": 0.9}}, Charset("abc"))
-    assert again.graph_path is again.language_path is None  # they were the old model's
+    assert again.graph_path is again.lexicon_path is None  # they were the old model's
     assert again.digest != written.digest and again.config["metrics"] == {"score": 0.9}
     loaded = keras.saving.load_model(again.model_path)
     np.testing.assert_array_equal(loaded.get_weights()[0], model.get_weights()[0])
@@ -111,9 +111,9 @@ BREAKAGES = {
     "no config": lambda folder: (folder / "config.json").unlink(),
     "no charset": lambda folder: (folder / "charset.txt").unlink(),
     "no graph": lambda folder: (folder / "graph.pb").unlink(),
-    "no language": lambda folder: (folder / "language.npz").unlink(),
+    "no lexicon": lambda folder: (folder / "lexicon.bloom").unlink(),
     "changed graph": lambda folder: _flip_a_byte(folder / "graph.pb"),
-    "changed language": lambda folder: _flip_a_byte(folder / "language.npz"),
+    "changed lexicon": lambda folder: _flip_a_byte(folder / "lexicon.bloom"),
     "changed model": lambda folder: _flip_a_byte(folder / "model.keras"),
     "changed charset": lambda folder: (folder / "charset.txt").write_text("a\nb\n"),
     "invalid json": lambda folder: (folder / "config.json").write_text('{"task": '),

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import string
+
 import keras
 import numpy as np
 import pytest
 
-from ocr_models.bundle import set_language, write_bundle
+from ocr_models.bundle import set_lexicon, write_bundle
 from ocr_models.charset import LATIN, Charset
 from ocr_models.detection.model import build_east
 from ocr_models.errors import UsageError
 from ocr_models.fold import fold_batch_norm
-from ocr_models.language_model import LanguageModel
+from ocr_models.lexicon import Lexicon
 from ocr_models.predictors import READ_BATCH, TextDetector, TextRecognizer, _Reading, _respell, limit_threads
 from ocr_models.recognition.attention import AttentionSize, build_attention
 from ocr_models.recognition.crnn import build_crnn
@@ -168,7 +170,7 @@ def test_alignments_are_those_of_the_crop_without_its_padding(attention_network)
     np.testing.assert_allclose(alignments.sum(axis=1), 1, atol=1e-2)
 
 
-ENGLISH = LanguageModel.count(["crowding"] * 50 + ["crowd", "cat"] * 20)
+ENGLISH = Lexicon.of(["crowding", "cat", "s"])
 
 
 @pytest.mark.parametrize(
@@ -179,10 +181,12 @@ ENGLISH = LanguageModel.count(["crowding"] * 50 + ["crowd", "cat"] * 20)
         ("1rowding", {0: {"1": 0.6, "c": 0.4}}, "1rowding"),  # a digit
         ("crowdi-g", {6: {"-": 0.6, "n": 0.4}}, "crowdi-g"),  # a mark
         ("cat.", {0: {"e": 0.55, "c": 0.4, ",": 0.05}, 3: {".": 0.6, "s": 0.4}}, "cat."),
+        ("crowding", {0: {"c": 0.6, "e": 0.4}}, "crowding"),  # known as it is
+        ("eat-erowding", {0: {"e": 0.6, "c": 0.4}, 4: {"e": 0.6, "c": 0.4}}, "cat-crowding"),
         ("12", {0: {"1": 0.6, "7": 0.4}}, "12"),
     ],
 )
-def test_letters_in_doubt_are_chosen_by_the_language(chars, likely, chosen):
+def test_letters_in_doubt_are_chosen_by_the_lexicon(chars, likely, chosen):
     probabilities = np.full((len(chars), len(CHARSET) + 1), 1e-9)
     for step, char in enumerate(chars):
         for other, probability in likely.get(step, {char: 1.0}).items():
@@ -200,12 +204,13 @@ def test_nothing_read_is_nothing_to_respell():
     assert _respell(reading, np.zeros((3, len(CHARSET) + 1)), CHARSET, ENGLISH) is reading
 
 
-def test_bundles_language_is_used(network, crops, tmp_path):
+def test_bundles_lexicon_is_used(network, crops, tmp_path):
     bundle = write_bundle(tmp_path, network, {"task": "recognition", "arch": "crnn-light"}, CHARSET)
     plain = TextRecognizer.load(bundle).read(crops[:40])
-    with_language = set_language(bundle, ENGLISH, {})
-    assert with_language.id != bundle.id
-    respelled = TextRecognizer.load(with_language).read(crops[:40])
+    letters = [a + b for a in string.ascii_lowercase for b in string.ascii_lowercase]
+    with_lexicon = set_lexicon(bundle, Lexicon.of(letters), ["letters"])
+    assert with_lexicon.id != bundle.id
+    respelled = TextRecognizer.load(with_lexicon).read(crops[:40])
     assert [t.confidence for t in plain] == [t.confidence for t in respelled]
     assert [t.text for t in plain] != [t.text for t in respelled]
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ocr_models.errors import UsageError
 from ocr_models.training.config import TrainingConfig
-from ocr_models.training.language import add_language_parser, train_language
+from ocr_models.training.lexicon import add_lexicon_parser, train_lexicon
 from ocr_models.training.options import TASK_OPTIONS, TaskOptions
 from ocr_models.training.task_options import count
 
@@ -58,7 +58,7 @@ def build_parser() -> argparse.ArgumentParser:
         )
         task.add_arguments(of_task)
         _add_numbers(of_task.add_argument_group("training"), task)
-    add_language_parser(tasks)
+    add_lexicon_parser(tasks)
     return parser
 
 
@@ -107,8 +107,8 @@ def main(argv: list[str] | None = None) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     argv = sys.argv[1:] if argv is None else argv
     args = build_parser().parse_args(argv)
-    if args.task == "language":
-        return train_language(args)
+    if args.task == "lexicon":
+        return train_lexicon(args)
     config = config_of(args)
     import keras
 

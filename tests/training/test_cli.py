@@ -13,7 +13,7 @@ from ocr_models.bundle import find_bundle, write_bundle
 from ocr_models.charset import LATIN, Charset
 from ocr_models.detection.model import build_east
 from ocr_models.errors import UsageError
-from ocr_models.language_model import LanguageModel
+from ocr_models.lexicon import Lexicon
 from ocr_models.recognition.crnn import build_crnn
 from ocr_models.training import detection_task, recognition_task
 from ocr_models.training.cli import build_parser, config_of, main
@@ -187,33 +187,30 @@ def test_options_become_the_configuration(pdfs):
     assert json.loads(json.dumps(windows.to_json()))["options"]["data"]["pdfs"] == [str(pdfs)]
 
 
-def test_language_model_is_counted_into_a_recognizers_bundle(tmp_path, capsys):
+def test_lexicon_is_put_into_a_crnns_bundle(tmp_path, capsys):
     config = {"task": "recognition", "arch": "crnn-fast"}
     bundle = write_bundle(tmp_path / "crnn", build_crnn(len(LATIN) + 1, "crnn-fast"), config, Charset(LATIN))
-    lexicon = tmp_path / "words"
-    lexicon.write_text("crowding\nsympathetic\n")
-    command = ["language", "--output", str(bundle.path), "--lexicons", str(lexicon), "--words", "2000"]
+    words = tmp_path / "words"
+    words.write_text("Crowding\nsister-in-law's\n", encoding="utf-8")
 
-    assert main(command) == 0
+    assert main(["lexicon", "--output", str(bundle.path), "--lexicons", str(words)]) == 0
 
     written = find_bundle(str(bundle.path), "recognition")
-    assert f"{written.id} now" in capsys.readouterr().out and written.id != bundle.id
-    language = LanguageModel.load(written.language_path)
-    assert language.log_prob(" cro", "w") > -1 > -4 > language.log_prob(" cro", "z")
-    assert written.config["language"] == {"lexicons": [str(lexicon)], "words": 2000, "seed": 0}
-    assert main(command) == 0
-    assert find_bundle(str(bundle.path), "recognition").id == written.id  # the same words again
+    assert f"words: 5\nbundle: {written.path} is {written.id} now" in capsys.readouterr().out
+    assert written.id != bundle.id and written.config["lexicons"] == [str(words)]
+    lexicon = Lexicon.load(written.lexicon_path)
+    assert all(word in lexicon for word in ("crowding", "sister", "in", "law", "s")) and "erowding" not in lexicon
 
 
 @pytest.mark.parametrize(
     ("arch", "words", "complaint"),
     [
         (None, "word", "no such model bundle"),
-        ("crnn-fast", "", "a word list without words"),
-        ("attention", "word", "an attention recognizer takes no language model"),
+        ("crnn-fast", "12\n", "a word list without words"),
+        ("attention", "word", "an attention recognizer takes no lexicon"),
     ],
 )
-def test_language_model_that_would_be_of_no_use_is_refused(arch, words, complaint, tmp_path):
+def test_lexicon_that_would_be_of_no_use_is_refused(arch, words, complaint, tmp_path):
     image = keras.Input((3,))
     if arch:
         write_bundle(
@@ -221,4 +218,4 @@ def test_language_model_that_would_be_of_no_use_is_refused(arch, words, complain
         )
     (tmp_path / "words").write_text(words)
     with pytest.raises(UsageError, match=complaint):
-        main(["language", "--output", str(tmp_path / "bundle"), "--lexicons", str(tmp_path / "words")])
+        main(["lexicon", "--output", str(tmp_path / "bundle"), "--lexicons", str(tmp_path / "words")])
