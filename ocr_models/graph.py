@@ -70,7 +70,7 @@ def _for_any_machine(network: keras.Model) -> keras.Model:
 
 
 class FrozenNetwork:
-    """A graph that ``freeze`` made, to be called like the network: with a tensor, in a ``tf.function``."""
+    """A graph that ``freeze`` made, to be called with uint8 pictures (B, H, W, 1), for the network's outputs."""
 
     def __init__(self, serialized: bytes):
         import tensorflow as tf

@@ -9,10 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import heapq
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
+
+LETTERS = re.compile(r"[^\W\d_]+")
+"""What words are made of: of "it's" it finds two, of "page 2" one."""
 
 _BITS_A_WORD, _HASHES = 10, 7
 _BEAM = 12
@@ -23,11 +27,11 @@ class Lexicon:
     """Words in lower case; ``word in lexicon`` holds for "word", "Word" and "WORD", but not for "WoRd".
 
     Args:
-        bits: uint8 (N,), the filter's bits, eight in each.
+        bits: the filter's, the lowest of each byte first; at least one byte.
     """
 
-    def __init__(self, bits: np.ndarray):
-        self._bits = bits.tobytes()
+    def __init__(self, bits: bytes):
+        self._bits = bits
         self._size = 8 * len(bits)
 
     @classmethod
@@ -38,11 +42,11 @@ class Lexicon:
         bits = np.zeros(size, bool)
         for word in folded:
             bits[_places(word, size)] = True
-        return cls(np.packbits(bits, bitorder="little"))
+        return cls(np.packbits(bits, bitorder="little").tobytes())
 
     @classmethod
     def load(cls, path: Path) -> Lexicon:
-        return cls(np.fromfile(path, np.uint8))
+        return cls(path.read_bytes())
 
     def save(self, path: Path) -> None:
         """Writes the filter's bits."""

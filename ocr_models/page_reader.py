@@ -34,7 +34,7 @@ _SURE = 0.75  # a page read with this mean confidence needs no other turn
 _SAMPLE = 24  # words that are read to choose between the turns of a page
 _DOUBTFUL = 0.85  # a word read with less is read once more ...
 _CLOSER = 0.08  # ... with so much less of its height above and below: a box too tall makes capitals small
-_MIN_WORD_CONFIDENCE = 0.75
+_MIN_WORD_CONFIDENCE = 0.75  # less is nearly always a picture's texture or a word read wrong
 
 
 @dataclass(frozen=True)

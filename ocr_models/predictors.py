@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-import re
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeAlias
@@ -19,7 +18,7 @@ from ocr_models.detection.decode import decode_east
 from ocr_models.errors import UsageError
 from ocr_models.fold import fold_batch_norm
 from ocr_models.graph import FrozenNetwork
-from ocr_models.lexicon import Lexicon
+from ocr_models.lexicon import LETTERS, Lexicon
 from ocr_models.metrics.calibration import apply_temperature
 from ocr_models.recognition import digit_rows  # noqa: F401  registers its layers, so that bundles with them load
 from ocr_models.recognition.attention import END_ID, AttentionReader, is_attention
@@ -32,7 +31,6 @@ _SMALLEST_FILLED = 16
 # The lexicon is asked about words with a letter that the network is less sure of, and there about so many of the
 # likeliest letters, each at least so likely.
 _SURE, _CHOICES, _LEAST_LIKELY = 0.98, 4, math.log(0.0005)
-_WORD = re.compile(r"[^\W\d_]{2,}")
 _CROPS = keras.KerasTensor((None, INPUT_HEIGHT, None, 1), "uint8")
 # Pictures are padded to sides that are multiples of this: EAST needs 32, and fewer shapes mean fewer compilations.
 _SIDE_STEP = 128
@@ -291,9 +289,10 @@ def _respell(reading: _Reading, logits: np.ndarray, charset: Charset, lexicon: L
     if not reading.ids or min(reading.confidences) >= _SURE:
         return reading
     text, ids = charset.decode(reading.ids), list(reading.ids)
-    for word in _WORD.finditer(text):
+    for word in LETTERS.finditer(text):
         start, stop = word.span()
-        if min(reading.confidences[start:stop]) < _SURE and word[0] not in lexicon:
+        is_word = stop - start > 1  # a letter alone may be anything
+        if is_word and min(reading.confidences[start:stop]) < _SURE and word[0] not in lexicon:
             log_probs = log_softmax(logits[reading.steps[start:stop]])
             choices = [_choices(charset, i, row) for i, row in zip(ids[start:stop], log_probs, strict=True)]
             if known := lexicon.choose(choices):

@@ -5,15 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from ocr_models.arguments import positive
 from ocr_models.data.sources.source import SourceOptions
-
-
-def positive(text: str) -> int:
-    """A whole number of at least 1, for ``argparse``."""
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is less than 1")
-    return number
 
 
 def add_rendering_arguments(group: argparse._ArgumentGroup) -> None:

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import ocr_models
+from ocr_models.arguments import positive
 from ocr_models.bundle import DEFAULT_BUNDLES
 from ocr_models.errors import PagebeamError
 from pipelines import LOCAL_RUNNER, quick_start
@@ -80,12 +81,12 @@ def _parser() -> argparse.ArgumentParser:
     for name, task in (("--detector", "detection"), ("--recognizer", "recognition")):
         run.add_argument(name, default=DEFAULT_BUNDLES[task], metavar="NAME|BUNDLE", help=bundle_help)
     beam_help = "above 1, words are searched for, without a lexicon; default: 1, each step's likeliest character"
-    run.add_argument("--beam-width", type=_positive, default=1, metavar="N", help=beam_help)
+    run.add_argument("--beam-width", type=positive, default=1, metavar="N", help=beam_help)
     caption = _add_command(commands, "caption", "caption pictures", "Captions pictures", "captions")
     caption.set_defaults(command=_caption)
     caption.add_argument("--captioner", required=True, metavar="BUNDLE", help="folder of a trained model; none ships")
     caption.add_argument(
-        "--beam-width", type=_positive, default=3, metavar="N", help="captions a picture; default: %(default)s"
+        "--beam-width", type=positive, default=3, metavar="N", help="captions a picture; default: %(default)s"
     )
     for name, (_, help_) in _OWN_PARSERS.items():
         commands.add_parser(name, help=f"{help_}; see pagebeam {name} --help")
@@ -109,7 +110,7 @@ def _add_command(
     )
     command.add_argument("--output", required=True, metavar="DIR", help="folder of the data set; runs add up in it")
     command.add_argument("--dpi", type=_dots_per_inch, default=200, metavar="N", help="for PDFs; default: %(default)s")
-    command.add_argument("--workers", type=_positive, default=os.cpu_count(), metavar="N", help="default: one a core")
+    command.add_argument("--workers", type=positive, default=os.cpu_count(), metavar="N", help="default: one a core")
     command.add_argument("--runner", default=LOCAL_RUNNER, metavar="NAME", help="Beam's; default: %(default)s, local")
     return command
 
@@ -119,13 +120,6 @@ def _dots_per_inch(text: str) -> float:
     if not 36 <= dpi <= 1200:
         raise argparse.ArgumentTypeError(f"{text} is not between 36 and 1200")
     return dpi
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is less than 1")
-    return number
 
 
 def _run(arguments: argparse.Namespace, beam_args: list[str]) -> int:

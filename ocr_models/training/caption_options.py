@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 from dataclasses import dataclass
 
+from ocr_models.arguments import positive
 from ocr_models.data.dataset import ShardConfig, check_flavor
 from ocr_models.errors import UsageError
 from ocr_models.records import Flavor
 from ocr_models.training.task_options import (
     TaskOptions,
     add_shard_arguments,
-    at_least_one,
     parse_shards,
     require_tensorflow,
 )
@@ -43,7 +43,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     add_shard_arguments(data)
     data.add_argument(
         "--overfit",
-        type=at_least_one,
+        type=positive,
         default=0,
         metavar="N",
         help="train and validate on the same N pictures of --data, without --validation",

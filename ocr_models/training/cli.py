@@ -10,11 +10,11 @@ import signal
 import sys
 from pathlib import Path
 
+from ocr_models.arguments import count
 from ocr_models.errors import UsageError
 from ocr_models.training.config import TrainingConfig
 from ocr_models.training.lexicon import add_lexicon_parser, train_lexicon
 from ocr_models.training.options import TASK_OPTIONS, TaskOptions
-from ocr_models.training.task_options import count
 
 _AT_LEAST_ONE = ("batch_size", "steps", "validate_every", "keep_checkpoints", "data_workers")
 _HELP = {

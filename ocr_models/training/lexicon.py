@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,10 +10,9 @@ from pathlib import Path
 from ocr_models.bundle import find_bundle, set_lexicon
 from ocr_models.data.text_source import read_lexicon
 from ocr_models.errors import UsageError
-from ocr_models.lexicon import Lexicon
+from ocr_models.lexicon import LETTERS, Lexicon
 
 HELP = "the words by which a CRNN chooses among letters that it isn't sure of"
-LETTERS = re.compile(r"[^\W\d_]+")
 
 
 def add_lexicon_parser(tasks: argparse._SubParsersAction) -> None:

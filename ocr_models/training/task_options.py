@@ -56,19 +56,3 @@ def require_tensorflow() -> None:
     """Raises UsageError where batches can't be made from shards."""
     if importlib.util.find_spec("tensorflow") is None:
         raise UsageError("--data: shards are read by TensorFlow's tf.data, which isn't here; pip install tensorflow")
-
-
-def count(text: str) -> int:
-    """An argument that is a number of 0 or more."""
-    number = int(text)
-    if number < 0:
-        raise argparse.ArgumentTypeError(f"{text} is less than 0")
-    return number
-
-
-def at_least_one(text: str) -> int:
-    """An argument that is a number of 1 or more."""
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is less than 1")
-    return number

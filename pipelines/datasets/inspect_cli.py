@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import cv2
 
+from ocr_models.arguments import count
 from ocr_models.errors import PagebeamError
 from ocr_models.records import Example
 from ocr_models.visualization import draw_examples
@@ -50,15 +51,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("shards", nargs="+", metavar="SHARDS", help="files, globs or folders of data sets")
     parser.add_argument("--draw", metavar="FILE.png", help="draw examples with their labels")
-    parser.add_argument("--count", type=_count, default=6, metavar="N", help="of examples; default: %(default)s")
+    parser.add_argument("--count", type=count, default=6, metavar="N", help="of examples; default: %(default)s")
     return parser
-
-
-def _count(text: str) -> int:
-    number = int(text)
-    if number < 0:
-        raise argparse.ArgumentTypeError(f"{text} is less than 0")
-    return number
 
 
 def _print_statistics(inspection: Inspection) -> None:

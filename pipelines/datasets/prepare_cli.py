@@ -12,9 +12,10 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from ocr_models.arguments import positive
 from ocr_models.errors import UsageError
 from ocr_models.records import Flavor
-from pipelines.arguments import add_rendering_arguments, pop_source_options, positive
+from pipelines.arguments import add_rendering_arguments, pop_source_options
 from pipelines.datasets.splits import parse_splits
 
 if TYPE_CHECKING:

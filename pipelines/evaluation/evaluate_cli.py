@@ -11,9 +11,10 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from ocr_models.arguments import positive
 from ocr_models.bundle import DEFAULT_BUNDLES
 from ocr_models.data.sources.formats import FORMATS
-from pipelines.arguments import add_rendering_arguments, pop_source_options, positive
+from pipelines.arguments import add_rendering_arguments, pop_source_options
 
 if TYPE_CHECKING:
     from pipelines.evaluation.evaluate import EvaluateOptions
