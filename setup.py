@@ -44,5 +44,5 @@ setup(
         "jax": ["jax>=0.4.38"],
         "dev": ["hypothesis", "jax>=0.4.38", "mypy", "pytest", "pytest-xdist", "ruff"],
     },
-    entry_points={"console_scripts": ["pagebeam = pipelines.cli:command"]},
+    entry_points={"console_scripts": ["pagebeam = pipelines.cli.main:command"]},
 )

@@ -192,7 +192,7 @@ def _texts(output: Path, pages: list[Path]) -> dict[str, str]:
 def run_pagebeam(pages: list[Path], recognizer: str, output: Path) -> tuple[float, int]:
     """Seconds and peak bytes of one whole command."""
     shutil.rmtree(output, ignore_errors=True)
-    command = [sys.executable, "-m", "pipelines.cli", "run", *map(str, pages)]
+    command = [sys.executable, "-m", "pipelines.cli.main", "run", *map(str, pages)]
     command += ["--recognizer", recognizer, "--output", str(output)]
     start = time.monotonic()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)

@@ -6,7 +6,7 @@ import time
 
 import numpy as np
 
-from ocr_models.detection.decode import decode_east
+from ocr_models.detection.decode_maps import decode_east
 from ocr_models.detection.targets import make_targets
 
 HEIGHT, WIDTH = 1152, 832

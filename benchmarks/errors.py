@@ -25,16 +25,17 @@ import numpy as np
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from ocr_models import page_reader
+from error_analysis import Cause, FoundWord, TrueWord, WordError, explain_errors
+
 from ocr_models.bundle import DEFAULT_BUNDLES, find_bundle
 from ocr_models.charset import Charset, normalize_text
 from ocr_models.data.sources.icdar import parse_icdar
 from ocr_models.geometry import box_quads, invert_affine, quad_boxes, transform_quads
-from ocr_models.html_report import EncodedPicture, Gallery, Section, Table, render_report
-from ocr_models.images import decode_image
-from ocr_models.layout import order_words
-from ocr_models.metrics.causes import Cause, FoundWord, TrueWord, WordError, explain_errors
+from ocr_models.io.images import decode_image
 from ocr_models.metrics.text import counted_words
+from ocr_models.pages import page_reader
+from ocr_models.pages.layout import order_words
+from ocr_models.reports.html_report import EncodedPicture, Gallery, Section, Table, render_report
 
 _EXAMPLES = 24  # of each cause and set
 _SHOWN_HEIGHT_PX = 48  # of a word's box in an example

@@ -28,12 +28,12 @@ import numpy as np
 import tensorflow as tf
 
 from ocr_models.charset import LATIN, Charset
-from ocr_models.data.batches import WINDOWS_A_PAGE
-from ocr_models.data.input_pipeline import detection_dataset, recognition_dataset
-from ocr_models.data.training_examples import DataConfig, page_examples, word_examples
+from ocr_models.data.loading.batches import WINDOWS_A_PAGE
+from ocr_models.data.loading.input_pipeline import detection_dataset, recognition_dataset
+from ocr_models.data.loading.training_examples import DataConfig, page_examples, word_examples
+from ocr_models.io.sequence_example import serialize_example
+from ocr_models.io.tfrecord import write_records
 from ocr_models.records import Example, PageTruth, WordTruth
-from ocr_models.sequence_example import serialize_example
-from ocr_models.tfrecord import write_records
 
 SHARDS = 4
 BATCH, WINDOWS, WINDOW_PX = 64, 8, 384

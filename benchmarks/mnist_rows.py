@@ -14,8 +14,8 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from ocr_models.bundle import find_bundle
-from ocr_models.data.mnist_rows import held_out_rows
-from ocr_models.predictors import TextRecognizer
+from ocr_models.data.mnist.rows import held_out_rows
+from ocr_models.recognition.text_recognizer import TextRecognizer
 from ocr_models.training.mnist_rows_task import read_rows
 
 _LENGTHS = range(3, 8)

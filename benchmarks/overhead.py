@@ -21,8 +21,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 from compare import run_pagebeam
 
 from ocr_models.bundle import DEFAULT_BUNDLES
-from ocr_models.images import decode_image
-from ocr_models.page_reader import PageReader
+from ocr_models.io.images import decode_image
+from ocr_models.pages.page_reader import PageReader
 
 _BATCH = 8
 

@@ -76,7 +76,7 @@ def measure_all(source: Path, folder: Path, count: int, size: int, workers: list
         f"plain loop, {kind}, 1 core": [sys.executable, __file__, str(folder / kind), "--loop", kind, str(source)]
         for kind in ("header", "decode")
     }
-    prepare = [sys.executable, "-m", "pipelines.cli", "prepare", str(source), "--format", "icdar", "--overwrite"]
+    prepare = [sys.executable, "-m", "pipelines.cli.main", "prepare", str(source), "--format", "icdar", "--overwrite"]
     for number in workers:
         for mode, name in (("multi_threading", "thread"), ("multi_processing", "process")):
             output = ["--output", str(folder / f"out-{number}-{mode}"), "--workers", str(number)]

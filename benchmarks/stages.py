@@ -20,9 +20,10 @@ import numpy as np
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from ocr_models import page_reader, predictors
 from ocr_models.bundle import DEFAULT_BUNDLES
-from ocr_models.images import decode_image
+from ocr_models.io.images import decode_image
+from ocr_models.pages import page_reader
+from ocr_models.recognition import text_recognizer as predictors
 
 _BATCH = 8
 _seconds: dict[str, float] = defaultdict(float)

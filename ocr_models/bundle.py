@@ -48,7 +48,7 @@ class Bundle:
 
     @property
     def graph_path(self) -> Path | None:
-        """The network as a TensorFlow graph (``ocr_models.graph``), where the bundle has it."""
+        """The network as a TensorFlow graph (``ocr_models.inference.frozen_graph``), where the bundle has it."""
         path = self.path / _GRAPH
         return path if path.is_file() else None
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ocr_models.data.mnist_rows import Digits
+from ocr_models.data.mnist.rows import Digits
 
 
 def draw_digits(count: int, seed: int) -> Digits:

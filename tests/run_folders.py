@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.schemas import PAGES, page_id
+from pipelines.reading.schemas import PAGES, page_id
 
 
 def page_row(document: Path, words: list[tuple], page_index: int = 0, **columns: Any) -> dict[str, Any]:

@@ -8,10 +8,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ocr_models.captioning.vocabulary import Vocabulary, tokenize
+from ocr_models.io.sequence_example import serialize_example
+from ocr_models.io.tfrecord import write_records
 from ocr_models.records import Example
-from ocr_models.sequence_example import serialize_example
-from ocr_models.tfrecord import write_records
+from ocr_models.vocabulary import Vocabulary, tokenize
 from tests.captioning.pictures import COLORS, picture
 
 

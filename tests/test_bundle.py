@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from ocr_models.bundle import find_bundle, set_lexicon, set_temperature, shipped_bundles, write_bundle
-from ocr_models.captioning.vocabulary import Vocabulary
 from ocr_models.charset import LATIN, Charset
 from ocr_models.errors import UsageError
 from ocr_models.lexicon import Lexicon
+from ocr_models.vocabulary import Vocabulary
 
 CONFIG = {"task": "recognition", "arch": "crnn-light", "metrics": {"score": 0.5}}
 

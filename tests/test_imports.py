@@ -18,10 +18,10 @@ ROOT = Path(__file__).parents[1]
         "ocr_models",
         "ocr_models.bundle",
         "ocr_models.data.dataset",
-        "ocr_models.documents",
+        "ocr_models.io.documents",
         "ocr_models.training.options",
         "pipelines",
-        "pipelines.decode_child",
+        "pipelines.decoding.child",
     ],
 )
 def test_light_modules_load_neither_tensorflow_nor_beam(module):

@@ -10,9 +10,9 @@ import pyarrow.dataset as ds
 import pytest
 
 from ocr_models.bundle import DEFAULT_BUNDLES, find_bundle
-from ocr_models.images import decode_image
-from ocr_models.page_reader import PageReader
-from pipelines.cli import main
+from ocr_models.io.images import decode_image
+from ocr_models.pages.page_reader import PageReader
+from pipelines.cli.main import main
 
 SAMPLES = Path(__file__).parent.parent / "docs/samples"
 LETTER = """

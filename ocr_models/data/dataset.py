@@ -14,12 +14,12 @@ from pathlib import Path
 
 import numpy as np
 
-from ocr_models.captioning.vocabulary import Vocabulary
 from ocr_models.charset import Charset
 from ocr_models.errors import DocumentError, UsageError
+from ocr_models.io.sequence_example import parse_example
+from ocr_models.io.tfrecord import iter_records, open_tfrecord
 from ocr_models.records import Example, Flavor
-from ocr_models.sequence_example import parse_example
-from ocr_models.tfrecord import iter_records, open_tfrecord
+from ocr_models.vocabulary import Vocabulary
 
 SUMMARY, CHARSET, VOCABULARY = "dataset.json", "charset.txt", "vocabulary.txt"
 STARTED = "_staging/started"  # stands in a data set until it is finished

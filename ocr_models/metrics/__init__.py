@@ -4,13 +4,13 @@ Each class has ``of``, which counts one item, ``+``, whose totals are the same i
 arguments it is the empty count that a sum starts from. All take the truth first, then the prediction.
 """
 
+from ocr_models.metrics.bleu import BleuCounts
 from ocr_models.metrics.calibration import (
     CalibrationCounts,
     CurvePoint,
     apply_temperature,
     fit_temperature,
 )
-from ocr_models.metrics.captions import BleuCounts
 from ocr_models.metrics.detection import DetectionCounts, DetectionMatches, match_detections
 from ocr_models.metrics.matches import MatchCounts
 from ocr_models.metrics.recognition import EditCounts, WordCounts, edit_distance

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ocr_models.io.predictions import PredictedPage
 from ocr_models.metrics.detection import match_detections
 from ocr_models.metrics.matches import MatchCounts
 from ocr_models.metrics.recognition import EditCounts
-from ocr_models.predictions import PredictedPage
 from ocr_models.records import Example
 
 _PLAIN = str.maketrans(dict.fromkeys("‘’", "'") | dict.fromkeys("“”", '"') | dict.fromkeys("–—−‐", "-"))

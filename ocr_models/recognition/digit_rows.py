@@ -12,7 +12,7 @@ from keras import layers, ops
 
 from ocr_models.decoding.attention_wrapper import AttentionWrapper
 from ocr_models.decoding.monotonic import BahdanauMonotonicAttention
-from ocr_models.recognition.attention import AttentionDecoder, AttentionSize, build_attention
+from ocr_models.recognition.attention_network import AttentionDecoder, AttentionSize, build_attention
 from ocr_models.recognition.crnn import build_crnn
 from ocr_models.recognition.encoder import SMALL, conv_features, image_input
 

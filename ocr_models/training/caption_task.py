@@ -13,23 +13,23 @@ import keras
 import numpy as np
 
 from ocr_models.bundle import find_bundle
-from ocr_models.captioning.batches import encoded_captions, feature_batches, shifted
+from ocr_models.captioning.backbones import calibrate, load_stem_weights, weights_digest
 from ocr_models.captioning.captioner import Caption, Captioner
-from ocr_models.captioning.examples import CaptionedImage, read_captions
-from ocr_models.captioning.features import FeatureRows, cached_features
-from ocr_models.captioning.images import center_view
-from ocr_models.captioning.model import ShowAndTell, build_captioner
-from ocr_models.captioning.stems import calibrate, load_stem_weights, weights_digest
-from ocr_models.captioning.vocabulary import Vocabulary, join_tokens, without_punctuation
+from ocr_models.captioning.show_and_tell import ShowAndTell, build_captioner
+from ocr_models.captioning.views import center_view
+from ocr_models.data.captions.caption_batches import encoded_captions, feature_batches, shifted
+from ocr_models.data.captions.captioned_images import CaptionedImage, read_captions
+from ocr_models.data.captions.features import FeatureRows, cached_features
 from ocr_models.data.dataset import find_vocabulary
-from ocr_models.data.skips import SkipCounts
+from ocr_models.data.loading.skips import SkipCounts
 from ocr_models.decoding.losses import sequence_loss
 from ocr_models.errors import UsageError
-from ocr_models.html_report import Picture
 from ocr_models.metrics import BleuCounts
+from ocr_models.reports.html_report import Picture
 from ocr_models.training.caption_options import CaptionOptions
 from ocr_models.training.config import TrainingConfig
 from ocr_models.training.task import GRADIENT_NORM, SAMPLES, WORST, Learner, Task, Validation, start_from
+from ocr_models.vocabulary import Vocabulary, join_tokens, without_punctuation
 
 _VALIDATION_PICTURES = 100
 _CALIBRATION_PICTURES, _CALIBRATION_BATCH = 256, 16
@@ -63,7 +63,7 @@ class CaptionTask(Task):
             self.make_batches = partial(feature_batches, rows, captions, config.batch_size)
 
     def _learn_from_pictures(self, image_ids: list[str]) -> None:
-        from ocr_models.data.input_pipeline import caption_dataset, shard_batches  # TensorFlow
+        from ocr_models.data.loading.input_pipeline import caption_dataset, shard_batches  # TensorFlow
 
         self.skipped = SkipCounts()
         make_dataset = partial(

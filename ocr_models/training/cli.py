@@ -13,7 +13,7 @@ from pathlib import Path
 from ocr_models.arguments import count
 from ocr_models.errors import UsageError
 from ocr_models.training.config import TrainingConfig
-from ocr_models.training.lexicon import add_lexicon_parser, train_lexicon
+from ocr_models.training.lexicon_task import add_lexicon_parser, train_lexicon
 from ocr_models.training.options import TASK_OPTIONS, TaskOptions
 
 _AT_LEAST_ONE = ("batch_size", "steps", "validate_every", "keep_checkpoints", "data_workers")
@@ -112,7 +112,7 @@ def main(argv: list[str] | None = None) -> int:
     config = config_of(args)
     import keras
 
-    from ocr_models.predictors import use_bfloat16
+    from ocr_models.recognition.text_recognizer import use_bfloat16
     from ocr_models.training.interrupts import Interrupted
     from ocr_models.training.loop import train
 

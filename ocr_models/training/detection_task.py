@@ -7,15 +7,15 @@ from functools import partial
 import cv2
 import numpy as np
 
-from ocr_models.data.batches import detection_batches, labelled_pages, validation_pages
 from ocr_models.data.dataset import ShardConfig, read_examples
-from ocr_models.data.skips import SkipCounts
-from ocr_models.detection.losses import east_loss
-from ocr_models.detection.model import build_east, freeze_stem
-from ocr_models.html_report import Picture
+from ocr_models.data.loading.batches import detection_batches, labelled_pages, validation_pages
+from ocr_models.data.loading.skips import SkipCounts
+from ocr_models.detection.east import build_east, freeze_stem
+from ocr_models.detection.east_losses import east_loss
 from ocr_models.metrics import DetectionCounts
-from ocr_models.predictors import TextDetector
+from ocr_models.recognition.text_recognizer import TextDetector
 from ocr_models.records import PageTruth
+from ocr_models.reports.html_report import Picture
 from ocr_models.training.config import TrainingConfig
 from ocr_models.training.task import SAMPLES, WORST, Learner, Task, Validation, start_from
 
@@ -44,7 +44,7 @@ class DetectionTask(Task):
             self._pages = validation_pages(options.data, VALIDATION_PAGES, _VALIDATION_SEED)
 
     def _learn_from_shards(self, shards: ShardConfig) -> None:
-        from ocr_models.data.input_pipeline import detection_dataset, shard_batches  # TensorFlow
+        from ocr_models.data.loading.input_pipeline import detection_dataset, shard_batches  # TensorFlow
 
         self.skipped = SkipCounts()
         make_dataset = partial(

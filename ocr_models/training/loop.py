@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from ocr_models import __version__
 from ocr_models.bundle import write_bundle
-from ocr_models.graph import freeze
+from ocr_models.inference.frozen_graph import freeze
 from ocr_models.training.checkpoints import Progress, check_same_run, resume, save_checkpoint
 from ocr_models.training.config import TrainingConfig
 from ocr_models.training.devices import devices_of, in_float32

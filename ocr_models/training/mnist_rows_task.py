@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from functools import partial
 
-from ocr_models.data.mnist_rows import CHARSET, PAD_LABEL, Rows, attention_batches, ctc_batches, held_out_rows
+from ocr_models.data.mnist.rows import CHARSET, PAD_LABEL, Rows, attention_batches, ctc_batches, held_out_rows
 from ocr_models.decoding.losses import sequence_loss
-from ocr_models.html_report import Picture
 from ocr_models.metrics import EditCounts
-from ocr_models.predictors import TextRecognizer
-from ocr_models.recognition.attention import is_attention
+from ocr_models.recognition.attention_network import is_attention
 from ocr_models.recognition.ctc import ctc_loss
 from ocr_models.recognition.digit_rows import build_digit_reader
+from ocr_models.recognition.text_recognizer import TextRecognizer
+from ocr_models.reports.html_report import Picture
 from ocr_models.training.config import TrainingConfig
 from ocr_models.training.task import SAMPLES, WORST, Learner, Task, Validation, start_from
 

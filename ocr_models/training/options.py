@@ -9,7 +9,7 @@ import argparse
 from dataclasses import dataclass, field
 
 from ocr_models.data.dataset import ShardConfig
-from ocr_models.data.training_examples import DataConfig
+from ocr_models.data.loading.training_examples import DataConfig
 from ocr_models.errors import UsageError
 from ocr_models.records import Flavor
 from ocr_models.training.caption_options import CAPTION

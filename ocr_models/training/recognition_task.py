@@ -10,18 +10,18 @@ import keras
 
 from ocr_models.bundle import find_bundle
 from ocr_models.charset import LATIN, Charset
-from ocr_models.data.batches import attention_batches, labelled_words, recognition_batches, validation_words
 from ocr_models.data.dataset import ShardConfig, find_charset, read_examples
-from ocr_models.data.skips import SkipCounts
+from ocr_models.data.loading.batches import attention_batches, labelled_words, recognition_batches, validation_words
+from ocr_models.data.loading.skips import SkipCounts
 from ocr_models.decoding.losses import sequence_loss
-from ocr_models.html_report import Picture
 from ocr_models.metrics import EditCounts, fit_temperature
-from ocr_models.predictors import TextRecognizer
-from ocr_models.recognition.attention import SIZES as ATTENTION_SIZES
-from ocr_models.recognition.attention import build_attention
+from ocr_models.recognition.attention_network import SIZES as ATTENTION_SIZES
+from ocr_models.recognition.attention_network import build_attention
 from ocr_models.recognition.crnn import build_crnn
 from ocr_models.recognition.ctc import ctc_loss
+from ocr_models.recognition.text_recognizer import TextRecognizer
 from ocr_models.records import Transcript, WordTruth
+from ocr_models.reports.html_report import Picture
 from ocr_models.training.config import TrainingConfig
 from ocr_models.training.task import SAMPLES, WORST, Learner, Task, Validation, start_from
 
@@ -50,7 +50,7 @@ class RecognitionTask(Task):
             self._words = validation_words(data, self.charset, VALIDATION_WORDS, _VALIDATION_SEED)
 
     def _learn_from_shards(self, shards: ShardConfig, is_attention: bool) -> None:
-        from ocr_models.data.input_pipeline import recognition_dataset, shard_batches  # TensorFlow
+        from ocr_models.data.loading.input_pipeline import recognition_dataset, shard_batches  # TensorFlow
 
         self.skipped = SkipCounts()
         make_dataset = partial(

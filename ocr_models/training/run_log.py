@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from tensorboardX import SummaryWriter
 
-from ocr_models.html_report import Picture
+from ocr_models.reports.html_report import Picture
 from ocr_models.training.task import Validation
 
 HISTORY = "history.jsonl"

@@ -10,8 +10,8 @@ import keras
 import numpy as np
 
 from ocr_models import __version__
-from ocr_models.data.skips import SkipCounts
-from ocr_models.html_report import Chart, Code, Gallery, Section, Table, render_report
+from ocr_models.data.loading.skips import SkipCounts
+from ocr_models.reports.html_report import Chart, Code, Gallery, Section, Table, render_report
 from ocr_models.training.checkpoints import Progress
 from ocr_models.training.config import TrainingConfig
 from ocr_models.training.task import Validation

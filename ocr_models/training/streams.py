@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ocr_models.data.skips import SkipCounts
+from ocr_models.data.loading.skips import SkipCounts
 from ocr_models.errors import PagebeamError
 
 _BATCHES_AHEAD = 24

@@ -12,9 +12,9 @@ import numpy as np
 
 from ocr_models.bundle import find_bundle
 from ocr_models.charset import Charset
-from ocr_models.data.skips import SkipCounts
+from ocr_models.data.loading.skips import SkipCounts
 from ocr_models.errors import UsageError
-from ocr_models.html_report import Picture
+from ocr_models.reports.html_report import Picture
 from ocr_models.training.config import TrainingConfig
 
 GRADIENT_NORM = 5.0

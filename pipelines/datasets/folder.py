@@ -12,12 +12,12 @@ from apache_beam.io.filesystems import FileSystems
 
 from ocr_models.data.dataset import STARTED, UNFINISHED
 from ocr_models.errors import UsageError
-from pipelines.datasets.files import QUARANTINE
-from pipelines.datasets.manifest import CHARSET, CONTACT_SHEET, DATASET_JSON, VOCABULARY, DataSetDescription
+from pipelines.datasets.dataset_json import CHARSET, CONTACT_SHEET, DATASET_JSON, VOCABULARY, DataSetDescription
+from pipelines.datasets.shard_files import QUARANTINE
 from pipelines.datasets.splits import SHARD_NAME
 from pipelines.datasets.staging import STAGING
-from pipelines.shards import join
-from pipelines.storage import delete_files, list_folder, read_bytes, write_bytes
+from pipelines.reading.shards import join
+from pipelines.runtime.storage import delete_files, list_folder, read_bytes, write_bytes
 
 _TEMPORARY = re.compile(r"(.*/)?_[^/]+\.[0-9a-f]{32}\.tmp")
 

@@ -15,18 +15,18 @@ from dataclasses import dataclass, field
 from apache_beam.io.filesystem import BeamIOError
 from apache_beam.io.filesystems import FileSystems
 
-from ocr_models.documents import DocumentKind
 from ocr_models.errors import DocumentError, UsageError
+from ocr_models.io.documents import DocumentKind
+from ocr_models.io.sequence_example import parse_example
+from ocr_models.io.tfrecord import iter_records
 from ocr_models.records import Example
-from ocr_models.sequence_example import parse_example
-from ocr_models.tfrecord import iter_records
+from pipelines.datasets.dataset_json import DATASET_JSON
 from pipelines.datasets.folder import check_finished
-from pipelines.datasets.manifest import DATASET_JSON
 from pipelines.datasets.prepared_picture import DataSetCounts, count_examples
 from pipelines.datasets.splits import SHARD_NAME, missing_shards
-from pipelines.shards import join
-from pipelines.sources import absolute_uri, open_tfrecord, open_uri
-from pipelines.storage import list_folder, read_bytes
+from pipelines.inputs.documents import absolute_uri, open_tfrecord, open_uri
+from pipelines.reading.shards import join
+from pipelines.runtime.storage import list_folder, read_bytes
 
 _GZIP_MAGIC = b"\x1f\x8b"
 

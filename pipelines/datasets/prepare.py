@@ -11,15 +11,12 @@ from apache_beam.pvalue import AsList, AsSingleton
 
 from ocr_models.data.sources.formats import open_source
 from ocr_models.data.sources.source import Source, SourceOptions
-from pipelines.datasets.files import Problem
+from pipelines.datasets.dataset_json import DataSetDescription, commit_dataset
 from pipelines.datasets.folder import begin_dataset, clear_staging, find_dataset, is_unchanged
-from pipelines.datasets.manifest import DataSetDescription, commit_dataset
+from pipelines.datasets.shard_files import Problem
 from pipelines.datasets.splits import SplitFractions
 from pipelines.datasets.staging import StagedPicture, read_items, stage_items
-from pipelines.run import BeamOptions, make_pipeline, run_pipeline
-from pipelines.source_files import SourceFiles, fingerprint_files, list_items
-from pipelines.sources import absolute_uri
-from pipelines.transforms.prepare import (
+from pipelines.datasets.transforms import (
     ChooseSamples,
     FindNearDuplicates,
     ReadPictures,
@@ -27,6 +24,9 @@ from pipelines.transforms.prepare import (
     SumCounts,
     WriteDataShards,
 )
+from pipelines.inputs.documents import absolute_uri
+from pipelines.inputs.source_files import SourceFiles, fingerprint_files, list_items
+from pipelines.reading.run import BeamOptions, make_pipeline, run_pipeline
 
 
 @dataclass(frozen=True, kw_only=True)

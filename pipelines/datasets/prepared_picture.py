@@ -9,9 +9,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from ocr_models.data.sources.source import LabelledPicture, RejectedPicture, Source, SourceItem
+from ocr_models.io.sequence_example import serialize_example
+from ocr_models.io.tfrecord import record_bytes
 from ocr_models.records import Example
-from ocr_models.sequence_example import serialize_example
-from ocr_models.tfrecord import record_bytes
 
 SIZE_STEP_PX = 16  # of the histograms of width and height
 _HASH_MODULUS = 1 << 256

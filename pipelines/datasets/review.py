@@ -17,13 +17,13 @@ from dataclasses import dataclass
 from ocr_models.data.sources.pagebeam_rows import ReadPage, page_pixels, read_pages
 from ocr_models.data.sources.pictures import encode_picture
 from ocr_models.errors import DocumentError, PagebeamError, UsageError
-from ocr_models.word_crops import cut_read_words
+from ocr_models.pages.word_crops import cut_read_words
 from pipelines.datasets.review_sheet import COLUMNS, DoubtfulWord, render_sheet
-from pipelines.decode_pool import shared_pool
-from pipelines.schemas import page_id
-from pipelines.shards import atomic_writer, join
-from pipelines.source_files import SourceFiles
-from pipelines.sources import local_copy
+from pipelines.decoding.pool import shared_pool
+from pipelines.inputs.documents import local_copy
+from pipelines.inputs.source_files import SourceFiles
+from pipelines.reading.schemas import page_id
+from pipelines.reading.shards import atomic_writer, join
 
 DEFAULT_LIMIT = 1000
 _Doubt = tuple[float, str, int, int, ReadPage]

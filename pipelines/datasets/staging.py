@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from ocr_models.data.sources.source import SourceItem
-from ocr_models.tfrecord import iter_records, record_bytes, write_records
+from ocr_models.io.tfrecord import iter_records, record_bytes, write_records
 from pipelines.datasets.prepared_picture import PreparedPicture
-from pipelines.shards import join
-from pipelines.storage import create_file, open_file, read_bytes, write_bytes
+from pipelines.reading.shards import join
+from pipelines.runtime.storage import create_file, open_file, read_bytes, write_bytes
 
 STAGING = "_staging"
 _OPEN_FILES = 64

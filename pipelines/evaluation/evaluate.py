@@ -14,17 +14,17 @@ from apache_beam.io.filesystems import FileSystems
 from ocr_models.bundle import DEFAULT_BUNDLES, WEIGHTS, Bundle, find_bundle, set_temperature
 from ocr_models.data.sources.source import SourceOptions
 from ocr_models.errors import PagebeamError, UsageError
-from ocr_models.images import ColorMode
-from ocr_models.predictions import read_predictions
+from ocr_models.io.images import ColorMode
+from ocr_models.io.predictions import read_predictions
 from pipelines.evaluation.labelled_data import LabelledData, open_data
 from pipelines.evaluation.predictors import CaptionPictures, FindWords, LookUp, Predictor, ReadCrops, ReadPages
 from pipelines.evaluation.report import SUMMARY
 from pipelines.evaluation.scores import Rules, Task
 from pipelines.evaluation.summary import EvaluationDescription, Summary
-from pipelines.run import BeamOptions, make_pipeline, run_pipeline
-from pipelines.shards import check_output, delete_exactly, join
-from pipelines.sources import absolute_uri
-from pipelines.transforms.evaluate import ListWork, Predict, Score, SharedPredictor, WriteEvaluation
+from pipelines.evaluation.transforms import ListWork, Predict, Score, SharedPredictor, WriteEvaluation
+from pipelines.inputs.documents import absolute_uri
+from pipelines.reading.run import BeamOptions, make_pipeline, run_pipeline
+from pipelines.reading.shards import check_output, delete_exactly, join
 
 _MODEL_TASKS = {"detector": "detection", "recognizer": "recognition", "captioner": "caption"}
 _MODELS_OF = {
@@ -209,11 +209,11 @@ def _load_models(options: EvaluateOptions, task: Task) -> Predictor:
         assert options.captioner is not None
         return CaptionPictures(Captioner.load(find_bundle(options.captioner, "caption"), beam_width))
     if task == Task.RECOGNITION:
-        from ocr_models.predictors import TextRecognizer
+        from ocr_models.recognition.text_recognizer import TextRecognizer
 
         bundle = find_bundle(recognizer, "recognition")
         return ReadCrops(TextRecognizer.load(bundle, beam_width, temperature))
-    from ocr_models.page_reader import PageReader
+    from ocr_models.pages.page_reader import PageReader
 
     detector = options.detector or DEFAULT_BUNDLES["detection"]
     reader = PageReader.load(detector, recognizer, beam_width, temperature)

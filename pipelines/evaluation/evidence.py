@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 
 from ocr_models.data.sources.pictures import encode_picture
+from ocr_models.io.predictions import PredictedPage
 from ocr_models.metrics import counted_words, match_detections, plain_text
-from ocr_models.predictions import PredictedPage
-from ocr_models.word_crops import cut_words
+from ocr_models.pages.word_crops import cut_words
 from pipelines.evaluation.scores import Rules, Task, has_lines, is_placed, predicted_quads
 from pipelines.evaluation.truth import TruthPicture
 

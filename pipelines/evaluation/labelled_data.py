@@ -13,8 +13,8 @@ from ocr_models.errors import UsageError
 from ocr_models.records import Flavor
 from pipelines.datasets.folder import check_finished
 from pipelines.evaluation.scores import Task
-from pipelines.source_files import SourceFiles, list_items
-from pipelines.sources import absolute_uri, find_documents, local_copy
+from pipelines.inputs.documents import absolute_uri, find_documents, local_copy
+from pipelines.inputs.source_files import SourceFiles, list_items
 
 SHARDS = "shards"  # the format that isn't a source's
 _SHARD_NAME = re.compile(r"-\d{5}-of-\d{5}|\.tfrecords?(\.gz)?$")

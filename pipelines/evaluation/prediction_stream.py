@@ -11,13 +11,13 @@ from typing import Any
 
 from ocr_models.data.sources.source import Source, SourceItem
 from ocr_models.errors import DocumentError
-from ocr_models.predictions import PredictedPage
-from pipelines.decode_child import Answer, Request
-from pipelines.decode_pool import DecodeAhead, DecodePool
+from ocr_models.io.predictions import PredictedPage
+from pipelines.decoding.child import Answer, Request
+from pipelines.decoding.pool import DecodeAhead, DecodePool
 from pipelines.evaluation.predictors import Predictor
 from pipelines.evaluation.truth import FailedPicture, ReadItem, ReadRecord, TruthPicture
-from pipelines.page_stream import MAX_BATCH_BYTES
-from pipelines.sources import PageRange, local_copy, read_records
+from pipelines.inputs.documents import PageRange, local_copy, read_records
+from pipelines.reading.page_stream import MAX_BATCH_BYTES
 
 AHEAD = 16  # items that are decoded, or wait to be, while the models work
 

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from ocr_models.data.sources.pictures import encode_picture
-from ocr_models.images import ColorMode
-from ocr_models.predictions import PredictedPage, PredictedWord
-from ocr_models.visualization import draw_alignments
+from ocr_models.io.images import ColorMode
+from ocr_models.io.predictions import PredictedPage, PredictedWord
+from ocr_models.reports.visualization import draw_alignments
 from pipelines.evaluation.truth import TruthPicture
 
 if TYPE_CHECKING:
     from ocr_models.captioning.captioner import Captioner
-    from ocr_models.page_reader import PageReader
-    from ocr_models.predictors import TextRecognizer
+    from ocr_models.pages.page_reader import PageReader
+    from ocr_models.recognition.text_recognizer import TextRecognizer
 
 
 _NUMBERED = re.compile(r"(.+)#([0-9]+|[0-9]+-[0-9]+)")  # a page, or a range of them

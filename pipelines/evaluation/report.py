@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ocr_models.html_report import Chart, Code, EncodedPicture, Gallery, Section, Table, render_report
-from ocr_models.metrics.captions import BLEU_ORDER
+from ocr_models.metrics.bleu import BLEU_ORDER
+from ocr_models.reports.html_report import Chart, Code, EncodedPicture, Gallery, Section, Table, render_report
 from pipelines.evaluation.evidence import Evidence
 from pipelines.evaluation.scores import Rules, Scores, Task
 from pipelines.evaluation.summary import EvaluationDescription, Summary, summarize
-from pipelines.shards import atomic_writer, join
+from pipelines.reading.shards import atomic_writer, join
 
 SUMMARY, REPORT, ROWS = "evaluation.json", "report.html", "pages.jsonl"
 _SHOWN_CONFUSIONS = 20

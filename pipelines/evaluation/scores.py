@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from ocr_models.captioning.vocabulary import tokenize, without_punctuation
 from ocr_models.errors import DocumentError
 from ocr_models.geometry import known_places
+from ocr_models.io.predictions import PredictedPage
 from ocr_models.metrics import (
     BleuCounts,
     CalibrationCounts,
@@ -24,8 +24,8 @@ from ocr_models.metrics import (
     match_detections,
     plain_text,
 )
-from ocr_models.predictions import PredictedPage
 from ocr_models.records import Example, Flavor
+from ocr_models.vocabulary import tokenize, without_punctuation
 
 _CONFIDENCE_UNIT = 2**20
 _NO_QUADS = np.zeros((0, 4, 2), np.float32)

@@ -18,10 +18,10 @@ from ocr_models.metrics import (
     apply_temperature,
     fit_temperature,
 )
-from ocr_models.metrics.captions import BLEU_ORDER
+from ocr_models.metrics.bleu import BLEU_ORDER
 from pipelines.evaluation.predictors import stem
 from pipelines.evaluation.scores import Rules, Scores, Task
-from pipelines.manifest import versions
+from pipelines.reading.run_manifest import versions
 
 _CONFUSIONS = 50
 

@@ -14,9 +14,9 @@ import numpy as np
 
 from ocr_models.data.sources.source import LabelledPicture, RejectedPicture, Source, SourceItem
 from ocr_models.errors import DocumentError
-from ocr_models.images import ColorMode, decode_image
+from ocr_models.io.images import ColorMode, decode_image
+from ocr_models.io.sequence_example import parse_example, serialize_example
 from ocr_models.records import Example, Flavor
-from ocr_models.sequence_example import parse_example, serialize_example
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ import pytest
 
 from ocr_models.bundle import find_bundle, write_bundle
 from ocr_models.captioning.captioner import BATCH, Captioner
-from ocr_models.captioning.model import ShowAndTell
-from ocr_models.captioning.vocabulary import Vocabulary
+from ocr_models.captioning.show_and_tell import ShowAndTell
+from ocr_models.vocabulary import Vocabulary
 
 VOCABULARY = Vocabulary(["<S>", "</S>", "<UNK>", "a", "dog", "cat", "."])
 

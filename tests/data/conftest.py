@@ -8,8 +8,8 @@ import pytest
 from PIL import ImageFont
 
 from ocr_models.charset import LATIN
-from ocr_models.data.fonts import FontLibrary, load_fonts
-from ocr_models.data.text_source import TextSource
+from ocr_models.data.synthetic.fonts import FontLibrary, load_fonts
+from ocr_models.data.synthetic.text_source import TextSource
 
 
 @pytest.fixture(scope="session")

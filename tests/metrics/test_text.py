@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ocr_models.geometry import box_quads
+from ocr_models.io.predictions import PredictedPage, PredictedWord
 from ocr_models.metrics import EditCounts, MatchCounts, PageCounts, counted_words, plain_text
-from ocr_models.predictions import PredictedPage, PredictedWord
 from ocr_models.records import Example
 
 

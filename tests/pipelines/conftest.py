@@ -9,8 +9,10 @@ import pyarrow as pa
 import pyarrow.dataset
 import pytest
 
-from pipelines import captions, cli, ocr
-from pipelines.decode_pool import DecodePool
+from pipelines.cli import main as cli
+from pipelines.decoding.pool import DecodePool
+from pipelines.reading import caption_reader as captions
+from pipelines.reading import ocr_reader as ocr
 from tests.pipelines.fakes import load_fake_captioner, load_fake_reader
 
 Run = Callable[..., tuple[int, list[dict[str, Any]]]]

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ocr_models.records import OcrPage, TextLine, Word
-from pipelines.captions import CaptionReader
-from pipelines.ocr import OcrReader
+from pipelines.reading.caption_reader import CaptionReader
+from pipelines.reading.ocr_reader import OcrReader
 
 GUILTY_WIDTH_PX = 66
 

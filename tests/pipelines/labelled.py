@@ -11,11 +11,11 @@ import numpy as np
 from PIL import Image
 
 from ocr_models.data.sources.source import Files, LabelledPicture, RejectedPicture, SourceItem
+from ocr_models.io.sequence_example import parse_example
+from ocr_models.io.tfrecord import iter_records, open_tfrecord
 from ocr_models.records import Example, Flavor
-from ocr_models.sequence_example import parse_example
-from ocr_models.tfrecord import iter_records, open_tfrecord
 from tests.pipelines import samples
-from tests.pipelines.hostile_requests import Crash, Devour, Hang
+from tests.pipelines.decoding.hostile_requests import Crash, Devour, Hang
 
 QUAD = [[4, 5], [30, 5], [30, 20], [4, 20]]
 

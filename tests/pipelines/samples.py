@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from ocr_models.tfrecord import masked_crc32c
+from ocr_models.io.tfrecord import masked_crc32c
 
 
 def page_pixels(seed: int, width: int = 60, height: int = 40) -> np.ndarray:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from ocr_models.fold import fold_batch_norm
+from ocr_models.inference.batch_norm_folding import fold_batch_norm
 from ocr_models.recognition.crnn import SIZES, build_crnn
 from ocr_models.recognition.ctc import ctc_loss
 

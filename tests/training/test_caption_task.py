@@ -10,10 +10,10 @@ import pytest
 
 from ocr_models.bundle import find_bundle
 from ocr_models.captioning.captioner import Captioner
-from ocr_models.captioning.vocabulary import Vocabulary
 from ocr_models.errors import UsageError
 from ocr_models.training.caption_task import CaptionTask
 from ocr_models.training.cli import build_parser, config_of, main
+from ocr_models.vocabulary import Vocabulary
 from tests.captioning.pictures import COLORS, picture
 from tests.shards import striped_word, word_example, write_captions, write_shard
 

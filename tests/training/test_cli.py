@@ -11,7 +11,7 @@ import pytest
 
 from ocr_models.bundle import find_bundle, write_bundle
 from ocr_models.charset import LATIN, Charset
-from ocr_models.detection.model import build_east
+from ocr_models.detection.east import build_east
 from ocr_models.errors import UsageError
 from ocr_models.lexicon import Lexicon
 from ocr_models.recognition.crnn import build_crnn

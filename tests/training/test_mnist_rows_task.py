@@ -8,9 +8,9 @@ import pytest
 
 from ocr_models.bundle import find_bundle
 from ocr_models.charset import Charset
-from ocr_models.data.mnist_rows import Rows, held_out_rows
+from ocr_models.data.mnist.rows import Rows, held_out_rows
 from ocr_models.errors import UsageError
-from ocr_models.predictors import TextRecognizer
+from ocr_models.recognition.text_recognizer import TextRecognizer
 from ocr_models.records import Transcript
 from ocr_models.training import mnist_rows_task
 from ocr_models.training.cli import build_parser, config_of, main

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 
-from ocr_models.html_report import Picture
+from ocr_models.reports.html_report import Picture
 from ocr_models.training.checkpoints import Progress
 from ocr_models.training.config import TrainingConfig
 from ocr_models.training.run_log import RunLog, draw_caption, read_history

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ocr_models.data.skips import Reason, SkipCounts
+from ocr_models.data.loading.skips import Reason, SkipCounts
 from ocr_models.errors import PagebeamError
 from ocr_models.training import streams
 from ocr_models.training.streams import BatchStream

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ocr_models.data.sources.captions import CaptionsSource
+from ocr_models.data.sources.caption_tables import CaptionsSource
 from ocr_models.data.sources.coco_text import CocoTextSource
 from ocr_models.data.sources.icdar import IcdarSource
 from ocr_models.data.sources.jsonl import JsonlSource

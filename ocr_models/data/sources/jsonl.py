@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from ocr_models.data.sources.label_records import LABEL_KEYS, check_flavor, label_record
 from ocr_models.data.sources.labels import read_or_reject
-from ocr_models.data.sources.records import LABEL_KEYS, check_flavor, label_record
 from ocr_models.data.sources.source import (
     Files,
     LabelledPicture,

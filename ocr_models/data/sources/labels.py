@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from ocr_models.captioning.vocabulary import tokenize
 from ocr_models.data.sources.pictures import Picture, encode_picture, picture_of, read_picture
 from ocr_models.data.sources.quads import FittedQuad, fit_quad
 from ocr_models.data.sources.source import Files, LabelledPicture, RejectedPicture, SourceItem
 from ocr_models.errors import DocumentError
 from ocr_models.geometry import box_quads, quad_boxes, transform_quads
+from ocr_models.pages.word_crops import cut_words, level_page
 from ocr_models.records import Example, Flavor, PageTruth, WordTruth
-from ocr_models.word_crops import cut_words, level_page
+from ocr_models.vocabulary import tokenize
 
 
 @dataclass(frozen=True)

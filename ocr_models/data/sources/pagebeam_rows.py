@@ -17,13 +17,13 @@ import pyarrow.parquet as pq
 
 from ocr_models.data.sources.labels import label_pixels
 from ocr_models.data.sources.source import Files, LabelledPicture, RejectedPicture, SourceItem
-from ocr_models.documents import HEAD_BYTES, DocumentKind, page_renderer, sniff_kind
 from ocr_models.errors import DocumentError, UsageError
-from ocr_models.images import decode_image
+from ocr_models.io.documents import HEAD_BYTES, DocumentKind, page_renderer, sniff_kind
+from ocr_models.io.images import decode_image
+from ocr_models.io.sequence_example import page_image_bytes
+from ocr_models.io.tfrecord import iter_records, open_tfrecord
+from ocr_models.pages.word_crops import turn_upright
 from ocr_models.records import Flavor, PageTruth
-from ocr_models.sequence_example import page_image_bytes
-from ocr_models.tfrecord import iter_records, open_tfrecord
-from ocr_models.word_crops import turn_upright
 
 CHANGED = "the document changed since it was read; run pagebeam run on it again"
 DEFAULT_DPI = 200.0  # of rows that state none: those of images, which have pixels of their own

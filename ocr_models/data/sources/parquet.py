@@ -13,8 +13,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ocr_models.data.sources.label_records import LABEL_KEYS, check_flavor, label_record
 from ocr_models.data.sources.labels import read_or_reject
-from ocr_models.data.sources.records import LABEL_KEYS, check_flavor, label_record
 from ocr_models.data.sources.source import (
     Files,
     LabelledPicture,

@@ -16,7 +16,7 @@ from PIL import ExifTags, Image
 
 from ocr_models.errors import DocumentError
 from ocr_models.geometry import quarter_turn_matrix
-from ocr_models.images import ColorMode, check_page_size, decode_image, open_image, to_page_image
+from ocr_models.io.images import ColorMode, check_page_size, decode_image, open_image, to_page_image
 
 _FORMATS = {"PNG": "png", "JPEG": "jpeg", "MPO": "jpeg"}  # MPO: a JPEG that other frames follow, as cameras write it
 _JPEG_QUALITY = 95

@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 
 from ocr_models.charset import LATIN
-from ocr_models.data.degrade import degrade_page
-from ocr_models.data.fonts import FontLibrary, load_fonts
+from ocr_models.data.augmentation import degrade_page
 from ocr_models.data.sources.labels import label_crop, label_pixels
 from ocr_models.data.sources.pictures import encode_picture
 from ocr_models.data.sources.source import Files, LabelledPicture, RejectedPicture, SourceItem
-from ocr_models.data.synthetic_pages import render_page
-from ocr_models.data.synthetic_words import render_words
-from ocr_models.data.text_source import TextSource
+from ocr_models.data.synthetic.fonts import FontLibrary, load_fonts
+from ocr_models.data.synthetic.pages import render_page
+from ocr_models.data.synthetic.text_source import TextSource
+from ocr_models.data.synthetic.words import render_words
 from ocr_models.errors import UsageError
 from ocr_models.records import Flavor, PageTruth, WordTruth
 

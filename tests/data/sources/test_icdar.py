@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from ocr_models.data.sources.icdar import parse_icdar
 from ocr_models.data.sources.source import LabelledPicture, RejectedPicture
 from ocr_models.errors import DocumentError, UsageError
-from ocr_models.images import ColorMode, decode_image
+from ocr_models.io.images import ColorMode, decode_image
 from ocr_models.records import Flavor
 from tests.data.sources.files import boxes_of, encode, read_all, scene, write, write_picture
 

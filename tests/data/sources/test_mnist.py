@@ -7,7 +7,7 @@ from ocr_models.data.sources import mnist
 from ocr_models.data.sources.formats import open_source
 from ocr_models.data.sources.source import LocalFiles, RejectedPicture, SourceOptions
 from ocr_models.errors import UsageError
-from ocr_models.images import decode_image
+from ocr_models.io.images import decode_image
 from tests.data.sources.files import read_all
 from tests.mnist_files import draw_digits, idx_bytes, write_mnist
 

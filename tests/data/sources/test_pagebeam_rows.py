@@ -14,10 +14,10 @@ from ocr_models.data.sources.formats import open_source
 from ocr_models.data.sources.pagebeam_rows import CHANGED, read_pages
 from ocr_models.data.sources.source import LabelledPicture, LocalFiles, RejectedPicture, SourceOptions
 from ocr_models.errors import UsageError
-from ocr_models.images import decode_image
+from ocr_models.io.images import decode_image
+from ocr_models.io.sequence_example import serialize_example
+from ocr_models.io.tfrecord import write_records
 from ocr_models.records import Example, Flavor
-from ocr_models.sequence_example import serialize_example
-from ocr_models.tfrecord import write_records
 from tests.run_folders import box, page_row, write_run
 from tests.text_pdfs import prose, set_text, write_text_pdf
 

@@ -13,7 +13,7 @@ from PIL import Image, ImageOps
 from ocr_models.data.sources.pictures import difference_hash, picture_of, read_picture, upright_matrix
 from ocr_models.errors import DocumentError
 from ocr_models.geometry import box_quads, quad_boxes, transform_quads
-from ocr_models.images import ColorMode, decode_image
+from ocr_models.io.images import ColorMode, decode_image
 from tests.data.sources.files import encode, scene
 
 

@@ -12,7 +12,7 @@ from ocr_models.data.sources.labels import label_pixels
 from ocr_models.data.sources.source import LocalFiles, PictureNames, SourceOptions, list_source
 from ocr_models.errors import UsageError
 from ocr_models.geometry import box_quads, known_places
-from ocr_models.images import decode_image
+from ocr_models.io.images import decode_image
 from ocr_models.records import Flavor, PageTruth
 from tests.data.sources.files import scene, write
 

@@ -7,7 +7,7 @@ import pytest
 from ocr_models.data.sources.formats import open_source
 from ocr_models.data.sources.source import LocalFiles, SourceItem, SourceOptions
 from ocr_models.errors import UsageError
-from ocr_models.images import decode_image
+from ocr_models.io.images import decode_image
 from ocr_models.records import Flavor
 
 WORDS, PAGES = Flavor.RECOGNITION, Flavor.DETECTION

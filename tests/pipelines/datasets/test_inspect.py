@@ -10,9 +10,9 @@ import pytest
 
 from ocr_models.data.dataset import find_shards as find_shards_to_train
 from ocr_models.errors import UsageError
-from ocr_models.sequence_example import serialize_example
-from ocr_models.tfrecord import record_bytes, write_records
-from pipelines import cli
+from ocr_models.io.sequence_example import serialize_example
+from ocr_models.io.tfrecord import record_bytes, write_records
+from pipelines.cli import main as cli
 from pipelines.evaluation.labelled_data import find_shards as find_shards_to_score
 from tests.pipelines.labelled import read_split, write_captions, write_pages
 

@@ -18,14 +18,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ocr_models.captioning.vocabulary import Vocabulary
 from ocr_models.charset import Charset
-from ocr_models.sequence_example import serialize_example
-from pipelines import cli
+from ocr_models.io.sequence_example import serialize_example
+from ocr_models.vocabulary import Vocabulary
+from pipelines.cli import main as cli
+from pipelines.datasets import transforms as transforms
 from pipelines.datasets.prepare import PrepareOptions, prepare_source
-from pipelines.decode_pool import DecodeLimits, DecodePool
-from pipelines.run import make_pipeline
-from pipelines.transforms import prepare as transforms
+from pipelines.decoding.pool import DecodeLimits, DecodePool
+from pipelines.reading.run import make_pipeline
 from tests.pipelines import samples
 from tests.pipelines.labelled import (
     QUAD,

@@ -17,7 +17,7 @@ from ocr_models.data.sources.source import LocalFiles, SourceOptions
 from ocr_models.errors import PagebeamError, UsageError
 from pipelines.datasets.review import ReviewSummary, write_review
 from pipelines.datasets.review_sheet import COLUMNS
-from pipelines.sources import local_copy
+from pipelines.inputs.documents import local_copy
 from tests.run_folders import box, page_row, write_run
 
 SHADES = {"one": 0, "two": 40, "three": 80, "four": 120}

@@ -13,10 +13,10 @@ from PIL import Image
 from ocr_models.bundle import WEIGHTS, find_bundle
 from ocr_models.data.sources.formats import open_source
 from ocr_models.data.sources.source import LocalFiles, SourceOptions
-from ocr_models.predictions import PredictedPage, PredictedWord, read_predictions
+from ocr_models.io.predictions import PredictedPage, PredictedWord, read_predictions
 from ocr_models.records import Example
-from pipelines import cli
-from pipelines.decode_child import answer
+from pipelines.cli import main as cli
+from pipelines.decoding.child import answer
 from pipelines.evaluation import evaluate
 from pipelines.evaluation.labelled_data import find_shards
 from pipelines.evaluation.predictors import stem

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from ocr_models.bundle import find_bundle, write_bundle
-from pipelines import cli
+from pipelines.cli import main as cli
 from tests.captioning.pictures import picture
 from tests.pipelines import samples
 from tests.shards import page_example, word_example, write_captions, write_shard
@@ -77,8 +77,8 @@ def test_pages_are_found_and_read(tmp_path, task):
 
 def test_a_captioner_is_scored(tmp_path):
     from ocr_models.captioning.captioner import Captioner
-    from ocr_models.captioning.model import ShowAndTell
-    from ocr_models.captioning.vocabulary import Vocabulary
+    from ocr_models.captioning.show_and_tell import ShowAndTell
+    from ocr_models.vocabulary import Vocabulary
 
     vocabulary = Vocabulary.build([("a", "red", "box", "on", "paper", ".")], min_count=1)
     network = ShowAndTell(len(vocabulary), "light", 36, 32, embedding_units=16, lstm_units=16, dropout=0.0)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from ocr_models.geometry import box_quads
-from ocr_models.predictions import PredictedPage, PredictedWord
+from ocr_models.io.predictions import PredictedPage, PredictedWord
 from ocr_models.records import Example
 from pipelines.evaluation.evidence import INVENTED, MISSED, WRONG, mark_words, show_evidence
 from pipelines.evaluation.predictors import stem

@@ -1,0 +1,99 @@
+"""Pictures with captions, from the shards of a data set.
+
+Nothing but names, places and captions is kept in memory; the pictures' bytes are read when they are needed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ocr_models.data.dataset import find_shards, find_vocabulary
+from ocr_models.errors import DocumentError, UsageError
+from ocr_models.io.images import ColorMode, decode_image
+from ocr_models.io.sequence_example import page_image_bytes, parse_example
+from ocr_models.io.tfrecord import iter_records, open_tfrecord, record_bytes
+from ocr_models.records import Example
+from ocr_models.vocabulary import Vocabulary
+
+
+@dataclass(frozen=True)
+class CaptionedImage:
+    """A picture in a shard, and its captions as tokens.
+
+    Attributes:
+        image_id: its name.
+        path: the shard.
+        offset: where in the shard, unpacked, the picture's record begins.
+        captions: what people wrote, tokenized.
+    """
+
+    image_id: str
+    path: Path
+    offset: int
+    captions: tuple[tuple[str, ...], ...]
+
+    def read(self) -> bytes:
+        """The encoded picture."""
+        with open_tfrecord(self.path) as file:
+            file.seek(self.offset)
+            return page_image_bytes(next(iter_records(file)))
+
+    def pixels(self) -> np.ndarray:
+        """The picture, uint8 (H, W, 3) RGB, as ``pagebeam caption`` sees it. Raises UsageError if it is broken."""
+        try:
+            return decode_image(self.read(), ColorMode.RGB).pixels
+        except DocumentError as error:
+            raise UsageError(f"{self.path}: picture {self.image_id}: {error}; leave it out or replace it") from error
+
+
+def read_captions(pattern: str, split: str = "train") -> list[CaptionedImage]:
+    """Reads shards of caption examples; those of one picture, by ``picture_id``, come together.
+
+    Args:
+        pattern: as ``dataset.find_shards`` takes it.
+        split: of a folder.
+
+    Raises:
+        UsageError: there is no shard or no vocabulary beside it, one is damaged, or ids are those of other words.
+    """
+    vocabulary = find_vocabulary(pattern, split)
+    places: dict[str, tuple[Path, int]] = {}
+    captions: dict[str, list[tuple[str, ...]]] = defaultdict(list)
+    for path in find_shards(pattern, split):
+        try:
+            with open_tfrecord(path) as file:
+                offset = 0
+                for payload in iter_records(file, verify=True):
+                    record = parse_example(payload)
+                    image_id = picture_id(record)
+                    places.setdefault(image_id, (path, offset))
+                    captions[image_id].append(_words(record, vocabulary, path))
+                    offset += record_bytes(payload)
+        except (OSError, EOFError, DocumentError) as error:
+            raise UsageError(f"{path}: {error}; expected a TFRecord shard of captioned pictures") from error
+    return [CaptionedImage(image_id, *place, tuple(captions[image_id])) for image_id, place in places.items()]
+
+
+def picture_id(example: Example) -> str:
+    """What tells a captioned picture from others: its name, or its content where it has none."""
+    return example.image_id or hashlib.sha256(example.data).hexdigest()
+
+
+def _words(record: Example, vocabulary: Vocabulary, path: Path) -> tuple[str, ...]:
+    """The tokens of a caption; where a record has none, those of its ids."""
+    if not record.caption_ids:
+        raise UsageError(f"{path}: a record without caption ids; expected a data set of --format captions")
+    if max(record.caption_ids) >= len(vocabulary):
+        raise UsageError(f"{path}: word id {max(record.caption_ids)}, but the vocabulary has {len(vocabulary)} words")
+    words = record.caption or vocabulary.decode(record.caption_ids)
+    if vocabulary.encode(words) != list(record.caption_ids):
+        raise UsageError(
+            f"{path}: the ids of {' '.join(words)!r} are {record.caption_ids}, but the vocabulary gives "
+            f"{vocabulary.encode(words)}; put the vocabulary beside the shards that they were written with"
+        )
+    return words

@@ -1,0 +1,228 @@
+"""Endless examples for training, from born-digital PDFs and from the synthetic generator.
+
+A source is made inside each worker process from a ``DataConfig``; what it yields depends on its seed alone.
+"""
+
+from __future__ import annotations
+
+import collections
+import itertools
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pypdfium2 as pdfium
+
+from ocr_models.charset import LATIN, Charset
+from ocr_models.data.augmentation import degrade_page, degrade_word
+from ocr_models.data.pdf_pages import find_pdfs, open_pdf, read_pdf_page
+from ocr_models.data.synthetic.fonts import load_fonts
+from ocr_models.data.synthetic.text_source import TextSource
+from ocr_models.data.synthetic.words import PAIR_MAX_LENGTH, PAIR_SHARE, render_words
+from ocr_models.errors import DocumentError, UsageError
+from ocr_models.recognition.crops import MARGIN_X, MARGIN_Y
+from ocr_models.records import PageTruth, WordTruth
+
+_log = logging.getLogger(__name__)
+_VALIDATION_EVERY = 40  # of a PDF's pages, one in so many is kept for validation
+_MAX_DRAWS = 4000  # pages without a usable one among them, before training gives up
+_MAX_SIDE_PX = 5000  # of a rendered page
+_WORDS_A_PAGE = 150
+_WORD_DPI = (100, 150, 200, 200, 200, 250, 300)
+_MAX_ASPECT = 18  # a crop wider than this many heights isn't a word
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """Where training examples come from.
+
+    Attributes:
+        pdfs: folders of born-digital PDFs.
+        fonts: folders of fonts for the synthetic generator.
+        lexicons: files with one word a line; pseudo-words are made without them.
+        synthetic_share: 0 to 1, of examples that are synthetic where there are PDFs too.
+        hold_out: a file with lines "NAME.pdf PAGE" (from 1), or "NAME.pdf" for all its pages: never used.
+    """
+
+    pdfs: tuple[str, ...] = ()
+    fonts: tuple[str, ...] = ()
+    lexicons: tuple[str, ...] = ()
+    synthetic_share: float = 0.4
+    hold_out: str | None = None
+
+    def check(self) -> None:
+        """Raises UsageError where there is nothing to train with."""
+        if not self.pdfs and not self.fonts:
+            raise UsageError(
+                "no training data: give --pdfs DIR (born-digital PDFs), --fonts DIR (synthetic text) or both, or "
+                "--data GLOB (shards)"
+            )
+        if self.pdfs and not find_pdfs(list(self.pdfs)):
+            raise UsageError(f"no *.pdf or *.pdf.gz under --pdfs {' '.join(self.pdfs)}; give a folder that holds some")
+        if self.hold_out and not Path(self.hold_out).is_file():
+            raise UsageError(f'--hold-out {self.hold_out}: no such file; give lines "NAME.pdf PAGE" or "NAME.pdf"')
+
+
+def _read_hold_out(path: str | None) -> tuple[set[str], set[tuple[str, int]]]:
+    names: set[str] = set()
+    pages: set[tuple[str, int]] = set()
+    for line in Path(path).read_text().splitlines() if path else []:
+        name, _, page = line.strip().rpartition(" ")
+        if name and page.isdecimal():
+            pages.add((name, int(page) - 1))
+        elif line.strip():
+            names.add(line.strip())
+    return names, pages
+
+
+class PdfPages:
+    """Random pages of PDFs with their truth; each file equally likely whatever its length, times a slow root of it."""
+
+    def __init__(self, config: DataConfig):
+        self._held_names, self._held_pages = _read_hold_out(config.hold_out)
+        paths = [p for p in find_pdfs(list(config.pdfs)) if p.name.removesuffix(".gz") not in self._held_names]
+        self._documents: list[tuple[Path, pdfium.PdfDocument]] = []
+        for path in paths:
+            try:
+                self._documents.append((path, open_pdf(path)))
+            except DocumentError as error:
+                _log.warning("%s left out of training: %s", path, error)
+        if not self._documents:
+            raise UsageError(f"all PDFs under --pdfs {' '.join(config.pdfs)} are held out or broken; give others")
+        weights = np.array([len(document) ** 0.5 for _, document in self._documents])
+        self._chances = weights / weights.sum()
+
+    def draw(self, rng: np.random.Generator, dpi: float, validation: bool = False) -> PageTruth:
+        """A usable page rendered at ``dpi``, of the training or of the validation pages."""
+        for _ in range(_MAX_DRAWS):
+            path, document = self._documents[rng.choice(len(self._documents), p=self._chances)]
+            page_index = int(rng.integers(len(document)))
+            name = path.name.removesuffix(".gz")
+            is_validation = page_index % _VALIDATION_EVERY == _VALIDATION_EVERY // 2
+            if (name, page_index) in self._held_pages or is_validation != validation:
+                continue
+            truth = _read_page(document, page_index, dpi)
+            if truth is not None and (~truth.ignore).sum() >= 10:
+                return truth
+        raise UsageError(
+            f"no usable {'validation' if validation else 'training'} page in {_MAX_DRAWS} draws from "
+            f"{len(self._documents)} PDFs; give born-digital ones, some with more than {_VALIDATION_EVERY // 2} pages"
+        )
+
+
+def _read_page(document: pdfium.PdfDocument, page_index: int, dpi: float) -> PageTruth | None:
+    """The page's truth; None where it is of no use: too large, broken, or refused by ``read_pdf_page``."""
+    try:
+        page = document[page_index]
+        return read_pdf_page(page, dpi) if max(page.get_size()) * dpi / 72 <= _MAX_SIDE_PX else None
+    except (pdfium.PdfiumError, DocumentError):
+        return None
+
+
+def _cut_word(image: np.ndarray, quad: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A word cut as the detector would: its box with margins, each side off by some share of the height."""
+    (x0, y0), (x1, y1) = quad[0], quad[2]
+    height = y1 - y0
+    jitter = rng.normal(0, (0.06, 0.035, 0.06, 0.035)) * height
+    left, right = x0 - MARGIN_X * height + jitter[0], x1 + MARGIN_X * height + jitter[2]
+    top, bottom = y0 - MARGIN_Y * height + jitter[1], y1 + MARGIN_Y * height + jitter[3]
+    rows, columns = image.shape
+    return image[
+        max(0, round(top)) : min(rows, max(round(bottom), round(top) + 4)),
+        max(0, round(left)) : min(columns, max(round(right), round(left) + 2)),
+    ]
+
+
+def pdf_words(
+    pages: PdfPages, charset: Charset, rng: np.random.Generator, validation: bool = False
+) -> Iterator[WordTruth]:
+    """Words cut from PDF pages. The commonest are thinned out, so that "the" doesn't fill the batches."""
+    seen: collections.Counter[str] = collections.Counter()
+    while True:
+        truth = pages.draw(rng, float(rng.choice(_WORD_DPI)), validation)
+        kept = 0
+        for i in rng.permutation(len(truth.texts)):
+            text, quad = truth.texts[i], truth.quads[i]
+            if truth.ignore[i] or not text or text not in charset or kept >= _WORDS_A_PAGE:
+                continue
+            seen[text] += 1
+            if rng.random() > 6 / seen[text] ** 0.75:
+                continue
+            if rng.random() < PAIR_SHARE and not validation and (pair := _with_next(truth, i, charset)):
+                text, quad = pair
+            crop = _cut_word(truth.image, quad, rng)
+            if min(crop.shape) >= 4 and crop.shape[1] < _MAX_ASPECT * crop.shape[0]:
+                kept += 1
+                yield WordTruth(crop if validation and rng.random() < 0.5 else degrade_word(crop, rng), text)
+
+
+def _with_next(truth: PageTruth, i: int, charset: Charset) -> tuple[str, np.ndarray] | None:
+    """A word as one with the next on its line, as a detector's box holds two now and then: text and quad (4, 2)."""
+    if i + 1 >= len(truth.texts) or truth.ignore[i + 1] or not truth.texts[i + 1]:
+        return None
+    first, second = truth.quads[i], truth.quads[i + 1]
+    text, height = f"{truth.texts[i]} {truth.texts[i + 1]}", first[3, 1] - first[0, 1]
+    is_near = 0 < second[0, 0] - first[1, 0] < 0.6 * height and abs(second[0, 1] - first[0, 1]) < 0.1 * height
+    if not is_near or len(text) > PAIR_MAX_LENGTH or text not in charset:
+        return None
+    return text, np.array([first[0], second[1], second[2], first[3]])
+
+
+def synthetic_words(config: DataConfig, charset: Charset, rng: np.random.Generator) -> Iterator[WordTruth]:
+    """Words drawn with fonts, degraded."""
+    text_source = TextSource(list(config.lexicons), charset.characters)
+    fonts = load_fonts(list(config.fonts))
+    while True:
+        for word in render_words(text_source, fonts, rng, 64):
+            if (
+                word.text in charset
+                and min(word.image.shape) >= 4
+                and word.image.shape[1] < _MAX_ASPECT * word.image.shape[0]
+            ):
+                yield word
+
+
+def word_examples(config: DataConfig, charset: Charset, seed: int, validation: bool = False) -> Iterator[WordTruth]:
+    """The mixture that the recognizer is trained with; for validation PDF words alone, where there are PDFs."""
+    rng = np.random.default_rng(seed)
+    pdf = pdf_words(PdfPages(config), charset, rng, validation) if config.pdfs else None
+    synthetic = synthetic_words(config, charset, rng) if config.fonts else None
+    while True:
+        use_pdf = pdf is not None and (synthetic is None or validation or rng.random() >= config.synthetic_share)
+        yield from itertools.islice(pdf if use_pdf else synthetic, 32)  # type: ignore[arg-type]
+
+
+def page_examples(
+    config: DataConfig, dpi: tuple[float, float], seed: int, validation: bool = False
+) -> Iterator[PageTruth]:
+    """Clean pages at a dpi drawn log-uniformly between two bounds: the detector is trained with them ``degraded``."""
+    rng = np.random.default_rng(seed)
+    pages = PdfPages(config) if config.pdfs else None
+    text_source = TextSource(list(config.lexicons), LATIN)
+    fonts = load_fonts(list(config.fonts)) if config.fonts else None
+    while True:
+        resolution = float(np.exp(rng.uniform(*np.log(dpi))))
+        if pages is not None and (fonts is None or validation or rng.random() >= config.synthetic_share):
+            truth = pages.draw(rng, resolution, validation)
+        else:
+            truth = _synthetic_page(text_source, fonts, rng, resolution)
+        yield truth
+
+
+def _synthetic_page(text_source, fonts, rng, dpi: float) -> PageTruth:
+    """Drawn at 200 dpi and scaled down: hinted glyphs at screen sizes don't look like a scan's."""
+    from ocr_models.data.synthetic.pages import render_page
+
+    truth = render_page(text_source, fonts, rng, dpi=200)
+    factor = dpi / 200
+    image = cv2.resize(truth.image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+    return PageTruth(image, truth.quads * np.float32(factor), truth.texts, truth.ignore)
+
+
+def degraded(truth: PageTruth, rng: np.random.Generator) -> PageTruth:
+    """The page as print, scanner, fax or camera would give it."""
+    image, quads = degrade_page(truth.image, truth.quads, rng)
+    return PageTruth(image, quads, truth.texts, truth.ignore)

@@ -1,0 +1,256 @@
+"""Word crops drawn for training a recognizer.
+
+Small blocks of a few lines are drawn whole and the words cut out of them, so that a crop shows what a crop of a real
+page shows: its neighbors' edges, the lines above and below, rules and underlines. Some blocks look like old books, some
+like receipts. Now and then a crop holds two words and the space between them, as a detector's box does.
+
+A crop is a word's box (``word_boxes``) with random margins, so that a detector's small errors are learned too.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.random import Generator
+from PIL import Image, ImageDraw
+
+from ocr_models.data.augmentation import Look, degrade_word
+from ocr_models.data.synthetic.fonts import FontFace, FontKind, FontLibrary
+from ocr_models.data.synthetic.glyphs import FaceGlyphs
+from ocr_models.data.synthetic.text_source import TextSource
+from ocr_models.data.word_boxes import ASCENT_EM, DESCENT_EM
+from ocr_models.recognition.crops import MARGIN_X, MARGIN_Y
+from ocr_models.records import WordTruth
+
+JITTER_EM = 0.08
+_LOOSE_SHARE, _LOOSE_JITTER = 0.12, 2.5  # of the crops, and how much more of jitter above and below these have
+PAIR_SHARE = 0.07  # of the words, how many stand in one crop with the next
+PAIR_MAX_LENGTH = 28
+_CAPITALS = {Look.BOOK: 0.12, Look.RECEIPT: 0.6, None: 0.07}
+_Placed = tuple[str, float, float, float]  # text, left, right, baseline
+
+
+@dataclass(frozen=True)
+class _Style:
+    """How a block is set.
+
+    Attributes:
+        look: the faults that its words get; None for any.
+        em: its size in pixels.
+        capitals: whether all letters are capitals.
+        kind: of what kind its faces are; None for any.
+        tracking, gap: space between letters and between words, in em.
+        squeeze: its width by that of the face.
+        small_caps, ligatures: whether there are any.
+    """
+
+    look: Look | None
+    em: float
+    capitals: bool
+    kind: FontKind | None
+    tracking: float
+    gap: float
+    squeeze: float
+    small_caps: bool
+    ligatures: bool
+
+
+def render_word(text_source: TextSource, fonts: FontLibrary, rng: Generator, height: int | None = 32) -> WordTruth:
+    """One crop, scaled to ``height`` rows, or as it was cut if that is None. Many at once cost less each."""
+    word = render_words(text_source, fonts, rng, 1)[0]
+    if height is None:
+        return word
+    width = max(4, round(word.image.shape[1] * height / word.image.shape[0]))
+    image = Image.fromarray(word.image).resize((width, height), Image.Resampling.BILINEAR)
+    return WordTruth(np.asarray(image), word.text)
+
+
+def render_words(
+    text_source: TextSource, fonts: FontLibrary, rng: Generator, count: int, degrade: bool = True
+) -> list[WordTruth]:
+    """``count`` crops, uint8 (H, W) as large as on a page of 200 dpi (12 to 80 rows), degraded unless told not.
+
+    Words that were drawn next to each other come next to each other: shuffle them over a few thousand.
+    """
+    words: list[WordTruth] = []
+    while len(words) < count:
+        style = _draw_style(rng)
+        block = _render_block(text_source, fonts, style, rng)
+        words += [WordTruth(degrade_word(w.image, rng, style.look), w.text) for w in block] if degrade else block
+    return words[:count]
+
+
+def draw_size_px(rng: Generator) -> float:
+    """Pixels an em as on pages at 200 dpi: mostly 8 to 12 points (22 to 33 px), now and then headings and notes."""
+    u = rng.random()
+    if u < 0.8:
+        return 20 + 14 * rng.random()
+    return 13 + 8 * rng.random() if u < 0.9 else 30 + 40 * rng.random() ** 1.5
+
+
+def _draw_style(rng: Generator) -> _Style:
+    u = rng.random()
+    look = Look.BOOK if u < 0.2 else Look.RECEIPT if u < 0.38 else None
+    capitals = rng.random() < _CAPITALS[look]
+    kind: FontKind | None
+    if look is Look.RECEIPT:
+        kind = FontKind.MONO if rng.random() < 0.6 else FontKind.TEXT
+        tracking = 0.3 * rng.random() if rng.random() < 0.4 else 0.0
+        em, gap = 13 + 13 * rng.random(), 0.3 + 0.5 * rng.random()
+    else:
+        kind = FontKind.BOOK if look is Look.BOOK else None
+        spaced = rng.random() < (0.5 if capitals else 0.07)
+        tracking = 0.25 * rng.random() - 0.03 if spaced else 0.0
+        em, gap = (26 + 18 * rng.random() if look is Look.BOOK else draw_size_px(rng)), 0.15 + 0.4 * rng.random()
+    narrow = rng.random() < (0.5 if look is Look.RECEIPT else 0.05)
+    return _Style(
+        look,
+        em,
+        capitals,
+        kind,
+        tracking,
+        gap,
+        squeeze=0.6 + 0.35 * rng.random() if narrow else 1.0,
+        small_caps=rng.random() < (0.12 if look is Look.BOOK else 0.03),
+        ligatures=rng.random() < (0.8 if look is Look.BOOK else 0.4),
+    )
+
+
+def _render_block(text_source: TextSource, fonts: FontLibrary, style: _Style, rng: Generator) -> list[WordTruth]:
+    em = style.em
+    draw_text = text_source.prose if style.look is Look.BOOK else text_source.word
+    texts = [
+        [_drawn_text(draw_text(rng), style) for _ in range(2 + int(4 * rng.random()))]
+        for _ in range(1 + int(4 * rng.random()))
+    ]
+    leading = em * (1.0 + 0.7 * rng.random())
+    pad = math.ceil(em)
+    height = math.ceil(2 * pad + em + leading * (len(texts) - 1))
+    advance = em * (1.1 + max(0.0, style.tracking))
+    width = math.ceil(2 * pad + max(sum(len(text) + 2 for text in line) for line in texts) * advance)
+    ink = int(_ink_value(rng))
+    paper = 255 if rng.random() < 0.85 else 190 + int(60 * rng.random())
+    image = Image.new("L", (width, height), paper)
+    face, placed = fonts.face(rng, style.kind), []
+    for row, line in enumerate(texts):
+        baseline = pad + ASCENT_EM * em + row * leading + rng.random()
+        if rng.random() < 0.3:
+            face = fonts.face(rng, style.kind)
+        placed += _run_together(_draw_line(image, line, fonts, face, style, pad, baseline, ink, rng), rng)
+    _draw_rules(ImageDraw.Draw(image), placed, em, ink, width, rng)
+    if style.squeeze < 1:
+        image = image.resize((round(width * style.squeeze), height), Image.Resampling.BILINEAR)
+        placed = [(text, left * style.squeeze, right * style.squeeze, y) for text, left, right, y in placed]
+    pixels = np.asarray(image)
+    if rng.random() < 0.04:
+        pixels = 255 - pixels
+    return [
+        WordTruth(_cut(pixels, left, right, baseline, em, rng), text)
+        for text, left, right, baseline in placed
+        if right <= pixels.shape[1]  # letterspaced text may run off the block
+    ]
+
+
+def _drawn_text(text: str, style: _Style) -> str:
+    capitals = text.upper()
+    return capitals if style.capitals and len(capitals) == len(text) else text  # not ß, which becomes two
+
+
+def _run_together(line: list[_Placed], rng: Generator) -> list[_Placed]:
+    """The words of a line, some as one with the next: with a space in their text."""
+    words: list[_Placed] = []
+    for word in line:
+        text, _, right, baseline = word
+        if words and rng.random() < PAIR_SHARE and len(words[-1][0]) + len(text) < PAIR_MAX_LENGTH:
+            words[-1] = (f"{words[-1][0]} {text}", words[-1][1], right, baseline)
+        else:
+            words.append(word)
+    return words
+
+
+def _ink_value(rng: Generator) -> float:
+    u = rng.random()
+    return 0 if u < 0.6 else 90 * rng.random() if u < 0.9 else 90 + 80 * rng.random()
+
+
+def _draw_line(
+    image: Image.Image,
+    line: list[str],
+    fonts: FontLibrary,
+    face: FontFace,
+    style: _Style,
+    x: float,
+    baseline: float,
+    ink: int,
+    rng: Generator,
+) -> list[_Placed]:
+    """Draws the words of a line from ``x`` on."""
+    em = style.em
+    gap, tracking = style.gap * em, style.tracking * em
+    placed = []
+    for text in line:
+        own = face if fonts.covers(face, text) else _other_face(fonts, rng, text)
+        if own is None:
+            continue
+        glyphs = fonts.glyphs(own, em)
+        if style.small_caps and text.isascii() and text.istitle():
+            bounds = _draw_small_caps(image, x, baseline, text, glyphs, em, ink)
+            text = text.upper()  # what they look like, and what is written where they were set as capitals
+        else:
+            bounds = glyphs.paint(image, x, baseline, text, em, ink, tracking, style.ligatures)
+        if bounds:
+            placed.append((text, *bounds, baseline))
+            x = bounds[1]
+        x += tracking + gap * (0.85 + 0.3 * rng.random())
+    return placed
+
+
+def _other_face(fonts: FontLibrary, rng: Generator, text: str) -> FontFace | None:
+    try:
+        return fonts.face_for(rng, text)
+    except LookupError:
+        return None
+
+
+def _draw_small_caps(
+    image: Image.Image, x: float, baseline: float, text: str, glyphs: FaceGlyphs, em: float, ink: int
+) -> tuple[float, float] | None:
+    """A capital, then capitals of 0.78 of its size for the small letters."""
+    ends: list[float] = []
+    for char in text:
+        size = em if char.isupper() else 0.78 * em
+        ends += glyphs.paint(image, x, baseline, char.upper(), size, ink) or ()
+        x += glyphs.width(char.upper(), size) + 0.03 * em
+    return (min(ends), max(ends)) if ends else None
+
+
+def _draw_rules(draw: ImageDraw.ImageDraw, placed: list, em: float, ink: int, width: int, rng: Generator) -> None:
+    """Underlines, and the rules of tables and boxes between and around words."""
+    u, thickness = rng.random(), max(1, round(em * (0.03 + 0.06 * rng.random())))
+    if u < 0.05:
+        for _, left, right, baseline in placed:
+            y = baseline + em * 0.13
+            draw.line((left, y, right, y), fill=ink, width=thickness)
+    elif u < 0.17:
+        above, below = em * (0.78 + 0.3 * rng.random()), em * (0.26 + 0.3 * rng.random())
+        horizontal, vertical = rng.random() < 0.8, rng.random() < 0.6
+        for _, _, right, baseline in placed:
+            if horizontal:
+                draw.line((0, baseline + below, width, baseline + below), fill=ink, width=thickness)
+            if vertical:
+                x = right + em * (0.08 + 0.2 * rng.random())
+                draw.line((x, baseline - above, x, baseline + below), fill=ink, width=thickness)
+
+
+def _cut(pixels: np.ndarray, left: float, right: float, baseline: float, em: float, rng: Generator) -> np.ndarray:
+    """uint8 (H, W): the word's box with random margins, cut at whole pixels."""
+    grow = (rng.random(4) * 2 - 1) * JITTER_EM * em
+    if rng.random() < _LOOSE_SHARE:
+        grow[:2] *= _LOOSE_JITTER
+    top = round(baseline - (ASCENT_EM + MARGIN_Y) * em - grow[0])
+    bottom = round(baseline + (DESCENT_EM + MARGIN_Y) * em + grow[1])
+    start = round(left - MARGIN_X * em - grow[2])
+    end = round(right + MARGIN_X * em + grow[3])
+    return pixels[max(0, top) : bottom, max(0, start) : max(end, start + 3)].copy()

@@ -1,0 +1,191 @@
+"""Documents: which kind a file is, how many pages it has, and the pixels of each.
+
+The decoders behind these functions are native code that meets hostile files: the pipelines call them in child
+processes (``pipelines.decoding.pool``). Call them directly for files that you trust.
+"""
+
+from __future__ import annotations
+
+import os
+import zlib
+from collections.abc import Callable
+from enum import StrEnum
+
+import pypdfium2 as pdfium
+from PIL import Image
+
+from ocr_models.errors import DocumentError
+from ocr_models.io.images import ColorMode, PageImage, check_page_size, open_image, to_page_image
+from ocr_models.io.tfrecord import is_tfrecord
+
+MAX_RENDERED_PIXELS = 64_000_000
+"""A PDF's page that would be larger at the asked dpi is rendered at the dpi that fits."""
+MIN_RENDERED_DPI = 36
+"""Where not even this dpi fits, the page's size is taken for an error or an attack."""
+
+HEAD_BYTES = 1024
+"""How much of a file's beginning ``sniff_kind`` wants to see."""
+
+
+class DocumentKind(StrEnum):
+    """What a document is, as far as reading its pages goes."""
+
+    IMAGE = "image"
+    TIFF = "tiff"
+    PDF = "pdf"
+    TFRECORD = "tfrecord"
+    GZIP_TFRECORD = "gzip_tfrecord"
+
+
+def sniff_kind(head: bytes) -> DocumentKind:
+    """Decides a document's kind by the first ``HEAD_BYTES`` of its content; names and extensions may lie.
+
+    Raises:
+        DocumentError: with stage "open", for an empty file or content of another kind.
+    """
+    if not head:
+        raise DocumentError("open", "the file is empty")
+    if head.startswith((b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")) or _is_webp(head) or _is_bmp(head):
+        return DocumentKind.IMAGE
+    if head.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")):
+        return DocumentKind.TIFF
+    if b"%PDF-" in head:
+        return DocumentKind.PDF
+    if is_tfrecord(head):
+        return DocumentKind.TFRECORD
+    if head.startswith(b"\x1f\x8b\x08") and is_tfrecord(_unzip(head)):
+        return DocumentKind.GZIP_TFRECORD
+    raise DocumentError(
+        "open", f"the content is no PNG, JPEG, WebP, BMP, TIFF, PDF or TFRecord; it begins with {head[:12]!r}"
+    )
+
+
+def count_pages(path: str, kind: DocumentKind) -> int:
+    """Counts the pages of a local image, TIFF or PDF, without decoding them.
+
+    Raises:
+        DocumentError: with stage "open", where the document can't be opened: broken, encrypted or without pages.
+    """
+    if kind == DocumentKind.PDF:
+        with open_pdf(path) as pdf:
+            page_count = len(pdf)
+        if page_count > os.path.getsize(path):
+            raise DocumentError("open", f"the PDF claims {page_count:,} pages, more than it has bytes")
+    elif kind == DocumentKind.TIFF:
+        with open_image(path) as tiff:
+            page_count = _count_frames(tiff)
+    else:
+        page_count = 1
+    if page_count == 0:
+        raise DocumentError("open", "the document has no pages")
+    return page_count
+
+
+def open_pdf(path: str) -> pdfium.PdfDocument:
+    """Opens a PDF.
+
+    Raises:
+        DocumentError: with stage "open", where it is broken or wants a password.
+    """
+    try:
+        return pdfium.PdfDocument(path)
+    except pdfium.PdfiumError as error:
+        if "password" in str(error).lower():
+            raise DocumentError("open", "the PDF is encrypted; remove its password first") from error
+        raise DocumentError("open", f"the PDF is broken ({error})") from error
+
+
+def page_renderer(
+    path: str, kind: DocumentKind, dpi: float, color_mode: ColorMode = ColorMode.GRAY
+) -> Callable[[int], PageImage]:
+    """Opens a local image, TIFF or PDF for its pages.
+
+    Args:
+        path: a local file.
+        kind: its kind, by ``sniff_kind``.
+        dpi: the resolution for PDFs; images have their own.
+        color_mode: what pages come in.
+
+    Returns:
+        A function from a page's index to its pixels, which raises DocumentError with stage "decode" or "render".
+    """
+    if kind == DocumentKind.PDF:
+        pdf = open_pdf(path)
+        pdf.init_forms()
+        return lambda page_index: render_pdf_page(pdf, page_index, dpi, color_mode)
+    image = open_image(path)
+    return lambda page_index: _decode_frame(image, page_index, color_mode)
+
+
+def render_pdf_page(
+    pdf: pdfium.PdfDocument, page_index: int, dpi: float, color_mode: ColorMode = ColorMode.GRAY
+) -> PageImage:
+    """Renders a page, annotations and filled-in forms included.
+
+    Raises:
+        DocumentError: with stage "render", where the page is broken or of an absurd size.
+    """
+    try:
+        page = pdf[page_index]
+    except (pdfium.PdfiumError, IndexError) as error:
+        raise DocumentError("render", f"the page can't be loaded ({error})") from error
+    try:
+        width_pt, height_pt = page.get_size()
+        fitting_dpi = _fitting_dpi(width_pt, height_pt, dpi)
+        is_gray = color_mode == ColorMode.GRAY
+        bitmap = page.render(scale=fitting_dpi / 72, grayscale=is_gray, rev_byteorder=not is_gray)  # RGB, not BGR
+        pixels = bitmap.to_numpy().copy()  # the bitmap's memory goes with it
+    except pdfium.PdfiumError as error:
+        raise DocumentError("render", f"the page can't be rendered ({error})") from error
+    finally:
+        page.close()
+    return PageImage(pixels, round(fitting_dpi, 2))
+
+
+def _is_webp(head: bytes) -> bool:
+    return head.startswith(b"RIFF") and head[8:12] == b"WEBP"
+
+
+def _is_bmp(head: bytes) -> bool:
+    return head.startswith(b"BM") and head[6:10] == bytes(4)  # two letters alone also begin many a text
+
+
+def _unzip(head: bytes) -> bytes:
+    """What the beginning of a gzip file unpacks to; nothing, if it is broken."""
+    try:
+        return zlib.decompressobj(wbits=31).decompress(head, HEAD_BYTES)
+    except zlib.error:
+        return b""
+
+
+def _count_frames(tiff: Image.Image) -> int:
+    """Counts a TIFF's frames. One that can't be reached counts too, as the last: it is a page that failed."""
+    count = 0
+    try:
+        while True:
+            tiff.seek(count)
+            count += 1
+    except EOFError:
+        return count
+    except Exception:  # Pillow raises what its parsers raise
+        return count + 1
+
+
+def _decode_frame(image: Image.Image, page_index: int, color_mode: ColorMode) -> PageImage:
+    if page_index == 0 and image.tell() == 0:
+        return to_page_image(image, color_mode)
+    try:
+        image.seek(page_index)
+    except Exception as error:
+        raise DocumentError("decode", f"the page can't be reached in the file ({error})") from error
+    return to_page_image(image, color_mode)
+
+
+def _fitting_dpi(width_pt: float, height_pt: float, dpi: float) -> float:
+    """The asked dpi, or the highest at which the page has at most ``MAX_RENDERED_PIXELS``."""
+    square_inches = width_pt * height_pt / 72**2
+    if not 0 < square_inches <= MAX_RENDERED_PIXELS / MIN_RENDERED_DPI**2:
+        raise DocumentError("render", f"the page's size of {width_pt:g}×{height_pt:g} points is absurd")
+    fitting_dpi = min(dpi, (MAX_RENDERED_PIXELS / square_inches) ** 0.5)
+    check_page_size(width_pt * fitting_dpi / 72, height_pt * fitting_dpi / 72)
+    return fitting_dpi

@@ -1,0 +1,222 @@
+"""Word boxes fitted to the ink of a leveled page.
+
+The detector sees a page at half of its size in cells of four pixels, and so puts the end of a word now and then into
+its last letter or its neighbor's first. The page itself shows where words end: at columns without ink. Here every
+column of ink comes to one word only, two boxes of one word are joined, and a box over two words is parted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from ocr_models.geometry import run_boxes
+from ocr_models.pages.layout import chains, cheapest, group_medians, word_successors
+
+# Lengths are in heights of the box, which is one em.
+_REACH = 0.45  # how far from the detector's edge a word may end
+_BEYOND = 0.2  # white is looked for so far beyond, to see how wide it is
+_BAND = (0.06, 0.84)  # rows that are looked at: neither neighbors above nor underlines below
+_LETTER_GAP = 0.15  # white up to this width stands inside a word, as before its period
+_JOINED_GAP = 0.10  # two boxes with less white than this at their border are one word ...
+_JOINED_SHARE = 0.5  # ... or with less than this share of the usual gap between words of their line ...
+_JOINED_BOXES = 0.25  # ... if the boxes themselves are no further apart
+_PARTED_GAP = 0.17  # white from this width on may part two words in one box ...
+_PARTED_SHARE = 0.7  # ... if it is as wide as this share of the usual gap between words of its line
+_PARTED_LETTERS = 3.0  # ... and as so many of the usual gap between letters of the box
+_SHORTEST_PAIR = 0.7  # a narrower box doesn't hold two words
+_PARTED_ALONE = 0.5  # on a line without other gaps
+_LINE_GAPS = 3  # fewer gaps on a line don't tell what is usual there: the page's usual gap stands for those that lack
+_PAGE_GAPS = 5  # nor do fewer on a page tell
+_EVENED_NEIGHBORS = 3  # on each side of a word
+_EVENED_SHARE = 0.12  # tops and bottoms that differ by less are evened out
+_CONTRAST = 0.25  # of the band's range, from which on a pixel is ink
+_MIN_RANGE = 24  # gray levels; a flatter band shows no ink to go by
+_PAPER_SAMPLES = 64  # pixels above a word, and as many below, which tell the gray of its paper
+
+
+@dataclass(frozen=True)
+class _Gaps:
+    """G white gaps in and around words, each word's from left to right.
+
+    Attributes:
+        words: int (G,), the words in whose bands they were seen, in rising order.
+        starts, stops: int (G,), their columns in pixels of the page.
+    """
+
+    words: np.ndarray
+    starts: np.ndarray
+    stops: np.ndarray
+
+    @property
+    def widths(self) -> np.ndarray:
+        return self.stops - self.starts
+
+
+def fit_words(image: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+    """Fits word boxes to the ink.
+
+    Args:
+        image: uint8 (H, W), gray, leveled.
+        boxes: (N, 4) xmin, ymin, xmax, ymax in pixels.
+
+    Returns:
+        Boxes (M, 4), float32, fewer where some were joined and more where some were parted. An edge stays where the
+        ink doesn't tell.
+    """
+    if not len(boxes):
+        return np.zeros((0, 4), np.float32)
+    lines = chains(word_successors(boxes))
+    boxes = np.asarray(boxes, np.float64)[np.concatenate(lines)]  # from here on a word stands before the next one
+    line = np.repeat(np.arange(len(lines)), [len(words) for words in lines])
+    followed = np.append(line[1:] == line[:-1], False)
+    smooth = cv2.blur(image, (3, 3))  # a speck of noise isn't ink
+    fitted, gap_after = _fit_edges(smooth, boxes, followed)
+    usual, seen = _usual_gaps(gap_after, line)
+
+    touching = followed & (np.roll(boxes[:, 0], -1) - boxes[:, 2] < _JOINED_BOXES * _heights(boxes))
+    narrow = (seen >= _LINE_GAPS) & (gap_after < _JOINED_SHARE * usual)
+    joined = touching & (np.isnan(gap_after) | narrow)  # each to the next one
+    first = np.flatnonzero(np.append(True, ~joined[:-1]))
+    words = _even_out(run_boxes(fitted, first), line[first])
+    return _part(smooth, words, np.maximum(_PARTED_GAP, _PARTED_SHARE * usual[first]))
+
+
+def _heights(boxes: np.ndarray) -> np.ndarray:
+    return np.maximum(1.0, boxes[:, 3] - boxes[:, 1])
+
+
+def _white_gaps(image: np.ndarray, boxes: np.ndarray, left: np.ndarray, right: np.ndarray) -> _Gaps:
+    """The runs of columns without ink in the words' bands, each between two columns (N,) of its own."""
+    rows, columns = image.shape
+    top, height = boxes[:, 1], _heights(boxes)
+    x0, x1 = np.clip([left, np.ceil(right)], 0, columns).astype(int)
+    y0, y1 = np.clip([top + _BAND[0] * height, top + _BAND[1] * height + 1], 0, rows).astype(int)
+    papers = _paper(image, boxes, x0, x1)
+
+    # The windows' columns in a row, with a column that isn't white around each.
+    border = np.zeros(1, bool)
+    white = [border]
+    for left, right, upper, lower, paper in zip(*(a.tolist() for a in (x0, x1, y0, y1, papers)), strict=True):
+        white += [_white_columns(image[upper:lower, left:right], paper), border]
+    window_starts = np.cumsum([0, *(len(columns) for columns in white[1:-1])])[::2] + 1
+    steps = np.flatnonzero(np.diff(np.concatenate(white).view(np.int8))) + 1
+    words = np.searchsorted(window_starts, steps[::2], side="right") - 1
+    to_page = x0[words] - window_starts[words]
+    return _Gaps(words, steps[::2] + to_page, steps[1::2] + to_page)
+
+
+def _paper(image: np.ndarray, boxes: np.ndarray, x0: np.ndarray, x1: np.ndarray) -> np.ndarray:
+    """The gray (N,) of the paper around words: above and below the letters there is mostly paper."""
+    rows, columns = image.shape
+    x = np.clip(np.linspace(x0, x1 - 1, _PAPER_SAMPLES, axis=1), 0, columns - 1).astype(int)
+    y = np.clip(boxes[:, [1, 3]], 0, rows - 1).astype(int)
+    return np.median(np.hstack([image[y[:, :1], x], image[y[:, 1:], x]]), axis=1)
+
+
+def _white_columns(band: np.ndarray, paper: float) -> np.ndarray:
+    """Which columns (W,) of a band of text hold no ink, darker or lighter than the paper; none without contrast."""
+    if min(band.shape) >= 3:
+        low, high, _, _ = cv2.minMaxLoc(band)
+        reach = _CONTRAST * (high - low)
+        if high - low >= _MIN_RANGE:
+            if 2 * paper >= low + high:
+                return np.minimum.reduce(band, axis=0) >= paper - reach
+            return np.maximum.reduce(band, axis=0) <= paper + reach
+    return np.zeros(band.shape[1], bool)
+
+
+def _fit_edges(image: np.ndarray, boxes: np.ndarray, followed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The boxes with left and right edges at gaps, and the gaps (N,) to the next words in heights, NaN without one."""
+    fitted, gap_after = boxes.copy(), np.full(len(boxes), np.nan)
+    reach = (_REACH + _BEYOND) * _heights(boxes)  # so far it is looked
+
+    opening = np.flatnonzero(~np.roll(followed, 1))  # the first words of lines
+    first = boxes[opening]
+    gaps = _white_gaps(image, first, first[:, 0] - reach[opening], first[:, 2])
+    chosen = cheapest(_edge_costs(gaps, gaps.stops, first, 0), gaps.words, len(first))
+    fitted[opening[chosen >= 0], 0] = gaps.stops[chosen[chosen >= 0]]
+
+    gaps = _white_gaps(image, boxes, boxes[:, 0], np.where(followed, np.roll(boxes[:, 2], -1), boxes[:, 2] + reach))
+    costs = np.where(followed[gaps.words], _border_costs(gaps, boxes), _edge_costs(gaps, gaps.starts, boxes, 2))
+    chosen = cheapest(costs, gaps.words, len(boxes))
+    ending, between = np.flatnonzero(chosen >= 0), np.flatnonzero((chosen >= 0) & followed)
+    fitted[ending, 2] = gaps.starts[chosen[ending]]
+    fitted[between + 1, 0] = gaps.stops[chosen[between]]
+    gap_after[between] = gaps.widths[chosen[between]] / _heights(boxes)[between]
+    return fitted, gap_after
+
+
+def _edge_costs(gaps: _Gaps, ends: np.ndarray, boxes: np.ndarray, side: int) -> np.ndarray:
+    """How ill a word without a neighbor on this side ends at each gap: the nearest to the detector's edge is best."""
+    box = boxes[gaps.words]
+    height, edge, middle = _heights(box), box[:, side], (box[:, 0] + box[:, 2]) / 2
+    distance = np.abs(ends - edge)
+    allowed = (gaps.widths > _LETTER_GAP * height) & (distance <= _REACH * height)
+    allowed &= (ends >= middle) if side == 2 else (ends <= middle)
+    return np.where(allowed, distance, np.inf)
+
+
+def _border_costs(gaps: _Gaps, boxes: np.ndarray) -> np.ndarray:
+    """How ill each gap parts a word from the next: best is a wide one, near the place where the detector parts them."""
+    box, following = boxes[gaps.words], np.roll(boxes, -1, axis=0)[gaps.words]
+    height, middle = _heights(box), (gaps.starts + gaps.stops) / 2
+    border = (box[:, 2] + following[:, 0]) / 2
+    distance = np.abs(middle - border)
+    allowed = distance <= np.maximum(_REACH * height, (following[:, 0] - box[:, 2]) / 2 + 0.3 * height)
+    allowed &= ((box[:, 0] + box[:, 2]) / 2 <= middle) & (middle <= (following[:, 0] + following[:, 2]) / 2)
+    allowed &= gaps.widths >= _JOINED_GAP * height
+    return np.where(allowed, distance - np.minimum(gaps.widths, 0.5 * height), np.inf)
+
+
+def _usual_gaps(gap_after: np.ndarray, line: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """For each word the usual gap between words of its line, in heights, and how many gaps tell it."""
+    found = ~np.isnan(gap_after)
+    gaps, lines = gap_after[found], line[found]
+    seen = np.bincount(lines, minlength=line[-1] + 1)
+    if len(gaps) >= _PAGE_GAPS:
+        lacking = np.maximum(0, _LINE_GAPS - seen)
+        gaps = np.append(gaps, np.full(lacking.sum(), np.median(gaps)))
+        lines = np.append(lines, np.repeat(np.arange(len(seen)), lacking))
+        seen += lacking
+    usual = group_medians(gaps, lines, len(seen))
+    return np.where(seen, usual, _PARTED_ALONE / _PARTED_SHARE)[line], seen[line]
+
+
+def _even_out(boxes: np.ndarray, line: np.ndarray) -> np.ndarray:
+    """The words with top and bottom as their neighbors on the line have them, where these are of the same size.
+
+    The detector's tops and bottoms vary by a pixel or two; whether a letter is a capital is told by its height.
+    """
+    everyone = np.arange(len(boxes))
+    near = everyone[:, None] + np.arange(-_EVENED_NEIGHBORS, _EVENED_NEIGHBORS + 1)
+    on_page = near.clip(0, len(boxes) - 1)
+    off = np.abs(boxes[on_page][:, :, [1, 3]] - boxes[:, None, [1, 3]]).max(axis=2)
+    alike = (near == on_page) & (line[on_page] == line[:, None]) & (off < _EVENED_SHARE * _heights(boxes)[:, None])
+    alike &= (np.bincount(line)[line] >= 3)[:, None] | (near == everyone[:, None])  # two words tell nothing
+    words, _ = np.nonzero(alike)
+    evened = boxes.copy()
+    for side in (1, 3):
+        evened[:, side] = group_medians(boxes[on_page[alike], side], words, len(boxes))
+    return evened
+
+
+def _part(image: np.ndarray, boxes: np.ndarray, part_from: np.ndarray) -> np.ndarray:
+    """The boxes, float32, parted at white gaps as wide as those between words, in heights."""
+    heights = _heights(boxes)
+    gaps = _white_gaps(image, boxes, boxes[:, 0], boxes[:, 2])
+    inner = (gaps.starts > boxes[gaps.words, 0] + 1) & (gaps.stops < boxes[gaps.words, 2] - 1)
+    several = np.bincount(gaps.words[inner], minlength=len(boxes)) > 2
+    letters = np.where(several, group_medians(gaps.widths[inner], gaps.words[inner], len(boxes)), 0.0)
+    wide = inner & (gaps.widths >= np.maximum(part_from * heights, _PARTED_LETTERS * letters)[gaps.words])
+    wide &= (boxes[:, 2] - boxes[:, 0] >= _SHORTEST_PAIR * heights)[gaps.words]
+    words, everyone = gaps.words[wide], np.arange(len(boxes))
+    # Stable sorts: a word's left edge comes before its gaps, its right edge behind them.
+    by_start = np.argsort(np.append(everyone, words), kind="stable")
+    by_stop = np.argsort(np.append(words, everyone), kind="stable")
+    parts = boxes[np.append(everyone, words)[by_start]].astype(np.float32)
+    parts[:, 0] = np.append(boxes[:, 0], gaps.stops[wide])[by_start]
+    parts[:, 2] = np.append(gaps.starts[wide], boxes[:, 2])[by_stop]
+    return parts

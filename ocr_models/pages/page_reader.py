@@ -1,0 +1,294 @@
+"""Whole pages read: words found, turned upright, read, and put into lines and reading order."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ocr_models.bundle import Bundle, find_bundle
+from ocr_models.detection.decode_maps import MAX_WORDS
+from ocr_models.detection.scales import LONG_SIDE_PX, SHORT_SIDE_PX, first_scale, scale_for_text
+from ocr_models.geometry import (
+    box_quads,
+    invert_affine,
+    quad_angles,
+    quad_boxes,
+    quad_sizes,
+    quarter_turn_matrix,
+    run_boxes,
+    transform_quads,
+)
+from ocr_models.pages.box_refinement import fit_words
+from ocr_models.pages.layout import order_words
+from ocr_models.pages.word_crops import LEVEL_WORD_RAD, cut_words, level_page
+from ocr_models.recognition.crops import INPUT_HEIGHT, MARGIN_X, WIDTH_BUCKETS
+from ocr_models.recognition.text_recognizer import TextDetector, TextRecognizer, limit_threads
+from ocr_models.records import OcrPage, TextLine, Transcript, Word
+
+_SURE = 0.75  # a page read with this mean confidence needs no other turn
+_SAMPLE = 24  # words that are read to choose between the turns of a page
+_DOUBTFUL = 0.85  # a word read with less is read once more ...
+_CLOSER = 0.08  # ... with so much less of its height above and below: a box too tall makes capitals small
+_MIN_WORD_CONFIDENCE = 0.75  # less is nearly always a picture's texture or a word read wrong
+
+
+@dataclass(frozen=True)
+class _FoundPage:
+    """Words found on a page that was turned and leveled.
+
+    Attributes:
+        image: uint8 (H, W), gray: the page as it is cut.
+        quads: float32 (N, 4, 2), pixels of ``image``.
+        to_given: affine (2, 3) from pixels of ``image`` to pixels of the page as given.
+        rotation_deg: how far the given page's content is turned clockwise from upright.
+    """
+
+    image: np.ndarray
+    quads: np.ndarray
+    to_given: np.ndarray
+    rotation_deg: int
+
+
+class PageReader:
+    """Finds and reads all words of pages.
+
+    Args:
+        detector: finds words.
+        recognizer: reads them.
+        detector_id: names the detector in rows, "east-fast@0123456789ab".
+        recognizer_id: likewise.
+    """
+
+    def __init__(self, detector: TextDetector, recognizer: TextRecognizer, detector_id: str, recognizer_id: str):
+        self._detector, self._recognizer = detector, recognizer
+        self.detector_id, self.recognizer_id = detector_id, recognizer_id
+
+    @classmethod
+    def load(cls, detector: str, recognizer: str, beam_width: int = 1, temperature: float | None = None) -> PageReader:
+        """Loads both models at once, by shipped name or folder, and runs them once: the first page won't be slow.
+
+        Args:
+            detector: "east-fast", or a bundle's folder.
+            recognizer: "crnn-fast", or a bundle's folder.
+            beam_width: of the recognizer's decoding; 1 is greedy.
+            temperature: of its confidences, in place of its bundle's.
+
+        Raises:
+            UsageError: a bundle is missing, damaged or for another task.
+        """
+        detection, recognition = find_bundle(detector, "detection"), find_bundle(recognizer, "recognition")
+        limit_threads(os.cpu_count() or 1)
+        with ThreadPoolExecutor(2) as threads:  # while TensorFlow compiles the one, Python builds the other
+            detector_loaded = threads.submit(_load_detector, detection)
+            recognizer_loaded = threads.submit(_load_recognizer, recognition, beam_width, temperature)
+        return cls(detector_loaded.result(), recognizer_loaded.result(), detection.id, recognition.id)
+
+    def read_pages(self, images: Sequence[np.ndarray]) -> list[OcrPage]:
+        """Reads pages together, so that the recognizer's batches are full.
+
+        Args:
+            images: uint8 (H, W), gray.
+
+        Returns:
+            One result a page, with quads in pixels of the image given. It doesn't depend on the other pages.
+        """
+        found = [self._find(image, 0) for image in images]
+        transcripts = self._read(found)
+        for i, image in enumerate(images):
+            if _network_confidence(transcripts[i]) < _SURE and len(found[i].quads):
+                turned = self._better_turn(image, found[i])
+                if turned is not found[i]:
+                    found[i], transcripts[i] = turned, self._read([turned])[0]
+        return [_assemble(*_part_at_spaces(page, read)) for page, read in zip(found, transcripts, strict=True)]
+
+    def find_words(self, image: np.ndarray) -> np.ndarray:
+        """Finds words without reading them, so that a page on its side stays as it is.
+
+        Args:
+            image: uint8 (H, W), gray.
+
+        Returns:
+            Quads, float32 (N, 4, 2), in pixels of the image given.
+        """
+        found = self._find(image, 0)
+        return transform_quads(found.to_given, found.quads)
+
+    def _read(self, pages: Sequence[_FoundPage]) -> list[list[Transcript]]:
+        """Reads the words of all pages in one go, and once more, closer, those that aren't sure; by page."""
+        transcripts = self._read_quads(pages, [page.quads for page in pages])
+        doubtful = [[i for i, t in enumerate(read) if _own_confidence(t) < _DOUBTFUL] for read in transcripts]
+        if not any(doubtful):
+            return transcripts
+        closer = [_closer(page.quads[indices]) for page, indices in zip(pages, doubtful, strict=True)]
+        for read, indices, again in zip(transcripts, doubtful, self._read_quads(pages, closer), strict=True):
+            for i, transcript in zip(indices, again, strict=True):
+                read[i] = _surer(read[i], transcript)
+        return transcripts
+
+    def _read_quads(self, pages: Sequence[_FoundPage], quads: Sequence[np.ndarray]) -> list[list[Transcript]]:
+        crops = [cut_words(page.image, of_page) for page, of_page in zip(pages, quads, strict=True)]
+        transcripts = iter(self._recognizer.read([crop for of_page in crops for crop in of_page]))
+        return [[next(transcripts) for _ in of_page] for of_page in crops]
+
+    def _find(self, image: np.ndarray, turns: int) -> _FoundPage:
+        """Finds words on a page after so many counterclockwise quarter turns, and takes their common skew out."""
+        upright = np.ascontiguousarray(np.rot90(image, turns))
+        quads = self._detect(upright)
+        to_given = invert_affine(quarter_turn_matrix(turns, *image.shape))
+        upright, quads, level = level_page(upright, quads)
+        to_given = _compose(to_given, invert_affine(level))
+        quads = _fit_level_words(upright, quads)
+        return _FoundPage(upright, quads, to_given, 90 * turns)
+
+    def _detect(self, image: np.ndarray) -> np.ndarray:
+        """Quads (N, 4, 2) of the words; a page whose text is very small or very large is looked at once more."""
+        scale = first_scale(*image.shape)
+        quads = self._quads(image, scale)
+        text_px = float(np.median(quad_sizes(quads)[:, 1])) if len(quads) else 0.0
+        better = scale_for_text(scale, text_px, *image.shape)
+        return quads if abs(np.log(better / scale)) <= 0.1 else self._quads(image, better)
+
+    def _quads(self, image: np.ndarray, scale: float) -> np.ndarray:
+        boxes = self._detector.detect_at(image, scale)
+        return np.array([box.quad for box in boxes], np.float32).reshape(-1, 4, 2)
+
+    def _better_turn(self, image: np.ndarray, upright: _FoundPage) -> _FoundPage:
+        """The turn of the page whose longest words are read with the most confidence; the given one if in doubt."""
+        best, best_confidence = upright, self._sample_confidence(upright) + 0.1
+        for turns in (1, 2, 3):
+            candidate = self._find(image, turns)
+            confidence = self._sample_confidence(candidate)
+            if confidence > best_confidence:
+                best, best_confidence = candidate, confidence
+        return best
+
+    def _sample_confidence(self, page: _FoundPage) -> float:
+        sizes = quad_sizes(page.quads)
+        longest = np.argsort(-sizes[:, 0] / np.maximum(sizes[:, 1], 1))[:_SAMPLE]
+        return _mean_confidence(self._recognizer.read(cut_words(page.image, page.quads[longest])))
+
+
+def _load_detector(bundle: Bundle) -> TextDetector:
+    detector = TextDetector.load(bundle)
+    detector.detect_at(np.full((LONG_SIDE_PX, SHORT_SIDE_PX), 255, np.uint8), 1.0)
+    return detector
+
+
+def _load_recognizer(bundle: Bundle, beam_width: int, temperature: float | None) -> TextRecognizer:
+    recognizer = TextRecognizer.load(bundle, beam_width, temperature)
+    recognizer.read([np.full((INPUT_HEIGHT, WIDTH_BUCKETS[0]), 255, np.uint8)])
+    return recognizer
+
+
+def _closer(quads: np.ndarray) -> np.ndarray:
+    """The quads (N, 4, 2) with their tops and bottoms drawn in."""
+    return quads + _CLOSER * (quads[:, [3, 2, 1, 0]] - quads)
+
+
+def _fit_level_words(image: np.ndarray, quads: np.ndarray) -> np.ndarray:
+    """Fits the words that lie level to their ink; the others stay as they are."""
+    is_level = np.abs(quad_angles(quads)) < LEVEL_WORD_RAD
+    fitted = fit_words(image, quad_boxes(quads[is_level]))
+    return np.concatenate([box_quads(fitted), quads[~is_level]])
+
+
+def _compose(outer: np.ndarray, inner: np.ndarray) -> np.ndarray:
+    """The affine matrix (2, 3) that applies ``inner`` first."""
+    return outer @ np.vstack([inner, [0, 0, 1]])
+
+
+def _mean_confidence(items: Sequence[Transcript | Word]) -> float:
+    return _mean_over_chars([(item.confidence, len(item.text)) for item in items])
+
+
+def _surer(first: Transcript, second: Transcript) -> Transcript:
+    """The surer of two readings of a word, as sure as they are in the mean."""
+    return replace(
+        max(first, second, key=_own_confidence),
+        confidence=(first.confidence + second.confidence) / 2,
+        network_confidence=(_own_confidence(first) + _own_confidence(second)) / 2,
+    )
+
+
+def _network_confidence(transcripts: Sequence[Transcript]) -> float:
+    """The mean of what the network itself says, so that the bounds above hold whatever a recognizer's temperature."""
+    return _mean_over_chars([(_own_confidence(t), len(t.text)) for t in transcripts])
+
+
+def _mean_over_chars(confidences: Sequence[tuple[float, int]]) -> float:
+    """The mean of words' confidences, where long words count for more; 0 where nothing was read."""
+    chars = sum(length for _, length in confidences)
+    return sum(confidence * length for confidence, length in confidences) / chars if chars else 0.0
+
+
+def _own_confidence(transcript: Transcript) -> float:
+    own = transcript.network_confidence
+    return transcript.confidence if own is None else own
+
+
+def _part_at_spaces(page: _FoundPage, transcripts: Sequence[Transcript]) -> tuple[_FoundPage, list[Transcript]]:
+    """Parts the boxes in which several words were read, where the spaces between them are."""
+    quads: list[np.ndarray] = []
+    words: list[Transcript] = []
+    for quad, transcript in zip(page.quads, transcripts, strict=True):
+        if " " not in transcript.text:
+            quads.append(quad)
+            words.append(transcript)
+            continue
+        for part in re.finditer(r"\S+", transcript.text):
+            start, stop = part.span()
+            quads.append(_quad_part(quad, _space_at(transcript, start - 1), _space_at(transcript, stop)))
+            chars = slice(start, stop)
+            confidences, places = transcript.char_confidences[chars], transcript.places[chars]
+            words.append(replace(transcript, text=part[0], char_confidences=confidences, places=places))
+    return replace(page, quads=np.array(quads, np.float32).reshape(-1, 4, 2)), words
+
+
+def _space_at(transcript: Transcript, i: int) -> float:
+    """How far along its crop a text's i-th character, a space, stands: 0 before the text and 1 behind it."""
+    return 0.0 if i < 0 else 1.0 if i >= len(transcript.text) else transcript.places[i]
+
+
+def _quad_part(quad: np.ndarray, start: float, stop: float) -> np.ndarray:
+    """A word's quad (4, 2) from ``start`` to ``stop``, shares of its crop, which is longer than it by its margins."""
+    length, height = quad_sizes(quad[None])[0]
+    margin = MARGIN_X * height / max(1.0, length)
+    shares = sorted((start, stop))  # attention may have looked back
+    low, high = np.clip([share * (1 + 2 * margin) - margin for share in shares], 0, 1)
+    along = np.array([[low], [high], [high], [low]])
+    return quad[[0, 0, 3, 3]] * (1 - along) + quad[[1, 1, 2, 2]] * along
+
+
+def _assemble(page: _FoundPage, transcripts: Sequence[Transcript]) -> OcrPage:
+    """Lines, reading order and text of a page that was read."""
+    kept = [i for i, t in enumerate(transcripts) if t.text and _own_confidence(t) >= _MIN_WORD_CONFIDENCE]
+    if len(kept) > MAX_WORDS:  # the detector finds no more, but fitting to the ink may part a texture's boxes
+        kept = sorted(sorted(kept, key=lambda i: -_own_confidence(transcripts[i]))[:MAX_WORDS])
+    if not kept:
+        return OcrPage("", (), (), page.rotation_deg, 0.0)
+    boxes = quad_boxes(page.quads[kept])
+    layout = order_words(boxes)
+    # From here on words stand in reading order.
+    order = np.concatenate(layout.lines)
+    read = [transcripts[kept[i]] for i in order.tolist()]
+    quads = transform_quads(page.to_given, page.quads[kept][order])
+    stops = np.cumsum([len(line) for line in layout.lines]).tolist()
+    starts = [0, *stops[:-1]]
+    hulls = run_boxes(boxes[order], np.array(starts))  # level, as the page is
+    line_quads = transform_quads(page.to_given, box_quads(hulls))
+    words: list[Word] = []
+    lines: list[TextLine] = []
+    text: list[str] = []
+    for line, (start, stop) in enumerate(zip(starts, stops, strict=True)):
+        of_line = read[start:stop]
+        line_text = " ".join(t.text for t in of_line)
+        words += [Word(t.text, t.confidence, quad, line) for t, quad in zip(of_line, quads[start:stop], strict=True)]
+        lines.append(TextLine(line_text, line_quads[line], _mean_confidence(of_line)))
+        text += ["", line_text] if layout.starts_block[line] and text else [line_text]
+    page_text = "".join(f"{line}\n" for line in text)
+    return OcrPage(page_text, tuple(words), tuple(lines), page.rotation_deg, _mean_confidence(words))

@@ -1,0 +1,331 @@
+"""Trained models in use: the only door through which pipelines reach them."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, TypeAlias
+
+import cv2
+import keras
+import numpy as np
+
+from ocr_models.bundle import Bundle
+from ocr_models.charset import BLANK_ID, Charset
+from ocr_models.detection.decode_maps import decode_east
+from ocr_models.errors import UsageError
+from ocr_models.inference.batch_norm_folding import fold_batch_norm
+from ocr_models.inference.frozen_graph import FrozenNetwork
+from ocr_models.lexicon import LETTERS, Lexicon
+from ocr_models.metrics.calibration import apply_temperature
+from ocr_models.recognition import digit_rows  # noqa: F401  registers its layers, so that bundles with them load
+from ocr_models.recognition.attention_network import END_ID, AttentionReader, is_attention
+from ocr_models.recognition.crops import INPUT_HEIGHT, WIDTH_STRIDE, bucket_of, logit_length, pad_crops, resize_crop
+from ocr_models.recognition.ctc import greedy_decode, log_softmax, prefix_beam_decode
+from ocr_models.records import TextBox, Transcript
+
+READ_BATCH = 128  # crops at most; the LSTMs take many small steps, which cost 16 crops nearly as much as 128
+_SMALLEST_FILLED = 16
+# The lexicon is asked about words with a letter that the network is less sure of, and there about so many of the
+# likeliest letters, each at least so likely.
+_SURE, _CHOICES, _LEAST_LIKELY = 0.98, 4, math.log(0.0005)
+_CROPS = keras.KerasTensor((None, INPUT_HEIGHT, None, 1), "uint8")
+# Pictures are padded to sides that are multiples of this: EAST needs 32, and fewer shapes mean fewer compilations.
+_SIDE_STEP = 128
+
+
+class _Reading(NamedTuple):
+    """What stands in a crop.
+
+    Attributes:
+        ids: its class numbers.
+        confidences: the probabilities of its characters; an attention recognizer adds that of the end.
+        steps: where they are, in time steps.
+        alignments: (L, T), where an attention recognizer looked for each; None from a CRNN.
+    """
+
+    ids: list[int]
+    confidences: tuple[float, ...]
+    steps: Sequence[int]
+    alignments: np.ndarray | None = None
+
+
+# Crops (B, 32, W, 1) and their logit lengths (B,) to what stands in them.
+_BatchReader = Callable[[np.ndarray, np.ndarray], list[_Reading]]
+Network: TypeAlias = Any  # a ``keras.Model``, or a ``FrozenNetwork``, which is called alike
+
+
+def _load_network(bundle: Bundle) -> Network:
+    if bundle.graph_path and keras.backend.backend() == "tensorflow":
+        return FrozenNetwork(bundle.graph_path.read_bytes())
+    return fold_batch_norm(keras.saving.load_model(bundle.model_path, compile=False))
+
+
+def compile_forward(model: Network, inputs: Any = None) -> Callable[[Any], Any]:
+    """The model's prediction as a compiled function of an array, or a tree of arrays: ``tf.function`` or ``jax.jit``.
+
+    On TensorFlow the maths run in bfloat16 where the processor has it.
+
+    Args:
+        model: the network.
+        inputs: what all inputs are like, a tree of ``keras.KerasTensor`` with None where their shapes vary:
+            TensorFlow then compiles once, not for each shape that it meets.
+    """
+    if keras.backend.backend() == "jax":
+        import jax
+
+        trainable = [v.value for v in model.trainable_variables]
+        fixed = [v.value for v in model.non_trainable_variables]
+        forward = jax.jit(lambda t, n, x: model.stateless_call(t, n, x, training=False)[0])
+        return lambda x: jax.tree_util.tree_map(np.asarray, forward(trainable, fixed, x))
+    import tensorflow as tf
+
+    use_bfloat16()
+    tf.get_logger().setLevel("ERROR")  # it warns of a compilation for each of our few shapes, which is meant
+    signature = None
+    if inputs is not None:
+        signature = [tf.nest.map_structure(lambda x: tf.TensorSpec(x.shape, x.dtype), inputs)]
+    forward = tf.function(lambda x: model(x, training=False), input_signature=signature, jit_compile=False)
+    return lambda x: tf.nest.map_structure(lambda y: y.numpy(), forward(tf.nest.map_structure(tf.constant, x)))
+
+
+def use_bfloat16() -> None:
+    """Lets oneDNN compute in bfloat16 on processors with AVX-512 BF16 or AMX; a no-op elsewhere."""
+    import tensorflow as tf
+
+    if _cpu_has_bfloat16():
+        tf.config.optimizer.set_experimental_options({"auto_mixed_precision_onednn_bfloat16": True})
+
+
+def _cpu_has_bfloat16() -> bool:
+    try:
+        with open("/proc/cpuinfo") as cpuinfo:
+            return any(
+                flag in line for line in cpuinfo if line.startswith("flags") for flag in ("avx512_bf16", "amx_bf16")
+            )
+    except OSError:
+        return False
+
+
+def limit_threads(threads: int) -> None:
+    """Lets TensorFlow compute so many things at once, each on one thread, unless it has computed before.
+
+    The recognizer's LSTMs are chains of small steps, which threads can't share: two pages' words read side by side on
+    one thread each took 10 % less time than after one another on two.
+    """
+    cv2.setNumThreads(1)
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        with contextlib.suppress(RuntimeError):  # its threads are there already: a program that uses it for more
+            tf.config.threading.set_intra_op_parallelism_threads(1)
+            tf.config.threading.set_inter_op_parallelism_threads(threads)
+
+
+class TextDetector:
+    """EAST in use: finds words in pictures of any size."""
+
+    def __init__(self, network: Network, score_threshold: float = 0.5):
+        self._forward = compile_forward(network)
+        self._score_threshold = score_threshold
+
+    @classmethod
+    def load(cls, bundle: Bundle) -> TextDetector:
+        return cls(_load_network(bundle))
+
+    def detect_at(self, image: np.ndarray, scale: float) -> list[TextBox]:
+        """Finds words with the picture seen at ``scale``.
+
+        Args:
+            image: uint8 (H, W), gray.
+            scale: pixels of the detector's picture for one of ``image``; text of 9 to 20 pixels is found best.
+
+        Returns:
+            Boxes with quads in pixels of ``image``, those with the most evidence first.
+        """
+        if scale != 1.0:
+            interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+            size = [max(1, round(side * scale)) for side in reversed(image.shape)]
+            seen = cv2.resize(image, size, interpolation=interpolation)
+        else:
+            seen = image
+        height, width = (-(-side // _SIDE_STEP) * _SIDE_STEP for side in seen.shape)
+        padded = cv2.copyMakeBorder(
+            seen, 0, height - seen.shape[0], 0, width - seen.shape[1], cv2.BORDER_CONSTANT, value=255
+        )
+        maps = self._forward(padded[None, :, :, None])
+        score_map = 1 / (1 + np.exp(-maps["score_logits"][0, ..., 0]))
+        quads, confidences = decode_east(score_map, maps["geometry_map"][0], self._score_threshold)
+        factors = np.array([image.shape[1] / seen.shape[1], image.shape[0] / seen.shape[0]], np.float32)
+        return [TextBox(quad * factors, float(c)) for quad, c in zip(quads, confidences, strict=True)]
+
+
+class TextRecognizer:
+    """CRNN or the attention recognizer in use: reads word crops of any size.
+
+    Args:
+        network: the model.
+        charset: its characters.
+        beam_width: prefixes (CRNN) or hypotheses (attention) that decoding keeps; 1 takes the likeliest at each step.
+        lexicon: decides about letters that a CRNN isn't sure of, where ``beam_width`` is 1; None leaves all to the
+            network. A word's confidence stays the network's.
+        temperature: makes a word's confidence from the product of its characters' probabilities, by
+            ``apply_temperature``; 1 gives the product itself. With None it is their geometric mean.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        charset: Charset,
+        beam_width: int = 1,
+        temperature: float | None = None,
+        lexicon: Lexicon | None = None,
+    ):
+        if is_attention(network):
+            self._read_batch = _read_by_attention(network, beam_width)
+        else:
+            self._read_batch = _read_by_ctc(network, beam_width, charset, lexicon)
+        self._charset, self._temperature = charset, temperature
+        # What is compiled for each batch size that it meets gets few of them.
+        self._fills = keras.backend.backend() == "jax" or (is_attention(network) and beam_width > 1)
+
+    @classmethod
+    def load(cls, bundle: Bundle, beam_width: int = 1, temperature: float | None = None) -> TextRecognizer:
+        """Loads a recognizer; without a ``temperature`` it has its bundle's, if there is one."""
+        charset = Charset.load(bundle.charset_path)
+        lexicon = Lexicon.load(bundle.lexicon_path) if bundle.lexicon_path else None
+        return cls(_load_network(bundle), charset, beam_width, temperature or bundle.temperature, lexicon)
+
+    def read(self, crops: Sequence[np.ndarray]) -> list[Transcript]:
+        """Reads gray uint8 crops (h, w), level and with the text upright.
+
+        Crops are sorted into fixed widths, so that what is read in a crop doesn't depend on the others. (Nor does it
+        on their number: each crop of a batch is computed alike, to the last bit, as long as one thread does it.)
+        """
+        resized = [resize_crop(crop) for crop in crops]
+        by_width: dict[int, list[int]] = defaultdict(list)
+        for i, crop in enumerate(resized):
+            by_width[bucket_of(crop.shape[1])].append(i)
+        transcripts: list[Transcript] = [Transcript("", 0.0)] * len(crops)
+        for width, indices in sorted(by_width.items()):
+            for start in range(0, len(indices), READ_BATCH):
+                chunk = indices[start : start + READ_BATCH]
+                readings = self._read_chunk([resized[i] for i in chunk], width)
+                for i, reading in zip(chunk, readings, strict=True):
+                    transcripts[i] = self._transcript(reading, resized[i].shape[1])
+        return transcripts
+
+    def align(self, crop: np.ndarray) -> tuple[Transcript, np.ndarray]:
+        """Reads one crop, and says where the attention was: float32 (L, T), a row for each character and the end.
+
+        A crop has a position for every four columns once it is resized to height 32
+        (``ocr_models.reports.visualization.draw_alignments`` makes a picture of it).
+
+        Raises:
+            UsageError: the recognizer is a CRNN, which has no attention.
+        """
+        resized = resize_crop(crop)
+        reading = self._read_chunk([resized], bucket_of(resized.shape[1]))[0]
+        if reading.alignments is None:
+            raise UsageError("a CRNN has no attention to show; load an attention recognizer")
+        alignments = reading.alignments[: len(reading.confidences), : logit_length(resized.shape[1])]
+        return self._transcript(reading, resized.shape[1]), alignments
+
+    def _transcript(self, reading: _Reading, width: int) -> Transcript:
+        """What was read in a crop of so many columns."""
+        ids, confidences, steps, _ = reading
+        if not ids:
+            return Transcript("", 0.0)
+        mean_log = _mean_log(confidences)
+        own = confidence = math.exp(mean_log)
+        if self._temperature is not None:
+            confidence = apply_temperature(math.exp(mean_log * len(confidences)), self._temperature)
+        places = tuple(min(1.0, (step + 0.5) * WIDTH_STRIDE / width) for step in steps)
+        return Transcript(self._charset.decode(ids), confidence, confidences[: len(ids)], own, places)
+
+    def _read_chunk(self, crops: list[np.ndarray], width: int) -> list[_Reading]:
+        """Reads at most ``READ_BATCH`` crops of one bucket; copies of the first fill up the batch, if it must be."""
+        size = max(_SMALLEST_FILLED, 1 << (len(crops) - 1).bit_length()) if self._fills else len(crops)
+        full = crops + crops[:1] * (size - len(crops))
+        images = pad_crops(full, width)[..., None]
+        lengths = np.array([logit_length(crop.shape[1]) for crop in full], np.int32)
+        return self._read_batch(images, lengths)[: len(crops)]
+
+
+def _read_by_ctc(network: Network, beam_width: int, charset: Charset, lexicon: Lexicon | None) -> _BatchReader:
+    forward = compile_forward(network, _CROPS)
+
+    def read_batch(images, logit_lengths):
+        logits = np.asarray(forward(images))
+        readings = [
+            _Reading(ids, tuple(confidences), steps) for ids, confidences, steps in greedy_decode(logits, logit_lengths)
+        ]
+        if beam_width > 1:
+            log_probs = [of_crop[:length] for of_crop, length in zip(log_softmax(logits), logit_lengths, strict=True)]
+            readings = [_search(steps, beam_width, greedy) for steps, greedy in zip(log_probs, readings, strict=True)]
+        elif lexicon is not None:
+            readings = [_respell(*both, charset, lexicon) for both in zip(readings, logits, strict=True)]
+        return readings
+
+    return read_batch
+
+
+def _search(log_probs: np.ndarray, beam_width: int, greedy: _Reading) -> _Reading:
+    ids, log_prob = prefix_beam_decode(log_probs, beam_width)
+    if ids == greedy.ids:
+        return greedy
+    steps = np.linspace(0, len(log_probs) - 1, len(ids)).round().astype(int).tolist()  # no one path: evenly
+    return _Reading(ids, (math.exp(log_prob / max(1, len(ids))),) * len(ids), steps)
+
+
+def _respell(reading: _Reading, logits: np.ndarray, charset: Charset, lexicon: Lexicon) -> _Reading:
+    """The reading with words that the lexicon knows in place of those that it doesn't, where the network is in doubt.
+
+    Marks and digits stay, and so do the letters' confidences, which say how sure the network was. It is asked at the
+    first step of each letter, where it hasn't quite made up its mind yet.
+    """
+    if not reading.ids or min(reading.confidences) >= _SURE:
+        return reading
+    text, ids = charset.decode(reading.ids), list(reading.ids)
+    for word in LETTERS.finditer(text):
+        start, stop = word.span()
+        is_word = stop - start > 1  # a letter alone may be anything
+        if is_word and min(reading.confidences[start:stop]) < _SURE and word[0] not in lexicon:
+            log_probs = log_softmax(logits[reading.steps[start:stop]])
+            choices = [_choices(charset, i, row) for i, row in zip(ids[start:stop], log_probs, strict=True)]
+            if known := lexicon.choose(choices):
+                ids[start:stop] = charset.encode(known)
+    return reading._replace(ids=ids)
+
+
+def _choices(charset: Charset, read: int, log_probs: np.ndarray) -> list[tuple[str, float]]:
+    """The letter that was read, and others that may stand there, with their log probabilities."""
+    likely = [i for i in np.argsort(-log_probs)[:_CHOICES].tolist() if i not in (BLANK_ID, read)]
+    others = [i for i in likely if log_probs[i] > _LEAST_LIKELY and charset.characters[i - 1].isalpha()]
+    return [(charset.characters[i - 1], float(log_probs[i])) for i in (read, *others)]
+
+
+def _read_by_attention(network: keras.Model, beam_width: int) -> _BatchReader:
+    inputs = {"image": _CROPS, "logit_length": keras.KerasTensor((None,), "int32")}
+    # Beam search must know how wide the crops are when it is compiled.
+    forward = compile_forward(AttentionReader(network, beam_width), inputs if beam_width == 1 else None)
+
+    def read_batch(images, logit_lengths):
+        words = forward({"image": images, "logit_length": logit_lengths})
+        return [_attended(*of_crop) for of_crop in zip(*words, strict=True)]
+
+    return read_batch
+
+
+def _attended(ids: np.ndarray, probabilities: np.ndarray, alignments: np.ndarray) -> _Reading:
+    # The end's probability counts for the word: low, it tells of characters that were left out.
+    count = np.count_nonzero(probabilities)
+    text = ids[ids != END_ID]
+    steps = alignments[: len(text)].argmax(axis=1).tolist()
+    return _Reading(text.tolist(), tuple(probabilities[:count].tolist()), steps, alignments)
+
+
+def _mean_log(confidences: Sequence[float]) -> float:
+    return sum(math.log(max(confidence, 1e-6)) for confidence in confidences) / len(confidences)

@@ -1,0 +1,158 @@
+"""Pictures that show what a model does, and what it learns from."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from ocr_models.errors import DocumentError
+from ocr_models.io.images import ColorMode, decode_image
+from ocr_models.recognition.crops import WIDTH_STRIDE, resize_crop
+from ocr_models.records import Example, Flavor
+
+_ZOOM = 4  # of the crop
+_BAND_PX = 26  # height of a character's row
+_LABEL_PX, _FONT_PX = 40, 17
+_INK = np.array([178, 34, 34])  # what full attention is drawn in, RGB
+_CELL_PX = {Flavor.DETECTION: (600, 600), Flavor.RECOGNITION: (300, 64), Flavor.CAPTION: (300, 240)}  # width, height
+_SHEET_PX = 2400  # at most, in width
+_GAP_PX, _LINE_PX = 10, 18
+_QUAD_COLOR, _IGNORED_COLOR, _TEXT_COLOR = (200, 30, 30), (140, 140, 140), (20, 60, 190)
+
+
+def draw_alignments(crop: np.ndarray, labels: Sequence[str], alignments: np.ndarray) -> np.ndarray:
+    """A word crop, and below it a row for each character: the redder, the more attention was there.
+
+    Args:
+        crop: gray uint8 (h, w).
+        labels: L of them, what each row shows: the characters, and a sign for the end.
+        alignments: (L, T), 0 to 1, a column for every four of the crop once it is resized to height 32.
+
+    Returns:
+        uint8 (H, W, 3), RGB.
+    """
+    if len(labels) != len(alignments):
+        raise ValueError(f"{len(labels)} labels, but alignments of {len(alignments)} steps; each step needs a label")
+    gray = resize_crop(crop)
+    gray = cv2.resize(gray, None, fx=_ZOOM, fy=_ZOOM, interpolation=cv2.INTER_CUBIC)
+    word = np.repeat(gray[:, :, None], 3, axis=2)
+    bands = [_draw_band(row, word) for row in alignments]
+    picture = np.concatenate([word, *bands])
+    picture = cv2.copyMakeBorder(picture, 0, 0, _LABEL_PX, 0, cv2.BORDER_CONSTANT, value=(255, 255, 255))
+    return _write_labels(picture, labels, first_px=word.shape[0])
+
+
+def _draw_band(alignments: np.ndarray, word: np.ndarray) -> np.ndarray:
+    """A row (26, W, 3) of the picture: the middle of the word, pale, with the attention laid over it."""
+    columns = np.repeat(alignments, WIDTH_STRIDE * _ZOOM)[: word.shape[1]]
+    weight = np.clip(columns, 0, 1)[None, :, None]
+    middle = cv2.resize(word, (word.shape[1], _BAND_PX), interpolation=cv2.INTER_AREA)
+    pale = 255 - (255 - middle) * 0.25
+    return np.round(pale * (1 - weight) + _INK * weight).astype(np.uint8)
+
+
+def _write_labels(picture: np.ndarray, labels: Sequence[str], first_px: int) -> np.ndarray:
+    """Each label before its row, by OpenCV's own font, which has the letters of all European languages."""
+    font = cv2.FontFace("sans")
+    for i, label in enumerate(labels):
+        _, _, width, _ = cv2.getTextSize(picture.shape[1::-1], label, (0, 0), font, _FONT_PX)
+        left, baseline = (_LABEL_PX - width) // 2, first_px + round((i + 0.7) * _BAND_PX)
+        cv2.putText(picture, label, (left, baseline), (0, 0, 0), font, _FONT_PX)
+    return picture
+
+
+def draw_examples(examples: Sequence[Example]) -> np.ndarray:
+    """A sheet of labelled pictures: quads and texts drawn on pages, texts and captions written below the others.
+
+    Args:
+        examples: of one data set, at least one. One whose picture can't be decoded becomes an empty cell that says so.
+
+    Returns:
+        uint8 (H, W, 3), RGB.
+    """
+    cell_px = _CELL_PX[_flavor_of(examples)]
+    cells = [_draw_cell(example, cell_px) for example in examples]
+    columns = max(min(_SHEET_PX // (cell_px[0] + _GAP_PX), len(cells)), 1)
+    rows = []
+    for start in range(0, len(cells), columns):
+        row = cells[start : start + columns]
+        height = max(cell.shape[0] for cell in row)
+        row += [np.zeros((0, cell_px[0], 3), np.uint8)] * (columns - len(row))
+        rows.append(np.concatenate([_pad(cell, height + _GAP_PX, cell_px[0] + _GAP_PX) for cell in row], axis=1))
+    return np.concatenate(rows)
+
+
+def draw_labels(pixels: np.ndarray, example: Example, scale: float = 1) -> np.ndarray:
+    """The quads and texts of a page drawn on it, ignored regions in gray.
+
+    Args:
+        pixels: uint8 (H, W, 3) RGB; not changed.
+        example: whose quads are in pixels of the page at scale 1.
+        scale: of ``pixels``.
+
+    Returns:
+        uint8 (H, W, 3), RGB.
+    """
+    picture = pixels.copy()
+    for quad, text, ignore in zip(example.quads, example.texts, example.ignore, strict=True):
+        corners = np.round(quad * scale).astype(np.int32)
+        cv2.polylines(picture, [corners], True, _IGNORED_COLOR if ignore else _QUAD_COLOR, 1, cv2.LINE_AA)
+        height = float(np.linalg.norm(quad[3] - quad[0])) * scale
+        font_px = int(np.clip(height * 0.6, 7, _LINE_PX))
+        left, top = corners.min(axis=0)
+        _write(picture, "" if ignore else text, (int(left), max(int(top) - 2, font_px)), font_px)
+    return picture
+
+
+def _flavor_of(examples: Sequence[Example]) -> Flavor:
+    if any(example.caption for example in examples):
+        return Flavor.CAPTION
+    return Flavor.RECOGNITION if all(map(_is_crop, examples)) else Flavor.DETECTION
+
+
+def _is_crop(example: Example) -> bool:
+    """Whether the one text is the whole picture."""
+    width, height = example.width_px, example.height_px
+    edge = np.array([[0, 0], [width, 0], [width, height], [0, height]])
+    return len(example.quads) == 1 and np.abs(example.quads[0] - edge).max() <= 1
+
+
+def _draw_cell(example: Example, cell_px: tuple[int, int]) -> np.ndarray:
+    """A picture shrunk (crops: also enlarged) to fit into a cell, above the lines that belong below it."""
+    try:
+        pixels = decode_image(example.data, ColorMode.RGB).pixels
+    except DocumentError as error:
+        return np.concatenate([np.full((cell_px[1], cell_px[0], 3), 230, np.uint8), *_lines(str(error), cell_px[0])])
+    is_crop = _is_crop(example)
+    scale = min(cell_px[0] / pixels.shape[1], cell_px[1] / pixels.shape[0], np.inf if is_crop else 1.0)
+    size = [max(round(side * scale), 1) for side in pixels.shape[1::-1]]
+    pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
+    below = " ".join([*(example.texts if is_crop else ()), *example.caption])
+    if not is_crop:
+        pixels = draw_labels(pixels, example, scale)
+    picture = _pad(pixels, pixels.shape[0], cell_px[0])
+    return np.concatenate([picture, *_lines(below or example.image_id, cell_px[0])])
+
+
+def _lines(text: str, width_px: int) -> list[np.ndarray]:
+    """A text as pictures of lines that fit a width."""
+    characters = max(int(width_px / (_LINE_PX * 0.45)), 1)
+    lines = []
+    for line in textwrap.wrap(text, characters) or [""]:
+        picture = np.full((_LINE_PX + 4, width_px, 3), 255, np.uint8)
+        _write(picture, line, (2, _LINE_PX), _LINE_PX - 4)
+        lines.append(picture)
+    return lines
+
+
+def _write(picture: np.ndarray, text: str, origin: tuple[int, int], font_px: int) -> None:
+    if text:
+        cv2.putText(picture, text, origin, _TEXT_COLOR, cv2.FontFace("sans"), font_px)
+
+
+def _pad(picture: np.ndarray, height: int, width: int) -> np.ndarray:
+    missing = height - picture.shape[0], width - picture.shape[1]
+    return cv2.copyMakeBorder(picture, 0, missing[0], 0, missing[1], cv2.BORDER_CONSTANT, value=(255, 255, 255))

@@ -1,0 +1,118 @@
+"""``pagebeam evaluate``: scores models, or any tool's output, against labelled data.
+
+Exit status: 0, all pictures were scored; 1, the run failed; 2, the command was wrong; 3, some pictures couldn't be
+scored.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from ocr_models.arguments import positive
+from ocr_models.bundle import DEFAULT_BUNDLES
+from ocr_models.data.sources.formats import FORMATS
+from pipelines.cli.arguments import add_rendering_arguments, pop_source_options
+
+if TYPE_CHECKING:
+    from pipelines.evaluation.evaluate import EvaluateOptions
+
+EXIT_OK = 0
+EXIT_SOME_FAILED = 3
+_TASKS = ("detection", "recognition", "ocr", "caption")
+_PREDICTION_FORMATS = ("text", "hocr", "alto", "pagebeam")
+# The scores that are printed, by their places in evaluation.json.
+_PRINTED = {
+    "bag_of_words": {"f_score": "word F1", "precision": "precision", "recall": "recall"},
+    "words_by_box": {"f_score": "word F1 by box", "precision": "precision", "recall": "recall"},
+    "page_text": {"cer": "page CER"},
+    "detection": {"f_score": "detection F1", "precision": "precision", "recall": "recall"},
+    "recognition": {"accuracy": "word accuracy", "alphanumeric_accuracy": "[0-9a-z] only", "cer": "CER", "wer": "WER"},
+    "captions": {f"bleu_{order}": f"BLEU-{order}" for order in (1, 2, 3, 4)},
+}
+
+
+def main(argv: Sequence[str]) -> int:
+    """Runs the command and returns its exit status."""
+    arguments, beam_args = _parser().parse_known_args(argv)
+    from pipelines.evaluation.evaluate import evaluate  # loads Beam: not for --help and usage errors
+
+    summary = evaluate(_options(arguments, [*argv], beam_args))
+    _report(summary, arguments.output.rstrip("/"))
+    return EXIT_SOME_FAILED if summary["pictures"]["failed"] else EXIT_OK
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="pagebeam evaluate",
+        allow_abbrev=False,
+        description="Scores models, or any tool's output, against labelled data; writes DIR/report.html, "
+        "DIR/evaluation.json and DIR/pages.jsonl.",
+        epilog="All other options go to Beam, such as --runner=DataflowRunner. Exit status: 0 all pictures were "
+        "scored; 3 some could not be; 1 the run failed; 2 usage.",
+    )
+    parser.add_argument(
+        "source", metavar="SOURCE", help="folder, file of labels, or glob; local or on gs://, s3://, hdfs://"
+    )
+    parser.add_argument(
+        "--format", required=True, choices=["shards", *sorted(FORMATS)], help="how pictures are labelled"
+    )
+    parser.add_argument("--output", required=True, metavar="DIR", help="folder of the evaluation; replaces one in it")
+    parser.add_argument("--task", choices=_TASKS, help="default: what the data are labelled for")
+    parser.add_argument("--casefold", action="store_true", help="upper and lower case are the same")
+    parser.add_argument("--workers", type=positive, default=os.cpu_count(), metavar="N", help="default: one a core")
+    parser.add_argument("--runner", default="FnApiRunner", metavar="NAME", help="Beam's; default: %(default)s, local")
+    _add_evaluated(parser)
+    add_rendering_arguments(parser.add_argument_group("sources"))
+    return parser
+
+
+def _add_evaluated(parser: argparse.ArgumentParser) -> None:
+    models = parser.add_argument_group("models")
+    for name, task in (("--detector", "detection"), ("--recognizer", "recognition")):
+        models.add_argument(name, metavar="NAME|BUNDLE", help=f"default: {DEFAULT_BUNDLES[task]}, which ships")
+    models.add_argument("--captioner", metavar="BUNDLE", help="none ships")
+    models.add_argument(
+        "--beam-width", type=positive, metavar="N", help="for decoding; default: 1, greedy; captions: 3"
+    )
+    models.add_argument(
+        "--fit-temperature", action="store_true", help="to these data, and store it in the recognizer's bundle"
+    )
+    predictions = parser.add_argument_group("predictions of any tool, in place of models")
+    predictions.add_argument("--predictions", metavar="PATH", help="file or folder; pages are matched by file name")
+    predictions.add_argument("--predictions-format", choices=_PREDICTION_FORMATS, help="what is in it")
+
+
+def _options(arguments: argparse.Namespace, argv: list[str], beam_args: list[str]) -> EvaluateOptions:
+    from pipelines.evaluation.evaluate import EvaluateOptions
+    from pipelines.evaluation.scores import Task
+
+    values = dict(vars(arguments))
+    told = pop_source_options(values)
+    values["task"] = values["task"] and Task(values["task"])
+    command = ["pagebeam", "evaluate", *argv]
+    return EvaluateOptions(**values, source_options=told, command=command, beam_args=beam_args)
+
+
+def _report(summary: dict[str, Any], output: str) -> None:
+    for kind, scores in summary["scores"].items():
+        values = [f"{label} {scores[name]:.4f}" for name, label in _PRINTED[kind].items()]
+        print(f"{kind.replace('_', ' '):<14} {', '.join(values)}")
+    if summary["calibration"]:
+        print(
+            f"{'confidences':<14} expected calibration error {summary['calibration']['expected_calibration_error']:.4f}"
+        )
+    if "temperature" in summary:
+        fitted = summary["temperature"]
+        error = fitted["calibration"]["expected_calibration_error"]
+        print(f"{'temperature':<14} {fitted['fitted']:.4f}, with which it is {error:.4f}; stored in the bundle")
+    pictures = summary["pictures"]
+    counts = [f"{pictures['scored']} scored", f"{pictures['failed']} failed"]
+    if summary["predictions"]:
+        unused = len(summary["predictions"]["unused"])
+        counts += [f"{pictures['missing']} without a prediction", f"{unused} predictions without a picture"]
+    print(f"{'pictures':<14} {', '.join(counts)}")
+    print(f"{'report':<14} {output}/report.html")
+    print(f"{'numbers':<14} {output}/evaluation.json, of each picture {output}/pages.jsonl")

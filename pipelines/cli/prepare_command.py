@@ -1,0 +1,169 @@
+"""``pagebeam prepare``: makes a data set.
+
+Exit status: 0, all pictures and labels are in it, or it was there already; 1, the run failed; 2, the command was wrong;
+3, the data set is whole, but some pictures or labels are in its quarantine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from ocr_models.arguments import positive
+from ocr_models.errors import UsageError
+from ocr_models.records import Flavor
+from pipelines.cli.arguments import add_rendering_arguments, pop_source_options
+from pipelines.datasets.splits import parse_splits
+
+if TYPE_CHECKING:
+    from pipelines.datasets.prepare import Prepared, PrepareOptions
+
+EXIT_OK = 0
+EXIT_SOME_QUARANTINED = 3
+_MEGABYTE = 1e6
+
+
+def main(argv: Sequence[str]) -> int:
+    """Runs the command and returns its exit status."""
+    arguments, beam_args = _parser().parse_known_args(argv)
+    if arguments.below is not None:
+        return _write_review(arguments, beam_args)
+    from pipelines.datasets.prepare import prepare  # loads Beam: not for --help and usage errors
+
+    options = _options(arguments, beam_args)
+    start = time.monotonic()
+    prepared = prepare(options)
+    return _report(prepared, options.output, time.monotonic() - start)
+
+
+def _parser() -> argparse.ArgumentParser:
+    from ocr_models.data.sources.formats import FORMATS
+
+    parser = argparse.ArgumentParser(
+        prog="pagebeam prepare",
+        allow_abbrev=False,
+        description="Makes a data set of TFRecord shards from labelled pictures, PDFs or the rows of a run.",
+        epilog="All other options go to Beam: --runner=DataflowRunner …, or --direct_running_mode=multi_processing "
+        "for processes. Exit status: 0 all is in the data set; 3 it is whole, but has something in its quarantine; 1 "
+        "the run failed; 2 usage.",
+    )
+    parser.add_argument("source", metavar="SOURCE", help="folder, or file of labels, local or on gs://, s3://, hdfs://")
+    parser.add_argument("--format", required=True, choices=sorted(FORMATS), help="how pictures are labelled")
+    parser.add_argument("--output", required=True, metavar="DIR", help="folder of the data set")
+    parser.add_argument("--overwrite", action="store_true", help="replace another data set in DIR")
+    _add_shard_arguments(parser)
+    _add_source_arguments(parser)
+    parser.add_argument("--workers", type=positive, default=os.cpu_count(), metavar="N", help="default: one a core")
+    parser.add_argument("--runner", default="FnApiRunner", metavar="NAME", help="Beam's; default: %(default)s, local")
+    return parser
+
+
+def _add_shard_arguments(parser: argparse.ArgumentParser) -> None:
+    shards = parser.add_argument_group("shards")
+    shards.add_argument(
+        "--splits", default="0.9,0.05,0.05", metavar="T,V,T", help="train, validation, test; default: %(default)s"
+    )
+    shards.add_argument(
+        "--shards", type=positive, metavar="N", help="of train, others in proportion; default: of about 100 MB"
+    )
+    shards.add_argument("--gzip", action="store_true", dest="compressed", help="compress them")
+    shards.add_argument(
+        "--min-count", type=positive, default=4, metavar="N", help="of tokens in vocabulary.txt; default: %(default)s"
+    )
+
+
+def _add_source_arguments(parser: argparse.ArgumentParser) -> None:
+    source = parser.add_argument_group("sources")
+    source.add_argument(
+        "--flavor", type=Flavor, choices=list(Flavor), help="what examples teach; default: the format's own"
+    )
+    add_rendering_arguments(source)
+    source.add_argument(
+        "--below",
+        type=_confidence,
+        metavar="P",
+        help="of a run, write what has less confidence (0 to 1) to a sheet for people to correct, in place of shards",
+    )
+
+
+def _confidence(text: str) -> float:
+    confidence = float(text)
+    if not 0 < confidence <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
+    return confidence
+
+
+def _options(arguments: argparse.Namespace, beam_args: list[str]) -> PrepareOptions:
+    from pipelines.datasets.prepare import PrepareOptions
+
+    values = dict(vars(arguments))
+    told = pop_source_options(values)
+    splits = parse_splits(values.pop("splits"))
+    return PrepareOptions(**values, splits=splits, source_options=told, beam_args=beam_args)
+
+
+def _write_review(arguments: argparse.Namespace, beam_args: list[str]) -> int:
+    if arguments.format != "pagebeam":
+        raise UsageError(f"--below goes with --format pagebeam, not with {arguments.format}")
+    if beam_args:
+        raise UsageError(f"unknown option {', '.join(beam_args)}; see pagebeam prepare --help")
+    from pipelines.datasets.review import write_review
+
+    summary = write_review(arguments.source, arguments.output, arguments.below)
+    print(f"review      {_plural(summary.words, 'word')} of {_plural(summary.pages, 'page')}")
+    if summary.left_out:
+        print(f"surer       {_plural(summary.left_out, 'word')} not in it; review again after training")
+    for failure in summary.failures:
+        print(f"left out    {failure}")
+    print(f"look        {arguments.output}/review.html")
+    return EXIT_SOME_QUARANTINED if summary.failures else EXIT_OK
+
+
+def _report(prepared: Prepared, output: str, elapsed_s: float) -> int:
+    """Prints what is in a data set; returns the exit status."""
+    if prepared.unchanged:
+        print(f"unchanged: nothing to do; {output} has this data set, complete")
+        return EXIT_OK
+    description = prepared.description
+    for split, counts in description["splits"].items():
+        shards = len(counts["shards"])
+        print(
+            f"{split:<11} {counts['examples']} examples of {counts['pictures']} pictures in {_plural(shards, 'shard')}"
+        )
+    _print_empty_splits(description)
+    _print_problems(description, output)
+    pictures, size = (
+        sum(counts[what] for counts in description["splits"].values()) for what in ("pictures", "record_bytes")
+    )
+    print(f"speed       {pictures / elapsed_s:.1f} images/s, {size / _MEGABYTE / elapsed_s:.1f} MB/s")
+    print(f"look        {output.rstrip('/')}/contact_sheet.png")
+    quarantined = description["quarantined"]
+    return EXIT_SOME_QUARANTINED if quarantined["pictures"] or quarantined["labels"] else EXIT_OK
+
+
+def _print_empty_splits(description: dict[str, Any]) -> None:
+    wanted = zip(("train", "validation", "test"), description["options"]["splits"], strict=True)
+    for split, share in wanted:
+        if share and split not in description["splits"]:
+            print(f"{split:<11} nothing: too few pictures for a share of {share:g}")
+
+
+def _print_problems(description: dict[str, Any], output: str) -> None:
+    quarantined, duplicates, near = (description[key] for key in ("quarantined", "duplicates", "near_duplicates"))
+    print(
+        f"quarantined {_plural(quarantined['pictures'], 'picture')} and {_plural(quarantined['labels'], 'label')}; "
+        f"repaired {_plural(quarantined['repairs'], 'label')}"
+    )
+    print(
+        f"duplicates  {_plural(duplicates['pictures'], 'picture')} left out, {duplicates['with_other_labels']} of them "
+        f"with other labels; {_plural(near['pairs'], 'pair')} look alike, {near['across_splits']} across splits"
+    )
+    if any([quarantined["pictures"], quarantined["labels"], quarantined["repairs"], duplicates["pictures"]]):
+        print(f"reasons     {output.rstrip('/')}/quarantine/quarantine.jsonl")
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"

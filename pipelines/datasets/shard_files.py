@@ -1,0 +1,121 @@
+"""The files of a data set: shards that hold staged records in their order, and what is kept of bad pictures."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import hashlib
+import io
+import posixpath
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any, BinaryIO, cast
+
+from ocr_models.io.sequence_example import parse_example, serialize_example
+from ocr_models.io.tfrecord import write_records
+from ocr_models.vocabulary import Vocabulary
+from pipelines.datasets.staging import RecordPlace, StagedRecords
+from pipelines.reading.shards import atomic_writer, join
+from pipelines.runtime.storage import write_bytes
+
+QUARANTINE = "quarantine"
+MAX_QUARANTINED_BYTES = 10_000_000  # of one picture; larger ones are listed without their bytes
+_GZIP_LEVEL = 6
+
+
+@dataclass(frozen=True, order=True)
+class Problem:
+    """Something that didn't get into the data set as it was.
+
+    Attributes:
+        name: the picture's.
+        kind: "picture" for one that is left out, "label" for a label that is, "repair" for one that was mended,
+            "duplicate" for a picture whose bytes another one has, too.
+        stage: where a picture failed: "open", "decode", …; "label" for labels.
+        reason: what was wrong, and for a repair what was done.
+        file: the picture's bytes, below the quarantine folder; "" where they aren't kept.
+    """
+
+    name: str
+    kind: str
+    stage: str
+    reason: str
+    file: str = ""
+
+
+@dataclass(frozen=True)
+class ShardFile:
+    """A written shard.
+
+    Attributes:
+        path: below the output folder.
+        examples: its records.
+        bytes: its size.
+        sha256: of the file, in hex.
+    """
+
+    path: str
+    examples: int
+    bytes: int
+    sha256: str
+
+
+def write_shard(
+    output: str, path: str, places: Iterable[RecordPlace], vocabulary: Vocabulary | None = None
+) -> ShardFile:
+    """Writes records, in the order of their pictures' digests and names, to one TFRecord file.
+
+    Args:
+        output: the data set's folder.
+        path: the file's path below it; gzipped if it ends like that.
+        places: where the records are, in any order.
+        vocabulary: of captions, whose ids go into the records.
+    """
+    in_order = sorted(places)
+    with StagedRecords(output) as staged, atomic_writer(join(output, path)) as target:
+        file = _HashedFile(target)
+        payloads = (staged.read(name, offset) for *_, name, offset in in_order)
+        if vocabulary:
+            payloads = (_with_ids(payload, vocabulary) for payload in payloads)
+        with _compressed(file) if path.endswith(".gz") else contextlib.nullcontext(file) as records:
+            write_records(cast(BinaryIO, records), payloads)
+    return ShardFile(path, len(in_order), file.size, file.digest.hexdigest())
+
+
+def _with_ids(payload: bytes, vocabulary: Vocabulary) -> bytes:
+    example = parse_example(payload)
+    return serialize_example(replace(example, caption_ids=tuple(vocabulary.encode(example.caption))))
+
+
+class _HashedFile(io.RawIOBase):
+    """Passes what is written on to a file, and counts and hashes it."""
+
+    def __init__(self, file: BinaryIO):
+        self._file = file
+        self.digest = hashlib.sha256()
+        self.size = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self._file.write(data)
+        self.digest.update(data)
+        self.size += len(data)
+        return len(data)
+
+
+def _compressed(file: _HashedFile) -> gzip.GzipFile:
+    """Gzip without name and time, so that equal records give equal files."""
+    return gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0, compresslevel=_GZIP_LEVEL)
+
+
+def quarantine(output: str, name: str, data: bytes | None) -> str:
+    """Keeps the bytes of a bad picture; returns their place below the quarantine folder, "" if they are too many."""
+    if not data or len(data) > MAX_QUARANTINED_BYTES:
+        return ""
+    extension = posixpath.splitext(name)[1]
+    file = hashlib.sha256(name.encode(errors="surrogateescape")).hexdigest()[:16]
+    file += extension if extension[1:].isalnum() and extension.isascii() else ""
+    write_bytes(join(output, f"{QUARANTINE}/{file}"), data)
+    return file

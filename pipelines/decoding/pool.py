@@ -1,0 +1,217 @@
+"""Decoding in child processes that may crash, hang or run out of memory without harm to the run.
+
+The children are started afresh (never forked: TensorFlow doesn't survive that), each behind one thread that feeds it,
+so that pages are decoded ahead on other cores while the models read.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import multiprocessing
+import os
+import subprocess
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from queue import SimpleQueue
+
+from ocr_models.errors import DocumentError
+from pipelines.decoding.child import Answer, Request
+
+TIME_LIMIT_S = 60.0
+MEMORY_LIMIT_BYTES = 2 << 30
+AHEAD_AT_ONCE = 2
+CHILD_CODE = "from pipelines.decoding.child import main; main()"
+
+
+@dataclass(frozen=True)
+class DecodeLimits:
+    """What one page may cost to decode.
+
+    Attributes:
+        time_s: seconds until the decoder is taken for hung.
+        memory_bytes: address space of a child process, in which about 200 MB are its own.
+    """
+
+    time_s: float = TIME_LIMIT_S
+    memory_bytes: int = MEMORY_LIMIT_BYTES
+
+
+class DecodePool:
+    """A fixed number of decoding child processes.
+
+    Args:
+        size: how many children; they start at once, in the background.
+        limits: what one page may cost.
+    """
+
+    def __init__(self, size: int, limits: DecodeLimits | None = None):
+        self._children: SimpleQueue[_Child] = SimpleQueue()
+        for _ in range(size):
+            self._children.put(_Child(limits or DecodeLimits()))
+        self._threads = ThreadPoolExecutor(size, thread_name_prefix="decode")
+        for _ in range(size):
+            self._threads.submit(self._start_child)
+
+    def submit(self, request: Request) -> Future[Answer]:
+        """Queues a request and returns at once.
+
+        Returns:
+            The future answer. Its result() raises DocumentError where the document is bad, and where decoding it
+            crashed the child or ran over a limit.
+        """
+        return self._threads.submit(self.call, request)
+
+    def start(self, function: Callable[[], None]) -> None:
+        """Queues a function that makes calls; it runs in the thread of a child."""
+        self._threads.submit(function)
+
+    def close(self) -> None:
+        """Ends the children; requests that still wait are dropped."""
+        self._threads.shutdown(cancel_futures=True)
+        while not self._children.empty():
+            self._children.get().stop()
+
+    def _start_child(self) -> None:
+        child = self._children.get()
+        try:
+            child.start()
+        finally:
+            self._children.put(child)
+
+    def call(self, request: Request) -> Answer:
+        """Waits for a child and for its answer; raises as ``submit`` says."""
+        child = self._children.get()
+        try:
+            answer = child.call(request)
+        finally:
+            self._children.put(child)
+        if answer.error:
+            raise DocumentError(*answer.error)
+        return answer
+
+
+class DecodeAhead:
+    """Decodes pages in the order they are asked for, ahead of being taken, as far as memory allows.
+
+    How large a page is, only its decoder learns. So decoding goes on until the pages that wait to be taken have
+    ``max_bytes``, and what it may then have in excess are the ``AHEAD_AT_ONCE`` pages that were on their way.
+
+    Args:
+        pool: the decoders.
+        max_bytes: of pixels.
+    """
+
+    def __init__(self, pool: DecodePool, max_bytes: int):
+        self._pool = pool
+        self._max_bytes = max_bytes
+        self._lock = threading.Lock()
+        self._queue: deque[tuple[Request, Future[Answer]]] = deque()
+        self._running = 0
+        self._waiting_bytes = 0
+
+    def submit(self, request: Request) -> Future[Answer]:
+        """Queues a request for a page and returns at once; ``take`` wants what it returns."""
+        future: Future[Answer] = Future()
+        with self._lock:
+            self._queue.append((request, future))
+        self._go_on()
+        return future
+
+    def take(self, future: Future[Answer]) -> Answer:
+        """Waits for the next page, which must be taken in order; raises as ``DecodePool.submit`` says."""
+        answer = future.result()
+        with self._lock:
+            self._waiting_bytes -= answer.value.nbytes
+        self._go_on()
+        return answer
+
+    def _go_on(self) -> None:
+        with self._lock:
+            while self._queue and self._running < AHEAD_AT_ONCE and self._waiting_bytes < self._max_bytes:
+                self._running += 1
+                self._pool.start(functools.partial(self._decode, *self._queue.popleft()))
+
+    def _decode(self, request: Request, future: Future[Answer]) -> None:
+        try:
+            answer = self._pool.call(request)
+            with self._lock:
+                self._waiting_bytes += answer.value.nbytes
+            future.set_result(answer)
+        except Exception as error:
+            future.set_exception(error)
+        with self._lock:
+            self._running -= 1
+        self._go_on()
+
+
+class _Child:
+    """One decoding process, started again after it was lost."""
+
+    def __init__(self, limits: DecodeLimits):
+        self._limits = limits
+        self._process: subprocess.Popen | None = None
+        self._connection: Connection | None = None
+
+    def call(self, request: Request) -> Answer:
+        """Sends a request and waits for the answer, at most as long as the time limit."""
+        self.start()
+        assert self._connection is not None
+        try:
+            self._connection.send(request)
+            if self._connection.poll(self._limits.time_s):
+                return self._connection.recv()
+        except (EOFError, OSError) as error:
+            exit_status = self.stop()
+            raise DocumentError(request.stage, f"the document crashed its decoder ({exit_status})") from error
+        self.stop()
+        raise DocumentError(request.stage, f"decoding took more than {self._limits.time_s:g} s and was given up")
+
+    def stop(self) -> str:
+        """Ends the process, if any, and says how it ended."""
+        if self._process is None:
+            return "not running"
+        assert self._connection is not None
+        self._connection.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(0.2)  # one that crashed is just going: let its own exit status be seen
+        self._process.kill()
+        status = self._process.wait()
+        self._process = self._connection = None
+        return f"signal {-status}" if status < 0 else f"exit status {status}"
+
+    def start(self) -> None:
+        """Starts the process, unless it runs."""
+        if self._process is not None:
+            return
+        connection, childs_end = multiprocessing.Pipe()
+        with childs_end:
+            process = subprocess.Popen(
+                [sys.executable, "-c", CHILD_CODE, str(childs_end.fileno()), str(self._limits.memory_bytes)],
+                pass_fds=[childs_end.fileno()],
+                stdin=subprocess.DEVNULL,
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "OPENBLAS_NUM_THREADS": "1"},
+            )
+        try:
+            connection.recv()  # it is ready: only from now on does its time count
+        except EOFError as error:
+            raise RuntimeError(f"the decoder process ended at its start with status {process.wait()}") from error
+        self._process, self._connection = process, connection
+
+
+_shared_pool: DecodePool | None = None
+_shared_pool_lock = threading.Lock()
+
+
+def shared_pool() -> DecodePool:
+    """The process's own pool, with a child for every core; made when first asked for."""
+    global _shared_pool
+    with _shared_pool_lock:
+        if _shared_pool is None:
+            _shared_pool = DecodePool(os.cpu_count() or 1)
+        return _shared_pool

@@ -1,0 +1,288 @@
+"""From labelled pictures to their scores, and to the files of an evaluation."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.pvalue import AsSingleton
+from apache_beam.transforms.window import GlobalWindows
+from apache_beam.utils.shared import Shared
+from apache_beam.utils.windowed_value import WindowedValue
+
+from ocr_models.data.sources.source import Source, SourceItem
+from ocr_models.errors import DocumentError
+from ocr_models.io.images import decode_image
+from ocr_models.io.predictions import PredictedPage
+from ocr_models.records import Example
+from pipelines.decoding.pool import shared_pool
+from pipelines.evaluation.evidence import Evidence, Shown, show_evidence, thumbnail
+from pipelines.evaluation.prediction_stream import Predicted, PredictionStream
+from pipelines.evaluation.predictors import Predictor, ReadCrops
+from pipelines.evaluation.report import write_evaluation
+from pipelines.evaluation.scores import Rules, Scores, Task, score_picture
+from pipelines.evaluation.summary import EvaluationDescription
+from pipelines.evaluation.truth import FailedPicture
+from pipelines.inputs.documents import PageRange
+from pipelines.inputs.transforms import OpenDocuments
+from pipelines.runtime import progress
+
+WORST = {Task.DETECTION: 12, Task.OCR: 12, Task.RECOGNITION: 48, Task.CAPTION: 24}  # pictures that are shown
+ATTENTION_SHOWN = 12  # of the worst words
+
+Work = SourceItem | PageRange
+"""What is read in one go: an item of a source, or a range of a shard's records."""
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """What is left of a picture when it is scored.
+
+    Attributes:
+        scores: its counts.
+        row: its scores for people.
+        evidence: what is wrong with it, if anything is.
+    """
+
+    scores: Scores
+    row: dict[str, Any]
+    evidence: Evidence | None = None
+
+
+@dataclass
+class SharedPredictor:
+    """A predictor that all workers of a process share.
+
+    Attributes:
+        load: loads it; called once a process.
+    """
+
+    load: Callable[[], Predictor]
+    shared: Shared = field(default_factory=Shared)
+
+    def acquire(self) -> Predictor:
+        return self.shared.acquire(self.load)
+
+
+@dataclass
+class ListWork(beam.PTransform):
+    """Root → all items of a source, or all ranges of records of a data set's shards, spread over workers.
+
+    Attributes:
+        items: of the source.
+        shards: URIs.
+    """
+
+    items: list[SourceItem]
+    shards: list[str]
+
+    def expand(self, root: beam.Pipeline) -> beam.PCollection[Work]:
+        if self.shards:
+            ranges = root | "Shards" >> beam.Create(self.shards, reshuffle=False) | OpenDocuments()
+            return ranges | "SpreadRanges" >> beam.Reshuffle()
+        return (
+            root
+            | "Items" >> beam.Create(self.items, reshuffle=False)
+            | "CountItems" >> beam.Map(_count_item)
+            | "SpreadItems" >> beam.Reshuffle()
+        )
+
+
+def _count_item(item: SourceItem) -> SourceItem:
+    progress.count_pages(progress.EXPECTED)
+    return item
+
+
+@dataclass
+class Predict(beam.PTransform):
+    """Items and ranges → a ``Predicted`` or ``FailedPicture`` for every picture.
+
+    Attributes:
+        source: reads the items; None where there are only ranges.
+        predictor: is evaluated.
+    """
+
+    source: Source | None
+    predictor: SharedPredictor
+
+    def expand(self, work: beam.PCollection[Work]) -> beam.PCollection[Predicted | FailedPicture]:
+        return work | "Predict" >> beam.ParDo(_PredictFn(self.source, self.predictor))
+
+
+class _PredictFn(beam.DoFn):
+    def __init__(self, source: Source | None, predictor: SharedPredictor):
+        self._source = source
+        self._shared_predictor = predictor
+
+    def setup(self) -> None:
+        self._predictor = self._shared_predictor.acquire()
+
+    def start_bundle(self) -> None:
+        expect_more = functools.partial(progress.count_pages, progress.EXPECTED)
+        self._stream = PredictionStream(self._source, self._predictor, shared_pool(), expect_more)
+
+    def process(self, work: Work) -> Iterator[Predicted | FailedPicture]:
+        yield from _counted(self._stream.add(work))
+
+    def finish_bundle(self) -> Iterator[WindowedValue]:
+        for picture in _counted(self._stream.finish()):
+            yield GlobalWindows.windowed_value(picture)
+
+
+def _counted(pictures: Iterable[Predicted | FailedPicture]) -> Iterator[Predicted | FailedPicture]:
+    for picture in pictures:
+        progress.count_pages("failed" if isinstance(picture, FailedPicture) else "ok")
+        yield picture
+
+
+@dataclass
+class Score(beam.PTransform):
+    """Pictures with their predictions → one ``Evaluated`` each. Records with captions of one picture are one picture.
+
+    Attributes:
+        rules: how they are scored.
+    """
+
+    rules: Rules
+
+    def expand(self, pictures: beam.PCollection[Predicted | FailedPicture]) -> beam.PCollection[Evaluated]:
+        if self.rules.task != Task.CAPTION:
+            return pictures | "Score" >> beam.Map(evaluate_picture, self.rules)
+        return (
+            pictures
+            | "KeyByName" >> beam.Map(_without_pixels)
+            | "GroupByPicture" >> beam.GroupByKey()
+            | "ScoreCaptions" >> beam.Map(_evaluate_captions, self.rules)
+        )
+
+
+def evaluate_picture(picture: Predicted | FailedPicture, rules: Rules) -> Evaluated:
+    """Scores one picture; one with labels that can't be scored fails alone."""
+    if isinstance(picture, FailedPicture):
+        return _failed(picture)
+    truth = picture.picture
+    try:
+        scored = score_picture(truth.example, truth.references, picture.prediction, rules)
+        shown = show_evidence(truth, picture.prediction, rules) if scored.badness else ()
+    except Exception as error:
+        reason = str(error) if isinstance(error, DocumentError) else f"{type(error).__name__}: {error}"
+        return _failed(FailedPicture(truth.name, getattr(error, "stage", "score"), reason))
+    row = {"name": truth.name, "status": "ok", **scored.row, "digest": truth.digest}
+    evidence = Evidence(scored.badness, truth.name, shown) if shown else None
+    return _with_rejected(Evaluated(scored.scores, row, evidence), truth.rejected_labels)
+
+
+def _with_rejected(evaluated: Evaluated, rejected_labels: tuple[str, ...]) -> Evaluated:
+    """Notes which of a picture's labels were left out."""
+    if not rejected_labels:
+        return evaluated
+    scores = dataclasses.replace(evaluated.scores, rejected_labels=len(rejected_labels))
+    return dataclasses.replace(evaluated, scores=scores, row=evaluated.row | {"rejected_labels": [*rejected_labels]})
+
+
+def _failed(picture: FailedPicture) -> Evaluated:
+    row = {"name": picture.name, "status": "failed", "stage": picture.stage, "reason": picture.reason}
+    return Evaluated(Scores(failed=1), row)
+
+
+@dataclass(frozen=True)
+class _CaptionedPicture:
+    """A picture, or one of its records, on its way to be grouped: small, as it is shuffled."""
+
+    references: tuple[tuple[str, ...], ...]
+    prediction: PredictedPage | None
+    digest: str
+    thumbnail: bytes
+    rejected_labels: tuple[str, ...]
+
+
+def _without_pixels(picture: Predicted | FailedPicture) -> tuple[str, _CaptionedPicture | FailedPicture]:
+    if isinstance(picture, FailedPicture):
+        return picture.name, picture
+    truth = picture.picture
+    return truth.name, _CaptionedPicture(
+        truth.references, picture.prediction, truth.digest, thumbnail(truth.pixels), truth.rejected_labels
+    )
+
+
+def _evaluate_captions(group: tuple[str, Iterable[_CaptionedPicture | FailedPicture]], rules: Rules) -> Evaluated:
+    """Scores a picture by the captions of all its records."""
+    name, parts = group
+    captioned: list[_CaptionedPicture] = []
+    for part in parts:
+        if isinstance(part, FailedPicture):
+            return _failed(part)
+        captioned.append(part)
+    captioned.sort(key=lambda part: part.digest)
+    references = tuple(reference for part in captioned for reference in part.references)
+    if not references:
+        return _failed(FailedPicture(name, "label", "the picture has no caption to compare with"))
+    scored = score_picture(Example(name, b"", "", 0, 0), references, captioned[0].prediction, rules)
+    digest = hashlib.sha256("".join(part.digest for part in captioned).encode()).hexdigest()
+    captions = [f"said: {scored.row['caption']}", *(f"true: {reference}" for reference in scored.row["references"])]
+    shown = Shown(captioned[0].thumbnail, "\n".join([name, *captions]))
+    evidence = Evidence(scored.badness, name, (shown,)) if scored.badness else None
+    row = {"name": name, "status": "ok", **scored.row, "digest": digest}
+    rejected_labels = tuple(label for part in captioned for label in part.rejected_labels)
+    return _with_rejected(Evaluated(scored.scores, row, evidence), rejected_labels)
+
+
+@dataclass
+class WriteEvaluation(beam.PTransform):
+    """Scored pictures → the files of the evaluation, and its summary as the one element of a PCollection.
+
+    Attributes:
+        output: their folder, on any Beam file system.
+        description: what is known of the evaluation before it starts.
+        rules: how pictures were scored.
+        attention: says where it looked for the characters of the worst words; None where there is nothing to say.
+    """
+
+    output: str
+    description: EvaluationDescription
+    rules: Rules
+    attention: SharedPredictor | None = None
+
+    def expand(self, evaluated: beam.PCollection[Evaluated]) -> beam.PCollection[dict[str, Any]]:
+        scores = (
+            evaluated
+            | "Scores" >> beam.Map(lambda picture: picture.scores)
+            | "SumScores" >> beam.CombineGlobally(Scores.sum)
+        )
+        worst = (
+            evaluated
+            | "Evidence" >> beam.FlatMap(lambda picture: [picture.evidence] if picture.evidence else [])
+            | "Worst" >> beam.combiners.Top.Of(WORST[self.rules.task], key=lambda evidence: evidence.rank)
+        )
+        if self.attention:
+            worst |= "ShowAttention" >> beam.ParDo(_ShowAttentionFn(self.attention))
+        rows = evaluated | "Rows" >> beam.Map(lambda picture: picture.row) | "AllRows" >> beam.combiners.ToList()
+        return rows | "Write" >> beam.Map(
+            write_evaluation, self.output, self.description, self.rules, AsSingleton(scores), AsSingleton(worst)
+        )
+
+
+class _ShowAttentionFn(beam.DoFn):
+    """Adds to the worst words where an attention recognizer looked for each character."""
+
+    def __init__(self, predictor: SharedPredictor):
+        self._shared_predictor = predictor
+
+    def setup(self) -> None:
+        self._predictor = self._shared_predictor.acquire()
+
+    def process(self, worst: list[Evidence]) -> Iterator[list[Evidence]]:
+        assert isinstance(self._predictor, ReadCrops)
+        shown = [_with_attention(evidence, self._predictor) for evidence in worst[:ATTENTION_SHOWN]]
+        yield shown + worst[ATTENTION_SHOWN:]
+
+
+def _with_attention(evidence: Evidence, predictor: ReadCrops) -> Evidence:
+    [crop] = evidence.pictures
+    pixels = decode_image(crop.data).pixels
+    return dataclasses.replace(evidence, attention=predictor.draw_attention(pixels))

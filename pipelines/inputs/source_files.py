@@ -1,0 +1,125 @@
+"""The files of a labelled source on any of Beam's file systems, with a note of which of them mattered."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from apache_beam.io.filesystems import FileSystems
+
+from ocr_models.data.sources.source import LocalFiles, Source, SourceItem
+from ocr_models.errors import DocumentError, UsageError
+from pipelines.decoding.child import CountPdfPages
+from pipelines.decoding.pool import shared_pool
+from pipelines.inputs.documents import local_copy, open_uri
+
+
+class SourceFiles:
+    """``ocr_models.data.sources.source.Files`` over Beam's file systems.
+
+    Args:
+        excluded: a folder whose files are not the source's: that of the output, which may lie in the source's.
+    """
+
+    def __init__(self, excluded: str):
+        self._excluded = excluded.rstrip("/") + "/"
+        self._opened: set[str] = set()
+
+    def list(self, folder: str) -> list[str]:
+        """All files below a folder, at any depth, sorted, without hidden ones; a file names itself."""
+        if f"{folder.rstrip('/')}/".startswith(self._excluded):
+            raise UsageError(f"{folder}: in the output folder, whose files are no source; give another --output")
+        found = _list_remote(folder) if FileSystems.get_scheme(folder) else LocalFiles().list(folder)
+        return [path for path in found if not path.startswith(self._excluded)]
+
+    def read(self, path: str) -> bytes:
+        """All of a file. Raises OSError where it can't be read."""
+        with self.open(path) as file:
+            return file.read()
+
+    def open(self, path: str) -> BinaryIO:
+        """A file, seekable. Raises OSError where it can't be read."""
+        self._opened.add(path)
+        if not FileSystems.get_scheme(path):
+            return LocalFiles().open(path)
+        try:
+            return open_uri(path)
+        except DocumentError as error:
+            raise FileNotFoundError(str(error)) from error
+
+    def count_pdf_pages(self, path: str) -> int:
+        """The pages of a PDF, gzipped or not, counted in a decoder, which it may crash. Raises DocumentError."""
+        self._opened.add(path)
+        return shared_pool().submit(CountPdfPages(local_copy(path, None).name)).result().value
+
+    def used(self, items: Iterable[SourceItem], places: Iterable[str]) -> set[str]:
+        """The files that the items were made of and those that they need; where there are none, all at these places."""
+        used = self._opened | {item.path for item in items if item.path}
+        return used or {path for place in places for path in self.list(place)}
+
+
+def list_items(source: Source, files: SourceFiles, place: str) -> list[SourceItem]:
+    """All items of a source. Raises UsageError where there are none, or a table that many of them are in can't be read.
+
+    Args:
+        source: lists them.
+        files: its files.
+        place: the source as the user gave it.
+    """
+    try:
+        items = list(source.items(files))
+    except OSError as error:
+        raise UsageError(f"{place}: a file there can't be read ({error}); mend or remove it") from error
+    if not items:
+        raise UsageError(f"{place}: no labelled pictures of format {source.format} there")
+    return items
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """What tells whether the files of a source have changed.
+
+    Attributes:
+        sha256: of the files' names, sizes and times, in hex.
+        files: how many there are.
+        bytes: of all of them.
+    """
+
+    sha256: str
+    files: int
+    bytes: int
+
+
+def fingerprint_files(paths: Iterable[str], root: str) -> Fingerprint:
+    """The fingerprint of files, which stays the same when the whole source moves to another folder."""
+    digest, files, total = hashlib.sha256(), 0, 0
+    for path in sorted(paths):
+        size, time = _size_and_time(path)
+        name = path.removeprefix(root.rstrip("/") + "/")
+        digest.update(f"{name}\0{size}\0{time}\n".encode(errors="surrogateescape"))
+        files, total = files + 1, total + max(size, 0)
+    return Fingerprint(digest.hexdigest(), files, total)
+
+
+def _size_and_time(path: str) -> tuple[int, float]:
+    """A file's size and the time of its last change; (-1, 0) where there is none: its item will be quarantined."""
+    try:
+        if not FileSystems.get_scheme(path):
+            status = os.stat(path)
+            return status.st_size, status.st_mtime_ns
+        [found] = FileSystems.match([path])[0].metadata_list
+        return found.size_in_bytes, found.last_updated_in_seconds
+    except (OSError, ValueError):
+        return -1, 0
+
+
+def _list_remote(folder: str) -> list[str]:
+    try:
+        pattern = folder.rstrip("/")
+        below = FileSystems.match([f"{pattern}/**"])[0].metadata_list or FileSystems.match([pattern])[0].metadata_list
+    except Exception as error:  # Beam says what the file system lacks
+        raise UsageError(f"{folder}: can't be listed ({error})") from error
+    return sorted(file.path for file in below if "/." not in file.path[len(pattern) :])

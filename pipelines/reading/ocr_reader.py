@@ -1,0 +1,102 @@
+"""``pagebeam run``: the words of pages."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ocr_models.bundle import find_bundle
+from ocr_models.io.images import ColorMode
+from ocr_models.records import OcrPage, TextLine, Word
+from pipelines.reading.run import RunOptions, read_all
+from pipelines.reading.schemas import PAGES, Row
+from pipelines.runtime.quick_start import quick_start
+
+if TYPE_CHECKING:
+    from ocr_models.pages.page_reader import PageReader
+
+
+@dataclass(frozen=True, kw_only=True)
+class OcrOptions(RunOptions):
+    """A run of ``pagebeam run``.
+
+    Attributes:
+        detector: name or folder of the model that finds words.
+        recognizer: name or folder of the model that reads them.
+        beam_width: of the recognizer's decoding; 1 takes each step's likeliest character.
+    """
+
+    detector: str
+    recognizer: str
+    beam_width: int = 1
+
+
+def run_ocr(options: OcrOptions) -> dict[str, Any]:
+    """Reads the words of all pages at the inputs.
+
+    Returns:
+        The run's manifest.
+
+    Raises:
+        UsageError: before any work: a broken model, and what ``read_all`` checks.
+        PagebeamError: where the run ended without all of its rows.
+    """
+    models = {
+        "detector": find_bundle(options.detector, "detection"),
+        "recognizer": find_bundle(options.recognizer, "recognition"),
+    }
+    load_reader = functools.partial(_load_reader, options.detector, options.recognizer, options.beam_width)
+    return read_all(options, PAGES, models, load_reader)
+
+
+class OcrReader:
+    """Makes rows of the words that a ``PageReader`` reads."""
+
+    table = PAGES
+    color_mode = ColorMode.GRAY
+
+    def __init__(self, page_reader: PageReader):
+        self._page_reader = page_reader
+        self.model_ids = {"detector_id": page_reader.detector_id, "recognizer_id": page_reader.recognizer_id}
+
+    def read_pages(self, images: list[np.ndarray]) -> list[Row]:
+        """Columns for gray pages, uint8 (H, W)."""
+        return [_columns(page) for page in self._page_reader.read_pages(images)]
+
+
+def _load_reader(detector: str, recognizer: str, beam_width: int) -> OcrReader:
+    with quick_start():
+        from ocr_models.pages.page_reader import PageReader  # loads TensorFlow, which the launcher doesn't need
+
+        return OcrReader(PageReader.load(detector, recognizer, beam_width))
+
+
+def _columns(page: OcrPage) -> Row:
+    return {
+        "rotation_deg": page.rotation_deg,
+        "status": "ok" if page.words else "blank",
+        "text": page.text,
+        "mean_confidence": page.mean_confidence if page.words else None,
+        "words": [
+            {"text": word.text, "confidence": _confidence(word.confidence), "quad": quad, "line": word.line}
+            for word, quad in zip(page.words, _flat_quads(page.words), strict=True)
+        ],
+        "lines": [
+            {"text": line.text, "quad": quad, "confidence": _confidence(line.confidence)}
+            for line, quad in zip(page.lines, _flat_quads(page.lines), strict=True)
+        ],
+    }
+
+
+def _flat_quads(items: Sequence[Word | TextLine]) -> np.ndarray:
+    """The quads as (N, 8), to an eighth of a pixel: what is finer is noise, and makes rows twice as large."""
+    quads = np.array([item.quad for item in items], np.float32).reshape(-1, 8)
+    return np.round(quads * 8) / 8
+
+
+def _confidence(confidence: float) -> float:
+    return round(confidence * 1024) / 1024  # for the same reason

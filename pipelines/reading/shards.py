@@ -1,0 +1,135 @@
+"""The files of a run's output folder, written so that a reader never meets half a file.
+
+A file is written under a temporary name that no reader looks at and then renamed. Its final name depends on nothing
+but the run and the shard's number, so that a bundle which is run twice leaves the same file once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import uuid
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+import pyarrow.parquet as pq
+from apache_beam.io.filesystem import CompressionTypes
+from apache_beam.io.filesystems import FileSystems
+
+from ocr_models.errors import UsageError
+from pipelines.reading.schemas import Table
+
+ROWS_PER_GROUP = 64  # about 2 MB of words, which is what is unpacked at a time
+PAGES_PER_BLOCK = 64  # pages of a document that stay together in a shard
+
+SortedRow = tuple[str, int, bytes]
+"""A packed row behind what it is sorted by: source_uri, page_index."""
+
+
+@dataclass(frozen=True)
+class Shard:
+    """A written file.
+
+    Attributes:
+        path: below the output folder.
+        rows: how many it has.
+        statuses: rows by status.
+        failures: failed rows by stage.
+    """
+
+    path: str
+    rows: int
+    statuses: dict[str, int]
+    failures: dict[str, int]
+
+
+def shard_of(source_uri: str, page_index: int, shard_count: int) -> int:
+    """The shard that a page belongs to, whatever the runner and the number of workers."""
+    block = f"{source_uri}\0{page_index // PAGES_PER_BLOCK}".encode()
+    return int.from_bytes(hashlib.sha256(block).digest()[:8], "big") % shard_count
+
+
+def shard_path(table: Table, run_id: str, shard: int, shard_count: int) -> str:
+    """Where a shard is, below the output folder."""
+    return f"{table.folder}/run={run_id}/part-{shard:05d}-of-{shard_count:05d}.parquet"
+
+
+def write_shard(output: str, path: str, table: Table, rows: Iterable[SortedRow]) -> Shard:
+    """Writes rows, in the order of their documents and pages, to one Parquet file.
+
+    Args:
+        output: the output folder, on any Beam file system.
+        path: the file's path below it.
+        table: what the rows are like.
+        rows: in any order.
+    """
+    statuses: Counter[str] = Counter()
+    failures: Counter[str] = Counter()
+    with atomic_writer(join(output, path)) as file, pq.ParquetWriter(file, table.schema, compression="zstd") as writer:
+        in_order = sorted(rows)
+        for start in range(0, len(in_order), ROWS_PER_GROUP):
+            group = table.unpack_rows(packed for _, _, packed in in_order[start : start + ROWS_PER_GROUP])
+            statuses.update(group["status"].to_pylist())
+            failures.update(failure["stage"] for failure in group["failure"].to_pylist() if failure)
+            writer.write_table(group)
+    return Shard(path, statuses.total(), dict(statuses), dict(failures))
+
+
+def add_empty_shards(shards: Iterable[Shard], output: str, table: Table, run_id: str, shard_count: int) -> list[Shard]:
+    """Writes a file for each shard that got no row, as the files' names promise ``shard_count`` of them."""
+    shards = list(shards)
+    paths = {shard_path(table, run_id, shard, shard_count) for shard in range(shard_count)}
+    missing = paths - {shard.path for shard in shards}
+    return shards + [write_shard(output, path, table, []) for path in sorted(missing)]
+
+
+def first_headline(output: str, table: Table, paths: Iterable[str]) -> dict[str, Any] | None:
+    """The first row of these shards with a text in its headline: its source_uri, page_index and headline."""
+    columns = ["source_uri", "page_index", table.headline]
+    for path in paths:
+        with FileSystems.open(join(output, path), compression_type=CompressionTypes.UNCOMPRESSED) as file:
+            for batch in pq.ParquetFile(file).iter_batches(columns=columns):
+                for row in batch.to_pylist():
+                    if row[table.headline]:
+                        return row
+    return None
+
+
+@contextlib.contextmanager
+def atomic_writer(path: str) -> Iterator[BinaryIO]:
+    """Opens a file for writing on any Beam file system; it appears under its name when the block ends well."""
+    folder, _, name = path.rpartition("/")
+    temporary = f"{folder}/_{name}.{uuid.uuid4().hex}.tmp"
+    with FileSystems.create(temporary, compression_type=CompressionTypes.UNCOMPRESSED) as file:
+        yield file
+    if FileSystems.exists(path):  # from an earlier try; not all file systems rename onto a file
+        delete_exactly([path])
+    FileSystems.rename([temporary], [path])
+
+
+def delete_exactly(paths: Sequence[str]) -> None:
+    """Deletes files of one file system. Beam would take local paths for patterns: a[12]/b for a1/b, too."""
+    if paths and FileSystems.get_scheme(paths[0]):
+        FileSystems.delete(paths)
+        return
+    for path in paths:
+        os.remove(path)
+
+
+def check_output(output: str) -> None:
+    """Raises UsageError unless files can be written below the output folder."""
+    probe = join(output, f"_probe-{uuid.uuid4().hex}.tmp")
+    try:
+        with FileSystems.create(probe, compression_type=CompressionTypes.UNCOMPRESSED) as file:
+            file.write(b"pagebeam")
+        delete_exactly([probe])
+    except Exception as error:  # every file system has its own
+        raise UsageError(f"can't write to the output folder {output}: {error}") from error
+
+
+def join(folder: str, path: str) -> str:
+    """A path below a folder, local or not."""
+    return f"{folder.rstrip('/')}/{path}"

@@ -1,1 +1,0 @@
-"""The public PTransforms, named by verbs; ``pipelines.run`` puts them together."""

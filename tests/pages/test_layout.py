@@ -1,0 +1,209 @@
+"""Pages set as boxes of words: 10 high, 5 for each character, 3 between words, unless said otherwise."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ocr_models.pages.layout import cheapest, group_medians, order_words
+
+LEADING = 14.0
+PROSE = """
+It was the best of times, it was
+the worst of times, it was the age
+of wisdom, it was the age of folly,
+it was the epoch of belief, it was
+the epoch of incredulity, it was the
+season of light and of darkness.
+""".strip().splitlines()
+OTHER_PROSE = """
+Call me Ishmael. Some years ago, and
+never mind how long precisely, having
+little or no money in my purse, and
+nothing particular on the shore, I
+thought I would sail about a little
+and see the watery part of the world.
+""".strip().splitlines()
+
+
+def line(x, y, text, height=10.0):
+    """The words of a line from (x, y) on: text and box each."""
+    words = []
+    for word in text.split():
+        width = 0.5 * height * len(word)
+        words.append((word, (x, y, x + width, y + height)))
+        x += width + 0.3 * height
+    return words
+
+
+def block(x, y, lines):
+    return [word for i, text in enumerate(lines) for word in line(x, y + i * LEADING, text)]
+
+
+def read(words):
+    """The lines as text, with an empty one before each block but the first."""
+    layout = order_words(np.array([box for _, box in words]).reshape(-1, 4))
+    text = []
+    for indices, starts_block in zip(layout.lines, layout.starts_block, strict=True):
+        text += [""] * bool(starts_block and text) + [" ".join(words[i][0] for i in indices)]
+    return text
+
+
+def two_columns():
+    heading = line(100, 0, "A heading across both columns", height=16)
+    return heading + block(0, 40, PROSE) + block(230, 40, OTHER_PROSE)
+
+
+def receipt():
+    items = [("Bread and butter", "2.50"), ("Tea", "1.20"), ("Marmalade", "10.00"), ("Total", "13.70")]
+    return [
+        word
+        for i, (label, price) in enumerate(items)
+        for word in line(0, i * LEADING, label) + line(200 - 5 * len(price), i * LEADING, price)
+    ]
+
+
+def table():
+    rows = [("Year", "Pages", "Share"), ("2021", "1,204", "12 %"), ("2022", "30", "3 %"), ("2023", "99", "7 %")]
+    return [
+        word for i, cells in enumerate(rows) for j, cell in enumerate(cells) for word in line(90 * j, i * LEADING, cell)
+    ]
+
+
+PAGES = {
+    "one line": line(10, 10, "Just one line of text"),
+    "two columns": two_columns(),
+    "receipt": receipt(),
+    "table": table(),
+}
+
+
+def test_empty_page():
+    layout = order_words(np.zeros((0, 4)))
+    assert layout.lines == layout.starts_block == []
+
+
+def test_one_word():
+    assert read(line(5, 5, "word")) == ["word"]
+
+
+def test_one_line():
+    assert read(PAGES["one line"]) == ["Just one line of text"]
+
+
+def test_words_of_one_line_may_stand_a_little_up_or_down():
+    words = line(0, 0, "set by a trembling hand")
+    shifted = [
+        (text, (x0, y0 + dy, x1, y1 + dy)) for (text, (x0, y0, x1, y1)), dy in zip(words, (0, 2, -2, 3, 0), strict=True)
+    ]
+    assert read(shifted) == ["set by a trembling hand"]
+
+
+def test_paragraphs_are_blocks():
+    words = block(0, 0, PROSE[:3]) + block(0, 3 * LEADING + 15, PROSE[3:])
+    assert read(words) == [*PROSE[:3], "", *PROSE[3:]]
+
+
+def test_two_columns_below_a_heading():
+    assert read(two_columns()) == ["A heading across both columns", "", *PROSE, "", *OTHER_PROSE]
+
+
+def test_heading_amid_columns_parts_them():
+    """Upper columns are read before the heading, lower ones after it."""
+    upper = block(0, 0, PROSE) + block(230, 0, OTHER_PROSE)
+    heading = line(60, 120, "The second half, across both columns", height=16)
+    lower = block(0, 170, OTHER_PROSE) + block(230, 170, PROSE)
+    assert read(upper + heading + lower) == [
+        *PROSE,
+        "",
+        *OTHER_PROSE,
+        "",
+        "The second half, across both columns",
+        "",
+        *OTHER_PROSE,
+        "",
+        *PROSE,
+    ]
+
+
+def test_three_columns():
+    columns = [PROSE, OTHER_PROSE, PROSE[::-1]]
+    words = [word for i, lines in enumerate(columns) for word in block(220 * i, 0, lines)]
+    assert read(words) == [*PROSE, "", *OTHER_PROSE, "", *PROSE[::-1]]
+
+
+def test_columns_whose_lines_are_not_level_with_each_other():
+    words = block(0, 0, PROSE) + block(230, 6, OTHER_PROSE)
+    assert read(words) == [*PROSE, "", *OTHER_PROSE]
+
+
+def test_labels_and_prices_are_joined():
+    assert read(receipt()) == ["Bread and butter 2.50", "Tea 1.20", "Marmalade 10.00", "Total 13.70"]
+
+
+def test_table_is_read_by_rows():
+    assert read(table()) == ["Year Pages Share", "2021 1,204 12 %", "2022 30 3 %", "2023 99 7 %"]
+
+
+def test_narrow_columns_of_terms_are_read_one_by_one():
+    """A reference card: each column is a table, but their rows stand at different heights."""
+
+    def card(x, pitch, names):
+        rows = [(x, i * pitch, name) for i, name in enumerate(names)]
+        rows += [(x + 60, i * pitch, f"about {name}") for i, name in enumerate(names)]
+        return [word for row in rows for word in line(*row)]
+
+    first = [f"a{i}" for i in range(10)]
+    second = [f"b{i}" for i in range(8)]
+    expected = [f"{name} about {name}" for name in first + second]
+    assert [text for text in read(card(0, 14, first) + card(160, 17.5, second)) if text] == expected
+
+
+@pytest.mark.parametrize("marks", [["•", "•", "•"], ["1.", "2.", "10."]])
+def test_list_marks_stay_with_their_items(marks):
+    items = ["Flour, sifted twice", "Two eggs", "A pinch of salt"]
+    words = [
+        word
+        for i, (mark, item) in enumerate(zip(marks, items, strict=True))
+        for word in line(0, i * LEADING, mark) + line(25, i * LEADING, item)
+    ]
+    assert read(words) == [f"{mark} {item}" for mark, item in zip(marks, items, strict=True)]
+
+
+@pytest.mark.parametrize("words", PAGES.values(), ids=PAGES)
+@settings(max_examples=15, deadline=None)
+@given(data=st.data())
+def test_order_of_detection_does_not_matter(words, data):
+    shuffled = data.draw(st.permutations(words))
+    assert read(shuffled) == read(words)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.floats(0, 400), st.floats(0, 400), st.floats(0, 120), st.floats(0, 40)).map(
+            lambda b: (b[0], b[1], b[0] + b[2], b[1] + b[3])
+        ),
+        max_size=25,
+    )
+)
+def test_every_word_stands_in_exactly_one_line(boxes):
+    """Whatever the boxes: overlapping, equal, without height or width."""
+    layout = order_words(np.array(boxes).reshape(-1, 4))
+    assert sorted(word for words in layout.lines for word in words) == list(range(len(boxes)))
+    assert all(layout.lines) and len(layout.starts_block) == len(layout.lines)
+    assert layout.starts_block[:1] == [True] * bool(boxes)
+
+
+def test_cheapest_of_each_group():
+    # Group 0 has 3, 1 and 1, of which the first counts; group 1 nothing finite; group 2 a 5; group 3 nothing.
+    costs, groups = np.array([3, 1, np.inf, 5, 1]), np.array([0, 0, 1, 2, 0])
+    assert cheapest(costs, groups, 4).tolist() == [1, -1, 3, -1]
+
+
+def test_group_medians():
+    # Group 0 has 9, 1 and 2; group 1 nothing; group 2 has 4 and 7.
+    medians = group_medians(np.array([9, 4, 1, 7, 2]), np.array([0, 2, 0, 2, 0]), 3)
+    np.testing.assert_array_equal(medians, [2, np.nan, 5.5])

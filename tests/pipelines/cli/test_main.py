@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from pipelines.cli import main as cli
+from pipelines.reading import ocr_reader as ocr
+from pipelines.reading.schemas import CAPTIONS, PAGES
+from tests.pipelines import samples
+
+
+@pytest.fixture
+def page(tmp_path):
+    return str(samples.write_png(tmp_path / "page.png", 1))
+
+
+def test_summary_says_where_the_rows_are_and_how_to_look(fake_models, page, tmp_path, capsys):
+    assert cli.main(["run", page, "--output", str(tmp_path / "out")]) == 0
+
+    out = capsys.readouterr().out
+    assert f"{page}, page 1:\n  60x40 sum" in out
+    assert "1 pages read, 0 blank, 0 failed" in out
+    command = next(line for line in out.splitlines() if line.startswith("look:")).split('"')[1]
+    shown = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=True)
+    assert shown.stdout.startswith("60x40 sum")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "--detecter", "x"], "unknown option --detecter"),
+        (["run", "--job_name", "nightly", "stray"], "unknown option stray"),
+        (["run", "--dpi", "1"], "not between 36 and 1200"),
+        (["run", "--workers", "0"], "less than 1"),
+        (["run", "--runner", "NoSuchRunner"], "NoSuchRunner"),
+        (["caption"], "required: --captioner"),
+        (["caption", "--captioner", "x", "--detector", "y"], "unknown option --detector"),
+        (["caption", "--captioner", "x", "--beam-width", "0"], "less than 1"),
+    ],
+)
+def test_usage_errors_end_with_2_in_one_clear_line(fake_models, page, tmp_path, capsys, arguments, message):
+    try:
+        status = cli.main([arguments[0], page, "--output", str(tmp_path / "out"), *arguments[1:]])
+    except SystemExit as exit_:  # argparse's own way
+        status = exit_.code
+
+    captured = capsys.readouterr()
+    assert status == 2
+    assert message in captured.err
+    assert "Traceback" not in captured.err
+
+
+@pytest.mark.parametrize("model", [["run", "--detector"], ["caption", "--captioner"]])
+def test_a_broken_model_is_an_error_before_any_work(page, tmp_path, capsys, model):
+    assert cli.main([*model, "no/such/folder", page, "--output", str(tmp_path / "out")]) == 2
+
+    assert "pagebeam: no/such/folder: " in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_run_that_fails_ends_with_1_and_leaves_no_manifest(fake_models, page, tmp_path, capsys, monkeypatch):
+    def load_nothing(*_: str):
+        raise RuntimeError("the model does not load")
+
+    monkeypatch.setattr(ocr, "_load_reader", load_nothing)
+
+    assert cli.main(["run", page, "--output", str(tmp_path / "out")]) == 1
+
+    last_line = capsys.readouterr().err.strip().splitlines()[-1]
+    assert last_line.startswith("pagebeam: the run failed: RuntimeError: the model does not load")
+    assert not list((tmp_path / "out").glob("runs/*"))
+
+
+def test_beam_options_reach_beam(fake_models, page, tmp_path):
+    output = str(tmp_path / "out")
+
+    assert cli.main(["run", page, "--output", output, "--runner=FnApiRunner", "--job_name", "nightly"]) == 0
+    assert cli.main(["run", page, "--output", output, "--direct_runner_bundle_repeat=1"]) == 0
+
+
+def test_train_is_passed_on(monkeypatch):
+    import ocr_models.training.cli
+
+    monkeypatch.setattr(ocr_models.training.cli, "main", lambda argv: len(argv))
+
+    assert cli.main(["train", "detection", "--seed", "1"]) == 3
+
+
+def test_a_model_for_something_else_does_not_caption(page, tmp_path, capsys):
+    assert cli.main(["caption", page, "--output", str(tmp_path / "out"), "--captioner", "crnn-light"]) == 2
+
+    assert "a bundle for recognition, but one for caption was expected" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["run", "caption"])
+def test_help_is_quick(command):
+    code = f"import sys; from pipelines import cli\ntry: cli.main(['{command}', '--help'])\nexcept SystemExit: pass\n"
+    code += "print('apache_beam' in sys.modules, file=sys.stderr)"
+
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env={**os.environ})
+
+    assert shown.stderr.strip() == "False"
+    assert "Exit status" in shown.stdout
+
+
+@pytest.mark.parametrize("reader_ends", [False, True])
+def test_command_ends_at_once_with_its_status_having_said_all(reader_ends):
+    code = "import atexit, threading; from pipelines import cli\n"
+    code += "atexit.register(print, 'tidied up'); threading.Thread(target=threading.Event().wait).start()\n"
+    code += "cli.main = lambda: print('read') or 3; cli.command()"
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "env": {**os.environ, "PYTHONUNBUFFERED": ""}}
+    process = subprocess.Popen([sys.executable, "-c", code], text=True, **pipes)
+    if reader_ends:
+        process.stdout.close()
+        process.stdout = None
+
+    said, complaints = process.communicate(timeout=60)
+
+    assert process.returncode == 3 and complaints == ""
+    assert reader_ends or said == "read\ntidied up\n"
+
+
+@pytest.mark.parametrize("table", [PAGES, CAPTIONS], ids=lambda table: table.folder)
+def test_every_column_is_documented(table):
+    sections = (Path(__file__).parents[3] / "docs/rows.md").read_text().split("\n## ")
+
+    [section] = [section for section in sections if section.lower().startswith(table.folder)]
+    rows = [line for line in section.splitlines() if line.startswith("| `")]
+    assert rows == [f"| `{name}` | {kind} | {doc} |" for name, kind, doc in _columns(table.schema)]
+
+
+def _columns(fields, prefix=""):
+    for field in fields:
+        yield prefix + field.name, _kind(field.type), field.metadata[b"doc"].decode()
+        inner = field.type.value_type if pa.types.is_list(field.type) else field.type
+        if pa.types.is_struct(inner):
+            yield from _columns(inner.fields, f"{prefix}{field.name}.")
+
+
+def _kind(kind: pa.DataType) -> str:
+    if pa.types.is_list(kind):
+        return f"list of {_kind(kind.value_type)}"
+    return (
+        "struct" if pa.types.is_struct(kind) else str(kind).replace("float", "float32").replace("float3232", "float32")
+    )

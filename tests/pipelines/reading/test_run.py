@@ -1,0 +1,183 @@
+"""The whole command, on Beam's local runner, with every kind of document; only the models are fake."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import apache_beam as beam
+import numpy as np
+import pytest
+from PIL import Image
+
+from pipelines.reading.run import BeamOptions, make_pipeline
+from tests.pipelines import samples
+from tests.pipelines.conftest import comparable
+from tests.pipelines.fakes import GUILTY_WIDTH_PX
+
+
+def expected_text(pixels: np.ndarray) -> str:
+    height, width = pixels.shape
+    return f"{width}x{height} sum{int(pixels.sum())}\n"
+
+
+def manifest_of(output: Path) -> dict:
+    [path] = (output / "runs").glob("*.json")
+    return json.loads(path.read_text())
+
+
+def test_every_kind_of_document_gives_its_pages(run, tmp_path):
+    pixels = [samples.page_pixels(seed) for seed in range(9)]
+    images = [Image.fromarray(page) for page in pixels]
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for extension, image_format in (("png", "PNG"), ("bmp", "BMP"), ("jpg", "JPEG")):
+        (folder / f"a.{extension}").write_bytes(samples.encoded(images[0], image_format))
+    (folder / "a.webp").write_bytes(samples.encoded(images[0], "WEBP", lossless=True))
+    samples.write_tiff(folder / "b.tif", images[1:4], compression="tiff_lzw")
+    (folder / "c.pdf").write_bytes(samples.pdf_bytes(["0 0 72 72 re f", "", "0 0 144 72 re f"]))
+    records = samples.tfrecord_bytes(samples.sequence_example(samples.encoded(image)) for image in images[4:7])
+    (folder / "d.tfrecord").write_bytes(records)
+    (folder / "e-00000-of-00001").write_bytes(gzip.compress(records))  # found by its content
+
+    status, rows = run(folder)
+
+    assert status == 0
+    names = [(Path(row["source_uri"]).name, row["page_index"], row["page_count"]) for row in rows]
+    assert names == [
+        ("a.bmp", 0, 1),
+        ("a.jpg", 0, 1),
+        ("a.png", 0, 1),
+        ("a.webp", 0, 1),
+        *[("b.tif", index, 3) for index in range(3)],
+        *[("c.pdf", index, 3) for index in range(3)],
+        *[("d.tfrecord", index, 3) for index in range(3)],
+        *[("e-00000-of-00001", index, 3) for index in range(3)],
+    ]
+    texts = [row["text"] for row in rows]
+    assert texts[0] == texts[2] == texts[3] == expected_text(pixels[0])
+    assert texts[4:7] == [expected_text(page) for page in pixels[1:4]]
+    assert texts[10:13] == texts[13:16] == [expected_text(page) for page in pixels[4:7]]
+    assert [row["status"] for row in rows[7:10]] == ["ok", "blank", "ok"]
+    assert [(row["width_px"], row["height_px"], row["dpi"]) for row in rows[7:8]] == [(400, 200, 200.0)]
+    assert texts[7] == f"400x200 sum{200 * 200 * 255}\n"  # the left half black
+    assert len({row["page_id"] for row in rows}) == len(rows)
+
+
+def test_bad_documents_fail_alone(run, tmp_path, capsys):
+    folder = tmp_path / "in"
+    good = [samples.write_png(folder / f"good-{seed}.png", seed) for seed in range(9)]
+    broken_page = folder / "one_broken_page.pdf"
+    broken_page.write_bytes(samples.pdf_bytes(["0 0 72 72 re f", None, "0 0 9 9 re f"]))
+    _, good_rows = run(*good, output="good")
+    stages = samples.write_bad_files(folder)
+
+    status, rows = run(folder)
+
+    assert status == 3
+    failed = [row for row in rows if row["status"] == "failed"]
+    assert {Path(row["source_uri"]).name: row["failure"]["stage"] for row in failed} == {
+        **stages,
+        broken_page.name: "render",
+    }
+    assert comparable(row for row in rows if row["status"] == "ok" and row["source_uri"] != str(broken_page)) == (
+        comparable(good_rows)
+    )
+    assert [row["status"] for row in rows if row["source_uri"] == str(broken_page)] == ["ok", "failed", "ok"]
+    manifest = manifest_of(tmp_path / "out")
+    assert manifest["pages"] == {"expected": 22, "ok": 11, "blank": 0, "failed": 11}
+    assert manifest["documents"] == {"found": 20, "failed_to_open": list(stages.values()).count("open")}
+    assert sum(shard["rows"] for shard in manifest["shards"]) == len(rows) == 22
+    assert "11 failed" in capsys.readouterr().out
+
+
+def test_a_page_that_the_models_choke_on_fails_without_its_batch(run, tmp_path):
+    for seed in range(5):
+        samples.write_png(tmp_path / f"in/{seed}.png", seed, width=GUILTY_WIDTH_PX if seed == 2 else 60)
+
+    status, rows = run(tmp_path / "in/*.png", "--workers", 1)
+
+    assert status == 3
+    assert [row["status"] for row in rows] == ["ok", "ok", "failed", "ok", "ok"]
+    assert rows[2]["failure"] == {
+        "stage": "read",
+        "error_type": "FloatingPointError",
+        "message": "the model choked",
+    }
+    assert rows[2]["width_px"] == GUILTY_WIDTH_PX
+
+
+def test_rows_do_not_depend_on_the_number_of_workers(run, tmp_path):
+    pages = [Image.fromarray(samples.page_pixels(seed)) for seed in range(70)]
+    document = samples.write_tiff(tmp_path / "many.tif", pages)
+
+    _, one = run(document, "--workers", 1, output="one")
+    _, three = run(document, "--workers", 3, output="three")
+
+    assert len(one) == 70
+    assert comparable(one) == comparable(three)
+
+
+def test_runs_add_up_in_one_folder(run, tmp_path):
+    document = samples.write_png(tmp_path / "page.png", 1)
+
+    run(document)
+    _, rows = run(document, document)  # given twice, read once
+
+    assert len(rows) == 2
+    assert len({row["run_id"] for row in rows}) == 2
+    assert len({row["page_id"] for row in rows}) == 1
+    assert all(row["run"] == row["run_id"] for row in rows)
+
+
+@pytest.mark.parametrize("bad_input", ["nothing/here.pdf", "nothing/*.pdf", "empty_folder"])
+def test_an_input_without_documents_is_an_error_before_any_work(run, tmp_path, bad_input, capsys):
+    (tmp_path / "empty_folder").mkdir()
+
+    with pytest.raises(FileNotFoundError):  # no output
+        run(tmp_path / bad_input)
+    assert f"pagebeam: no documents at {tmp_path / bad_input}" in capsys.readouterr().err
+
+
+def test_an_unwritable_output_is_an_error_before_any_work(fake_models, tmp_path, capsys):
+    from pipelines.cli import main as cli
+
+    document = samples.write_png(tmp_path / "page.png", 1)
+
+    status = cli.main(["run", str(document), "--output", str(document / "out")])
+
+    assert status == 2
+    assert "pagebeam: can't write to the output folder" in capsys.readouterr().err
+
+
+def _count_up(worker: int) -> Iterator[tuple[str, list[int]]]:
+    """Numbered elements that take long to be written, as many as come while Beam's timer flushes buffers twice."""
+    until, number = time.monotonic() + 2.5, 0
+    while time.monotonic() < until:
+        yield f"{worker} {number}", list(range(500))
+        number += 1
+
+
+def test_local_run_loses_no_element_of_a_stage_that_gives_many(tmp_path):
+    pipeline = make_pipeline(BeamOptions(workers=2))
+    keys = (
+        pipeline
+        | beam.Create([0, 1])
+        | "Spread" >> beam.Reshuffle()
+        | "CountUp" >> beam.FlatMap(_count_up)
+        | "Group" >> beam.GroupByKey()
+        | "Keys" >> beam.Keys()
+        | "All" >> beam.combiners.ToList()
+    )
+    keys | "Write" >> beam.Map(lambda keys: (tmp_path / "keys").write_text("\n".join(keys)))
+    pipeline.run()
+
+    numbers: dict[str, list[int]] = {"0": [], "1": []}
+    for line in (tmp_path / "keys").read_text().splitlines():
+        worker, number = line.split()
+        numbers[worker].append(int(number))
+    for counted in numbers.values():
+        assert len(counted) == max(counted) + 1 > 1000

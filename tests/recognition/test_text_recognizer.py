@@ -1,0 +1,268 @@
+"""The predictors on real networks without training: what they find is nonsense, but it must be the same nonsense."""
+
+from __future__ import annotations
+
+import string
+
+import keras
+import numpy as np
+import pytest
+
+from ocr_models.bundle import set_lexicon, write_bundle
+from ocr_models.charset import LATIN, Charset
+from ocr_models.detection.east import build_east
+from ocr_models.errors import UsageError
+from ocr_models.inference.batch_norm_folding import fold_batch_norm
+from ocr_models.lexicon import Lexicon
+from ocr_models.recognition.attention_network import AttentionSize, build_attention
+from ocr_models.recognition.crnn import build_crnn
+from ocr_models.recognition.crops import pad_crops
+from ocr_models.recognition.text_recognizer import (
+    READ_BATCH,
+    TextDetector,
+    TextRecognizer,
+    _Reading,
+    _respell,
+    limit_threads,
+)
+
+CHARSET = Charset(LATIN)
+
+
+@pytest.fixture(scope="module")
+def network():
+    """A fresh CRNN whose logits, nearly the same for any crop, are pulled apart: each crop has a text of its own."""
+    keras.utils.set_random_seed(3)
+    network = build_crnn(len(CHARSET) + 1)
+    noise = np.random.default_rng(0).uniform(0, 255, (8, 32, 64, 1))
+    logits = network.predict(noise, verbose=0)
+    kernel, _ = network.get_layer("logits").get_weights()
+    contrast = 5 / logits.std(axis=(0, 1)).mean()
+    network.get_layer("logits").set_weights([contrast * kernel, -contrast * logits.mean(axis=(0, 1))])
+    return network
+
+
+@pytest.fixture(scope="module")
+def recognizer(network):
+    return TextRecognizer(network, CHARSET)
+
+
+@pytest.fixture(scope="module")
+def crops():
+    """More crops than a batch in some buckets, from 1x1 to wider than the last bucket."""
+    rng = np.random.default_rng(0)
+    sizes = [(1, 1), (9, 700), *zip(rng.integers(8, 60, 70), rng.integers(5, 90, 70), strict=True)]
+    sizes += [(32, 30)] * READ_BATCH
+    return [rng.integers(0, 256, size, dtype=np.uint8) for size in sizes]
+
+
+@pytest.fixture(scope="module")
+def transcripts(recognizer, crops):
+    return recognizer.read(crops)
+
+
+def assert_same(first, second):
+    assert [t.text for t in first] == [t.text for t in second]
+    np.testing.assert_allclose([t.confidence for t in first], [t.confidence for t in second], atol=1e-3)
+
+
+def test_transcripts_are_in_order_and_whole(crops, transcripts):
+    assert len(crops) > READ_BATCH and len(transcripts) == len(crops)
+    assert len({t.text for t in transcripts}) > len(crops) / 3  # so that a mix-up would show
+    for transcript in transcripts:
+        assert len(transcript.char_confidences) == len(transcript.text)
+        assert len(transcript.places) == len(transcript.text)
+        assert list(transcript.places) == sorted(transcript.places)
+        assert 0 <= transcript.confidence <= 1 and all(0 <= place <= 1 for place in transcript.places)
+        if transcript.text:
+            assert min(transcript.char_confidences) <= transcript.confidence <= max(transcript.char_confidences)
+
+
+def test_crop_is_read_alone_as_among_others(recognizer, crops, transcripts):
+    some = [0, 1, 2, 40, 71]
+    alone = [recognizer.read([crops[i]])[0] for i in some]
+    assert_same(alone, [transcripts[i] for i in some])
+
+
+def test_order_and_number_of_crops_do_not_matter(recognizer, crops, transcripts):
+    shuffled = np.random.default_rng(1).permutation(len(crops))[:50]
+    assert_same(recognizer.read([crops[i] for i in shuffled]), [transcripts[i] for i in shuffled])
+
+
+def test_equal_crops_read_the_same_beyond_a_batch(recognizer, crops, transcripts):
+    assert_same(recognizer.read([crops[5]] * (READ_BATCH + 3)), [transcripts[5]] * (READ_BATCH + 3))
+
+
+def test_padding_is_not_read(recognizer):
+    """A crop of 5 pixels is 2 time steps, so 2 characters at the most, in a bucket of 8 steps."""
+    crops = [np.random.default_rng(seed).integers(0, 256, (32, 5), dtype=np.uint8) for seed in range(4)]
+    assert max(len(t.text) for t in recognizer.read(crops)) <= 2
+    assert max(len(t.text) for t in recognizer.read(list(pad_crops(crops, 32)))) > 2
+
+
+def test_no_crops(recognizer):
+    assert recognizer.read([]) == []
+
+
+def test_beam_decoder_is_an_option(network, crops, transcripts):
+    beamed = TextRecognizer(network, CHARSET, beam_width=4).read(crops[:8])
+    assert [len(t.char_confidences) for t in beamed] == [len(t.text) for t in beamed]
+    assert all(0 <= t.confidence <= 1 for t in beamed)
+
+
+def test_temperature_changes_nothing_but_the_confidence(network, crops, transcripts):
+    """The product of a word's probabilities is p; at a temperature of 2 its odds of p / (1 - p) become their root."""
+    cold, warm = (TextRecognizer(network, CHARSET, temperature=t).read(crops[:40]) for t in (1, 2))
+    for plain, of_cold, of_warm in zip(transcripts, cold, warm, strict=False):
+        assert plain.text == of_cold.text == of_warm.text
+        if plain.text:
+            assert plain.network_confidence == plain.confidence
+            assert of_warm.network_confidence == of_cold.network_confidence == pytest.approx(plain.confidence, abs=1e-3)
+            probability = min(max(np.prod(of_cold.char_confidences), 1e-6), 1 - 1e-6)
+            assert of_cold.confidence == pytest.approx(probability, rel=1e-3)
+            odds = of_cold.confidence / (1 - of_cold.confidence)
+            assert of_warm.confidence == pytest.approx(odds**0.5 / (1 + odds**0.5))
+
+
+def test_temperature_of_an_attention_recognizer_counts_the_end(attention_network, crops):
+    recognizer = TextRecognizer(attention_network, CHARSET, temperature=1)
+    for transcript in recognizer.read(crops[:40]):
+        if transcript.text:
+            assert transcript.confidence <= np.prod(transcript.char_confidences) + 1e-6
+            assert transcript.confidence <= transcript.network_confidence + 1e-6
+
+
+def test_recognizer_has_its_bundles_temperature(network, crops, tmp_path):
+    bundle = write_bundle(tmp_path, network, {"task": "recognition", "arch": "crnn-light", "temperature": 2}, CHARSET)
+    folded = fold_batch_norm(network)
+    assert_same(TextRecognizer.load(bundle).read(crops[:8]), TextRecognizer(folded, CHARSET, 1, 2).read(crops[:8]))
+    plain = TextRecognizer.load(bundle, temperature=1)
+    assert_same(plain.read(crops[:8]), TextRecognizer(folded, CHARSET, temperature=1).read(crops[:8]))
+
+
+def test_recognizer_from_a_bundle_reads_the_same(network, crops, tmp_path):
+    bundle = write_bundle(tmp_path, network, {"task": "recognition", "arch": "crnn-light"}, CHARSET)
+    folded = TextRecognizer(fold_batch_norm(network), CHARSET)
+    assert_same(TextRecognizer.load(bundle).read(crops[:8]), folded.read(crops[:8]))
+
+
+@pytest.fixture(scope="module")
+def attention_network():
+    """A fresh attention recognizer with logits pulled apart, so that words end somewhere and differ."""
+    keras.utils.set_random_seed(3)
+    network = build_attention(len(CHARSET) + 1, AttentionSize(cell_units=32, attention_units=16, embedding=8))
+    logits = network.get_layer("decoder").logits
+    logits.set_weights([40 * weight for weight in logits.get_weights()])
+    return network
+
+
+@pytest.mark.parametrize("beam_width", [1, 2])
+def test_attention_recognizer_reads_a_crop_alone_as_among_others(attention_network, crops, beam_width):
+    recognizer = TextRecognizer(attention_network, CHARSET, beam_width)
+    crops = [crop for crop in crops if crop.shape[1] < 60][:40]
+    transcripts = recognizer.read(crops)
+    assert len({t.text for t in transcripts}) > 5
+    assert_same([recognizer.read([crops[i]])[0] for i in (0, 7, 39)], [transcripts[i] for i in (0, 7, 39)])
+    for transcript in transcripts:
+        assert len(transcript.char_confidences) == len(transcript.text)
+        assert all(0 <= c <= 1 for c in (transcript.confidence, *transcript.char_confidences))
+
+
+def test_alignments_are_those_of_the_crop_without_its_padding(attention_network):
+    recognizer = TextRecognizer(attention_network, CHARSET)
+    crop = np.random.default_rng(1).integers(0, 256, (32, 70), dtype=np.uint8)  # 18 positions in a bucket of 20
+    transcript, alignments = recognizer.align(crop)
+    assert transcript == recognizer.read([crop])[0]
+    assert len(transcript.text) <= len(alignments) <= len(transcript.text) + 1 and alignments.shape[1] == 18
+    np.testing.assert_allclose(alignments.sum(axis=1), 1, atol=1e-2)
+
+
+ENGLISH = Lexicon.of(["crowding", "cat", "s"])
+
+
+@pytest.mark.parametrize(
+    ("chars", "likely", "chosen"),
+    [
+        ("erowding", {0: {"e": 0.9, "c": 0.1}}, "crowding"),
+        ("erowding", {0: {"e": 0.985, "c": 0.015}}, "erowding"),  # sure enough
+        ("1rowding", {0: {"1": 0.6, "c": 0.4}}, "1rowding"),  # a digit
+        ("crowdi-g", {6: {"-": 0.6, "n": 0.4}}, "crowdi-g"),  # a mark
+        ("cat.", {0: {"e": 0.55, "c": 0.4, ",": 0.05}, 3: {".": 0.6, "s": 0.4}}, "cat."),
+        ("crowding", {0: {"c": 0.6, "e": 0.4}}, "crowding"),  # known as it is
+        ("eat-erowding", {0: {"e": 0.6, "c": 0.4}, 4: {"e": 0.6, "c": 0.4}}, "cat-crowding"),
+        ("12", {0: {"1": 0.6, "7": 0.4}}, "12"),
+    ],
+)
+def test_letters_in_doubt_are_chosen_by_the_lexicon(chars, likely, chosen):
+    probabilities = np.full((len(chars), len(CHARSET) + 1), 1e-9)
+    for step, char in enumerate(chars):
+        for other, probability in likely.get(step, {char: 1.0}).items():
+            probabilities[step, CHARSET.encode(other)] = probability
+    ids = probabilities.argmax(axis=1).tolist()
+    confidences = tuple(probabilities.max(axis=1).tolist())
+    reading = _Reading(ids, confidences, range(len(chars)))
+    respelled = _respell(reading, np.log(probabilities), CHARSET, ENGLISH)
+    assert CHARSET.decode(respelled.ids) == chosen
+    assert (respelled.confidences, respelled.steps) == (reading.confidences, reading.steps)
+
+
+def test_nothing_read_is_nothing_to_respell():
+    reading = _Reading([], (), [])
+    assert _respell(reading, np.zeros((3, len(CHARSET) + 1)), CHARSET, ENGLISH) is reading
+
+
+def test_bundles_lexicon_is_used(network, crops, tmp_path):
+    bundle = write_bundle(tmp_path, network, {"task": "recognition", "arch": "crnn-light"}, CHARSET)
+    plain = TextRecognizer.load(bundle).read(crops[:40])
+    letters = [a + b for a in string.ascii_lowercase for b in string.ascii_lowercase]
+    with_lexicon = set_lexicon(bundle, Lexicon.of(letters), ["letters"])
+    assert with_lexicon.id != bundle.id
+    respelled = TextRecognizer.load(with_lexicon).read(crops[:40])
+    assert [t.confidence for t in plain] == [t.confidence for t in respelled]
+    assert [t.text for t in plain] != [t.text for t in respelled]
+
+
+def test_crnn_has_no_alignments(recognizer, crops):
+    with pytest.raises(UsageError, match="a CRNN has no attention"):
+        recognizer.align(crops[5])
+
+
+def detector(score_bias):
+    """A fresh EAST whose logit for text is a bias and nearly nothing else: 0 finds words about everywhere."""
+    keras.utils.set_random_seed(3)
+    east = build_east()
+    kernel, bias = east.get_layer("score_logits").get_weights()
+    east.get_layer("score_logits").set_weights([0.01 * kernel, 0 * bias + score_bias])
+    return TextDetector(east)
+
+
+@pytest.fixture(scope="module")
+def eager_detector():
+    return detector(score_bias=0)
+
+
+def test_blank_page_has_no_words():
+    assert detector(score_bias=-3).detect_at(np.full((200, 150), 255, np.uint8), scale=1.0) == []
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 333), (97, 1), (64, 64), (65, 63)])
+@pytest.mark.parametrize("scale", [0.3, 1.0, 1.7])
+def test_pages_of_any_size(eager_detector, shape, scale):
+    page = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    for box in eager_detector.detect_at(page, scale):
+        assert box.quad.shape == (4, 2) and box.quad.dtype == np.float32 and np.isfinite(box.quad).all()
+        assert 0 <= box.confidence <= 1
+
+
+def test_quads_are_in_pixels_of_the_page_given(eager_detector):
+    """What stands on the page's four times larger twin is found, seen at a quarter, at four times the place."""
+    page = np.random.default_rng(0).integers(0, 256, (64, 96), dtype=np.uint8)
+    twin = np.kron(page, np.ones((4, 4), np.uint8))
+    small, large = eager_detector.detect_at(page, 1.0), eager_detector.detect_at(twin, 0.25)
+    assert small
+    np.testing.assert_allclose([box.quad for box in large], [4 * box.quad for box in small], atol=1e-2)
+
+
+def test_models_load_in_a_program_that_has_computed_before(network):
+    network(np.zeros((1, 32, 64, 1)))
+    limit_threads(63)  # a number that isn't set already
