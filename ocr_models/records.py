@@ -107,12 +107,22 @@ class WordTruth:
     text: str
 
 
-class Flavor(StrEnum):
-    """What the examples of a data set teach."""
+class Task(StrEnum):
+    """What the examples of a data set teach, what a bundle is trained for, and what is scored."""
 
     DETECTION = "detection"  # pages with the quads, and mostly the texts, of their words or lines
     RECOGNITION = "recognition"  # crops, each with its one text
+    OCR = "ocr"  # words found and read: taught and labelled as detection is, scored as a whole
     CAPTION = "caption"  # pictures, each with one caption; a picture with several has as many examples
+
+    @property
+    def labels(self) -> Task:
+        """The task whose examples have the labels that this one is scored with."""
+        return Task.DETECTION if self == Task.OCR else self
+
+
+LABEL_TASKS = tuple(task for task in Task if task.labels == task)
+"""What the examples of a data set can be labelled for."""
 
 
 @dataclass(frozen=True)

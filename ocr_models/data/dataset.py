@@ -18,7 +18,7 @@ from ocr_models.charset import Charset
 from ocr_models.errors import DocumentError, UsageError
 from ocr_models.io.sequence_example import parse_example
 from ocr_models.io.tfrecord import iter_records, open_tfrecord
-from ocr_models.records import Example, Flavor
+from ocr_models.records import Example, Task
 from ocr_models.vocabulary import Vocabulary
 
 SUMMARY, CHARSET, VOCABULARY = "dataset.json", "charset.txt", "vocabulary.txt"
@@ -40,10 +40,10 @@ class ShardConfig:
     validation: str
     augment: bool = True
 
-    def check(self, flavor: Flavor) -> None:
+    def check(self, task: Task) -> None:
         """Raises UsageError unless both are there and teach what is to be learned."""
-        check_flavor(self.training, flavor)
-        check_flavor(self.validation, flavor, "validation")
+        check_task(self.training, task)
+        check_task(self.validation, task, "validation")
 
 
 def find_shards(pattern: str, split: str = "train") -> list[Path]:
@@ -87,28 +87,28 @@ def read_shard(path: Path) -> Iterator[Example]:
         ) from error
 
 
-def check_flavor(pattern: str, flavor: Flavor, split: str = "train") -> None:
+def check_task(pattern: str, task: Task, split: str = "train") -> None:
     """Checks what a data set teaches: by each ``dataset.json`` beside the shards, or by the first record.
 
     Raises:
         UsageError: it teaches something else, or nothing: no shard has a record.
     """
     for folder, shards in _by_folder(pattern, split).items():
-        found = _stated_flavor(folder) or next(filter(None, map(_seen_flavor, shards)), None)
-        if found and found != flavor:
-            remedy = f"; prepare it with --flavor {flavor}" if Flavor.CAPTION not in (found, flavor) else ""
-            raise UsageError(f"{folder}: a data set for {found}, but one for {flavor} was expected{remedy}")
+        found = _stated_task(folder) or next(filter(None, map(_seen_task, shards)), None)
+        if found and found != task:
+            remedy = f"; prepare it with --task {task}" if Task.CAPTION not in (found, task) else ""
+            raise UsageError(f"{folder}: a data set for {found}, but one for {task} was expected{remedy}")
     if all(next(read_shard(path), None) is None for path in find_shards(pattern, split)):
         raise UsageError(f"{pattern}: no record in any shard for {split}; give other shards, or prepare more pictures")
 
 
-def find_flavor(shard: Path) -> Flavor | None:
+def find_task(shard: Path) -> Task | None:
     """What a shard teaches: by ``dataset.json`` beside it, else by its first record; None for an empty shard.
 
     Raises:
         UsageError: it is damaged, or ``dataset.json`` is.
     """
-    return _stated_flavor(shard.parent) or _seen_flavor(shard)
+    return _stated_task(shard.parent) or _seen_task(shard)
 
 
 def find_charset(pattern: str) -> Charset:
@@ -150,25 +150,25 @@ def _beside(folder: Path, name: str) -> Path:
     return folder / name
 
 
-def _stated_flavor(folder: Path) -> Flavor | None:
-    """The flavor that ``dataset.json`` states; None where there is no such file."""
+def _stated_task(folder: Path) -> Task | None:
+    """The task that ``dataset.json`` states; None where there is no such file."""
     path = folder / SUMMARY
     if not path.is_file():
         return None
     try:
-        return Flavor(json.loads(path.read_text(encoding="utf-8"))["flavor"])
+        return Task(json.loads(path.read_text(encoding="utf-8"))["task"])
     except (ValueError, KeyError, TypeError) as error:
-        raise UsageError(f"{path}: names no flavor of a data set ({error!r}); prepare it anew") from error
+        raise UsageError(f"{path}: names no task of a data set ({error!r}); prepare it anew") from error
 
 
-def _seen_flavor(shard: Path) -> Flavor | None:
-    """The flavor that a shard's first record looks like; None for an empty shard."""
+def _seen_task(shard: Path) -> Task | None:
+    """The task that a shard's first record looks like; None for an empty shard."""
     example = next(read_shard(shard), None)
     if example is None:
         return None
     if example.caption or example.caption_ids:
-        return Flavor.CAPTION
+        return Task.CAPTION
     width, height = example.width_px, example.height_px
     edge = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
     is_word = len(example.quads) == 1 and np.allclose(example.quads[0], edge, atol=0.5)
-    return Flavor.RECOGNITION if is_word else Flavor.DETECTION
+    return Task.RECOGNITION if is_word else Task.DETECTION

@@ -20,7 +20,7 @@ import pypdfium2.raw as raw
 
 from ocr_models.charset import normalize_text
 from ocr_models.data.word_boxes import ASCENT_EM, DESCENT_EM
-from ocr_models.errors import DocumentError
+from ocr_models.errors import DocumentError, Stage
 from ocr_models.geometry import box_quads
 from ocr_models.records import PageTruth
 
@@ -60,7 +60,7 @@ def open_pdf(source: Path | bytes) -> pdfium.PdfDocument:
             is_gzip = file.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
         return pdfium.PdfDocument(gzip.decompress(source.read_bytes()) if is_gzip else source)
     except (pdfium.PdfiumError, OSError, EOFError, zlib.error) as error:
-        raise DocumentError("open", f"the PDF can't be opened ({error})") from error
+        raise DocumentError(Stage.OPEN, f"the PDF can't be opened ({error})") from error
 
 
 def count_pdf_pages(path: Path) -> int:
@@ -158,17 +158,21 @@ def read_pdf_page(page: pdfium.PdfPage, dpi: float) -> PageTruth:
     """
     left, bottom = page.get_cropbox()[:2]
     if page.get_rotation() != 0:
-        raise DocumentError("label", f"the page is turned by {page.get_rotation()} degrees")
+        raise DocumentError(Stage.LABEL, f"the page is turned by {page.get_rotation()} degrees")
     if abs(left) > 0.5 or abs(bottom) > 0.5:
-        raise DocumentError("label", f"the page's crop box begins at ({left:g}, {bottom:g}) points, not at its corner")
+        raise DocumentError(
+            Stage.LABEL, f"the page's crop box begins at ({left:g}, {bottom:g}) points, not at its corner"
+        )
     scale = dpi / 72
     textpage = page.get_textpage()
     words = list(_split_words(_glyphs(textpage)))
     if len(words) < _MIN_WORDS:
-        raise DocumentError("label", f"the text layer has {len(words)} words, less than {_MIN_WORDS}")
+        raise DocumentError(Stage.LABEL, f"the text layer has {len(words)} words, less than {_MIN_WORDS}")
     letters = sum(len(word) == 1 and word[0].char.isalpha() for word in words)
     if letters > _MAX_WORDS_TORN * len(words):
-        raise DocumentError("label", f"the text layer is torn: {letters} of its {len(words)} words are single letters")
+        raise DocumentError(
+            Stage.LABEL, f"the text layer is torn: {letters} of its {len(words)} words are single letters"
+        )
     image = page.render(scale=scale, grayscale=True).to_numpy()
     image = np.ascontiguousarray(image[..., 0] if image.ndim == 3 else image)
     boxes, texts, ignore = [], [], []

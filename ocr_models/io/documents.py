@@ -14,7 +14,7 @@ from enum import StrEnum
 import pypdfium2 as pdfium
 from PIL import Image
 
-from ocr_models.errors import DocumentError
+from ocr_models.errors import DocumentError, Stage
 from ocr_models.io.images import ColorMode, PageImage, check_page_size, open_image, to_page_image
 from ocr_models.io.tfrecord import is_tfrecord
 
@@ -44,7 +44,7 @@ def sniff_kind(head: bytes) -> DocumentKind:
         DocumentError: with stage "open", for an empty file or content of another kind.
     """
     if not head:
-        raise DocumentError("open", "the file is empty")
+        raise DocumentError(Stage.OPEN, "the file is empty")
     if head.startswith((b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")) or _is_webp(head) or _is_bmp(head):
         return DocumentKind.IMAGE
     if head.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")):
@@ -56,7 +56,7 @@ def sniff_kind(head: bytes) -> DocumentKind:
     if head.startswith(b"\x1f\x8b\x08") and is_tfrecord(_unzip(head)):
         return DocumentKind.GZIP_TFRECORD
     raise DocumentError(
-        "open", f"the content is no PNG, JPEG, WebP, BMP, TIFF, PDF or TFRecord; it begins with {head[:12]!r}"
+        Stage.OPEN, f"the content is no PNG, JPEG, WebP, BMP, TIFF, PDF or TFRecord; it begins with {head[:12]!r}"
     )
 
 
@@ -70,14 +70,14 @@ def count_pages(path: str, kind: DocumentKind) -> int:
         with open_pdf(path) as pdf:
             page_count = len(pdf)
         if page_count > os.path.getsize(path):
-            raise DocumentError("open", f"the PDF claims {page_count:,} pages, more than it has bytes")
+            raise DocumentError(Stage.OPEN, f"the PDF claims {page_count:,} pages, more than it has bytes")
     elif kind == DocumentKind.TIFF:
         with open_image(path) as tiff:
             page_count = _count_frames(tiff)
     else:
         page_count = 1
     if page_count == 0:
-        raise DocumentError("open", "the document has no pages")
+        raise DocumentError(Stage.OPEN, "the document has no pages")
     return page_count
 
 
@@ -91,8 +91,8 @@ def open_pdf(path: str) -> pdfium.PdfDocument:
         return pdfium.PdfDocument(path)
     except pdfium.PdfiumError as error:
         if "password" in str(error).lower():
-            raise DocumentError("open", "the PDF is encrypted; remove its password first") from error
-        raise DocumentError("open", f"the PDF is broken ({error})") from error
+            raise DocumentError(Stage.OPEN, "the PDF is encrypted; remove its password first") from error
+        raise DocumentError(Stage.OPEN, f"the PDF is broken ({error})") from error
 
 
 def page_renderer(
@@ -128,7 +128,7 @@ def render_pdf_page(
     try:
         page = pdf[page_index]
     except (pdfium.PdfiumError, IndexError) as error:
-        raise DocumentError("render", f"the page can't be loaded ({error})") from error
+        raise DocumentError(Stage.RENDER, f"the page can't be loaded ({error})") from error
     try:
         width_pt, height_pt = page.get_size()
         fitting_dpi = _fitting_dpi(width_pt, height_pt, dpi)
@@ -136,7 +136,7 @@ def render_pdf_page(
         bitmap = page.render(scale=fitting_dpi / 72, grayscale=is_gray, rev_byteorder=not is_gray)  # RGB, not BGR
         pixels = bitmap.to_numpy().copy()  # the bitmap's memory goes with it
     except pdfium.PdfiumError as error:
-        raise DocumentError("render", f"the page can't be rendered ({error})") from error
+        raise DocumentError(Stage.RENDER, f"the page can't be rendered ({error})") from error
     finally:
         page.close()
     return PageImage(pixels, round(fitting_dpi, 2))
@@ -177,7 +177,7 @@ def _decode_frame(image: Image.Image, page_index: int, color_mode: ColorMode) ->
     try:
         image.seek(page_index)
     except Exception as error:
-        raise DocumentError("decode", f"the page can't be reached in the file ({error})") from error
+        raise DocumentError(Stage.DECODE, f"the page can't be reached in the file ({error})") from error
     return to_page_image(image, color_mode)
 
 
@@ -185,7 +185,7 @@ def _fitting_dpi(width_pt: float, height_pt: float, dpi: float) -> float:
     """The asked dpi, or the highest at which the page has at most ``MAX_RENDERED_PIXELS``."""
     square_inches = width_pt * height_pt / 72**2
     if not 0 < square_inches <= MAX_RENDERED_PIXELS / MIN_RENDERED_DPI**2:
-        raise DocumentError("render", f"the page's size of {width_pt:g}×{height_pt:g} points is absurd")
+        raise DocumentError(Stage.RENDER, f"the page's size of {width_pt:g}×{height_pt:g} points is absurd")
     fitting_dpi = min(dpi, (MAX_RENDERED_PIXELS / square_inches) ** 0.5)
     check_page_size(width_pt * fitting_dpi / 72, height_pt * fitting_dpi / 72)
     return fitting_dpi

@@ -13,7 +13,7 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image, ImageOps
 
-from ocr_models.errors import DocumentError
+from ocr_models.errors import DocumentError, Stage
 
 MAX_PAGE_PIXELS = 100_000_000
 """Larger pages are refused before they are decoded. An A0 sheet at 200 dpi has 62 million pixels."""
@@ -65,7 +65,7 @@ def open_image(file: BinaryIO | str) -> Image.Image:
             warnings.simplefilter("ignore")  # about odd metadata, which we don't use
             return Image.open(file, formats=IMAGE_FORMATS)
     except Exception as error:  # Pillow raises what its parsers raise: SyntaxError, struct.error, …
-        raise DocumentError("decode", f"the image's header can't be read ({_describe(error)})") from error
+        raise DocumentError(Stage.DECODE, f"the image's header can't be read ({_describe(error)})") from error
 
 
 def to_page_image(image: Image.Image, color_mode: ColorMode = ColorMode.GRAY) -> PageImage:
@@ -83,16 +83,16 @@ def to_page_image(image: Image.Image, color_mode: ColorMode = ColorMode.GRAY) ->
     except MemoryError:
         raise
     except Exception as error:
-        raise DocumentError("decode", f"the image data is broken or cut short ({_describe(error)})") from error
+        raise DocumentError(Stage.DECODE, f"the image data is broken or cut short ({_describe(error)})") from error
 
 
 def check_page_size(width_px: float, height_px: float) -> None:
     """Raises DocumentError unless a page of this size has pixels, and not too many."""
     if width_px < 1 or height_px < 1:
-        raise DocumentError("decode", f"the page has no pixels ({width_px:.0f}×{height_px:.0f})")
+        raise DocumentError(Stage.DECODE, f"the page has no pixels ({width_px:.0f}×{height_px:.0f})")
     if width_px * height_px > MAX_PAGE_PIXELS:
         raise DocumentError(
-            "decode",
+            Stage.DECODE,
             f"{width_px:.0f}×{height_px:.0f} pixels are more than the limit of {MAX_PAGE_PIXELS:,} a page; "
             "scale the image down",
         )

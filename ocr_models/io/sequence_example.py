@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from google.protobuf import descriptor_pb2, descriptor_pool, message, message_factory
 
-from ocr_models.errors import DocumentError
+from ocr_models.errors import DocumentError, Stage
 from ocr_models.records import Example
 
 _Kind = descriptor_pb2.FieldDescriptorProto
@@ -88,7 +88,7 @@ def parse_example(payload: bytes) -> Example:
             caption_ids=ids,
         )
     except (IndexError, ValueError) as error:
-        raise DocumentError("decode", f"the record's lists don't fit: {error}") from error
+        raise DocumentError(Stage.DECODE, f"the record's lists don't fit: {error}") from error
 
 
 def page_image_bytes(payload: bytes) -> bytes:
@@ -104,13 +104,13 @@ def _parse(payload: bytes) -> Any:
     try:
         return _SequenceExample.FromString(payload)
     except message.DecodeError as error:
-        raise DocumentError("decode", f"the record is no SequenceExample ({error})") from error
+        raise DocumentError(Stage.DECODE, f"the record is no SequenceExample ({error})") from error
 
 
 def _image_data(record: Any) -> bytes:
     values = record.context.feature["image/data"].bytes_list.value
     if not values or not values[0]:
-        raise DocumentError("decode", "the record has no context feature 'image/data'; expected a SequenceExample")
+        raise DocumentError(Stage.DECODE, "the record has no context feature 'image/data'; expected a SequenceExample")
     return values[0]
 
 

@@ -15,7 +15,7 @@ from typing import BinaryIO, cast
 
 import google_crc32c
 
-from ocr_models.errors import DocumentError
+from ocr_models.errors import DocumentError, Stage
 
 MAX_RECORD_BYTES = 1 << 28
 _HEADER, _FOOTER = struct.Struct("<QI"), struct.Struct("<I")
@@ -45,9 +45,9 @@ def iter_records(file: BinaryIO, verify: bool = False) -> Iterator[bytes]:
         length = _payload_length(header)
         payload, footer = file.read(length), file.read(_FOOTER.size)
         if len(payload) < length or len(footer) < _FOOTER.size:
-            raise DocumentError("open", "the last TFRecord is cut short")
+            raise DocumentError(Stage.OPEN, "the last TFRecord is cut short")
         if verify and _FOOTER.unpack(footer)[0] != masked_crc32c(payload):
-            raise DocumentError("open", "a TFRecord doesn't fit its checksum: the file is damaged")
+            raise DocumentError(Stage.OPEN, "a TFRecord doesn't fit its checksum: the file is damaged")
         yield payload
 
 
@@ -90,10 +90,10 @@ def masked_crc32c(data: bytes) -> int:
 
 def _payload_length(header: bytes) -> int:
     if len(header) < _HEADER.size:
-        raise DocumentError("open", "the last TFRecord is cut short")
+        raise DocumentError(Stage.OPEN, "the last TFRecord is cut short")
     length, checksum = _HEADER.unpack(header)
     if checksum != masked_crc32c(header[: _LENGTH.size]):
-        raise DocumentError("open", "a TFRecord's length doesn't fit its checksum: the file is damaged")
+        raise DocumentError(Stage.OPEN, "a TFRecord's length doesn't fit its checksum: the file is damaged")
     if length > MAX_RECORD_BYTES:
-        raise DocumentError("open", f"a TFRecord of {length:,} bytes is over the limit of {MAX_RECORD_BYTES:,}")
+        raise DocumentError(Stage.OPEN, f"a TFRecord of {length:,} bytes is over the limit of {MAX_RECORD_BYTES:,}")
     return length

@@ -11,13 +11,13 @@ import numpy as np
 from ocr_models.errors import DocumentError
 from ocr_models.io.images import ColorMode, decode_image
 from ocr_models.recognition.crops import WIDTH_STRIDE, resize_crop
-from ocr_models.records import Example, Flavor
+from ocr_models.records import Example, Task
 
 _ZOOM = 4  # of the crop
 _BAND_PX = 26  # height of a character's row
 _LABEL_PX, _FONT_PX = 40, 17
 _INK = np.array([178, 34, 34])  # what full attention is drawn in, RGB
-_CELL_PX = {Flavor.DETECTION: (600, 600), Flavor.RECOGNITION: (300, 64), Flavor.CAPTION: (300, 240)}  # width, height
+_CELL_PX = {Task.DETECTION: (600, 600), Task.RECOGNITION: (300, 64), Task.CAPTION: (300, 240)}  # width, height
 _SHEET_PX = 2400  # at most, in width
 _GAP_PX, _LINE_PX = 10, 18
 _QUAD_COLOR, _IGNORED_COLOR, _TEXT_COLOR = (200, 30, 30), (140, 140, 140), (20, 60, 190)
@@ -73,7 +73,7 @@ def draw_examples(examples: Sequence[Example]) -> np.ndarray:
     Returns:
         uint8 (H, W, 3), RGB.
     """
-    cell_px = _CELL_PX[_flavor_of(examples)]
+    cell_px = _CELL_PX[_task_of(examples)]
     cells = [_draw_cell(example, cell_px) for example in examples]
     columns = max(min(_SHEET_PX // (cell_px[0] + _GAP_PX), len(cells)), 1)
     rows = []
@@ -107,10 +107,10 @@ def draw_labels(pixels: np.ndarray, example: Example, scale: float = 1) -> np.nd
     return picture
 
 
-def _flavor_of(examples: Sequence[Example]) -> Flavor:
+def _task_of(examples: Sequence[Example]) -> Task:
     if any(example.caption for example in examples):
-        return Flavor.CAPTION
-    return Flavor.RECOGNITION if all(map(_is_crop, examples)) else Flavor.DETECTION
+        return Task.CAPTION
+    return Task.RECOGNITION if all(map(_is_crop, examples)) else Task.DETECTION
 
 
 def _is_crop(example: Example) -> bool:

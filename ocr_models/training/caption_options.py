@@ -6,9 +6,9 @@ import argparse
 from dataclasses import dataclass
 
 from ocr_models.arguments import positive
-from ocr_models.data.dataset import ShardConfig, check_flavor
+from ocr_models.data.dataset import ShardConfig, check_task
 from ocr_models.errors import UsageError
-from ocr_models.records import Flavor
+from ocr_models.records import Task
 from ocr_models.training.task_options import (
     TaskOptions,
     add_shard_arguments,
@@ -77,7 +77,7 @@ def _parse(args: argparse.Namespace) -> CaptionOptions:
     if args.fine_tune:  # phase one learns from the stem's features alone
         require_tensorflow()
     return CaptionOptions(
-        _overfit_data(args) if args.overfit else parse_shards(args, Flavor.CAPTION),
+        _overfit_data(args) if args.overfit else parse_shards(args, Task.CAPTION),
         args.overfit,
         args.stem_weights,
         args.fine_tune,
@@ -89,7 +89,7 @@ def _parse(args: argparse.Namespace) -> CaptionOptions:
 def _overfit_data(args: argparse.Namespace) -> ShardConfig:
     if not args.data:
         raise UsageError("--overfit N takes N pictures of --data: give it, too")
-    check_flavor(args.data, Flavor.CAPTION)
+    check_task(args.data, Task.CAPTION)
     return ShardConfig(args.data, "")
 
 

@@ -28,7 +28,7 @@ from ocr_models.metrics import BleuCounts
 from ocr_models.reports.html_report import Picture
 from ocr_models.training.caption_options import CaptionOptions
 from ocr_models.training.config import TrainingConfig
-from ocr_models.training.task import GRADIENT_NORM, SAMPLES, WORST, Learner, Task, Validation, start_from
+from ocr_models.training.task import GRADIENT_NORM, SAMPLES, WORST, Learner, TrainingTask, Validation, start_from
 from ocr_models.vocabulary import Vocabulary, join_tokens, without_punctuation
 
 _VALIDATION_PICTURES = 100
@@ -38,7 +38,7 @@ _MAX_LOG = 700.0  # of a number that a float can hold: training may diverge
 _STEM_FILE = "stem.weights.h5"
 
 
-class CaptionTask(Task):
+class CaptionTask(TrainingTask):
     """Show and Tell as published, validated by BLEU-4 of beam search's best captions, counted on words alone."""
 
     def __init__(self, config: TrainingConfig):

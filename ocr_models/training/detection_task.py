@@ -17,14 +17,14 @@ from ocr_models.recognition.text_recognizer import TextDetector
 from ocr_models.records import PageTruth
 from ocr_models.reports.html_report import Picture
 from ocr_models.training.config import TrainingConfig
-from ocr_models.training.task import SAMPLES, WORST, Learner, Task, Validation, start_from
+from ocr_models.training.task import SAMPLES, WORST, Learner, TrainingTask, Validation, start_from
 
 VALIDATION_PAGES = 12
 _VALIDATION_SEED = 77
 _TRUE, _FOUND, _IGNORED = (0, 130, 60), (200, 30, 30), (150, 150, 150)  # RGB
 
 
-class DetectionTask(Task):
+class DetectionTask(TrainingTask):
     """EAST on page windows, validated by the F-score of words at IoU 0.5 on whole pages."""
 
     def __init__(self, config: TrainingConfig):

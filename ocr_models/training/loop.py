@@ -21,7 +21,7 @@ from ocr_models.training.interrupts import Interrupted, StopRequest
 from ocr_models.training.run_log import RunLog
 from ocr_models.training.run_report import write_report
 from ocr_models.training.streams import BatchStream
-from ocr_models.training.task import Task, Validation
+from ocr_models.training.task import TrainingTask, Validation
 from ocr_models.training.tasks import TASKS
 
 _LOG_EVERY = 50
@@ -67,7 +67,7 @@ class _Run:
     def __init__(
         self,
         config: TrainingConfig,
-        task: Task,
+        task: TrainingTask,
         progress: Progress,
         output: Path,
         run: Path,
@@ -187,7 +187,7 @@ class _Run:
         self._checkpoint_due = time.monotonic() + 60 * self.config.checkpoint_minutes
 
 
-def _compile(task: Task) -> None:
+def _compile(task: TrainingTask) -> None:
     # XLA makes these models ten times slower on CPUs under TensorFlow; JAX has nothing but XLA.
     task.learner.compile(task.make_optimizer(), jit_compile=keras.backend.backend() == "jax")
     task.learner.optimizer.build(task.learner.trainable_variables)

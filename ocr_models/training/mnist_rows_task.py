@@ -13,14 +13,14 @@ from ocr_models.recognition.digit_rows import build_digit_reader
 from ocr_models.recognition.text_recognizer import TextRecognizer
 from ocr_models.reports.html_report import Picture
 from ocr_models.training.config import TrainingConfig
-from ocr_models.training.task import SAMPLES, WORST, Learner, Task, Validation, start_from
+from ocr_models.training.task import SAMPLES, WORST, Learner, TrainingTask, Validation, start_from
 
 TRAINED_LENGTH = 5
 _VALIDATION_ROWS = 1000
 _VALIDATION_SEED = 77
 
 
-class MnistRowsTask(Task):
+class MnistRowsTask(TrainingTask):
     """A recognizer on rows of five digits, validated by the share of such rows read without a fault.
 
     Neither the images that validate nor those of the test are among those that train.

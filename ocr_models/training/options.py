@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from ocr_models.data.dataset import ShardConfig
 from ocr_models.data.loading.training_examples import DataConfig
 from ocr_models.errors import UsageError
-from ocr_models.records import Flavor
+from ocr_models.records import Task
 from ocr_models.training.caption_options import CAPTION
 from ocr_models.training.task_options import TaskOptions, add_shard_arguments, parse_shards, require_tensorflow
 
@@ -85,12 +85,12 @@ def _add_data_arguments(parser: argparse.ArgumentParser) -> None:
     data.add_argument("--hold-out", metavar="FILE", help='lines "NAME.pdf PAGE" or "NAME.pdf" that are never used')
 
 
-def _parse_data(args: argparse.Namespace, flavor: Flavor) -> DataConfig | ShardConfig:
+def _parse_data(args: argparse.Namespace, task: Task) -> DataConfig | ShardConfig:
     if args.data or args.validation:
         if args.pdfs or args.fonts:
             raise UsageError("--data and --pdfs or --fonts: give one of both; pagebeam prepare makes shards of all")
         require_tensorflow()
-        return parse_shards(args, flavor)
+        return parse_shards(args, task)
     data = DataConfig(tuple(args.pdfs), tuple(args.fonts), tuple(args.lexicons), args.synthetic_share, args.hold_out)
     data.check()
     return data
@@ -116,7 +116,7 @@ def _parse_detection(args: argparse.Namespace) -> DetectionOptions:
     if args.window_px < 32 or args.window_px % 32:
         raise UsageError(f"--window-px {args.window_px}: must be a multiple of 32")
     return DetectionOptions(
-        _parse_data(args, Flavor.DETECTION),
+        _parse_data(args, Task.DETECTION),
         args.window_px,
         args.shrink_ratio,
         args.score_loss,
@@ -135,7 +135,7 @@ def _parse_recognition(args: argparse.Namespace) -> RecognitionOptions:
     chosen = {part: getattr(args, part) for part in _ATTENTION_PARTS if getattr(args, part)}
     if chosen and args.arch != "attention":
         raise UsageError(f"--{next(iter(chosen))} is for --arch attention; {args.arch} has no such part")
-    return RecognitionOptions(_parse_data(args, Flavor.RECOGNITION), chosen)
+    return RecognitionOptions(_parse_data(args, Task.RECOGNITION), chosen)
 
 
 def _add_mnist_rows_arguments(parser: argparse.ArgumentParser) -> None:

@@ -23,13 +23,13 @@ from ocr_models.recognition.text_recognizer import TextRecognizer
 from ocr_models.records import Transcript, WordTruth
 from ocr_models.reports.html_report import Picture
 from ocr_models.training.config import TrainingConfig
-from ocr_models.training.task import SAMPLES, WORST, Learner, Task, Validation, start_from
+from ocr_models.training.task import SAMPLES, WORST, Learner, TrainingTask, Validation, start_from
 
 VALIDATION_WORDS = 2000
 _VALIDATION_SEED = 77
 
 
-class RecognitionTask(Task):
+class RecognitionTask(TrainingTask):
     """A recognizer on words, validated by the share of words read without a fault."""
 
     charset: Charset

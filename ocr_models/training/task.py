@@ -59,7 +59,7 @@ class Validation:
     worst: Sequence[Picture] = ()
 
 
-class Task:
+class TrainingTask:
     """A thing that can be trained; subclasses set the attributes and say how it is validated.
 
     Attributes:

@@ -10,7 +10,7 @@ from typing import Any
 
 from ocr_models.data.dataset import ShardConfig
 from ocr_models.errors import UsageError
-from ocr_models.records import Flavor
+from ocr_models.records import Task
 
 
 @dataclass(frozen=True)
@@ -43,12 +43,12 @@ def add_shard_arguments(data: argparse._ArgumentGroup) -> None:
     )
 
 
-def parse_shards(args: argparse.Namespace, flavor: Flavor) -> ShardConfig:
+def parse_shards(args: argparse.Namespace, task: Task) -> ShardConfig:
     """The shards that the arguments name; raises UsageError where one is missing or teaches something else."""
     if not args.data or not args.validation:
         raise UsageError("--data and --validation go together: give shards to learn from, and others to validate on")
     shards = ShardConfig(args.data, args.validation, getattr(args, "augment", True))
-    shards.check(flavor)
+    shards.check(task)
     return shards
 
 

@@ -22,6 +22,5 @@ def add_rendering_arguments(group: argparse._ArgumentGroup) -> None:
 
 def pop_source_options(values: dict[str, Any]) -> SourceOptions:
     """Takes what a source is told out of a command's arguments."""
-    told = {name: values.pop(name) for name in SourceOptions.__dataclass_fields__ if name in values}
-    told.update(fonts=tuple(told["fonts"]), lexicons=tuple(told["lexicons"]))
-    return SourceOptions(**told)
+    told = {name: values.pop(name) for name in ("dpi", "degrade", "count", "seed")}
+    return SourceOptions(**told, fonts=tuple(values.pop("fonts")), lexicons=tuple(values.pop("lexicons")))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ocr_models.arguments import positive
 from ocr_models.bundle import DEFAULT_BUNDLES
 from ocr_models.data.sources.formats import FORMATS
+from ocr_models.records import Task
 from pipelines.cli.arguments import add_rendering_arguments, pop_source_options
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 EXIT_OK = 0
 EXIT_SOME_FAILED = 3
-_TASKS = ("detection", "recognition", "ocr", "caption")
 _PREDICTION_FORMATS = ("text", "hocr", "alto", "pagebeam")
 # The scores that are printed, by their places in evaluation.json.
 _PRINTED = {
@@ -60,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
         "--format", required=True, choices=["shards", *sorted(FORMATS)], help="how pictures are labelled"
     )
     parser.add_argument("--output", required=True, metavar="DIR", help="folder of the evaluation; replaces one in it")
-    parser.add_argument("--task", choices=_TASKS, help="default: what the data are labelled for")
+    parser.add_argument("--task", type=Task, choices=list(Task), help="default: what the data are labelled for")
     parser.add_argument("--casefold", action="store_true", help="upper and lower case are the same")
     parser.add_argument("--workers", type=positive, default=os.cpu_count(), metavar="N", help="default: one a core")
     parser.add_argument("--runner", default="FnApiRunner", metavar="NAME", help="Beam's; default: %(default)s, local")
@@ -87,11 +87,9 @@ def _add_evaluated(parser: argparse.ArgumentParser) -> None:
 
 def _options(arguments: argparse.Namespace, argv: list[str], beam_args: list[str]) -> EvaluateOptions:
     from pipelines.evaluation.evaluate import EvaluateOptions
-    from pipelines.evaluation.scores import Task
 
     values = dict(vars(arguments))
     told = pop_source_options(values)
-    values["task"] = values["task"] and Task(values["task"])
     command = ["pagebeam", "evaluate", *argv]
     return EvaluateOptions(**values, source_options=told, command=command, beam_args=beam_args)
 

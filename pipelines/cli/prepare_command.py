@@ -10,11 +10,12 @@ import argparse
 import os
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ocr_models.arguments import positive
 from ocr_models.errors import UsageError
-from ocr_models.records import Flavor
+from ocr_models.records import LABEL_TASKS, Task
 from pipelines.cli.arguments import add_rendering_arguments, pop_source_options
 from pipelines.datasets.splits import parse_splits
 
@@ -77,9 +78,7 @@ def _add_shard_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _add_source_arguments(parser: argparse.ArgumentParser) -> None:
     source = parser.add_argument_group("sources")
-    source.add_argument(
-        "--flavor", type=Flavor, choices=list(Flavor), help="what examples teach; default: the format's own"
-    )
+    source.add_argument("--task", type=Task, choices=LABEL_TASKS, help="what examples teach; default: the format's own")
     add_rendering_arguments(source)
     source.add_argument(
         "--below",
@@ -100,8 +99,9 @@ def _options(arguments: argparse.Namespace, beam_args: list[str]) -> PrepareOpti
     from pipelines.datasets.prepare import PrepareOptions
 
     values = dict(vars(arguments))
-    told = pop_source_options(values)
+    told = replace(pop_source_options(values), task=values.pop("task"))
     splits = parse_splits(values.pop("splits"))
+    del values["below"]
     return PrepareOptions(**values, splits=splits, source_options=told, beam_args=beam_args)
 
 

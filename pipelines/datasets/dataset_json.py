@@ -12,7 +12,7 @@ import cv2
 
 from ocr_models.errors import PagebeamError
 from ocr_models.io.sequence_example import parse_example
-from ocr_models.records import Flavor
+from ocr_models.records import Task
 from ocr_models.reports.visualization import draw_examples
 from ocr_models.vocabulary import Vocabulary
 from pipelines.datasets.near_duplicates import NearDuplicates
@@ -39,7 +39,7 @@ class DataSetDescription:
         output: its folder.
         source: where it comes from, as the user gave it.
         format: of the source.
-        flavor: what its examples teach.
+        task: what its examples teach.
         options: all that influences it besides the files of the source, as JSON has it.
         fingerprint: of these files.
         splits: the shares of its splits.
@@ -51,7 +51,7 @@ class DataSetDescription:
     output: str
     source: str
     format: str
-    flavor: Flavor
+    task: Task
     options: dict[str, Any]
     fingerprint: Fingerprint
     splits: SplitFractions = field(default_factory=SplitFractions)
@@ -61,7 +61,7 @@ class DataSetDescription:
 
     def build_vocabulary(self, totals: dict[str, DataSetCounts]) -> Vocabulary | None:
         """The tokens of the training split; None where the examples are no captions."""
-        if self.flavor != Flavor.CAPTION:
+        if self.task != Task.CAPTION:
             return None
         return Vocabulary.build([tuple(totals.get("train", DataSetCounts()).tokens.elements())], self.min_count)
 
@@ -136,7 +136,7 @@ def describe_dataset(
     duplicates = [problem for problem in problems if problem.kind == "duplicate"]
     return {
         "format": dataset.format,
-        "flavor": str(dataset.flavor),
+        "task": str(dataset.task),
         "source": dataset.source,
         "options": dataset.options,
         "sources": {"digest": f"{everything.hash_sum:064x}", "fingerprint": asdict(dataset.fingerprint)},

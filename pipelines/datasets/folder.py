@@ -45,7 +45,7 @@ def is_unchanged(dataset: DataSetDescription, found: dict[str, Any]) -> bool:
     sizes = list_folder(dataset.output)
     return (
         found["sources"]["fingerprint"]["sha256"] == dataset.fingerprint.sha256
-        and (found["format"], found["flavor"], found["options"]) == (dataset.format, dataset.flavor, dataset.options)
+        and (found["format"], found["task"], found["options"]) == (dataset.format, dataset.task, dataset.options)
         and all(
             sizes.get(shard["path"]) == shard["bytes"]
             for split in found["splits"].values()

@@ -90,7 +90,7 @@ def prepare_source(
         output,
         options.source,
         source.format,
-        source.flavor,
+        source.task,
         _describe_options(options),
         fingerprint_files(used, root),
         options.splits,

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from ocr_models.data.sources.source import LabelledPicture, RejectedPicture, Source, SourceItem
+from ocr_models.errors import Stage
 from ocr_models.io.sequence_example import serialize_example
 from ocr_models.io.tfrecord import record_bytes
 from ocr_models.records import Example
@@ -115,7 +116,7 @@ class PrepareItem:
     source: Source
     item: SourceItem
     path: str | None
-    stage = "decode"
+    stage = Stage.DECODE
 
     def answer(self) -> PreparedPictures:
         return PreparedPictures(tuple(map(_prepare, self.source.read(self.item, self.path))))

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from ocr_models.data.sources.pagebeam_rows import ReadPage, page_pixels, read_pages
 from ocr_models.data.sources.pictures import encode_picture
-from ocr_models.errors import DocumentError, PagebeamError, UsageError
+from ocr_models.errors import DocumentError, PagebeamError, Stage, UsageError
 from ocr_models.pages.word_crops import cut_read_words
 from pipelines.datasets.review_sheet import COLUMNS, DoubtfulWord, render_sheet
 from pipelines.decoding.pool import shared_pool
@@ -60,7 +60,7 @@ class CutWords:
     path: str
     page: ReadPage
     indices: tuple[int, ...]
-    stage = "decode"
+    stage = Stage.DECODE
 
     def answer(self) -> list[bytes]:
         crops = cut_read_words(page_pixels(self.path, self.page), self.page.quads, self.page.rotation_deg)

@@ -15,7 +15,7 @@ from apache_beam.transforms.window import GlobalWindows
 from apache_beam.utils.windowed_value import WindowedValue
 
 from ocr_models.data.sources.source import RejectedPicture, Source, SourceItem
-from ocr_models.errors import DocumentError
+from ocr_models.errors import DocumentError, Stage
 from ocr_models.vocabulary import Vocabulary
 from pipelines.datasets.dataset_json import DataSetDescription
 from pipelines.datasets.near_duplicates import NearDuplicates, equal_pairs, look_alikes, near_pairs, parts_of
@@ -112,13 +112,13 @@ class _ReadPicturesFn(beam.DoFn):
 
     def _stage(self, picture: PreparedPicture) -> Iterator[StagedPicture | Problem]:
         for reason in picture.repairs:
-            yield Problem(picture.name, "repair", "label", reason)
+            yield Problem(picture.name, "repair", Stage.LABEL, reason)
         for reason in picture.rejected_labels:
-            yield Problem(picture.name, "label", "label", reason)
+            yield Problem(picture.name, "label", Stage.LABEL, reason)
         if picture.payloads:
             yield self._staging.add(picture)
         else:
-            yield Problem(picture.name, "picture", "label", "none of its labels is of use")
+            yield Problem(picture.name, "picture", Stage.LABEL, "none of its labels is of use")
 
 
 def _read_small(path: str) -> bytes | None:

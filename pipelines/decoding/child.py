@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ocr_models.data.pdf_pages import count_pdf_pages
-from ocr_models.errors import DocumentError
+from ocr_models.errors import DocumentError, Stage
 from ocr_models.io import documents, images
 from ocr_models.io.documents import DocumentKind
 from ocr_models.io.images import ColorMode, PageImage
@@ -36,7 +36,7 @@ class Request(Protocol):
     """
 
     @property
-    def stage(self) -> str: ...
+    def stage(self) -> Stage: ...
 
     def answer(self) -> Any:
         """Runs in the child; raises DocumentError for a bad document."""
@@ -48,7 +48,7 @@ class CountPages:
 
     path: str
     kind: DocumentKind
-    stage = "open"
+    stage = Stage.OPEN
 
     def answer(self) -> int:
         return documents.count_pages(self.path, self.kind)
@@ -59,7 +59,7 @@ class CountPdfPages:
     """Asks for the number of pages of a local PDF of a labelled source, which may be gzipped."""
 
     path: str
-    stage = "open"
+    stage = Stage.OPEN
 
     def answer(self) -> int:
         return count_pdf_pages(Path(self.path))
@@ -75,7 +75,7 @@ class RenderPage:
     page_index: int
     dpi: float
     color_mode: ColorMode = ColorMode.GRAY
-    stage = "render"
+    stage = Stage.RENDER
 
     def answer(self) -> PageImage:
         return _page_renderer(self.path, self.sha256, self.kind, self.dpi, self.color_mode)(self.page_index)
@@ -87,7 +87,7 @@ class DecodeRecord:
 
     sequence_example: bytes
     color_mode: ColorMode = ColorMode.GRAY
-    stage = "decode"
+    stage = Stage.DECODE
 
     def answer(self) -> PageImage:
         return images.decode_image(page_image_bytes(self.sequence_example), self.color_mode)
@@ -98,7 +98,7 @@ class Answer:
     """What comes back for a request: a value, or a DocumentError; and how long that took."""
 
     value: Any
-    error: tuple[str, str] | None  # stage, message
+    error: tuple[Stage, str] | None  # where it failed, and why
     elapsed_ms: float
 
 
@@ -123,7 +123,8 @@ def serve(connection: Connection) -> None:
 def answer(request: Request) -> Answer:
     """Answers one request; whatever its document does to the decoder becomes the answer's error."""
     start = time.perf_counter()
-    value, error = None, None
+    value: Any = None
+    error: tuple[Stage, str] | None = None
     try:
         value = request.answer()
     except DocumentError as document_error:

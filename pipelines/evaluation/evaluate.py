@@ -16,10 +16,11 @@ from ocr_models.data.sources.source import SourceOptions
 from ocr_models.errors import PagebeamError, UsageError
 from ocr_models.io.images import ColorMode
 from ocr_models.io.predictions import read_predictions
+from ocr_models.records import Task
 from pipelines.evaluation.labelled_data import LabelledData, open_data
 from pipelines.evaluation.predictors import CaptionPictures, FindWords, LookUp, Predictor, ReadCrops, ReadPages
 from pipelines.evaluation.report import SUMMARY
-from pipelines.evaluation.scores import Rules, Task
+from pipelines.evaluation.scores import Rules
 from pipelines.evaluation.summary import EvaluationDescription, Summary
 from pipelines.evaluation.transforms import ListWork, Predict, Score, SharedPredictor, WriteEvaluation
 from pipelines.inputs.documents import absolute_uri
@@ -44,7 +45,7 @@ class EvaluateOptions(BeamOptions):
         format: a source's, or "shards".
         output: folder of the evaluation, on any Beam file system.
         task: what is scored; None for what the data are labelled for.
-        source_options: what the source is told; its flavor is the task's.
+        source_options: what the source is told; its task is the task's.
         detector: name or folder of the model that finds words; None for the one that ships.
         recognizer: likewise of the model that reads them.
         captioner: folder of the model that captions.

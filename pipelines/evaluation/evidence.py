@@ -13,7 +13,8 @@ from ocr_models.data.sources.pictures import encode_picture
 from ocr_models.io.predictions import PredictedPage
 from ocr_models.metrics import counted_words, match_detections, plain_text
 from ocr_models.pages.word_crops import cut_words
-from pipelines.evaluation.scores import Rules, Task, has_lines, is_placed, predicted_quads
+from ocr_models.records import Task
+from pipelines.evaluation.scores import Rules, has_lines, is_placed, predicted_quads
 from pipelines.evaluation.truth import TruthPicture
 
 _PAGE_PX = 1100  # the long side of a drawn page

@@ -6,24 +6,18 @@ import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ocr_models.data.dataset import find_flavor
+from ocr_models.data.dataset import find_task
 from ocr_models.data.sources.formats import open_source
 from ocr_models.data.sources.source import Source, SourceItem, SourceOptions
 from ocr_models.errors import UsageError
-from ocr_models.records import Flavor
+from ocr_models.records import Task
 from pipelines.datasets.folder import check_finished
-from pipelines.evaluation.scores import Task
 from pipelines.inputs.documents import absolute_uri, find_documents, local_copy
 from pipelines.inputs.source_files import SourceFiles, list_items
 
 SHARDS = "shards"  # the format that isn't a source's
 _SHARD_NAME = re.compile(r"-\d{5}-of-\d{5}|\.tfrecords?(\.gz)?$")
 _TEST_SHARD = re.compile(r"test-\d{5}-of-\d{5}")
-_DEFAULT_TASKS = {
-    Flavor.DETECTION: Task.OCR,
-    Flavor.RECOGNITION: Task.RECOGNITION,
-    Flavor.CAPTION: Task.CAPTION,
-}
 
 
 @dataclass(frozen=True)
@@ -49,7 +43,7 @@ def open_data(place: str, format_name: str, options: SourceOptions, task: Task |
     Args:
         place: folder, file or glob, on any Beam file system.
         format_name: a source's, or "shards".
-        options: what a source is told; its flavor is the task's.
+        options: what a source is told; its task is replaced by this one.
         task: what is scored; None for what the data are labelled for.
         output: folder of the evaluation, whose files are no data.
 
@@ -59,10 +53,10 @@ def open_data(place: str, format_name: str, options: SourceOptions, task: Task |
     root = absolute_uri(place)
     if format_name == SHARDS:
         shards = find_shards(root)
-        return LabelledData(_task_of(place, task, _flavor_of(shards)), shards=shards)
-    source = open_source(format_name, root, replace(options, flavor=task.flavor if task else None))
+        return LabelledData(_scored_task(place, task, _task_of(shards)), shards=shards)
+    source = open_source(format_name, root, replace(options, task=task.labels if task else None))
     items = tuple(list_items(source, SourceFiles(excluded=output), place))
-    return LabelledData(_task_of(place, task, source.flavor), source, items)
+    return LabelledData(_scored_task(place, task, source.task), source, items)
 
 
 def find_shards(root: str) -> tuple[str, ...]:
@@ -81,16 +75,16 @@ def find_shards(root: str) -> tuple[str, ...]:
     return tuple(shards)
 
 
-def _flavor_of(shards: tuple[str, ...]) -> Flavor:
+def _task_of(shards: tuple[str, ...]) -> Task:
     for uri in shards:
-        flavor = find_flavor(Path(local_copy(uri, None).name))
-        if flavor:
-            return flavor
+        task = find_task(Path(local_copy(uri, None).name))
+        if task:
+            return task
     raise UsageError(f"{shards[0]}: no records, in any of {len(shards)} shards; prepare the data set anew")
 
 
-def _task_of(place: str, asked: Task | None, flavor: Flavor) -> Task:
-    task = asked or _DEFAULT_TASKS[flavor]
-    if task.flavor != flavor:
-        raise UsageError(f"{place}: data for {flavor}, but --task {task} needs {task.flavor}")
+def _scored_task(place: str, asked: Task | None, labelled: Task) -> Task:
+    task = asked or (Task.OCR if labelled == Task.DETECTION else labelled)
+    if task.labels != labelled:
+        raise UsageError(f"{place}: labelled for {labelled}, but --task {task} needs labels for {task.labels}")
     return task

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ocr_models.data.sources.source import Source, SourceItem
-from ocr_models.errors import DocumentError
+from ocr_models.errors import DocumentError, Stage
 from ocr_models.io.predictions import PredictedPage
 from pipelines.decoding.child import Answer, Request
 from pipelines.decoding.pool import DecodeAhead, DecodePool
@@ -91,7 +91,7 @@ class PredictionStream:
     def _submit_records(self, records: PageRange) -> Iterator[_Pending | FailedPicture]:
         document, shard = records.document, posixpath.basename(records.document.uri)
         if document.error:
-            yield FailedPicture(shard, "open", document.error)
+            yield FailedPicture(shard, Stage.OPEN, document.error)
         index = records.start
         try:
             for payload in read_records(records) if document.kind else ():
@@ -134,7 +134,7 @@ class PredictionStream:
         except Exception as error:
             if len(pictures) == 1:
                 reason = f"{type(error).__name__}: {error}"
-                yield FailedPicture(pictures[0].name, getattr(error, "stage", "read"), reason)
+                yield FailedPicture(pictures[0].name, getattr(error, "stage", Stage.READ), reason)
             else:  # one by one, so that only the guilty picture fails
                 for picture in pictures:
                     yield from self._predict([picture])

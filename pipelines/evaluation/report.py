@@ -8,9 +8,10 @@ from dataclasses import replace
 from typing import Any
 
 from ocr_models.metrics.bleu import BLEU_ORDER
+from ocr_models.records import Task
 from ocr_models.reports.html_report import Chart, Code, EncodedPicture, Gallery, Section, Table, render_report
 from pipelines.evaluation.evidence import Evidence
-from pipelines.evaluation.scores import Rules, Scores, Task
+from pipelines.evaluation.scores import Rules, Scores
 from pipelines.evaluation.summary import EvaluationDescription, Summary, summarize
 from pipelines.reading.shards import atomic_writer, join
 

@@ -6,12 +6,11 @@ import dataclasses
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any
 
 import numpy as np
 
-from ocr_models.errors import DocumentError
+from ocr_models.errors import DocumentError, Stage
 from ocr_models.geometry import known_places
 from ocr_models.io.predictions import PredictedPage
 from ocr_models.metrics import (
@@ -24,26 +23,11 @@ from ocr_models.metrics import (
     match_detections,
     plain_text,
 )
-from ocr_models.records import Example, Flavor
+from ocr_models.records import Example, Task
 from ocr_models.vocabulary import tokenize, without_punctuation
 
 _CONFIDENCE_UNIT = 2**20
 _NO_QUADS = np.zeros((0, 4, 2), np.float32)
-
-
-class Task(StrEnum):
-    """What is scored."""
-
-    DETECTION = "detection"  # where words are
-    RECOGNITION = "recognition"  # what stands in crops
-    OCR = "ocr"  # what stands on pages, and where
-    CAPTION = "caption"  # sentences about pictures
-
-    @property
-    def flavor(self) -> Flavor:
-        """The labels that it needs."""
-        pages = self in (Task.DETECTION, Task.OCR)
-        return Flavor.DETECTION if pages else Flavor(self.value)
 
 
 @dataclass(frozen=True)
@@ -207,7 +191,7 @@ def _confidences_by_box(truth: Example, prediction: PredictedPage, rules: Rules)
 def _score_crop(truth: Example, prediction: PredictedPage, rules: Rules) -> ScoredPicture:
     """A crop's text is its one text, as it is: how characters were typed is what a recognizer must learn."""
     if len(truth.texts) != 1 or truth.ignore[0] or not truth.texts[0]:
-        raise DocumentError("label", f"a crop has one known text, but the labels are {truth.texts!r}")
+        raise DocumentError(Stage.LABEL, f"a crop has one known text, but the labels are {truth.texts!r}")
     true, read = (text.casefold() if rules.casefold else text for text in (truth.texts[0], prediction.text.strip()))
     words = WordCounts.of(true, read)
     confidence = prediction.words[0].confidence if len(prediction.words) == 1 else None

@@ -19,8 +19,9 @@ from ocr_models.metrics import (
     fit_temperature,
 )
 from ocr_models.metrics.bleu import BLEU_ORDER
+from ocr_models.records import Task
 from pipelines.evaluation.predictors import stem
-from pipelines.evaluation.scores import Rules, Scores, Task
+from pipelines.evaluation.scores import Rules, Scores
 from pipelines.reading.run_manifest import versions
 
 _CONFUSIONS = 50

@@ -16,16 +16,16 @@ from apache_beam.utils.shared import Shared
 from apache_beam.utils.windowed_value import WindowedValue
 
 from ocr_models.data.sources.source import Source, SourceItem
-from ocr_models.errors import DocumentError
+from ocr_models.errors import DocumentError, Stage
 from ocr_models.io.images import decode_image
 from ocr_models.io.predictions import PredictedPage
-from ocr_models.records import Example
+from ocr_models.records import Example, Task
 from pipelines.decoding.pool import shared_pool
 from pipelines.evaluation.evidence import Evidence, Shown, show_evidence, thumbnail
 from pipelines.evaluation.prediction_stream import Predicted, PredictionStream
 from pipelines.evaluation.predictors import Predictor, ReadCrops
 from pipelines.evaluation.report import write_evaluation
-from pipelines.evaluation.scores import Rules, Scores, Task, score_picture
+from pipelines.evaluation.scores import Rules, Scores, score_picture
 from pipelines.evaluation.summary import EvaluationDescription
 from pipelines.evaluation.truth import FailedPicture
 from pipelines.inputs.documents import PageRange
@@ -171,7 +171,7 @@ def evaluate_picture(picture: Predicted | FailedPicture, rules: Rules) -> Evalua
         shown = show_evidence(truth, picture.prediction, rules) if scored.badness else ()
     except Exception as error:
         reason = str(error) if isinstance(error, DocumentError) else f"{type(error).__name__}: {error}"
-        return _failed(FailedPicture(truth.name, getattr(error, "stage", "score"), reason))
+        return _failed(FailedPicture(truth.name, getattr(error, "stage", Stage.SCORE), reason))
     row = {"name": truth.name, "status": "ok", **scored.row, "digest": truth.digest}
     evidence = Evidence(scored.badness, truth.name, shown) if shown else None
     return _with_rejected(Evaluated(scored.scores, row, evidence), truth.rejected_labels)
@@ -221,7 +221,7 @@ def _evaluate_captions(group: tuple[str, Iterable[_CaptionedPicture | FailedPict
     captioned.sort(key=lambda part: part.digest)
     references = tuple(reference for part in captioned for reference in part.references)
     if not references:
-        return _failed(FailedPicture(name, "label", "the picture has no caption to compare with"))
+        return _failed(FailedPicture(name, Stage.LABEL, "the picture has no caption to compare with"))
     scored = score_picture(Example(name, b"", "", 0, 0), references, captioned[0].prediction, rules)
     digest = hashlib.sha256("".join(part.digest for part in captioned).encode()).hexdigest()
     captions = [f"said: {scored.row['caption']}", *(f"true: {reference}" for reference in scored.row["references"])]

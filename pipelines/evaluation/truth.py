@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from ocr_models.data.sources.source import LabelledPicture, RejectedPicture, Source, SourceItem
-from ocr_models.errors import DocumentError
+from ocr_models.errors import DocumentError, Stage
 from ocr_models.io.images import ColorMode, decode_image
 from ocr_models.io.sequence_example import parse_example, serialize_example
-from ocr_models.records import Example, Flavor
+from ocr_models.records import Example, Task
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class ReadItem:
     item: SourceItem
     path: str | None
     color_mode: ColorMode
-    stage = "open"
+    stage = Stage.OPEN
 
     def answer(self) -> TruthPictures:
         found = self.source.read(self.item, self.path)
@@ -84,8 +84,8 @@ class ReadItem:
             yield FailedPicture(picture.name, picture.stage, picture.reason)
         elif not picture.examples:
             reasons = "; ".join(picture.rejected_labels) or "it has none"
-            yield FailedPicture(picture.name, "label", f"no label is of use: {reasons}")
-        elif self.source.flavor == Flavor.CAPTION:  # an example for each caption of the one picture
+            yield FailedPicture(picture.name, Stage.LABEL, f"no label is of use: {reasons}")
+        elif self.source.task == Task.CAPTION:  # an example for each caption of the one picture
             yield _decode(picture.name, picture.examples, self.color_mode, picture.rejected_labels)
         else:
             for i, example in enumerate(picture.examples):
@@ -99,7 +99,7 @@ class ReadRecord:
     sequence_example: bytes
     place: str
     color_mode: ColorMode
-    stage = "decode"
+    stage = Stage.DECODE
 
     def answer(self) -> TruthPictures:
         try:

@@ -21,7 +21,7 @@ from typing import BinaryIO, cast
 from apache_beam.io.filesystem import BeamIOError, CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
-from ocr_models.errors import DocumentError, UsageError
+from ocr_models.errors import DocumentError, Stage, UsageError
 from ocr_models.io.documents import HEAD_BYTES, DocumentKind, sniff_kind
 from ocr_models.io.tfrecord import iter_records, record_bytes
 from pipelines.decoding.child import CountPages
@@ -139,7 +139,7 @@ def open_uri(uri: str) -> BinaryIO:
     try:
         return FileSystems.open(uri, compression_type=CompressionTypes.UNCOMPRESSED)
     except Exception as error:  # every file system has its own
-        raise DocumentError("open", f"the file can't be opened ({error})") from error
+        raise DocumentError(Stage.OPEN, f"the file can't be opened ({error})") from error
 
 
 class _LocalFile:
@@ -170,7 +170,7 @@ def local_copy(uri: str, sha256: str | None) -> _LocalFile | tempfile._Temporary
         try:
             shutil.copyfileobj(file, copy)
         except Exception as error:  # every file system has its own
-            raise DocumentError("open", f"the file can't be downloaded ({error})") from error
+            raise DocumentError(Stage.OPEN, f"the file can't be downloaded ({error})") from error
     copy.flush()
     return copy
 
@@ -193,7 +193,7 @@ def read_records(page_range: PageRange) -> Iterator[bytes]:
             else:
                 yield from itertools.islice(iter_records(file), page_range.start, page_range.stop)
         except _READ_ERRORS as error:
-            raise DocumentError("open", f"the file breaks off ({error})") from error
+            raise DocumentError(Stage.OPEN, f"the file breaks off ({error})") from error
 
 
 @contextlib.contextmanager
@@ -250,7 +250,7 @@ def _hash_file(uri: str) -> tuple[str, bytes]:
             while chunk := file.read(1 << 20):
                 digest.update(chunk)
         except Exception as error:  # every file system has its own
-            raise DocumentError("open", f"the file can't be read ({error})") from error
+            raise DocumentError(Stage.OPEN, f"the file can't be read ({error})") from error
     return digest.hexdigest(), head
 
 
@@ -266,10 +266,10 @@ def _record_offsets(uri: str, kind: DocumentKind) -> list[int]:
                 offsets.append(offsets[-1] + record_bytes(payload))
         except (DocumentError, *_READ_ERRORS) as error:
             if len(offsets) == 1:
-                raise DocumentError("open", f"the file holds no whole TFRecord ({error})") from error
+                raise DocumentError(Stage.OPEN, f"the file holds no whole TFRecord ({error})") from error
             return offsets
     if len(offsets) == 1:
-        raise DocumentError("open", "the TFRecord file has no records")
+        raise DocumentError(Stage.OPEN, "the TFRecord file has no records")
     return offsets[:-1]
 
 

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ocr_models.errors import DocumentError
+from ocr_models.errors import DocumentError, Stage
 from ocr_models.io.documents import DocumentKind
 from ocr_models.io.images import ColorMode, PageImage
 from pipelines.decoding.child import Answer, DecodeRecord, RenderPage
@@ -101,7 +101,7 @@ class PageStream:
         """Takes a range in; yields the rows of the pages that were finished in the meantime, these or earlier ones."""
         document = page_range.document
         if document.error:
-            yield self._failed_row(document, 0, DocumentError("open", document.error))
+            yield self._failed_row(document, 0, DocumentError(Stage.OPEN, document.error))
         page_index = page_range.start
         try:
             for page_index, answer, file in self._submit(page_range):
@@ -110,7 +110,9 @@ class PageStream:
                     yield from self._read_batch()
                 page_index += 1
             if document.kind and page_index < page_range.stop:
-                raise DocumentError("open", f"the file has {page_index} pages, but had {document.page_count} before")
+                raise DocumentError(
+                    Stage.OPEN, f"the file has {page_index} pages, but had {document.page_count} before"
+                )
         except DocumentError as error:  # the file went away or breaks off: so do the pages that are left
             for lost_index in range(page_index, page_range.stop):
                 yield self._failed_row(document, lost_index, error)
@@ -169,7 +171,7 @@ class PageStream:
         self, document: Document, page_index: int, error: Exception, page: _DecodedPage | None = None
     ) -> Row:
         failure = {
-            "stage": getattr(error, "stage", "read"),
+            "stage": getattr(error, "stage", Stage.READ),
             "error_type": type(error).__name__,
             "message": str(error),
         }

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from ocr_models.charset import Charset
-from ocr_models.data.dataset import check_flavor, find_charset, find_shards, find_vocabulary, read_examples
+from ocr_models.data.dataset import check_task, find_charset, find_shards, find_vocabulary, read_examples
 from ocr_models.errors import UsageError
-from ocr_models.records import Flavor
+from ocr_models.records import Task
 from tests.shards import page_example, striped_word, word_example, write_captions, write_shard
 
 PAGE = np.full((40, 60), 255, np.uint8)
@@ -54,19 +54,19 @@ def test_damaged_shard_is_named(words, damage):
         list(read_examples(str(words)))
 
 
-def test_flavor_is_told_by_the_summary_or_by_the_first_record(words, tmp_path):
-    check_flavor(str(words), Flavor.RECOGNITION)
+def test_task_is_told_by_the_summary_or_by_the_first_record(words, tmp_path):
+    check_task(str(words), Task.RECOGNITION)
     pages = write_shard(tmp_path / "pages" / "train-0", [page_example(PAGE, [LEFT_HALF], ["a"])]).parent
-    check_flavor(str(pages), Flavor.DETECTION)
-    check_flavor(str(write_captions(tmp_path / "captions")), Flavor.CAPTION)
+    check_task(str(pages), Task.DETECTION)
+    check_task(str(write_captions(tmp_path / "captions")), Task.CAPTION)
     with pytest.raises(UsageError, match="pages: a data set for detection, but one for recognition was expected; "):
-        check_flavor(str(pages), Flavor.RECOGNITION)
-    (words / "dataset.json").write_text(json.dumps({"flavor": "detection"}))
-    with pytest.raises(UsageError, match="prepare it with --flavor recognition"):
-        check_flavor(str(words), Flavor.RECOGNITION)
+        check_task(str(pages), Task.RECOGNITION)
+    (words / "dataset.json").write_text(json.dumps({"task": "detection"}))
+    with pytest.raises(UsageError, match="prepare it with --task recognition"):
+        check_task(str(words), Task.RECOGNITION)
     (words / "dataset.json").write_text("{}")
-    with pytest.raises(UsageError, match=r"dataset\.json: names no flavor"):
-        check_flavor(str(words), Flavor.RECOGNITION)
+    with pytest.raises(UsageError, match=r"dataset\.json: names no task"):
+        check_task(str(words), Task.RECOGNITION)
 
 
 def test_charset_is_the_one_beside_the_shards(words, tmp_path):
@@ -86,9 +86,9 @@ def test_vocabularies_of_several_folders_must_be_the_same(tmp_path):
         find_vocabulary(f"{tmp_path}/*/train-*")
 
 
-def test_empty_shards_tell_no_flavor_but_may_not_be_all(words):
+def test_empty_shards_tell_no_task_but_may_not_be_all(words):
     write_shard(words / "train-00000-of-00002", [])
-    check_flavor(str(words), Flavor.RECOGNITION)  # by the second shard
+    check_task(str(words), Task.RECOGNITION)  # by the second shard
     write_shard(words / "train-00001-of-00002", [])
     with pytest.raises(UsageError, match="no record in any shard for train"):
-        check_flavor(str(words), Flavor.RECOGNITION)
+        check_task(str(words), Task.RECOGNITION)

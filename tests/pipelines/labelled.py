@@ -13,7 +13,7 @@ from PIL import Image
 from ocr_models.data.sources.source import Files, LabelledPicture, RejectedPicture, SourceItem
 from ocr_models.io.sequence_example import parse_example
 from ocr_models.io.tfrecord import iter_records, open_tfrecord
-from ocr_models.records import Example, Flavor
+from ocr_models.records import Example, Task
 from tests.pipelines import samples
 from tests.pipelines.decoding.hostile_requests import Crash, Devour, Hang
 
@@ -65,7 +65,7 @@ class HostileSource:
     """Pictures of plain names, which read well, and "crash", "hang" and "devour", which do just that."""
 
     names: tuple[str, ...]
-    flavor = Flavor.RECOGNITION
+    task = Task.RECOGNITION
     format = "hostile"
 
     def items(self, files: Files) -> Iterator[SourceItem]:

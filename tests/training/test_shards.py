@@ -165,7 +165,7 @@ def test_detector_learns_from_shards(pages, tmp_path):
 @pytest.mark.parametrize(
     ("task", "data", "options", "message"),
     [
-        ("recognition", "pages", [], "prepare it with --flavor recognition"),
+        ("recognition", "pages", [], "prepare it with --task recognition"),
         ("detection", "words", [], "a data set for recognition, but one for detection was expected"),
         ("recognition", "words", ["--fonts", "somewhere"], "--data and --pdfs or --fonts: give one of both"),
         ("recognition", "words", ["--validation", "nowhere-*"], "nowhere-*: no file fits nowhere-*"),

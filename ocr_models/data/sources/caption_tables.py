@@ -24,8 +24,8 @@ from ocr_models.data.sources.source import (
     list_source,
     no_picture,
 )
-from ocr_models.errors import DocumentError, UsageError
-from ocr_models.records import Flavor
+from ocr_models.errors import DocumentError, Stage, UsageError
+from ocr_models.records import Task
 
 _EXTENSIONS = (".txt", ".csv", ".json")
 _EXPECTED = "expected a picture and one caption, in quotes if it has commas"
@@ -36,7 +36,7 @@ class CaptionsSource:
     """All tables of captions below ``root``, or one of them; examples have tokens, but no ids yet."""
 
     root: str
-    flavor: Flavor = Flavor.CAPTION
+    task: Task = Task.CAPTION
     format = "captions"
 
     def items(self, files: Files) -> Iterator[SourceItem]:
@@ -48,7 +48,7 @@ class CaptionsSource:
             if table.lower().endswith(_EXTENSIONS):
                 for number, (wanted, caption) in enumerate(_read_table(files, listing.paths[table]), start=1):
                     if not wanted or caption is None:
-                        bad.append(SourceItem(f"{table}#{number}", None, DocumentError("label", _EXPECTED)))
+                        bad.append(SourceItem(f"{table}#{number}", None, DocumentError(Stage.LABEL, _EXPECTED)))
                         continue
                     name = pictures.find(wanted, posixpath.dirname(table))
                     captions[name or wanted, listing.paths[name] if name else None].append(caption)

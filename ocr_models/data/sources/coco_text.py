@@ -28,9 +28,9 @@ from ocr_models.data.sources.source import (
     list_source,
     no_picture,
 )
-from ocr_models.errors import DocumentError, UsageError
+from ocr_models.errors import DocumentError, Stage, UsageError
 from ocr_models.geometry import quad_angles
-from ocr_models.records import Flavor
+from ocr_models.records import Task
 
 _KEYS = ("bbox", "mask", "polygon", "utf8_string", "legibility")
 
@@ -43,7 +43,7 @@ class CocoTextSource:
     """
 
     root: str
-    flavor: Flavor
+    task: Task
     format = "coco-text"
 
     def items(self, files: Files) -> Iterator[SourceItem]:
@@ -61,7 +61,7 @@ class CocoTextSource:
 
     def read(self, item: SourceItem, path: str | None) -> Iterator[LabelledPicture | RejectedPicture]:
         return read_or_reject(
-            item, path, lambda data: label_page(item.name, data, [*map(_label, item.labels)], self.flavor)
+            item, path, lambda data: label_page(item.name, data, [*map(_label, item.labels)], self.task)
         )
 
 
@@ -89,7 +89,7 @@ def _label(annotation: dict[str, Any]) -> TextLabel:
             x, y, width, height = map(float, annotation["bbox"])
             corners = (x, y, x + width, y + height)
     except (KeyError, TypeError, ValueError) as error:
-        raise DocumentError("label", f"annotation {annotation}: no bbox or mask that can be read") from error
+        raise DocumentError(Stage.LABEL, f"annotation {annotation}: no bbox or mask that can be read") from error
     return TextLabel("" if is_ignored else text, corners, is_ignored)
 
 

@@ -18,24 +18,24 @@ from ocr_models.data.sources.source import Source, SourceOptions
 from ocr_models.data.sources.synthetic import SyntheticSource
 from ocr_models.data.sources.word_lists import WordsSource
 from ocr_models.errors import UsageError
-from ocr_models.records import Flavor
+from ocr_models.records import Task
 
-_PAGES = (Flavor.DETECTION, Flavor.RECOGNITION)
+_PAGES = (Task.DETECTION, Task.RECOGNITION)
 
 
-def _flavor(format_name: str, options: SourceOptions, flavors: tuple[Flavor, ...]) -> Flavor:
-    """The flavor that was asked for, or the format's own, its first. Raises UsageError if it can't be had."""
-    flavor = options.flavor or flavors[0]
-    if flavor not in flavors:
-        raise UsageError(f"--flavor {flavor}: --format {format_name} gives {' or '.join(flavors)} only")
-    return flavor
+def _task(format_name: str, options: SourceOptions, tasks: tuple[Task, ...]) -> Task:
+    """The task that was asked for, or the format's own, its first. Raises UsageError if it can't be had."""
+    task = options.task or tasks[0]
+    if task not in tasks:
+        raise UsageError(f"--task {task}: --format {format_name} gives {' or '.join(tasks)} only")
+    return task
 
 
 def _synthetic(root: str, options: SourceOptions) -> Source:
     """Fonts are what it is drawn from: their folder is the source; the option names more."""
     return SyntheticSource(
         options.count,
-        _flavor("synthetic", options, _PAGES),
+        _task("synthetic", options, _PAGES),
         (root, *options.fonts),
         options.lexicons,
         options.degrade,
@@ -46,19 +46,19 @@ def _synthetic(root: str, options: SourceOptions) -> Source:
 
 FORMATS: dict[str, Callable[[str, SourceOptions], Source]] = {
     "pdf": lambda root, options: PdfSource(
-        root, _flavor("pdf", options, _PAGES), options.dpi, options.degrade, options.seed
+        root, _task("pdf", options, _PAGES), options.dpi, options.degrade, options.seed
     ),
     "synthetic": _synthetic,
-    "pagebeam": lambda root, options: PagebeamSource(root, _flavor("pagebeam", options, _PAGES), options.below),
-    "review": lambda root, options: ReviewSource(root, _flavor("review", options, (Flavor.RECOGNITION,))),
-    "icdar": lambda root, options: IcdarSource(root, _flavor("icdar", options, _PAGES)),
-    "msra-td500": lambda root, options: MsraTd500Source(root, _flavor("msra-td500", options, _PAGES[:1])),
-    "coco-text": lambda root, options: CocoTextSource(root, _flavor("coco-text", options, _PAGES)),
-    "words": lambda root, options: WordsSource(root, _flavor("words", options, (Flavor.RECOGNITION,))),
-    "jsonl": lambda root, options: JsonlSource(root, _flavor("jsonl", options, _PAGES)),
-    "parquet": lambda root, options: ParquetSource(root, _flavor("parquet", options, _PAGES)),
-    "mnist": lambda root, options: MnistSource(root, _flavor("mnist", options, (Flavor.RECOGNITION,))),
-    "captions": lambda root, options: CaptionsSource(root, _flavor("captions", options, (Flavor.CAPTION,))),
+    "pagebeam": lambda root, options: PagebeamSource(root, _task("pagebeam", options, _PAGES)),
+    "review": lambda root, options: ReviewSource(root, _task("review", options, (Task.RECOGNITION,))),
+    "icdar": lambda root, options: IcdarSource(root, _task("icdar", options, _PAGES)),
+    "msra-td500": lambda root, options: MsraTd500Source(root, _task("msra-td500", options, _PAGES[:1])),
+    "coco-text": lambda root, options: CocoTextSource(root, _task("coco-text", options, _PAGES)),
+    "words": lambda root, options: WordsSource(root, _task("words", options, (Task.RECOGNITION,))),
+    "jsonl": lambda root, options: JsonlSource(root, _task("jsonl", options, _PAGES)),
+    "parquet": lambda root, options: ParquetSource(root, _task("parquet", options, _PAGES)),
+    "mnist": lambda root, options: MnistSource(root, _task("mnist", options, (Task.RECOGNITION,))),
+    "captions": lambda root, options: CaptionsSource(root, _task("captions", options, (Task.CAPTION,))),
 }
 """What opens each format: takes the source's place and the options, and raises UsageError for options it can't meet."""
 

@@ -23,8 +23,8 @@ from ocr_models.data.sources.source import (
     list_source,
     stem,
 )
-from ocr_models.errors import DocumentError, UsageError
-from ocr_models.records import Flavor
+from ocr_models.errors import DocumentError, Stage, UsageError
+from ocr_models.records import Task
 
 _NUMBER = r"([-+]?\d+(?:\.\d*)?)"
 _QUAD_LINE = re.compile(r"\s*" + r"\s*,\s*".join([_NUMBER] * 8) + r"\s*(?:,(.*))?")
@@ -37,7 +37,7 @@ class IcdarSource:
     """Pictures below ``root`` with ``gt_NAME.txt`` beside them, in ``gt/`` there or one level up, or once anywhere."""
 
     root: str
-    flavor: Flavor
+    task: Task
     format = "icdar"
 
     def items(self, files: Files) -> Iterator[SourceItem]:
@@ -50,15 +50,13 @@ class IcdarSource:
         for name in filter(is_picture, paths):
             truth = truths.take(name)
             expected = f"no gt_{stem(name)}.txt for it in its folder, in gt/ near it or once below the source"
-            labels = read_labels(files, paths[truth]) if truth else DocumentError("label", expected)
+            labels = read_labels(files, paths[truth]) if truth else DocumentError(Stage.LABEL, expected)
             yield SourceItem(name, paths[name], labels)
         for name in truths.untaken():
             yield SourceItem(name, None, b"")
 
     def read(self, item: SourceItem, path: str | None) -> Iterator[LabelledPicture | RejectedPicture]:
-        return read_or_reject(
-            item, path, lambda data: label_page(item.name, data, parse_icdar(item.labels), self.flavor)
-        )
+        return read_or_reject(item, path, lambda data: label_page(item.name, data, parse_icdar(item.labels), self.task))
 
 
 class _Truths:
@@ -105,7 +103,7 @@ def parse_icdar(data: bytes) -> list[TextLabel]:
     for number, (line, match) in enumerate(zip(lines, matches, strict=True), start=1):
         if match is None:
             expected = "x1,y1,x2,y2,x3,y3,x4,y4,text" if has_quads else 'xmin,ymin,xmax,ymax,"text"'
-            raise DocumentError("label", f"line {number} is {line!r}; expected {expected}")
+            raise DocumentError(Stage.LABEL, f"line {number} is {line!r}; expected {expected}")
     return [_label(match) for match in matches if match]
 
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ocr_models.data.sources.label_records import LABEL_KEYS, check_flavor, label_record
+from ocr_models.data.sources.label_records import LABEL_KEYS, check_task, label_record
 from ocr_models.data.sources.labels import read_or_reject
 from ocr_models.data.sources.source import (
     Files,
@@ -28,8 +28,8 @@ from ocr_models.data.sources.source import (
     no_picture,
     stem,
 )
-from ocr_models.errors import DocumentError, UsageError
-from ocr_models.records import Flavor
+from ocr_models.errors import DocumentError, Stage, UsageError
+from ocr_models.records import Task
 
 _EXTENSIONS = (".jsonl", ".ndjson", ".json")
 
@@ -54,7 +54,7 @@ class JsonlSource:
     """All ``.jsonl``, ``.ndjson`` and ``.json`` files below ``root``, or one of them."""
 
     root: str
-    flavor: Flavor = Flavor.DETECTION
+    task: Task = Task.DETECTION
     format = "jsonl"
 
     def items(self, files: Files) -> Iterator[SourceItem]:
@@ -71,7 +71,7 @@ class JsonlSource:
             for name, span, data in _objects(files, table, listing.paths[table])
         ]
         records = [item.labels.labels for item in items if isinstance(item.labels, _Record)]
-        check_flavor(self.root, records, self.flavor)
+        check_task(self.root, records, self.task)
         yield from items
 
     def read(self, item: SourceItem, path: str | None) -> Iterator[LabelledPicture | RejectedPicture]:
@@ -79,9 +79,7 @@ class JsonlSource:
         span = record.span if isinstance(record, _Record) else None
 
         def label(data: bytes) -> LabelledPicture:
-            return label_record(
-                item.name, _embedded(data) if span else data, record.labels, record.image_id, self.flavor
-            )
+            return label_record(item.name, _embedded(data) if span else data, record.labels, record.image_id, self.task)
 
         return read_or_reject(item, path, label, span)
 
@@ -108,7 +106,7 @@ def _item(
         if not isinstance(record, dict):
             raise ValueError("it is something else")
     except ValueError as error:
-        return SourceItem(name, None, DocumentError("label", f"expected a JSON object ({error})"))
+        return SourceItem(name, None, DocumentError(Stage.LABEL, f"expected a JSON object ({error})"))
     labels = {key: record[key] for key in LABEL_KEYS if record.get(key) is not None}
     if record.get("image_base64") is not None:
         return SourceItem(name, listing.paths[table], _Record(name, labels, span))
@@ -127,4 +125,4 @@ def _embedded(line: bytes) -> bytes:
     try:
         return base64.b64decode(json.loads(line.decode("utf-8-sig"))["image_base64"], validate=True)
     except (binascii.Error, TypeError, ValueError) as error:
-        raise DocumentError("decode", f"image_base64 is no base64 ({error})") from error
+        raise DocumentError(Stage.DECODE, f"image_base64 is no base64 ({error})") from error

@@ -11,10 +11,10 @@ import numpy as np
 from ocr_models.data.sources.pictures import Picture, encode_picture, picture_of, read_picture
 from ocr_models.data.sources.quads import FittedQuad, fit_quad
 from ocr_models.data.sources.source import Files, LabelledPicture, RejectedPicture, SourceItem
-from ocr_models.errors import DocumentError
+from ocr_models.errors import DocumentError, Stage
 from ocr_models.geometry import box_quads, quad_boxes, transform_quads
 from ocr_models.pages.word_crops import cut_words, level_page
-from ocr_models.records import Example, Flavor, PageTruth, WordTruth
+from ocr_models.records import Example, PageTruth, Task, WordTruth
 from ocr_models.vocabulary import tokenize
 
 
@@ -55,7 +55,7 @@ def read_or_reject(
         if isinstance(item.labels, DocumentError):
             raise item.labels
         if data is None:
-            raise DocumentError("open", "there are labels of it, but no picture")
+            raise DocumentError(Stage.OPEN, "there are labels of it, but no picture")
         yield label(data)
     except DocumentError as error:
         yield RejectedPicture(item.name, error.stage, str(error), data)
@@ -66,7 +66,7 @@ def read_labels(files: Files, path: str) -> bytes | DocumentError:
     try:
         return files.read(path)
     except OSError as error:
-        return DocumentError("label", f"its labels can't be read ({error})")
+        return DocumentError(Stage.LABEL, f"its labels can't be read ({error})")
 
 
 def text_lines(data: bytes) -> list[str]:
@@ -79,11 +79,11 @@ def text_lines(data: bytes) -> list[str]:
         # Not splitlines, which also splits at characters that may stand in a text.
         return [line.removesuffix("\r") for line in data.decode("utf-8-sig").split("\n")]
     except UnicodeDecodeError as error:
-        raise DocumentError("label", f"the labels aren't UTF-8 ({error}); convert them") from error
+        raise DocumentError(Stage.LABEL, f"the labels aren't UTF-8 ({error}); convert them") from error
 
 
 def label_page(
-    name: str, data: bytes, labels: Sequence[TextLabel], flavor: Flavor, image_id: str | None = None
+    name: str, data: bytes, labels: Sequence[TextLabel], task: Task, image_id: str | None = None
 ) -> LabelledPicture:
     """A page with its texts: one example for detection, or one for each word that can be cut out for recognition.
 
@@ -91,37 +91,37 @@ def label_page(
         name: of the picture in its source.
         data: the encoded picture.
         labels: in reading order, where the source has one.
-        flavor: ``DETECTION`` or ``RECOGNITION``.
+        task: ``DETECTION`` or ``RECOGNITION``.
         image_id: of the page's example; its name, if not given. A word's has "#" and its index in ``labels`` added.
 
     Raises:
         DocumentError: the picture is broken, or words are asked for whose places nobody knows.
     """
-    return label_picture(name, read_picture(data), labels, flavor, image_id)
+    return label_picture(name, read_picture(data), labels, task, image_id)
 
 
 def label_picture(
-    name: str, picture: Picture, labels: Sequence[TextLabel], flavor: Flavor, image_id: str | None = None
+    name: str, picture: Picture, labels: Sequence[TextLabel], task: Task, image_id: str | None = None
 ) -> LabelledPicture:
     """``label_page`` of a page that was read."""
     image_id = image_id or name
     fitted = [fit_label(label, picture) for label in labels]
     repairs = _said(labels, [", ".join(f.repairs) for f in fitted])
     rejected = _said(labels, [f.rejection for f in fitted])
-    if flavor == Flavor.RECOGNITION:
+    if task == Task.RECOGNITION:
         examples, rejected = _word_examples(picture, labels, fitted, image_id), rejected + _without_place(labels)
     else:
         examples = (_page_example(picture, labels, fitted, image_id),)
     return LabelledPicture(name, picture.digest, picture.perceptual_hash, examples, repairs, rejected)
 
 
-def label_pixels(name: str, truth: PageTruth, flavor: Flavor) -> LabelledPicture:
+def label_pixels(name: str, truth: PageTruth, task: Task) -> LabelledPicture:
     """``label_page`` of a page that no file holds, such as a rendered one; it is encoded as PNG."""
     labels = [
         TextLabel(text, tuple(quad.ravel().tolist()), bool(ignore))
         for quad, text, ignore in zip(truth.quads, truth.texts, truth.ignore, strict=True)
     ]
-    return label_picture(name, picture_of(truth.image), labels, flavor)
+    return label_picture(name, picture_of(truth.image), labels, task)
 
 
 def label_crop(name: str, data: bytes, text: str, image_id: str | None = None) -> LabelledPicture:
@@ -146,7 +146,7 @@ def label_captions(name: str, data: bytes, captions: Sequence[str], image_id: st
     """
     tokens = [tokenize(caption) for caption in captions]
     if not any(tokens):
-        raise DocumentError("label", "no caption of it has a word; expected at least one")
+        raise DocumentError(Stage.LABEL, "no caption of it has a word; expected at least one")
     picture = read_picture(data)
     examples = tuple(_example(picture, image_id or name, caption=caption) for caption in tokens if caption)
     rejected = tuple(f"caption {i} ({captions[i]!r}): no words" for i, caption in enumerate(tokens) if not caption)
@@ -160,7 +160,7 @@ def _crop_example(image_id: str, data: bytes, image_format: str, width_px: int, 
 
 def _label_word(name: str, picture: Picture, text: str, image_id: str) -> LabelledPicture:
     if not text:
-        raise DocumentError("label", "the text is empty; expected what stands in the picture")
+        raise DocumentError(Stage.LABEL, "the text is empty; expected what stands in the picture")
     size = picture.width_px, picture.height_px
     example = _crop_example(image_id, picture.data, picture.image_format, *size, text)
     return LabelledPicture(name, picture.digest, picture.perceptual_hash, (example,))
@@ -185,7 +185,7 @@ def _read(path: str, span: tuple[int, int] | None) -> bytes:
             file.seek(start)
             return file.read() if stop is None else file.read(stop - start)
     except OSError as error:
-        raise DocumentError("open", f"the picture can't be read ({error.strerror})") from error
+        raise DocumentError(Stage.OPEN, f"the picture can't be read ({error.strerror})") from error
 
 
 def _said(labels: Sequence[TextLabel], remarks: Sequence[str | None]) -> tuple[str, ...]:
@@ -221,7 +221,7 @@ def _word_examples(
         if label.text and label.corners and not label.ignore and f.quad is not None and f.rejection is None
     }
     if labels and not any(label.corners for label in labels):
-        raise DocumentError("label", "the places of its words are not known, so that none can be cut out")
+        raise DocumentError(Stage.LABEL, "the places of its words are not known, so that none can be cut out")
     if not wanted:
         return ()
     page, quads, _ = level_page(picture.gray(), np.stack([*wanted.values()]))

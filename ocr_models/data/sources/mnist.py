@@ -13,8 +13,8 @@ import numpy as np
 from ocr_models.data.mnist.rows import parse_idx, read_idx
 from ocr_models.data.sources.labels import label_crop_pixels
 from ocr_models.data.sources.source import Files, LabelledPicture, RejectedPicture, SourceItem, list_source
-from ocr_models.errors import UsageError
-from ocr_models.records import Flavor, WordTruth
+from ocr_models.errors import Stage, UsageError
+from ocr_models.records import Task, WordTruth
 
 _IMAGES, _LABELS, _SUFFIX = "-images-idx3-ubyte", "-labels-idx1-ubyte", "-idx3-ubyte"
 _DIGITS_PER_ITEM = 5000
@@ -25,7 +25,7 @@ class MnistSource:
     """All pairs of files ``NAME-images-idx3-ubyte`` and ``NAME-labels-idx1-ubyte`` below ``root``, gzipped or not."""
 
     root: str
-    flavor: Flavor = Flavor.RECOGNITION
+    task: Task = Task.RECOGNITION
     format = "mnist"
 
     def items(self, files: Files) -> Iterator[SourceItem]:
@@ -45,7 +45,7 @@ class MnistSource:
         try:
             pictures = _read_images(path, os.stat(path).st_mtime_ns)[digits.start : digits.start + len(digits.labels)]
         except (OSError, UsageError) as error:
-            yield RejectedPicture(item.name, "open", str(error))
+            yield RejectedPicture(item.name, Stage.OPEN, str(error))
             return
         for i, (picture, label) in enumerate(zip(pictures, digits.labels, strict=True), start=digits.start):
             yield label_crop_pixels(f"{digits.file}#{i}", WordTruth(picture, str(label)))

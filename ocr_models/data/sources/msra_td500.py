@@ -22,8 +22,8 @@ from ocr_models.data.sources.source import (
     SourceItem,
     list_source,
 )
-from ocr_models.errors import DocumentError, UsageError
-from ocr_models.records import Flavor
+from ocr_models.errors import DocumentError, Stage, UsageError
+from ocr_models.records import Task
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class MsraTd500Source:
     """Pictures below ``root`` with ``NAME.gt`` beside them; difficult lines are to be ignored."""
 
     root: str
-    flavor: Flavor = Flavor.DETECTION
+    task: Task = Task.DETECTION
     format = "msra-td500"
 
     def items(self, files: Files) -> Iterator[SourceItem]:
@@ -41,14 +41,14 @@ class MsraTd500Source:
             raise UsageError(f"{self.root}: no *.gt there; --format msra-td500 expects one beside each picture")
         for name in PictureNames(paths):
             truth = truths.pop(name.rpartition(".")[0], None)
-            missing = DocumentError("label", "no .gt file of its name beside it")
+            missing = DocumentError(Stage.LABEL, "no .gt file of its name beside it")
             yield SourceItem(name, paths[name], read_labels(files, paths[truth]) if truth else missing)
         for truth in truths.values():
             yield SourceItem(truth, None, b"")
 
     def read(self, item: SourceItem, path: str | None) -> Iterator[LabelledPicture | RejectedPicture]:
         return read_or_reject(
-            item, path, lambda data: label_page(item.name, data, parse_turned_boxes(item.labels), self.flavor)
+            item, path, lambda data: label_page(item.name, data, parse_turned_boxes(item.labels), self.task)
         )
 
 
@@ -65,7 +65,7 @@ def parse_turned_boxes(data: bytes) -> list[TextLabel]:
                 raise ValueError
         except ValueError as error:
             expected = "index difficult x y width height angle"
-            raise DocumentError("label", f"line {number} is {line!r}; expected {expected}") from error
+            raise DocumentError(Stage.LABEL, f"line {number} is {line!r}; expected {expected}") from error
         labels.append(TextLabel("", _turned_box(x, y, width, height, angle_rad), difficult != 0))
     return labels
 

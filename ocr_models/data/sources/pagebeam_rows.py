@@ -17,13 +17,13 @@ import pyarrow.parquet as pq
 
 from ocr_models.data.sources.labels import label_pixels
 from ocr_models.data.sources.source import Files, LabelledPicture, RejectedPicture, SourceItem
-from ocr_models.errors import DocumentError, UsageError
+from ocr_models.errors import DocumentError, Stage, UsageError
 from ocr_models.io.documents import HEAD_BYTES, DocumentKind, page_renderer, sniff_kind
 from ocr_models.io.images import decode_image
 from ocr_models.io.sequence_example import page_image_bytes
 from ocr_models.io.tfrecord import iter_records, open_tfrecord
 from ocr_models.pages.word_crops import turn_upright
-from ocr_models.records import Flavor, PageTruth
+from ocr_models.records import PageTruth, Task
 
 CHANGED = "the document changed since it was read; run pagebeam run on it again"
 DEFAULT_DPI = 200.0  # of rows that state none: those of images, which have pixels of their own
@@ -87,13 +87,11 @@ class PagebeamSource:
 
     Attributes:
         root: the output folder of ``pagebeam run``.
-        flavor: detection or recognition.
-        below: places of words with less confidence are ignored; None takes all.
+        task: detection or recognition.
     """
 
     root: str
-    flavor: Flavor = Flavor.DETECTION
-    below: float | None = None
+    task: Task = Task.DETECTION
     format = "pagebeam"
 
     def items(self, files: Files) -> Iterator[SourceItem]:
@@ -105,8 +103,8 @@ class PagebeamSource:
         assert path is not None  # all of its items have one
         try:
             image, quads = turn_upright(page_pixels(path, page), page.quads, page.rotation_deg)
-            unsure = page.confidences < (self.below or 0.0)
-            yield label_pixels(item.name, PageTruth(image, quads, page.texts, unsure), self.flavor)
+            truth = PageTruth(image, quads, page.texts, np.zeros(len(quads), bool))
+            yield label_pixels(item.name, truth, self.task)
         except DocumentError as error:
             yield RejectedPicture(item.name, error.stage, str(error))
 
@@ -125,9 +123,9 @@ def page_pixels(path: str, page: ReadPage) -> np.ndarray:
         status = os.stat(path)
         sha256, kind = _identify(path, status.st_size, status.st_mtime_ns)
     except OSError as error:
-        raise DocumentError("open", f"the document can't be read ({error.strerror})") from error
+        raise DocumentError(Stage.OPEN, f"the document can't be read ({error.strerror})") from error
     if sha256 != page.source_sha256:
-        raise DocumentError("open", CHANGED)
+        raise DocumentError(Stage.OPEN, CHANGED)
     if kind in (DocumentKind.TFRECORD, DocumentKind.GZIP_TFRECORD):
         with open_tfrecord(Path(path)) as file:
             record = next(itertools.islice(iter_records(file), page.page_index, None))

@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ocr_models.data.sources.label_records import LABEL_KEYS, check_flavor, label_record
+from ocr_models.data.sources.label_records import LABEL_KEYS, check_task, label_record
 from ocr_models.data.sources.labels import read_or_reject
 from ocr_models.data.sources.source import (
     Files,
@@ -26,8 +26,8 @@ from ocr_models.data.sources.source import (
     locate_picture,
     no_picture,
 )
-from ocr_models.errors import DocumentError, UsageError
-from ocr_models.records import Flavor
+from ocr_models.errors import DocumentError, Stage, UsageError
+from ocr_models.records import Task
 
 _ROWS_AT_ONCE = 16
 
@@ -46,7 +46,7 @@ class ParquetSource:
     """All ``.parquet`` files below ``root``, or one of them."""
 
     root: str
-    flavor: Flavor = Flavor.DETECTION
+    task: Task = Task.DETECTION
     format = "parquet"
 
     def items(self, files: Files) -> Iterator[SourceItem]:
@@ -59,13 +59,13 @@ class ParquetSource:
                 with files.open(listing.paths[table]) as file:
                     yield from self._items(table, pq.ParquetFile(file), listing)
             except pa.ArrowInvalid as error:
-                yield SourceItem(table, listing.paths[table], DocumentError("open", f"no Parquet file: {error}"))
+                yield SourceItem(table, listing.paths[table], DocumentError(Stage.OPEN, f"no Parquet file: {error}"))
 
     def _items(self, table: str, rows: pq.ParquetFile, listing: Listing) -> Iterator[SourceItem]:
         schema = rows.schema_arrow
         if "image" not in schema.names:
             raise UsageError(f"{listing.paths[table]}: columns {schema.names}; expected one called image")
-        check_flavor(listing.paths[table], [dict.fromkeys(schema.names, ())], self.flavor)
+        check_task(listing.paths[table], [dict.fromkeys(schema.names, ())], self.task)
         if pa.types.is_string(schema.field("image").type) or pa.types.is_large_string(schema.field("image").type):
             yield from _pictures_elsewhere(table, rows, listing)
             return
@@ -81,7 +81,7 @@ class ParquetSource:
 
         def label(data: bytes) -> LabelledPicture:
             row, image_id = item.labels
-            return label_record(item.name, data, row, image_id, self.flavor)
+            return label_record(item.name, data, row, image_id, self.task)
 
         return read_or_reject(item, path, label)
 
@@ -92,11 +92,11 @@ class ParquetSource:
                 name, data = f"{group.table}#{i}", None
                 try:
                     data = _embedded(row["image"])
-                    yield label_record(name, data, row, name, self.flavor)
+                    yield label_record(name, data, row, name, self.task)
                 except DocumentError as error:
                     yield RejectedPicture(name, error.stage, str(error), data)
         except (pa.ArrowException, OSError) as error:
-            yield RejectedPicture(item.name, "open", f"the row group can't be read ({error})")
+            yield RejectedPicture(item.name, Stage.OPEN, f"the row group can't be read ({error})")
 
 
 def _pictures_elsewhere(table: str, rows: pq.ParquetFile, listing: Listing) -> Iterator[SourceItem]:
@@ -116,5 +116,5 @@ def _rows(table: pq.ParquetFile, row_groups: list[int] | None = None) -> Iterato
 def _embedded(image: Any) -> bytes:
     data = image.get("bytes") if isinstance(image, dict) else image
     if not isinstance(data, bytes):
-        raise DocumentError("open", "the row has no bytes of a picture; expected them in the column image")
+        raise DocumentError(Stage.OPEN, "the row has no bytes of a picture; expected them in the column image")
     return data

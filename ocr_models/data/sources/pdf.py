@@ -15,9 +15,9 @@ from ocr_models.data.augmentation import degrade_page
 from ocr_models.data.pdf_pages import open_pdf, read_pdf_page
 from ocr_models.data.sources.labels import label_pixels
 from ocr_models.data.sources.source import Files, LabelledPicture, RejectedPicture, SourceItem, list_source
-from ocr_models.errors import DocumentError, UsageError
+from ocr_models.errors import DocumentError, Stage, UsageError
 from ocr_models.io.documents import MAX_RENDERED_PIXELS
-from ocr_models.records import Flavor, PageTruth
+from ocr_models.records import PageTruth, Task
 
 _EXTENSIONS = (".pdf", ".pdf.gz")
 
@@ -28,14 +28,14 @@ class PdfSource:
 
     Attributes:
         root: the folder, or one file.
-        flavor: detection or recognition.
+        task: detection or recognition.
         dpi: that pages are rendered at.
         degrade: whether pages then look printed, scanned, faxed or photographed.
         seed: of that, together with a page's name.
     """
 
     root: str
-    flavor: Flavor = Flavor.DETECTION
+    task: Task = Task.DETECTION
     dpi: float = 200
     degrade: bool = False
     seed: int = 1
@@ -60,7 +60,7 @@ class PdfSource:
             if isinstance(item.labels, DocumentError):
                 raise item.labels
             truth = _read_page(path, item.labels, self.dpi)
-            yield label_pixels(item.name, self._degraded(item.name, truth) if self.degrade else truth, self.flavor)
+            yield label_pixels(item.name, self._degraded(item.name, truth) if self.degrade else truth, self.task)
         except DocumentError as error:
             yield RejectedPicture(item.name, error.stage, str(error))
 
@@ -77,10 +77,10 @@ def _read_page(path: str, page_index: int, dpi: float) -> PageTruth:
         width_pt, height_pt = page.get_size()
         if width_pt * height_pt * (dpi / 72) ** 2 > MAX_RENDERED_PIXELS:
             size = f"{width_pt:g}×{height_pt:g} points"
-            raise DocumentError("render", f"the page of {size} is too large at {dpi:g} dpi; give a lower --dpi")
+            raise DocumentError(Stage.RENDER, f"the page of {size} is too large at {dpi:g} dpi; give a lower --dpi")
         return read_pdf_page(page, dpi)
     except (pdfium.PdfiumError, IndexError) as error:
-        raise DocumentError("render", f"the page is broken ({error})") from error
+        raise DocumentError(Stage.RENDER, f"the page is broken ({error})") from error
 
 
 @functools.lru_cache(2)

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from PIL import ExifTags, Image
 
-from ocr_models.errors import DocumentError
+from ocr_models.errors import DocumentError, Stage
 from ocr_models.geometry import quarter_turn_matrix
 from ocr_models.io.images import ColorMode, check_page_size, decode_image, open_image, to_page_image
 
@@ -125,7 +125,7 @@ def _orientation(image: Image.Image) -> int:
         orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
     except Exception as error:  # Pillow raises what its parsers raise
         raise DocumentError(
-            "decode", f"the image or its EXIF block is broken ({type(error).__name__}: {error})"
+            Stage.DECODE, f"the image or its EXIF block is broken ({type(error).__name__}: {error})"
         ) from error
     return orientation if orientation in _TURNS or orientation in _MIRROR else 1
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from ocr_models.charset import normalize_text
 from ocr_models.data.sources.labels import label_crop
 from ocr_models.data.sources.source import Files, LabelledPicture, RejectedPicture, SourceItem
-from ocr_models.errors import DocumentError, UsageError
-from ocr_models.records import Example, Flavor
+from ocr_models.errors import DocumentError, Stage, UsageError
+from ocr_models.records import Example, Task
 
 _COLUMNS = {"crop", "text", "source_uri", "page_index"}
 
@@ -36,11 +36,11 @@ class ReviewSource:
 
     Attributes:
         root: the CSV, ``review.csv`` or ``words.csv``, with ``crops/`` beside it.
-        flavor: recognition.
+        task: recognition.
     """
 
     root: str
-    flavor: Flavor = Flavor.RECOGNITION
+    task: Task = Task.RECOGNITION
     format = "review"
 
     def items(self, files: Files) -> Iterator[SourceItem]:
@@ -60,7 +60,7 @@ class ReviewSource:
         for word in item.labels:
             try:
                 if word.png is None:
-                    raise DocumentError("open", "the crop can't be read; keep the folder crops/ beside the CSV")
+                    raise DocumentError(Stage.OPEN, "the crop can't be read; keep the folder crops/ beside the CSV")
                 examples += label_crop(word.crop, word.png, word.text).examples
                 digest.update(word.png)
             except DocumentError as error:

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 from ocr_models.data.pdf_pages import count_pdf_pages
-from ocr_models.errors import DocumentError, UsageError
-from ocr_models.records import Example, Flavor
+from ocr_models.errors import DocumentError, Stage, UsageError
+from ocr_models.records import Example, Task
 
 PICTURE_EXTENSIONS = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".tif", ".tiff")
 
@@ -129,7 +129,7 @@ class Source(Protocol):
         """Its name on the command line."""
 
     @property
-    def flavor(self) -> Flavor:
+    def task(self) -> Task:
         """What its examples teach."""
 
     def items(self, files: Files) -> Iterator[SourceItem]:
@@ -148,24 +148,22 @@ class SourceOptions:
     """What a source may be told; most formats need nothing of it.
 
     Attributes:
-        flavor: what examples shall teach; None for the format's own. Pages can be cut into words for recognition.
+        task: what examples shall teach; None for the format's own. Pages can be cut into words for recognition.
         dpi: the resolution that PDFs are rendered at.
         degrade: whether clean renderings are degraded as a scanner would.
         count: how many synthetic pictures are drawn.
         seed: which ones.
         fonts: folders of fonts for them.
         lexicons: files with one word a line for them.
-        below: of our own rows, those with words of less confidence; None for all.
     """
 
-    flavor: Flavor | None = None
+    task: Task | None = None
     dpi: float = 200
     degrade: bool = False
     count: int = 0
     seed: int = 1
     fonts: tuple[str, ...] = ()
     lexicons: tuple[str, ...] = ()
-    below: float | None = None
 
 
 @dataclass(frozen=True)
@@ -259,4 +257,4 @@ def locate_picture(wanted: str, table: str, listing: Listing, pictures: PictureN
 
 def no_picture(wanted: str) -> DocumentError:
     """What is wrong with labels of a picture that isn't found."""
-    return DocumentError("open", f"picture {wanted}: not there, or in several places; put one where its labels say")
+    return DocumentError(Stage.OPEN, f"picture {wanted}: not there, or in several places; put one where its labels say")

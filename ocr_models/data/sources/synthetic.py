@@ -19,7 +19,7 @@ from ocr_models.data.synthetic.pages import render_page
 from ocr_models.data.synthetic.text_source import TextSource
 from ocr_models.data.synthetic.words import render_words
 from ocr_models.errors import UsageError
-from ocr_models.records import Flavor, PageTruth, WordTruth
+from ocr_models.records import PageTruth, Task, WordTruth
 
 _PAGES_PER_ITEM, _WORDS_PER_ITEM = 8, 256
 _PAGE_CHARACTERS = "".join(chr(code) for code in range(33, 127))
@@ -33,7 +33,7 @@ class SyntheticSource:
 
     Attributes:
         count: of them.
-        flavor: detection or recognition.
+        task: detection or recognition.
         fonts: folders of fonts, there on every machine that draws.
         lexicons: files with one word a line; pseudo-words are made without them.
         degrade: whether they look printed, scanned, faxed or photographed.
@@ -42,7 +42,7 @@ class SyntheticSource:
     """
 
     count: int
-    flavor: Flavor = Flavor.DETECTION
+    task: Task = Task.DETECTION
     fonts: tuple[str, ...] = field(default=())
     lexicons: tuple[str, ...] = field(default=())
     degrade: bool = False
@@ -54,7 +54,7 @@ class SyntheticSource:
         if self.count < 1:
             raise UsageError(f"{self.count} synthetic pictures; give --count N")
         _load(self.fonts, self.lexicons, LATIN)
-        step = _WORDS_PER_ITEM if self.flavor == Flavor.RECOGNITION else _PAGES_PER_ITEM
+        step = _WORDS_PER_ITEM if self.task == Task.RECOGNITION else _PAGES_PER_ITEM
         for start in range(0, self.count, step):
             stop = min(start + step, self.count)
             yield SourceItem(f"synthetic#{start:06d}-{stop - 1:06d}", None, (start, stop))
@@ -62,11 +62,11 @@ class SyntheticSource:
     def read(self, item: SourceItem, path: str | None) -> Iterator[LabelledPicture | RejectedPicture]:
         for index in range(*item.labels):
             name, rng = f"synthetic-{index:06d}", np.random.default_rng([self.seed, index])
-            if self.flavor == Flavor.RECOGNITION:
+            if self.task == Task.RECOGNITION:
                 word = self._draw_word(rng)
                 yield label_crop(name, encode_picture(word.image), word.text)
             else:
-                yield label_pixels(name, self._draw_page(rng), self.flavor)
+                yield label_pixels(name, self._draw_page(rng), self.task)
 
     def _draw_word(self, rng: np.random.Generator) -> WordTruth:
         text_source, fonts = _load(self.fonts, self.lexicons, LATIN)

@@ -23,8 +23,8 @@ from ocr_models.data.sources.source import (
     list_source,
     no_picture,
 )
-from ocr_models.errors import DocumentError, UsageError
-from ocr_models.records import Flavor
+from ocr_models.errors import DocumentError, Stage, UsageError
+from ocr_models.records import Task
 
 _LIST_EXTENSIONS = (".txt", ".csv", ".tsv")
 _EXTENSION = "|".join(map(re.escape, PICTURE_EXTENSIONS))
@@ -41,7 +41,7 @@ class WordsSource:
     """
 
     root: str
-    flavor: Flavor = Flavor.RECOGNITION
+    task: Task = Task.RECOGNITION
     format = "words"
 
     def items(self, files: Files) -> Iterator[SourceItem]:
@@ -56,7 +56,9 @@ class WordsSource:
                     if match and name:
                         labels[name].add(_unquote(match[2]))
                     else:
-                        problem = no_picture(match[1]) if match else DocumentError("label", f"{line!r}: {_EXPECTED}")
+                        problem = (
+                            no_picture(match[1]) if match else DocumentError(Stage.LABEL, f"{line!r}: {_EXPECTED}")
+                        )
                         bad.append(SourceItem(f"{table}#{number}", None, problem))
         if not labels:
             raise UsageError(f"{self.root}: no list there names a picture of it; expected {_EXPECTED}")
@@ -83,7 +85,7 @@ def _only_label(labels: set[str]) -> str | DocumentError:
     if len(labels) == 1:
         return next(iter(labels))
     said = f"it has several labels: {', '.join(map(repr, sorted(labels)))}" if labels else "no list names it"
-    return DocumentError("label", said)
+    return DocumentError(Stage.LABEL, said)
 
 
 def _unquote(label: str) -> str:

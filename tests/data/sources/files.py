@@ -10,7 +10,7 @@ from PIL import Image
 
 from ocr_models.data.sources.formats import open_source
 from ocr_models.data.sources.source import LabelledPicture, LocalFiles, RejectedPicture, SourceOptions
-from ocr_models.records import Flavor
+from ocr_models.records import Task
 
 
 def scene(height: int = 120, width: int = 160, seed: int = 1) -> np.ndarray:
@@ -44,11 +44,9 @@ def write_picture(path: Path, seed: int = 1, **how) -> bytes:
     return data
 
 
-def read_all(
-    format_name: str, root: Path, flavor: Flavor | None = None
-) -> dict[str, LabelledPicture | RejectedPicture]:
+def read_all(format_name: str, root: Path, task: Task | None = None) -> dict[str, LabelledPicture | RejectedPicture]:
     """All that a source gives, by name."""
-    source = open_source(format_name, str(root), SourceOptions(flavor=flavor))
+    source = open_source(format_name, str(root), SourceOptions(task=task))
     items = list(source.items(LocalFiles()))
     assert len({item.name for item in items}) == len(items)
     pictures = [picture for item in items for picture in source.read(item, item.path)]

@@ -8,7 +8,7 @@ import pytest
 from ocr_models.data.sources.coco_text import CocoTextSource
 from ocr_models.data.sources.source import LocalFiles, RejectedPicture
 from ocr_models.errors import UsageError
-from ocr_models.records import Flavor
+from ocr_models.records import Task
 from tests.data.sources.files import boxes_of, read_all, write, write_picture
 
 TABLE = {
@@ -67,7 +67,7 @@ def test_file_of_labels_can_be_named(folder):
 
 
 def test_words_are_cut_for_recognition(folder):
-    picture = read_all("coco-text", folder, Flavor.RECOGNITION)["train2014/COCO_train2014_000000000007.jpg"]
+    picture = read_all("coco-text", folder, Task.RECOGNITION)["train2014/COCO_train2014_000000000007.jpg"]
     assert [(example.image_id.split("#")[1], example.texts) for example in picture.examples] == [
         ("0", ("Stop",)),
         ("2", ("go",)),
@@ -96,4 +96,4 @@ def test_annotation_without_a_place_rejects_its_picture(folder):
 def test_other_json_is_refused(folder, text):
     path = write(folder / "COCO_Text.json", text)
     with pytest.raises(UsageError, match="COCO-Text"):
-        list(CocoTextSource(str(path), Flavor.DETECTION).items(LocalFiles()))
+        list(CocoTextSource(str(path), Task.DETECTION).items(LocalFiles()))

@@ -9,7 +9,7 @@ from ocr_models.data.sources.icdar import parse_icdar
 from ocr_models.data.sources.source import LabelledPicture, RejectedPicture
 from ocr_models.errors import DocumentError, UsageError
 from ocr_models.io.images import ColorMode, decode_image
-from ocr_models.records import Flavor
+from ocr_models.records import Task
 from tests.data.sources.files import boxes_of, encode, read_all, scene, write, write_picture
 
 QUADS = "\ufeff10,10,50,10,50,20,10,20,12, JALAN TAMPOI 7/4,\r\n10,30,40,30,40,40,10,40,###\r\n"
@@ -145,7 +145,7 @@ def test_words_are_cut_for_recognition(tmp_path):
     lines = ["20,40,80,40,80,60,20,60,black", "0,0,9,0,9,9,0,9,###", "300,0,340,0,340,9,300,9,far"]
     write(tmp_path / "gt_page.txt", "\n".join(lines))
     detection = read_all("icdar", tmp_path)["page.png"]
-    picture = read_all("icdar", tmp_path, Flavor.RECOGNITION)["page.png"]
+    picture = read_all("icdar", tmp_path, Task.RECOGNITION)["page.png"]
     assert picture.digest == detection.digest  # one split for both
     [example] = picture.examples
     assert (example.image_id, example.image_format, example.texts) == ("page.png#0", "png", ("black",))

@@ -9,7 +9,7 @@ import pytest
 from ocr_models.data.sources.source import RejectedPicture
 from ocr_models.errors import UsageError
 from ocr_models.geometry import known_places
-from ocr_models.records import Flavor
+from ocr_models.records import Task
 from tests.data.sources.files import boxes_of, encode, read_all, scene, write, write_picture
 
 
@@ -65,10 +65,10 @@ def test_picture_in_the_line_itself(tmp_path):
 def test_text_without_words_is_a_recognition_example(tmp_path):
     write_picture(tmp_path / "a.png")
     write(tmp_path / "a.jsonl", lines({"image": "a.png", "text": "hello", "id": 7}))
-    [example] = read_all("jsonl", tmp_path, Flavor.RECOGNITION)["a.jsonl#1"].examples
+    [example] = read_all("jsonl", tmp_path, Task.RECOGNITION)["a.jsonl#1"].examples
     assert (example.image_id, example.texts) == ("7", ("hello",))
     assert example.quads.tolist() == [[[0, 0], [160, 0], [160, 120], [0, 120]]]
-    with pytest.raises(UsageError, match="--flavor recognition"):
+    with pytest.raises(UsageError, match="--task recognition"):
         read_all("jsonl", tmp_path)
 
 
@@ -91,7 +91,7 @@ def test_words_without_places_cannot_be_cut(tmp_path):
         tmp_path / "a.jsonl",
         lines({"image": "a.png", "words": [unplaced, placed]}, {"image": "a.png", "words": [unplaced]}),
     )
-    pictures = read_all("jsonl", tmp_path, Flavor.RECOGNITION)
+    pictures = read_all("jsonl", tmp_path, Task.RECOGNITION)
     assert [example.image_id for example in pictures["a.jsonl#1"].examples] == ["a.png#1"]
     assert pictures["a.jsonl#1"].rejected_labels == ("text 0 ('THE'): its place in the page is not known",)
     assert isinstance(pictures["a.jsonl#2"], RejectedPicture) and pictures["a.jsonl#2"].stage == "label"

@@ -7,7 +7,7 @@ from ocr_models.data.sources.msra_td500 import parse_turned_boxes
 from ocr_models.data.sources.source import RejectedPicture
 from ocr_models.errors import DocumentError, UsageError
 from ocr_models.geometry import quad_angles, quad_sizes
-from ocr_models.records import Flavor
+from ocr_models.records import Task
 from tests.data.sources.files import read_all, write, write_picture
 
 
@@ -46,5 +46,5 @@ def test_bad_line_is_refused(line):
 
 
 def test_there_are_no_words_to_read(tmp_path):
-    with pytest.raises(UsageError, match="--flavor recognition"):
-        read_all("msra-td500", tmp_path, Flavor.RECOGNITION)
+    with pytest.raises(UsageError, match="--task recognition"):
+        read_all("msra-td500", tmp_path, Task.RECOGNITION)

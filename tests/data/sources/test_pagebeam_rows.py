@@ -17,7 +17,7 @@ from ocr_models.errors import UsageError
 from ocr_models.io.images import decode_image
 from ocr_models.io.sequence_example import serialize_example
 from ocr_models.io.tfrecord import write_records
-from ocr_models.records import Example, Flavor
+from ocr_models.records import Example, Task
 from tests.run_folders import box, page_row, write_run
 from tests.text_pdfs import prose, set_text, write_text_pdf
 
@@ -54,14 +54,12 @@ def test_what_was_read_comes_as_labels(tmp_path):
     np.testing.assert_array_equal(decode_image(a.examples[0].data).pixels, picture())
 
 
-def test_words_of_little_confidence_are_places_to_ignore_and_no_words(tmp_path):
+def test_words_are_cut_as_the_recognizer_saw_them(tmp_path):
     run_dir = write_run(tmp_path / "out", "1", [page_row(write_picture(tmp_path / "a.png"), WORDS)])
 
-    page = read(run_dir, below=0.6)[0].examples[0]
-    words = read(run_dir, below=0.6, flavor=Flavor.RECOGNITION)[0].examples
+    words = read(run_dir, task=Task.RECOGNITION)[0].examples
 
-    assert page.ignore.tolist() == [False, True] and page.texts == ("sure", "")
-    assert [word.texts for word in words] == [("sure",)]
+    assert [word.texts for word in words] == [("sure",), ("unsure",)]
     # 20 pixels high: margins of 2 beside and 0.8 above, at whole pixels 64 by 22.
     assert (words[0].width_px, words[0].height_px) == (64, 22)
 

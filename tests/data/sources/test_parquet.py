@@ -7,7 +7,7 @@ import pytest
 from ocr_models.data.sources.formats import open_source
 from ocr_models.data.sources.source import LabelledPicture, LocalFiles, RejectedPicture, SourceOptions
 from ocr_models.errors import UsageError
-from ocr_models.records import Flavor
+from ocr_models.records import Task
 from tests.data.sources.files import boxes_of, encode, read_all, scene, write, write_picture
 
 PICTURES = [encode(scene(seed=i)) for i in range(5)]
@@ -16,7 +16,7 @@ PICTURES = [encode(scene(seed=i)) for i in range(5)]
 def test_a_row_group_is_an_item(tmp_path):
     table = pa.table({"image": pa.array(PICTURES, pa.binary()), "text": [f"word {i}" for i in range(5)]})
     pq.write_table(table, tmp_path / "train.parquet", row_group_size=2)
-    source = open_source("parquet", str(tmp_path), SourceOptions(flavor=Flavor.RECOGNITION))
+    source = open_source("parquet", str(tmp_path), SourceOptions(task=Task.RECOGNITION))
     items = list(source.items(LocalFiles()))
     assert [item.name for item in items] == [f"train.parquet#group{i}" for i in range(3)]
     pictures = [list(source.read(item, item.path)) for item in items]
@@ -61,7 +61,7 @@ def test_pictures_by_their_paths(tmp_path):
     write_picture(tmp_path / "b.png", seed=2)
     table = pa.table({"image": ["a.png", "b.png", "c.png"], "text": ["one", None, "three"]})
     pq.write_table(table, tmp_path / "a.parquet")
-    pictures = read_all("parquet", tmp_path, Flavor.RECOGNITION)
+    pictures = read_all("parquet", tmp_path, Task.RECOGNITION)
     assert pictures["a.parquet#0"].examples[0].data == data
     assert pictures["a.parquet#0"].examples[0].image_id == "images/a.png"
     assert {name: p.stage for name, p in pictures.items() if isinstance(p, RejectedPicture)} == {
@@ -73,7 +73,7 @@ def test_pictures_by_their_paths(tmp_path):
 def test_broken_table_costs_no_other(tmp_path):
     pq.write_table(pa.table({"image": PICTURES, "text": list("abcde")}), tmp_path / "good.parquet")
     write(tmp_path / "bad.parquet", (tmp_path / "good.parquet").read_bytes()[:-10])
-    pictures = read_all("parquet", tmp_path, Flavor.RECOGNITION)
+    pictures = read_all("parquet", tmp_path, Task.RECOGNITION)
     assert pictures["bad.parquet"].stage == "open"
     assert sum(isinstance(picture, LabelledPicture) for picture in pictures.values()) == 5
 
@@ -83,7 +83,7 @@ def test_tables_without_what_is_needed_are_refused(tmp_path):
         write_picture(tmp_path / "a.png")
         read_all("parquet", tmp_path)
     pq.write_table(pa.table({"image": PICTURES, "text": list("abcde")}), tmp_path / "a.parquet")
-    with pytest.raises(UsageError, match="--flavor recognition"):
+    with pytest.raises(UsageError, match="--task recognition"):
         read_all("parquet", tmp_path)
     pq.write_table(pa.table({"picture": PICTURES}), tmp_path / "a.parquet")
     with pytest.raises(UsageError, match="expected one called image"):

@@ -11,7 +11,7 @@ from ocr_models.data.sources.formats import open_source
 from ocr_models.data.sources.source import LabelledPicture, LocalFiles, RejectedPicture, SourceOptions
 from ocr_models.errors import UsageError
 from ocr_models.io.images import decode_image
-from ocr_models.records import Flavor
+from ocr_models.records import Task
 from tests.text_pdfs import prose, set_text, write_text_pdf
 
 PROSE = prose(1)
@@ -80,7 +80,7 @@ def test_page_looks_the_same_in_every_order_and_process(folder):
 
 
 def test_words_for_recognition_are_cut_with_their_texts(folder):
-    picture = read(folder, flavor=Flavor.RECOGNITION)["book.pdf#1"]
+    picture = read(folder, task=Task.RECOGNITION)["book.pdf#1"]
 
     assert [example.texts[0] for example in picture.examples] == PROSE.split()
     # 12 points at 2 pixels are 24; with 0.04 of that on both sides 25.92, cut at whole pixels.

@@ -9,7 +9,7 @@ import pytest
 from ocr_models.data.sources.formats import open_source
 from ocr_models.data.sources.source import LocalFiles, RejectedPicture, SourceOptions
 from ocr_models.errors import UsageError
-from ocr_models.records import Flavor
+from ocr_models.records import Task
 
 HEADER = ("crop", "text", "read", "confidence", "source_uri", "page_index", "quad")
 
@@ -32,7 +32,7 @@ def write_review(tmp_path):
 
 def read(path):
     source = open_source("review", str(path), SourceOptions())
-    assert source.flavor == Flavor.RECOGNITION
+    assert source.task == Task.RECOGNITION
     return [picture for item in source.items(LocalFiles()) for picture in source.read(item, item.path)]
 
 

@@ -13,7 +13,7 @@ from ocr_models.data.sources.source import LocalFiles, PictureNames, SourceOptio
 from ocr_models.errors import UsageError
 from ocr_models.geometry import box_quads, known_places
 from ocr_models.io.images import decode_image
-from ocr_models.records import Flavor, PageTruth
+from ocr_models.records import PageTruth, Task
 from tests.data.sources.files import scene, write
 
 
@@ -65,11 +65,11 @@ def test_pictures_are_found_by_what_labels_call_them():
     assert names.find_stem("3", "") is None
 
 
-def test_unknown_formats_and_flavors_are_refused():
+def test_unknown_formats_and_tasks_are_refused():
     with pytest.raises(UsageError, match="no such format; give one of captions, coco-text, icdar"):
         open_source("icdar2015", ".", SourceOptions())
-    with pytest.raises(UsageError, match="--flavor caption: --format icdar gives detection or recognition only"):
-        open_source("icdar", ".", SourceOptions(flavor=Flavor.CAPTION))
+    with pytest.raises(UsageError, match="--task caption: --format icdar gives detection or recognition only"):
+        open_source("icdar", ".", SourceOptions(task=Task.CAPTION))
 
 
 @pytest.mark.parametrize("name", sorted(FORMATS))
@@ -83,12 +83,12 @@ def test_pixels_are_labelled_by_the_same_rules():
     gray = scene()[..., 0]
     quads = box_quads(np.array([[10, 20, 40, 30], [150, 20, 190, 30]]))
     truth = PageTruth(gray, quads, ("kept", "far"), np.zeros(2, bool))
-    picture = label_pixels("doc.pdf#1", truth, Flavor.DETECTION)
+    picture = label_pixels("doc.pdf#1", truth, Task.DETECTION)
     [example] = picture.examples
     np.testing.assert_array_equal(decode_image(example.data).pixels, gray)
     assert example.texts == ("kept", "") and example.ignore.tolist() == [False, True]
     assert len(picture.rejected_labels) == 1 and known_places(example.quads).all()
-    [word] = label_pixels("doc.pdf#1", truth, Flavor.RECOGNITION).examples
+    [word] = label_pixels("doc.pdf#1", truth, Task.RECOGNITION).examples
     assert (word.image_id, word.texts) == ("doc.pdf#1#0", ("kept",))
 
 

@@ -8,9 +8,9 @@ from ocr_models.data.sources.formats import open_source
 from ocr_models.data.sources.source import LocalFiles, SourceItem, SourceOptions
 from ocr_models.errors import UsageError
 from ocr_models.io.images import decode_image
-from ocr_models.records import Flavor
+from ocr_models.records import Task
 
-WORDS, PAGES = Flavor.RECOGNITION, Flavor.DETECTION
+WORDS, PAGES = Task.RECOGNITION, Task.DETECTION
 
 
 def pictures_of(font_dir, item=None, **options):
@@ -20,17 +20,17 @@ def pictures_of(font_dir, item=None, **options):
 
 
 def test_as_many_as_wanted_are_drawn_each_with_a_name_of_its_own(font_dir):
-    pictures = pictures_of(font_dir, count=300, flavor=WORDS)
+    pictures = pictures_of(font_dir, count=300, task=WORDS)
 
     assert [picture.name for picture in pictures] == [f"synthetic-{i:06d}" for i in range(300)]
     assert len({picture.digest for picture in pictures}) > 290
     assert all(len(picture.examples) == 1 and picture.examples[0].texts[0] for picture in pictures)
 
 
-@pytest.mark.parametrize("flavor", [WORDS, PAGES])
+@pytest.mark.parametrize("task", [WORDS, PAGES])
 @pytest.mark.parametrize("degrade", [False, True])
-def test_picture_depends_on_seed_and_number_alone(font_dir, flavor, degrade):
-    options = {"count": 3, "flavor": flavor, "degrade": degrade, "dpi": 72}
+def test_picture_depends_on_seed_and_number_alone(font_dir, task, degrade):
+    options = {"count": 3, "task": task, "degrade": degrade, "dpi": 72}
     together = pictures_of(font_dir, **options)
 
     alone = pictures_of(font_dir, SourceItem("synthetic", None, (2, 3)), **options)[0]

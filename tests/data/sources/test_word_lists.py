@@ -4,7 +4,7 @@ import pytest
 
 from ocr_models.data.sources.source import LabelledPicture, RejectedPicture
 from ocr_models.errors import UsageError
-from ocr_models.records import Flavor
+from ocr_models.records import Task
 from tests.data.sources.files import read_all, write, write_picture
 
 
@@ -88,9 +88,9 @@ def test_list_that_is_named_is_the_only_one(tmp_path):
     assert reasons(read_all("words", tmp_path / "train.txt")) == {}
 
 
-def test_other_folders_and_flavors_are_refused(tmp_path):
+def test_other_folders_and_tasks_are_refused(tmp_path):
     write_picture(tmp_path / "1.png")
     with pytest.raises(UsageError, match="no list"):
         read_all("words", tmp_path)
-    with pytest.raises(UsageError, match="--flavor detection"):
-        read_all("words", tmp_path, Flavor.DETECTION)
+    with pytest.raises(UsageError, match="--task detection"):
+        read_all("words", tmp_path, Task.DETECTION)

@@ -14,13 +14,13 @@ from ocr_models.bundle import WEIGHTS, find_bundle
 from ocr_models.data.sources.formats import open_source
 from ocr_models.data.sources.source import LocalFiles, SourceOptions
 from ocr_models.io.predictions import PredictedPage, PredictedWord, read_predictions
-from ocr_models.records import Example
+from ocr_models.records import Example, Task
 from pipelines.cli import main as cli
 from pipelines.decoding.child import answer
 from pipelines.evaluation import evaluate
 from pipelines.evaluation.labelled_data import find_shards
 from pipelines.evaluation.predictors import stem
-from pipelines.evaluation.scores import Rules, Scores, Task, score_picture
+from pipelines.evaluation.scores import Rules, Scores, score_picture
 from pipelines.evaluation.truth import ReadItem
 from tests.pipelines import samples
 from tests.shards import page_example, striped_word, word_example, write_shard

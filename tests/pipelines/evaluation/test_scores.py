@@ -12,10 +12,10 @@ from PIL import Image
 
 from ocr_models.geometry import box_quads
 from ocr_models.io.predictions import PredictedPage, PredictedWord
-from ocr_models.records import Example
+from ocr_models.records import Example, Task
 from pipelines.evaluation.evidence import INVENTED, MISSED, WRONG, mark_words, show_evidence
 from pipelines.evaluation.predictors import stem
-from pipelines.evaluation.scores import Rules, Scores, Task, has_lines, is_placed, score_picture
+from pipelines.evaluation.scores import Rules, Scores, has_lines, is_placed, score_picture
 from pipelines.evaluation.truth import TruthPicture
 
 OCR = Rules(Task.OCR)
