@@ -17,7 +17,7 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     python_requires=">=3.11",
-    packages=find_packages(include=["ocr_models*", "pipelines*"]),
+    packages=find_packages(include=["ocr_models*", "pagebeam*", "pipelines*"]),
     package_data={"ocr_models": ["weights/**/*"]},
     install_requires=[
         "apache-beam>=2.77",

@@ -77,6 +77,11 @@ def shipped_bundles() -> list[str]:
     return sorted(p.parent.name for p in WEIGHTS.glob(f"*/{_CONFIG}"))
 
 
+def is_shipped(path: Path) -> bool:
+    """Whether a folder is that of a bundle that comes with the package."""
+    return path.resolve().parent == WEIGHTS.resolve()
+
+
 def find_bundle(name_or_path: str, task: str) -> Bundle:
     """Finds and checks a bundle by the name of a shipped one or by its folder.
 

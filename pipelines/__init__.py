@@ -1,3 +1,1 @@
 """Pagebeam's Apache Beam pipelines: documents in, one Parquet row a page out."""
-
-LOCAL_RUNNER = "FnApiRunner"

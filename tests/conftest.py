@@ -22,5 +22,5 @@ def full_precision():
 @pytest.fixture(autouse=True)
 def same_weights():
     """Untrained networks, and whatever else Keras draws, are the same in every run."""
-    if "keras" in sys.modules:
-        sys.modules["keras"].utils.set_random_seed(0)
+    if utils := getattr(sys.modules.get("keras"), "utils", None):  # a command may be importing it in the background
+        utils.set_random_seed(0)

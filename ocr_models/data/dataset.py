@@ -11,18 +11,18 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ocr_models.charset import Charset
+from ocr_models.data.dataset_files import CHARSET, DATASET_JSON, STARTED, VOCABULARY
 from ocr_models.errors import DocumentError, UsageError
 from ocr_models.io.sequence_example import parse_example
 from ocr_models.io.tfrecord import iter_records, open_tfrecord
 from ocr_models.records import Example, Task
 from ocr_models.vocabulary import Vocabulary
 
-SUMMARY, CHARSET, VOCABULARY = "dataset.json", "charset.txt", "vocabulary.txt"
-STARTED = "_staging/started"  # stands in a data set until it is finished
 UNFINISHED = "a data set that isn't finished; run the command of pagebeam prepare that began it again"
 
 
@@ -94,7 +94,7 @@ def check_task(pattern: str, task: Task, split: str = "train") -> None:
         UsageError: it teaches something else, or nothing: no shard has a record.
     """
     for folder, shards in _by_folder(pattern, split).items():
-        found = _stated_task(folder) or next(filter(None, map(_seen_task, shards)), None)
+        found = _stated_task(folder) or next(filter(None, map(seen_task, shards)), None)
         if found and found != task:
             remedy = f"; prepare it with --task {task}" if Task.CAPTION not in (found, task) else ""
             raise UsageError(f"{folder}: a data set for {found}, but one for {task} was expected{remedy}")
@@ -102,13 +102,27 @@ def check_task(pattern: str, task: Task, split: str = "train") -> None:
         raise UsageError(f"{pattern}: no record in any shard for {split}; give other shards, or prepare more pictures")
 
 
-def find_task(shard: Path) -> Task | None:
-    """What a shard teaches: by ``dataset.json`` beside it, else by its first record; None for an empty shard.
+def read_dataset_json(data: bytes, place: str) -> dict[str, Any]:
+    """What a ``dataset.json`` says, whichever version of pagebeam wrote it.
+
+    Args:
+        data: the file.
+        place: where it is, for errors.
 
     Raises:
-        UsageError: it is damaged, or ``dataset.json`` is.
+        UsageError: it is none of pagebeam's.
     """
-    return _stated_task(shard.parent) or _seen_task(shard)
+    try:
+        found = json.loads(data)
+        if "flavor" in found:  # what the task was called at first
+            found["task"] = found.pop("flavor")
+            found["options"]["task"] = found["options"].pop("flavor", None)
+            found["options"].pop("below", None)
+        if Task(found["task"]).labels == found["task"] and {"options", "splits", "sources"} <= found.keys():
+            return found
+    except (ValueError, KeyError, TypeError, AttributeError):
+        pass
+    raise UsageError(f"{place}: this is not the dataset.json of a data set that pagebeam made; prepare it anew")
 
 
 def find_charset(pattern: str) -> Charset:
@@ -152,16 +166,11 @@ def _beside(folder: Path, name: str) -> Path:
 
 def _stated_task(folder: Path) -> Task | None:
     """The task that ``dataset.json`` states; None where there is no such file."""
-    path = folder / SUMMARY
-    if not path.is_file():
-        return None
-    try:
-        return Task(json.loads(path.read_text(encoding="utf-8"))["task"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise UsageError(f"{path}: names no task of a data set ({error!r}); prepare it anew") from error
+    path = folder / DATASET_JSON
+    return Task(read_dataset_json(path.read_bytes(), str(path))["task"]) if path.is_file() else None
 
 
-def _seen_task(shard: Path) -> Task | None:
+def seen_task(shard: Path) -> Task | None:
     """The task that a shard's first record looks like; None for an empty shard."""
     example = next(read_shard(shard), None)
     if example is None:

@@ -47,6 +47,7 @@ class PredictedPage:
 
 
 _Lines = list[list[PredictedWord]]
+_NUMBERED = re.compile(r"(.+)#([0-9]+|[0-9]+-[0-9]+)")  # a page, or a range of pages
 
 
 def read_predictions(path: str | Path, prediction_format: str) -> dict[str, PredictedPage]:
@@ -90,7 +91,7 @@ def _text_pages(path: Path) -> _Pages:
         if len(texts) > 1 and not texts[-1].strip():
             del texts[-1]  # a form feed ends each page
         for index, text in enumerate(texts):
-            yield str(file), PredictedPage(_name(file.stem, index), text, tuple(map(PredictedWord, text.split())))
+            yield str(file), PredictedPage(page_name(file.name, index), text, tuple(map(PredictedWord, text.split())))
 
 
 def _hocr_pages(path: Path) -> _Pages:
@@ -233,7 +234,7 @@ def _pagebeam_pages(path: Path) -> _Pages:
         batches = pyarrow.dataset.dataset(folder, format="parquet", partitioning="hive").to_batches(columns=wanted)
         for batch in batches:
             for row in batch.to_pylist():
-                name = _name(PurePosixPath(row["source_uri"]).stem, row["page_index"])
+                name = page_name(row["source_uri"], row["page_index"])
                 words = tuple(
                     PredictedWord(word["text"], np.array(word["quad"], np.float32).reshape(4, 2), word["confidence"])
                     for word in row["words"] or ()
@@ -257,11 +258,23 @@ def _files(path: Path, *endings: str) -> list[Path]:
 def _named(file: Path, pages: list[_Lines]) -> _Pages:
     for index, lines in enumerate(pages):
         text = "".join(" ".join(word.text for word in line) + "\n" for line in lines if line)
-        yield str(file), PredictedPage(_name(file.stem, index), text, tuple(word for line in lines for word in line))
+        yield (
+            str(file),
+            PredictedPage(page_name(file.name, index), text, tuple(word for line in lines for word in line)),
+        )
 
 
-def _name(stem: str, page_index: int) -> str:
+def page_name(document: str, page_index: int) -> str:
+    """The name of a page in a tool's output: "a" for the first page of "scans/a.pdf", "a#1" for its second."""
+    stem = PurePosixPath(document).stem
     return f"{stem}#{page_index}" if page_index else stem
+
+
+def prediction_name(picture_name: str) -> str:
+    """The name that a tool's output has for a labelled picture: "a#1" for "scans/a.pdf#2", its second page."""
+    numbered = _NUMBERED.fullmatch(picture_name)  # the sign may belong to the name, as in "scan #3.jpg"
+    document, page = numbered.groups() if numbered else (picture_name, "")
+    return page_name(document, max(int(page) - 1, 0) if page.isdecimal() else 0)
 
 
 def _quad(left: float, top: float, right: float, bottom: float) -> np.ndarray:

@@ -55,17 +55,19 @@ def iter_records(file: BinaryIO, verify: bool = False) -> Iterator[bytes]:
 def open_tfrecord(path: Path) -> Iterator[BinaryIO]:
     """Opens a local TFRecord file, unpacking it if its content is gzipped."""
     with path.open("rb") as file:
-        if is_gzip(path):
-            with gzip.open(file) as unpacked:
-                yield cast(BinaryIO, unpacked)
-        else:
-            yield file
+        yield unpacked(file)
 
 
-def is_gzip(path: Path) -> bool:
-    """Tells whether a local file's content is gzipped."""
-    with path.open("rb") as file:
-        return file.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
+def unpacked(file: BinaryIO) -> BinaryIO:
+    """A file, seekable and at its beginning, for its content, unpacked if that is gzipped."""
+    return cast(BinaryIO, gzip.GzipFile(fileobj=file)) if is_gzip(file) else file
+
+
+def is_gzip(file: BinaryIO) -> bool:
+    """Whether the content of a file, seekable and at its beginning, is gzipped."""
+    head = file.read(len(_GZIP_MAGIC))
+    file.seek(0)
+    return head == _GZIP_MAGIC
 
 
 def write_records(file: BinaryIO, payloads: Iterable[bytes]) -> None:

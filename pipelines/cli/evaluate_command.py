@@ -1,27 +1,26 @@
-"""``pagebeam evaluate``: scores models, or any tool's output, against labelled data.
-
-Exit status: 0, all pictures were scored; 1, the run failed; 2, the command was wrong; 3, some pictures couldn't be
-scored.
-"""
+"""``pagebeam evaluate``: scores models, or any tool's output, against labelled data."""
 
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ocr_models.arguments import positive
 from ocr_models.bundle import DEFAULT_BUNDLES
 from ocr_models.data.sources.formats import FORMATS
+from ocr_models.errors import ExitStatus
 from ocr_models.records import Task
-from pipelines.cli.arguments import add_rendering_arguments, pop_source_options
+from pipelines.cli.shared_arguments import (
+    add_rendering_arguments,
+    add_runner_arguments,
+    make_parser,
+    pop_source_options,
+)
 
 if TYPE_CHECKING:
     from pipelines.evaluation.evaluate import EvaluateOptions
 
-EXIT_OK = 0
-EXIT_SOME_FAILED = 3
 _PREDICTION_FORMATS = ("text", "hocr", "alto", "pagebeam")
 # The scores that are printed, by their places in evaluation.json.
 _PRINTED = {
@@ -34,24 +33,23 @@ _PRINTED = {
 }
 
 
-def main(argv: Sequence[str]) -> int:
+def main(argv: Sequence[str]) -> ExitStatus:
     """Runs the command and returns its exit status."""
     arguments, beam_args = _parser().parse_known_args(argv)
     from pipelines.evaluation.evaluate import evaluate  # loads Beam: not for --help and usage errors
 
     summary = evaluate(_options(arguments, [*argv], beam_args))
     _report(summary, arguments.output.rstrip("/"))
-    return EXIT_SOME_FAILED if summary["pictures"]["failed"] else EXIT_OK
+    return ExitStatus.SOME_FAILED if summary["pictures"]["failed"] else ExitStatus.OK
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="pagebeam evaluate",
-        allow_abbrev=False,
-        description="Scores models, or any tool's output, against labelled data; writes DIR/report.html, "
-        "DIR/evaluation.json and DIR/pages.jsonl.",
-        epilog="All other options go to Beam, such as --runner=DataflowRunner. Exit status: 0 all pictures were "
-        "scored; 3 some could not be; 1 the run failed; 2 usage.",
+    parser = make_parser(
+        "evaluate",
+        "Scores models, or any tool's output, against labelled data; writes DIR/report.html, DIR/evaluation.json and "
+        "DIR/pages.jsonl.",
+        "0 all pictures were scored; 3 some could not be",
+        "--runner=DataflowRunner",
     )
     parser.add_argument(
         "source", metavar="SOURCE", help="folder, file of labels, or glob; local or on gs://, s3://, hdfs://"
@@ -62,8 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--output", required=True, metavar="DIR", help="folder of the evaluation; replaces one in it")
     parser.add_argument("--task", type=Task, choices=list(Task), help="default: what the data are labelled for")
     parser.add_argument("--casefold", action="store_true", help="upper and lower case are the same")
-    parser.add_argument("--workers", type=positive, default=os.cpu_count(), metavar="N", help="default: one a core")
-    parser.add_argument("--runner", default="FnApiRunner", metavar="NAME", help="Beam's; default: %(default)s, local")
+    add_runner_arguments(parser)
     _add_evaluated(parser)
     add_rendering_arguments(parser.add_argument_group("sources"))
     return parser

@@ -1,7 +1,4 @@
-"""``pagebeam inspect``: checks TFRecord shards, describes and draws what is in them.
-
-Exit status: 0, they are whole; 1, some are damaged or not what ``dataset.json`` beside them says; 2, there are none.
-"""
+"""``pagebeam inspect``: checks TFRecord shards, describes and draws what is in them."""
 
 from __future__ import annotations
 
@@ -12,18 +9,17 @@ from collections.abc import Sequence
 import cv2
 
 from ocr_models.arguments import count
-from ocr_models.errors import PagebeamError
+from ocr_models.errors import ExitStatus, PagebeamError
 from ocr_models.records import Example
 from ocr_models.reports.visualization import draw_examples
 from pipelines.datasets.inspect import Inspection, inspect_shards
 from pipelines.datasets.prepared_picture import SIZE_STEP_PX
-from pipelines.inputs.documents import absolute_uri
-from pipelines.runtime.storage import write_bytes
+from pipelines.runtime.storage import absolute_uri, write_bytes
 
 _SHOWN_TEXTS, _SHOWN_CHARACTERS = 12, 40
 
 
-def main(argv: Sequence[str]) -> int:
+def main(argv: Sequence[str]) -> ExitStatus:
     """Runs the command and returns its exit status."""
     arguments = _parser().parse_args(argv)
     inspection = inspect_shards(arguments.shards, arguments.count)
@@ -38,7 +34,7 @@ def main(argv: Sequence[str]) -> int:
         print(f"DAMAGED {fault}")
     if inspection.faults:
         raise PagebeamError(f"{len(inspection.faults)} faults; make the data set anew: pagebeam prepare --overwrite")
-    return 0
+    return ExitStatus.OK
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,33 +1,31 @@
-"""``pagebeam prepare``: makes a data set.
-
-Exit status: 0, all pictures and labels are in it, or it was there already; 1, the run failed; 2, the command was wrong;
-3, the data set is whole, but some pictures or labels are in its quarantine.
-"""
+"""``pagebeam prepare``: makes a data set, or a sheet on which a person corrects what was read."""
 
 from __future__ import annotations
 
 import argparse
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ocr_models.arguments import positive
-from ocr_models.errors import UsageError
+from ocr_models.errors import ExitStatus, UsageError
 from ocr_models.records import LABEL_TASKS, Task
-from pipelines.cli.arguments import add_rendering_arguments, pop_source_options
+from pipelines.cli.shared_arguments import (
+    add_rendering_arguments,
+    add_runner_arguments,
+    make_parser,
+    pop_source_options,
+)
 from pipelines.datasets.splits import parse_splits
 
 if TYPE_CHECKING:
     from pipelines.datasets.prepare import Prepared, PrepareOptions
 
-EXIT_OK = 0
-EXIT_SOME_QUARANTINED = 3
 _MEGABYTE = 1e6
 
 
-def main(argv: Sequence[str]) -> int:
+def main(argv: Sequence[str]) -> ExitStatus:
     """Runs the command and returns its exit status."""
     arguments, beam_args = _parser().parse_known_args(argv)
     if arguments.below is not None:
@@ -43,13 +41,12 @@ def main(argv: Sequence[str]) -> int:
 def _parser() -> argparse.ArgumentParser:
     from ocr_models.data.sources.formats import FORMATS
 
-    parser = argparse.ArgumentParser(
-        prog="pagebeam prepare",
-        allow_abbrev=False,
-        description="Makes a data set of TFRecord shards from labelled pictures, PDFs or the rows of a run.",
-        epilog="All other options go to Beam: --runner=DataflowRunner …, or --direct_running_mode=multi_processing "
-        "for processes. Exit status: 0 all is in the data set; 3 it is whole, but has something in its quarantine; 1 "
-        "the run failed; 2 usage.",
+    parser = make_parser(
+        "prepare",
+        "Makes a data set of TFRecord shards from labelled pictures, PDFs or the rows of a run.",
+        "0 everything is in the data set, or it was there already; 3 it is whole, but some pictures or labels are in "
+        "its quarantine",
+        "--runner=DataflowRunner, or --direct_running_mode=multi_processing for processes",
     )
     parser.add_argument("source", metavar="SOURCE", help="folder, or file of labels, local or on gs://, s3://, hdfs://")
     parser.add_argument("--format", required=True, choices=sorted(FORMATS), help="how pictures are labelled")
@@ -57,8 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--overwrite", action="store_true", help="replace another data set in DIR")
     _add_shard_arguments(parser)
     _add_source_arguments(parser)
-    parser.add_argument("--workers", type=positive, default=os.cpu_count(), metavar="N", help="default: one a core")
-    parser.add_argument("--runner", default="FnApiRunner", metavar="NAME", help="Beam's; default: %(default)s, local")
+    add_runner_arguments(parser)
     return parser
 
 
@@ -105,12 +101,12 @@ def _options(arguments: argparse.Namespace, beam_args: list[str]) -> PrepareOpti
     return PrepareOptions(**values, splits=splits, source_options=told, beam_args=beam_args)
 
 
-def _write_review(arguments: argparse.Namespace, beam_args: list[str]) -> int:
+def _write_review(arguments: argparse.Namespace, beam_args: list[str]) -> ExitStatus:
     if arguments.format != "pagebeam":
         raise UsageError(f"--below goes with --format pagebeam, not with {arguments.format}")
     if beam_args:
         raise UsageError(f"unknown option {', '.join(beam_args)}; see pagebeam prepare --help")
-    from pipelines.datasets.review import write_review
+    from pipelines.datasets.write_review import write_review
 
     summary = write_review(arguments.source, arguments.output, arguments.below)
     print(f"review      {_plural(summary.words, 'word')} of {_plural(summary.pages, 'page')}")
@@ -119,14 +115,14 @@ def _write_review(arguments: argparse.Namespace, beam_args: list[str]) -> int:
     for failure in summary.failures:
         print(f"left out    {failure}")
     print(f"look        {arguments.output}/review.html")
-    return EXIT_SOME_QUARANTINED if summary.failures else EXIT_OK
+    return ExitStatus.SOME_FAILED if summary.failures else ExitStatus.OK
 
 
-def _report(prepared: Prepared, output: str, elapsed_s: float) -> int:
+def _report(prepared: Prepared, output: str, elapsed_s: float) -> ExitStatus:
     """Prints what is in a data set; returns the exit status."""
     if prepared.unchanged:
         print(f"unchanged: nothing to do; {output} has this data set, complete")
-        return EXIT_OK
+        return ExitStatus.OK
     description = prepared.description
     for split, counts in description["splits"].items():
         shards = len(counts["shards"])
@@ -141,7 +137,7 @@ def _report(prepared: Prepared, output: str, elapsed_s: float) -> int:
     print(f"speed       {pictures / elapsed_s:.1f} images/s, {size / _MEGABYTE / elapsed_s:.1f} MB/s")
     print(f"look        {output.rstrip('/')}/contact_sheet.png")
     quarantined = description["quarantined"]
-    return EXIT_SOME_QUARANTINED if quarantined["pictures"] or quarantined["labels"] else EXIT_OK
+    return ExitStatus.SOME_FAILED if quarantined["pictures"] or quarantined["labels"] else ExitStatus.OK
 
 
 def _print_empty_splits(description: dict[str, Any]) -> None:

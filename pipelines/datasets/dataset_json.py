@@ -9,6 +9,14 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import cv2
+from ocr_models.data.dataset_files import (
+    CHARSET,
+    CONTACT_SHEET,
+    DATASET_JSON,
+    QUARANTINE_LIST,
+    SPLITS,
+    VOCABULARY,
+)
 
 from ocr_models.errors import PagebeamError
 from ocr_models.io.sequence_example import parse_example
@@ -17,17 +25,13 @@ from ocr_models.reports.visualization import draw_examples
 from ocr_models.vocabulary import Vocabulary
 from pipelines.datasets.near_duplicates import NearDuplicates
 from pipelines.datasets.prepared_picture import SIZE_STEP_PX, DataSetCounts
-from pipelines.datasets.shard_files import QUARANTINE, Problem, ShardFile
-from pipelines.datasets.splits import SPLITS, SplitFractions
+from pipelines.datasets.shard_files import Problem, ShardFile
+from pipelines.datasets.splits import SplitFractions
 from pipelines.datasets.staging import iter_staged
 from pipelines.inputs.source_files import Fingerprint
-from pipelines.reading.run_manifest import versions
-from pipelines.reading.shards import join
-from pipelines.runtime.storage import write_bytes
+from pipelines.runtime.storage import join, write_bytes
+from pipelines.runtime.versions import versions
 
-DATASET_JSON = "dataset.json"
-CHARSET, VOCABULARY, CONTACT_SHEET = "charset.txt", "vocabulary.txt", "contact_sheet.png"
-QUARANTINE_LIST = f"{QUARANTINE}/quarantine.jsonl"
 MAX_LISTED = 1000  # duplicates in dataset.json; the quarantine's list has all
 
 

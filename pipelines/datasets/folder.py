@@ -2,42 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
-from collections.abc import Iterable
 from typing import Any
 
-from apache_beam.io.filesystems import FileSystems
+from ocr_models.data.dataset_files import (
+    CHARSET,
+    CONTACT_SHEET,
+    DATASET_JSON,
+    QUARANTINE,
+    SHARD_NAME,
+    STAGING,
+    STARTED,
+    VOCABULARY,
+)
 
-from ocr_models.data.dataset import STARTED, UNFINISHED
 from ocr_models.errors import UsageError
-from pipelines.datasets.dataset_json import CHARSET, CONTACT_SHEET, DATASET_JSON, VOCABULARY, DataSetDescription
-from pipelines.datasets.shard_files import QUARANTINE
-from pipelines.datasets.splits import SHARD_NAME
-from pipelines.datasets.staging import STAGING
-from pipelines.reading.shards import join
-from pipelines.runtime.storage import delete_files, list_folder, read_bytes, write_bytes
+from pipelines.datasets.dataset_json import DataSetDescription
+from pipelines.runtime.storage import delete, is_remote, join, list_folder, write_bytes
 
 _TEMPORARY = re.compile(r"(.*/)?_[^/]+\.[0-9a-f]{32}\.tmp")
-
-
-def find_dataset(output: str) -> dict[str, Any] | None:
-    """What the ``dataset.json`` of a folder says; None where there is none.
-
-    Raises:
-        UsageError: it is not one of these.
-    """
-    path = join(output, DATASET_JSON)
-    if not FileSystems.exists(path):
-        return None
-    try:
-        found = json.loads(read_bytes(path))
-        if "splits" in found and "sources" in found:
-            return found
-    except (ValueError, TypeError):
-        pass
-    raise UsageError(f"{path}: this is not the dataset.json of a data set that pagebeam made; give another --output")
 
 
 def is_unchanged(dataset: DataSetDescription, found: dict[str, Any]) -> bool:
@@ -82,20 +66,13 @@ def begin_dataset(output: str, overwrite: bool) -> None:
     names.sort(key=lambda name: name != DATASET_JSON)  # first of all, as what is left isn't whole any more
     for name in names:
         if name != STARTED:
-            delete_files([join(output, name)])
-
-
-def check_finished(shards: Iterable[str]) -> None:
-    """Raises UsageError if a shard, given by its path, is one of a data set that isn't finished."""
-    for folder in sorted({path.rpartition("/")[0] for path in shards}):
-        if FileSystems.exists(join(folder, STARTED)):
-            raise UsageError(f"{folder}: {UNFINISHED}")
+            delete([join(output, name)])
 
 
 def clear_staging(output: str) -> None:
     """Deletes the staging folder."""
-    delete_files(join(output, name) for name in list_folder(output) if name.startswith(f"{STAGING}/"))
-    if not FileSystems.get_scheme(output) and os.path.isdir(join(output, STAGING)):
+    delete(join(output, name) for name in list_folder(output) if name.startswith(f"{STAGING}/"))
+    if not is_remote(output) and os.path.isdir(join(output, STAGING)):
         os.rmdir(join(output, STAGING))
 
 

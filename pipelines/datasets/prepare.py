@@ -12,7 +12,7 @@ from apache_beam.pvalue import AsList, AsSingleton
 from ocr_models.data.sources.formats import open_source
 from ocr_models.data.sources.source import Source, SourceOptions
 from pipelines.datasets.dataset_json import DataSetDescription, commit_dataset
-from pipelines.datasets.folder import begin_dataset, clear_staging, find_dataset, is_unchanged
+from pipelines.datasets.folder import begin_dataset, clear_staging, is_unchanged
 from pipelines.datasets.shard_files import Problem
 from pipelines.datasets.splits import SplitFractions
 from pipelines.datasets.staging import StagedPicture, read_items, stage_items
@@ -24,14 +24,16 @@ from pipelines.datasets.transforms import (
     SumCounts,
     WriteDataShards,
 )
-from pipelines.inputs.documents import absolute_uri
+from pipelines.inputs.data_sets import read_description
 from pipelines.inputs.source_files import SourceFiles, fingerprint_files, list_items
-from pipelines.reading.run import BeamOptions, make_pipeline, run_pipeline
+from pipelines.runtime.beam_options import BeamOptions
+from pipelines.runtime.runner import make_pipeline, run_pipeline
+from pipelines.runtime.storage import absolute_uri
 
 
 @dataclass(frozen=True, kw_only=True)
 class PrepareOptions(BeamOptions):
-    """A run of ``pagebeam prepare``.
+    """The options of ``pagebeam prepare``.
 
     Attributes:
         source: folder or file of the labelled pictures, on any Beam file system.
@@ -98,14 +100,14 @@ def prepare_source(
         options.compressed,
         options.min_count,
     )
-    found = find_dataset(output)
+    found = read_description(output)
     if found and is_unchanged(dataset, found):
         clear_staging(output)  # which a run that was cut off at its very end has left
         return Prepared(found, unchanged=True)
     begin_dataset(output, options.overwrite)
     define_pipeline(pipeline, stage_items(output, items), source, dataset)
     run_pipeline(pipeline, "item")
-    description = find_dataset(output)
+    description = read_description(output)
     assert description is not None  # the run would have failed
     clear_staging(output)
     return Prepared(description, unchanged=False)

@@ -11,14 +11,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, BinaryIO, cast
 
+from ocr_models.data.dataset_files import QUARANTINE
+
 from ocr_models.io.sequence_example import parse_example, serialize_example
 from ocr_models.io.tfrecord import write_records
 from ocr_models.vocabulary import Vocabulary
 from pipelines.datasets.staging import RecordPlace, StagedRecords
-from pipelines.reading.shards import atomic_writer, join
-from pipelines.runtime.storage import write_bytes
+from pipelines.runtime.storage import atomic_writer, join, write_bytes
 
-QUARANTINE = "quarantine"
 MAX_QUARANTINED_BYTES = 10_000_000  # of one picture; larger ones are listed without their bytes
 _GZIP_LEVEL = 6
 
@@ -31,7 +31,7 @@ class Problem:
         name: the picture's.
         kind: "picture" for one that is left out, "label" for a label that is, "repair" for one that was mended,
             "duplicate" for a picture whose bytes another one has, too.
-        stage: where a picture failed: "open", "decode", …; "label" for labels.
+        stage: where a picture failed; "label" for labels.
         reason: what was wrong, and for a repair what was done.
         file: the picture's bytes, below the quarantine folder; "" where they aren't kept.
     """
@@ -90,7 +90,7 @@ def _with_ids(payload: bytes, vocabulary: Vocabulary) -> bytes:
 class _HashedFile(io.RawIOBase):
     """Passes what is written on to a file, and counts and hashes it."""
 
-    def __init__(self, file: BinaryIO):
+    def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self.digest = hashlib.sha256()
         self.size = 0

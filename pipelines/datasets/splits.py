@@ -7,15 +7,13 @@ choices says anything about another.
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Iterable
 from dataclasses import dataclass
+
+from ocr_models.data.dataset_files import SPLITS
 
 from ocr_models.errors import UsageError
 
-SPLITS = ("train", "validation", "test")
 SHARD_BYTES = 100_000_000
-SHARD_NAME = re.compile(rf"({'|'.join(SPLITS)})-(\d{{5}})-of-(\d{{5}})\.tfrecord(\.gz)?")
 _HEX_64_BITS = 16
 
 
@@ -82,21 +80,6 @@ def parse_splits(text: str) -> SplitFractions:
 def shard_of(digest: str, shard_count: int) -> int:
     """The shard of a picture within its split."""
     return int(digest[_HEX_64_BITS : 2 * _HEX_64_BITS], 16) % shard_count
-
-
-def shard_name(split: str, shard: int, shard_count: int, compressed: bool = False) -> str:
-    """The file name of a shard."""
-    return f"{split}-{shard:05d}-of-{shard_count:05d}.tfrecord{'.gz' if compressed else ''}"
-
-
-def missing_shards(names: Iterable[str]) -> list[str]:
-    """Names of shards that these names' "of" promises and that aren't among them."""
-    names = set(names)
-    promised: set[str] = set()
-    for match in filter(None, map(SHARD_NAME.fullmatch, names)):
-        split, _, count, compressed = match.groups()
-        promised.update(shard_name(split, shard, int(count), bool(compressed)) for shard in range(int(count)))
-    return sorted(promised - names)
 
 
 def sample_order(digest: str) -> str:

@@ -11,13 +11,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from ocr_models.data.dataset_files import STAGING
+
 from ocr_models.data.sources.source import SourceItem
 from ocr_models.io.tfrecord import iter_records, record_bytes, write_records
 from pipelines.datasets.prepared_picture import PreparedPicture
-from pipelines.reading.shards import join
-from pipelines.runtime.storage import create_file, open_file, read_bytes, write_bytes
+from pipelines.runtime.storage import create_file, join, open_file, read_bytes, write_bytes
 
-STAGING = "_staging"
 _OPEN_FILES = 64
 _ITEMS_PER_FILE = 1000
 
@@ -52,7 +52,7 @@ RecordPlace = tuple[str, str, int, str, int]
 class StagingFile:
     """A new file below the staging folder; made when the first picture comes."""
 
-    def __init__(self, output: str):
+    def __init__(self, output: str) -> None:
         self._output = output
         self._name = f"{uuid.uuid4().hex}.tfrecord"
         self._file: BinaryIO | None = None
@@ -85,7 +85,7 @@ class StagingFile:
 class StagedRecords:
     """Reads staged records in any order. Use it in a ``with`` block."""
 
-    def __init__(self, output: str):
+    def __init__(self, output: str) -> None:
         self._output = output
         self._files: dict[str, BinaryIO] = {}
 

@@ -3,33 +3,27 @@
 from __future__ import annotations
 
 import pickle
-from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any
 
 import apache_beam as beam
 from apache_beam.pvalue import AsSingleton
-from apache_beam.transforms.window import GlobalWindows
-from apache_beam.utils.windowed_value import WindowedValue
+from ocr_models.data.dataset_files import shard_name
 
-from ocr_models.data.sources.source import RejectedPicture, Source, SourceItem
-from ocr_models.errors import DocumentError, Stage
+from ocr_models.data.sources.source import Source, SourceItem
 from ocr_models.vocabulary import Vocabulary
 from pipelines.datasets.dataset_json import DataSetDescription
 from pipelines.datasets.near_duplicates import NearDuplicates, equal_pairs, look_alikes, near_pairs, parts_of
-from pipelines.datasets.prepared_picture import DataSetCounts, PreparedPicture, PrepareItem
-from pipelines.datasets.shard_files import MAX_QUARANTINED_BYTES, Problem, ShardFile, quarantine, write_shard
-from pipelines.datasets.splits import sample_order, shard_name, shard_of
-from pipelines.datasets.staging import RecordPlace, StagedPicture, StagingFile
-from pipelines.decoding.child import Answer
-from pipelines.decoding.pool import DecodeAhead, shared_pool
-from pipelines.inputs.documents import local_copy
+from pipelines.datasets.picture_stream import PictureStream
+from pipelines.datasets.prepared_picture import DataSetCounts
+from pipelines.datasets.shard_files import Problem, ShardFile, write_shard
+from pipelines.datasets.splits import sample_order, shard_of
+from pipelines.datasets.staging import RecordPlace, StagedPicture
+from pipelines.decoding.pool import shared_pool
+from pipelines.decoding.stream_fn import StreamFn
 from pipelines.runtime import progress
+from pipelines.runtime.runner import keep_all_elements
 
-MAX_WAITING_BYTES = 64_000_000  # of pictures that are read but not yet written, for each worker
-MAX_WAITING_ITEMS = 32
 SAMPLES = 24
 
 
@@ -46,89 +40,22 @@ class ReadPictures(beam.PTransform):
     dataset: DataSetDescription
 
     def expand(self, items: beam.PCollection[SourceItem]) -> beam.PCollection[StagedPicture | Problem]:
+        keep_all_elements()
         return (
             items
-            | "Count" >> beam.Map(_count_expected)
+            | "Count" >> beam.Map(progress.count_expected)
             | "Spread" >> beam.Reshuffle()
             | "Read" >> beam.ParDo(_ReadPicturesFn(self.source, self.dataset))
+            | "OfItems" >> beam.FlatMap(lambda item: item.found)
         )
 
 
-def _count_expected(item: SourceItem) -> SourceItem:
-    progress.count_pages(progress.EXPECTED)
-    return item
+class _ReadPicturesFn(StreamFn):
+    def __init__(self, source: Source, dataset: DataSetDescription) -> None:
+        self._source, self._dataset = source, dataset
 
-
-@dataclass(frozen=True)
-class _PendingItem:
-    """An item on its way through its decoder; ``file`` keeps a downloaded one from being deleted."""
-
-    item: SourceItem
-    file: Any
-    answer: Future[Answer]
-
-
-class _ReadPicturesFn(beam.DoFn):
-    def __init__(self, source: Source, dataset: DataSetDescription):
-        self._source = source
-        self._dataset = dataset
-
-    def start_bundle(self) -> None:
-        self._decoder = DecodeAhead(shared_pool(), MAX_WAITING_BYTES)
-        self._staging = StagingFile(self._dataset.output)
-        self._pending: deque[_PendingItem] = deque()
-
-    def process(self, item: SourceItem) -> Iterator[StagedPicture | Problem]:
-        try:
-            file = local_copy(item.path, self._dataset.fingerprint.sha256) if item.path else None
-        except DocumentError as error:
-            yield self._reject(RejectedPicture(item.name, error.stage, str(error)))
-            progress.count_pages("failed")
-            return
-        answer = self._decoder.submit(PrepareItem(self._source, item, file.name if file else None))
-        self._pending.append(_PendingItem(item, file, answer))
-        if len(self._pending) >= MAX_WAITING_ITEMS:
-            yield from self._take(self._pending.popleft())
-
-    def finish_bundle(self) -> Iterator[WindowedValue]:
-        while self._pending:
-            for found in self._take(self._pending.popleft()):
-                yield GlobalWindows.windowed_value(found)
-        self._staging.close()
-
-    def _take(self, pending: _PendingItem) -> Iterator[StagedPicture | Problem]:
-        try:
-            pictures = self._decoder.take(pending.answer).value.pictures
-        except DocumentError as error:  # it crashed its decoder, say: what else was in the item is lost, too
-            data = _read_small(pending.file.name) if pending.file else None
-            pictures = (RejectedPicture(pending.item.name, error.stage, str(error), data),)
-        for picture in pictures:
-            yield from [self._reject(picture)] if isinstance(picture, RejectedPicture) else self._stage(picture)
-        progress.count_pages("failed" if any(isinstance(picture, RejectedPicture) for picture in pictures) else "ok")
-
-    def _reject(self, picture: RejectedPicture) -> Problem:
-        file = quarantine(self._dataset.output, picture.name, picture.data)
-        return Problem(picture.name, "picture", picture.stage, picture.reason, file)
-
-    def _stage(self, picture: PreparedPicture) -> Iterator[StagedPicture | Problem]:
-        for reason in picture.repairs:
-            yield Problem(picture.name, "repair", Stage.LABEL, reason)
-        for reason in picture.rejected_labels:
-            yield Problem(picture.name, "label", Stage.LABEL, reason)
-        if picture.payloads:
-            yield self._staging.add(picture)
-        else:
-            yield Problem(picture.name, "picture", Stage.LABEL, "none of its labels is of use")
-
-
-def _read_small(path: str) -> bytes | None:
-    """The bytes of a local file, unless it is missing or too large to be kept."""
-    try:
-        with open(path, "rb") as file:
-            data = file.read(MAX_QUARANTINED_BYTES + 1)
-    except OSError:
-        return None
-    return data if len(data) <= MAX_QUARANTINED_BYTES else None
+    def make_stream(self) -> PictureStream:
+        return PictureStream(self._source, self._dataset, shared_pool())
 
 
 class RemoveDuplicates(beam.PTransform):

@@ -1,7 +1,7 @@
 """The child process that decodes pages for ``pipelines.decoding.pool``.
 
-Native decoders meet hostile files here. When one crashes, hangs or wants too much memory, this process goes, not the
-run. It imports neither Beam nor TensorFlow, so that it starts quickly and stays small.
+Native decoders meet hostile files here. When one crashes, hangs or wants too much memory, this process dies instead of
+the run. It imports neither Beam nor TensorFlow, so it starts quickly and stays small.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Protocol
+
+from PIL import Image
 
 from ocr_models.data.pdf_pages import count_pdf_pages
 from ocr_models.errors import DocumentError, Stage
@@ -140,6 +142,7 @@ def main() -> None:
     """Serves the connection whose file descriptor is the first argument, within the bytes that are the second."""
     memory_limit_bytes = int(sys.argv[2])
     resource.setrlimit(resource.RLIMIT_AS, (memory_limit_bytes, memory_limit_bytes))
+    Image.MAX_IMAGE_PIXELS = None  # our own limit counts page by page: one page of a TIFF may fail alone
     connection = Connection(int(sys.argv[1]))
     connection.send(READY)
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())  # decoders talk about every flaw of a file

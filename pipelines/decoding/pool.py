@@ -1,19 +1,17 @@
-"""Decoding in child processes that may crash, hang or run out of memory without harm to the run.
+"""Decoding in child processes, which may crash, hang or run out of memory without harm to the run.
 
-The children are started afresh (never forked: TensorFlow doesn't survive that), each behind one thread that feeds it,
-so that pages are decoded ahead on other cores while the models read.
+The children are started afresh (never forked: TensorFlow doesn't survive that). One thread feeds each of them, so that
+pages are decoded on other cores while the models read.
 """
 
 from __future__ import annotations
 
 import contextlib
-import functools
 import multiprocessing
 import os
 import subprocess
 import sys
 import threading
-from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -25,7 +23,6 @@ from pipelines.decoding.child import Answer, Request
 
 TIME_LIMIT_S = 60.0
 MEMORY_LIMIT_BYTES = 2 << 30
-AHEAD_AT_ONCE = 2
 CHILD_CODE = "from pipelines.decoding.child import main; main()"
 
 
@@ -94,60 +91,6 @@ class DecodePool:
         if answer.error:
             raise DocumentError(*answer.error)
         return answer
-
-
-class DecodeAhead:
-    """Decodes pages in the order they are asked for, ahead of being taken, as far as memory allows.
-
-    How large a page is, only its decoder learns. So decoding goes on until the pages that wait to be taken have
-    ``max_bytes``, and what it may then have in excess are the ``AHEAD_AT_ONCE`` pages that were on their way.
-
-    Args:
-        pool: the decoders.
-        max_bytes: of pixels.
-    """
-
-    def __init__(self, pool: DecodePool, max_bytes: int):
-        self._pool = pool
-        self._max_bytes = max_bytes
-        self._lock = threading.Lock()
-        self._queue: deque[tuple[Request, Future[Answer]]] = deque()
-        self._running = 0
-        self._waiting_bytes = 0
-
-    def submit(self, request: Request) -> Future[Answer]:
-        """Queues a request for a page and returns at once; ``take`` wants what it returns."""
-        future: Future[Answer] = Future()
-        with self._lock:
-            self._queue.append((request, future))
-        self._go_on()
-        return future
-
-    def take(self, future: Future[Answer]) -> Answer:
-        """Waits for the next page, which must be taken in order; raises as ``DecodePool.submit`` says."""
-        answer = future.result()
-        with self._lock:
-            self._waiting_bytes -= answer.value.nbytes
-        self._go_on()
-        return answer
-
-    def _go_on(self) -> None:
-        with self._lock:
-            while self._queue and self._running < AHEAD_AT_ONCE and self._waiting_bytes < self._max_bytes:
-                self._running += 1
-                self._pool.start(functools.partial(self._decode, *self._queue.popleft()))
-
-    def _decode(self, request: Request, future: Future[Answer]) -> None:
-        try:
-            answer = self._pool.call(request)
-            with self._lock:
-                self._waiting_bytes += answer.value.nbytes
-            future.set_result(answer)
-        except Exception as error:
-            future.set_exception(error)
-        with self._lock:
-            self._running -= 1
-        self._go_on()
 
 
 class _Child:

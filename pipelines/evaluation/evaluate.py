@@ -9,23 +9,30 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import apache_beam as beam
-from apache_beam.io.filesystems import FileSystems
 
-from ocr_models.bundle import DEFAULT_BUNDLES, WEIGHTS, Bundle, find_bundle, set_temperature
+from ocr_models.bundle import DEFAULT_BUNDLES, Bundle, find_bundle, is_shipped, set_temperature
 from ocr_models.data.sources.source import SourceOptions
 from ocr_models.errors import PagebeamError, UsageError
 from ocr_models.io.images import ColorMode
 from ocr_models.io.predictions import read_predictions
 from ocr_models.records import Task
+from pipelines.decoding.stream_fn import SharedModel
 from pipelines.evaluation.labelled_data import LabelledData, open_data
-from pipelines.evaluation.predictors import CaptionPictures, FindWords, LookUp, Predictor, ReadCrops, ReadPages
+from pipelines.evaluation.predictors import (
+    CaptionPredictor,
+    DetectionPredictor,
+    OcrPredictor,
+    Predictor,
+    RecognitionPredictor,
+    RecordedPredictions,
+)
 from pipelines.evaluation.report import SUMMARY
 from pipelines.evaluation.scores import Rules
 from pipelines.evaluation.summary import EvaluationDescription, Summary
-from pipelines.evaluation.transforms import ListWork, Predict, Score, SharedPredictor, WriteEvaluation
-from pipelines.inputs.documents import absolute_uri
-from pipelines.reading.run import BeamOptions, make_pipeline, run_pipeline
-from pipelines.reading.shards import check_output, delete_exactly, join
+from pipelines.evaluation.transforms import ListWork, Predict, Score, WriteEvaluation
+from pipelines.runtime.beam_options import BeamOptions
+from pipelines.runtime.runner import make_pipeline, run_pipeline
+from pipelines.runtime.storage import absolute_uri, check_writable, delete, exists, join, read_bytes
 
 _MODEL_TASKS = {"detector": "detection", "recognizer": "recognition", "captioner": "caption"}
 _MODELS_OF = {
@@ -38,7 +45,7 @@ _MODELS_OF = {
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluateOptions(BeamOptions):
-    """A run of ``pagebeam evaluate``.
+    """The options of ``pagebeam evaluate``.
 
     Attributes:
         source: folder, file or glob of the labelled data, on any Beam file system.
@@ -103,9 +110,9 @@ def evaluate(options: EvaluateOptions) -> Summary:
         predictions=_describe_predictions(options),
         predicted_names=names,
     )
-    check_output(output)
-    if FileSystems.exists(join(output, SUMMARY)):  # of an evaluation that this one replaces
-        delete_exactly([join(output, SUMMARY)])
+    check_writable(output)
+    if exists(join(output, SUMMARY)):  # of an evaluation that this one replaces
+        delete([join(output, SUMMARY)])
     has_attention = data.task == Task.RECOGNITION and "recognizer" in models and _has_attention(models["recognizer"])
     define_pipeline(pipeline, output, data, rules, load_predictor, description, has_attention)
     run_pipeline(pipeline, "picture")
@@ -138,7 +145,7 @@ def define_pipeline(
     Returns:
         What ``evaluation.json`` says, as the one element of a PCollection, when it is written.
     """
-    predictor = SharedPredictor(load_predictor)
+    predictor = SharedModel(load_predictor)
     return (
         root
         | ListWork(list(data.items), list(data.shards))
@@ -174,10 +181,11 @@ def _check_can_fit(options: EvaluateOptions, models: dict[str, Bundle]) -> None:
         raise UsageError(
             "--fit-temperature is for a recognizer's confidences; give --task recognition or ocr, and models"
         )
-    name = models["recognizer"].path.name
-    if models["recognizer"].path.parent == WEIGHTS and options.recognizer in (None, name):
+    path = models["recognizer"].path
+    if is_shipped(path):
         raise UsageError(
-            f"--fit-temperature would change {name}, which ships with the package; give --recognizer a copy's folder"
+            f"--fit-temperature would change {path.name}, which ships with the package; give --recognizer a copy's "
+            "folder"
         )
 
 
@@ -196,7 +204,7 @@ def _choose_predictor(options: EvaluateOptions, task: Task) -> tuple[Callable[[]
 
 
 def _load_predictions(path: str, predictions_format: str, color_mode: ColorMode) -> Predictor:
-    return LookUp(read_predictions(path, predictions_format), color_mode)
+    return RecordedPredictions(read_predictions(path, predictions_format), color_mode)
 
 
 def _load_models(options: EvaluateOptions, task: Task) -> Predictor:
@@ -208,17 +216,17 @@ def _load_models(options: EvaluateOptions, task: Task) -> Predictor:
         from ocr_models.captioning.captioner import Captioner
 
         assert options.captioner is not None
-        return CaptionPictures(Captioner.load(find_bundle(options.captioner, "caption"), beam_width))
+        return CaptionPredictor(Captioner.load(find_bundle(options.captioner, "caption"), beam_width))
     if task == Task.RECOGNITION:
         from ocr_models.recognition.text_recognizer import TextRecognizer
 
         bundle = find_bundle(recognizer, "recognition")
-        return ReadCrops(TextRecognizer.load(bundle, beam_width, temperature))
+        return RecognitionPredictor(TextRecognizer.load(bundle, beam_width, temperature))
     from ocr_models.pages.page_reader import PageReader
 
     detector = options.detector or DEFAULT_BUNDLES["detection"]
     reader = PageReader.load(detector, recognizer, beam_width, temperature)
-    return ReadPages(reader) if task == Task.OCR else FindWords(reader)
+    return OcrPredictor(reader) if task == Task.OCR else DetectionPredictor(reader)
 
 
 def _beam_width(options: EvaluateOptions, task: Task) -> int:
@@ -242,7 +250,6 @@ def _scoring_options(options: EvaluateOptions, task: Task) -> dict[str, Any]:
 
 def _read_summary(output: str) -> Summary:
     path = join(output, SUMMARY)
-    if not FileSystems.exists(path):
+    if not exists(path):
         raise PagebeamError(f"the run ended without {path}: it isn't whole; run it again")
-    with FileSystems.open(path) as file:
-        return json.loads(file.read())
+    return json.loads(read_bytes(path))

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ocr_models.data.dataset import find_task
+from ocr_models.data.dataset import seen_task
 from ocr_models.data.sources.formats import open_source
 from ocr_models.data.sources.source import Source, SourceItem, SourceOptions
 from ocr_models.errors import UsageError
 from ocr_models.records import Task
-from pipelines.datasets.folder import check_finished
-from pipelines.inputs.documents import absolute_uri, find_documents, local_copy
+from pipelines.inputs.data_sets import find_shards, read_description
+from pipelines.inputs.discovery import is_glob
+from pipelines.inputs.local_copies import local_copy
 from pipelines.inputs.source_files import SourceFiles, list_items
+from pipelines.runtime.storage import absolute_uri
 
 SHARDS = "shards"  # the format that isn't a source's
-_SHARD_NAME = re.compile(r"-\d{5}-of-\d{5}|\.tfrecords?(\.gz)?$")
-_TEST_SHARD = re.compile(r"test-\d{5}-of-\d{5}")
 
 
 @dataclass(frozen=True)
@@ -52,32 +51,26 @@ def open_data(place: str, format_name: str, options: SourceOptions, task: Task |
     """
     root = absolute_uri(place)
     if format_name == SHARDS:
-        shards = find_shards(root)
-        return LabelledData(_scored_task(place, task, _task_of(shards)), shards=shards)
+        shards = find_scored_shards(root)
+        return LabelledData(_scored_task(place, task, _task_of(shards)), shards=tuple(shards))
     source = open_source(format_name, root, replace(options, task=task.labels if task else None))
     items = tuple(list_items(source, SourceFiles(excluded=output), place))
     return LabelledData(_scored_task(place, task, source.task), source, items)
 
 
-def find_shards(root: str) -> tuple[str, ...]:
-    """The shards that a glob, a file or a folder names: of a folder its test split, or all where it has none.
-
-    Raises:
-        UsageError: there are none, or their data set isn't finished.
-    """
-    found = sorted(uri for uri in find_documents(root) if uri == root or _SHARD_NAME.search(uri.rpartition("/")[2]))
-    test = [uri for uri in found if _TEST_SHARD.match(uri.rpartition("/")[2])]
-    is_folder = not any(character in root for character in "*?[") and root not in found
-    shards = test if is_folder and test else found
-    if not shards:
-        raise UsageError(f"{root}: no TFRecord shards there; give a folder of pagebeam prepare, or a glob of them")
-    check_finished(shards)
-    return tuple(shards)
+def find_scored_shards(place: str) -> list[str]:
+    """The shards that a glob, a file or a folder names: of a folder its test split, or all where it has none."""
+    shards = find_shards(place)
+    test = [uri for uri in shards if uri.rpartition("/")[2].startswith("test-")]
+    is_folder = not is_glob(place) and shards != [place]
+    return test if is_folder and test else shards
 
 
-def _task_of(shards: tuple[str, ...]) -> Task:
+def _task_of(shards: list[str]) -> Task:
+    """What shards are labelled for: by the ``dataset.json`` beside each, else by its first record."""
     for uri in shards:
-        task = find_task(Path(local_copy(uri, None).name))
+        description = read_description(uri.rpartition("/")[0])
+        task = Task(description["task"]) if description else seen_task(Path(local_copy(uri, None).name))
         if task:
             return task
     raise UsageError(f"{shards[0]}: no records, in any of {len(shards)} shards; prepare the data set anew")

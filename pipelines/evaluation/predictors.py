@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from ocr_models.data.sources.pictures import encode_picture
 from ocr_models.io.images import ColorMode
-from ocr_models.io.predictions import PredictedPage, PredictedWord
+from ocr_models.io.predictions import PredictedPage, PredictedWord, prediction_name
 from ocr_models.reports.visualization import draw_alignments
 from pipelines.evaluation.truth import TruthPicture
 
@@ -19,9 +17,6 @@ if TYPE_CHECKING:
     from ocr_models.captioning.captioner import Captioner
     from ocr_models.pages.page_reader import PageReader
     from ocr_models.recognition.text_recognizer import TextRecognizer
-
-
-_NUMBERED = re.compile(r"(.+)#([0-9]+|[0-9]+-[0-9]+)")  # a page, or a range of them
 
 
 class Predictor(Protocol):
@@ -43,13 +38,13 @@ class Predictor(Protocol):
         """
 
 
-class ReadPages:
+class OcrPredictor:
     """Pages found and read by a detector and a recognizer."""
 
     color_mode = ColorMode.GRAY
     batch_size = 8
 
-    def __init__(self, reader: PageReader):
+    def __init__(self, reader: PageReader) -> None:
         self._reader = reader
 
     def predict(self, pictures: Sequence[TruthPicture]) -> list[PredictedPage | None]:
@@ -64,13 +59,13 @@ class ReadPages:
         ]
 
 
-class FindWords:
+class DetectionPredictor:
     """Words found by a detector and not read."""
 
     color_mode = ColorMode.GRAY
     batch_size = 8
 
-    def __init__(self, reader: PageReader):
+    def __init__(self, reader: PageReader) -> None:
         self._reader = reader
 
     def predict(self, pictures: Sequence[TruthPicture]) -> list[PredictedPage | None]:
@@ -81,13 +76,13 @@ class FindWords:
         ]
 
 
-class ReadCrops:
+class RecognitionPredictor:
     """Word crops read by a recognizer."""
 
     color_mode = ColorMode.GRAY
     batch_size = 256
 
-    def __init__(self, recognizer: TextRecognizer):
+    def __init__(self, recognizer: TextRecognizer) -> None:
         self._recognizer = recognizer
 
     def predict(self, pictures: Sequence[TruthPicture]) -> list[PredictedPage | None]:
@@ -103,13 +98,13 @@ class ReadCrops:
         return encode_picture(draw_alignments(crop, [*word.text, "end"][: len(alignments)], alignments))
 
 
-class CaptionPictures:
+class CaptionPredictor:
     """Pictures captioned by a captioner."""
 
     color_mode = ColorMode.RGB
     batch_size = 8
 
-    def __init__(self, captioner: Captioner):
+    def __init__(self, captioner: Captioner) -> None:
         self._captioner = captioner
 
     def predict(self, pictures: Sequence[TruthPicture]) -> list[PredictedPage | None]:
@@ -120,22 +115,14 @@ class CaptionPictures:
         ]
 
 
-class LookUp:
+class RecordedPredictions:
     """What any tool wrote about the pictures, by their names without folder and extension."""
 
     batch_size = 8
 
-    def __init__(self, pages: dict[str, PredictedPage], color_mode: ColorMode):
+    def __init__(self, pages: dict[str, PredictedPage], color_mode: ColorMode) -> None:
         self._pages = pages
         self.color_mode = color_mode
 
     def predict(self, pictures: Sequence[TruthPicture]) -> list[PredictedPage | None]:
-        return [self._pages.get(stem(picture.name)) for picture in pictures]
-
-
-def stem(name: str) -> str:
-    """A picture's name as tools' outputs have it: without folder and ending, "a#1" for "a.pdf#2", its second page."""
-    numbered = _NUMBERED.fullmatch(name)  # the sign may belong to the name, as in "scan #3.jpg"
-    path, page = numbered.groups() if numbered else (name, "")
-    index = int(page) - 1 if page.isdecimal() else 0
-    return PurePosixPath(path).stem + (f"#{index}" if index > 0 else "")
+        return [self._pages.get(prediction_name(picture.name)) for picture in pictures]

@@ -13,7 +13,7 @@ from ocr_models.reports.html_report import Chart, Code, EncodedPicture, Gallery,
 from pipelines.evaluation.evidence import Evidence
 from pipelines.evaluation.scores import Rules, Scores
 from pipelines.evaluation.summary import EvaluationDescription, Summary, summarize
-from pipelines.reading.shards import atomic_writer, join
+from pipelines.runtime.storage import join, write_bytes
 
 SUMMARY, REPORT, ROWS = "evaluation.json", "report.html", "pages.jsonl"
 _SHOWN_CONFUSIONS = 20
@@ -38,8 +38,7 @@ def write_evaluation(
     report = render_report(f"Evaluation: {description.source}", report_sections(summary, rows, worst))
     lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     for name, text in ((ROWS, lines), (REPORT, report), (SUMMARY, json.dumps(summary, indent=2, ensure_ascii=False))):
-        with atomic_writer(join(output, name)) as file:
-            file.write(text.encode())
+        write_bytes(join(output, name), text.encode())
     return summary
 
 

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ocr_models.errors import PagebeamError
+from ocr_models.io.predictions import prediction_name
 from ocr_models.metrics import (
     CalibrationCounts,
     EditCounts,
@@ -20,9 +21,8 @@ from ocr_models.metrics import (
 )
 from ocr_models.metrics.bleu import BLEU_ORDER
 from ocr_models.records import Task
-from pipelines.evaluation.predictors import stem
 from pipelines.evaluation.scores import Rules, Scores
-from pipelines.reading.run_manifest import versions
+from pipelines.runtime.versions import versions
 
 _CONFUSIONS = 50
 
@@ -156,10 +156,10 @@ def _unused(rows: Sequence[dict[str, Any]], description: EvaluationDescription) 
     """Pages in a tool's output that no picture is named like."""
     names: dict[str, str] = {}
     for row in rows:
-        twin = names.setdefault(stem(row["name"]), row["name"])
+        twin = names.setdefault(prediction_name(row["name"]), row["name"])
         if twin != row["name"]:
             raise PagebeamError(
-                f"{twin} and {row['name']} would both be scored by what is named {stem(row['name'])}: "
+                f"{twin} and {row['name']} would both be scored by what is named {prediction_name(row['name'])}: "
                 "evaluate their folders one by one"
             )
     return sorted(set(description.predicted_names) - set(names))

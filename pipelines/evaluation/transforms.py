@@ -5,15 +5,12 @@ from __future__ import annotations
 import dataclasses
 import functools
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import apache_beam as beam
 from apache_beam.pvalue import AsSingleton
-from apache_beam.transforms.window import GlobalWindows
-from apache_beam.utils.shared import Shared
-from apache_beam.utils.windowed_value import WindowedValue
 
 from ocr_models.data.sources.source import Source, SourceItem
 from ocr_models.errors import DocumentError, Stage
@@ -21,22 +18,20 @@ from ocr_models.io.images import decode_image
 from ocr_models.io.predictions import PredictedPage
 from ocr_models.records import Example, Task
 from pipelines.decoding.pool import shared_pool
+from pipelines.decoding.stream_fn import SharedModel, StreamFn
 from pipelines.evaluation.evidence import Evidence, Shown, show_evidence, thumbnail
-from pipelines.evaluation.prediction_stream import Predicted, PredictionStream
-from pipelines.evaluation.predictors import Predictor, ReadCrops
+from pipelines.evaluation.prediction_stream import Predicted, PredictionStream, Work
+from pipelines.evaluation.predictors import Predictor, RecognitionPredictor
 from pipelines.evaluation.report import write_evaluation
 from pipelines.evaluation.scores import Rules, Scores, score_picture
 from pipelines.evaluation.summary import EvaluationDescription
 from pipelines.evaluation.truth import FailedPicture
-from pipelines.inputs.documents import PageRange
 from pipelines.inputs.transforms import OpenDocuments
 from pipelines.runtime import progress
+from pipelines.runtime.runner import keep_all_elements
 
 WORST = {Task.DETECTION: 12, Task.OCR: 12, Task.RECOGNITION: 48, Task.CAPTION: 24}  # pictures that are shown
 ATTENTION_SHOWN = 12  # of the worst words
-
-Work = SourceItem | PageRange
-"""What is read in one go: an item of a source, or a range of a shard's records."""
 
 
 @dataclass(frozen=True)
@@ -52,21 +47,6 @@ class Evaluated:
     scores: Scores
     row: dict[str, Any]
     evidence: Evidence | None = None
-
-
-@dataclass
-class SharedPredictor:
-    """A predictor that all workers of a process share.
-
-    Attributes:
-        load: loads it; called once a process.
-    """
-
-    load: Callable[[], Predictor]
-    shared: Shared = field(default_factory=Shared)
-
-    def acquire(self) -> Predictor:
-        return self.shared.acquire(self.load)
 
 
 @dataclass
@@ -88,14 +68,9 @@ class ListWork(beam.PTransform):
         return (
             root
             | "Items" >> beam.Create(self.items, reshuffle=False)
-            | "CountItems" >> beam.Map(_count_item)
+            | "CountItems" >> beam.Map(progress.count_expected)
             | "SpreadItems" >> beam.Reshuffle()
         )
-
-
-def _count_item(item: SourceItem) -> SourceItem:
-    progress.count_pages(progress.EXPECTED)
-    return item
 
 
 @dataclass
@@ -108,36 +83,23 @@ class Predict(beam.PTransform):
     """
 
     source: Source | None
-    predictor: SharedPredictor
+    predictor: SharedModel[Predictor]
 
     def expand(self, work: beam.PCollection[Work]) -> beam.PCollection[Predicted | FailedPicture]:
+        keep_all_elements()
         return work | "Predict" >> beam.ParDo(_PredictFn(self.source, self.predictor))
 
 
-class _PredictFn(beam.DoFn):
-    def __init__(self, source: Source | None, predictor: SharedPredictor):
-        self._source = source
-        self._shared_predictor = predictor
+class _PredictFn(StreamFn):
+    def __init__(self, source: Source | None, predictor: SharedModel[Predictor]) -> None:
+        self._source, self._shared_predictor = source, predictor
 
     def setup(self) -> None:
         self._predictor = self._shared_predictor.acquire()
 
-    def start_bundle(self) -> None:
+    def make_stream(self) -> PredictionStream:
         expect_more = functools.partial(progress.count_pages, progress.EXPECTED)
-        self._stream = PredictionStream(self._source, self._predictor, shared_pool(), expect_more)
-
-    def process(self, work: Work) -> Iterator[Predicted | FailedPicture]:
-        yield from _counted(self._stream.add(work))
-
-    def finish_bundle(self) -> Iterator[WindowedValue]:
-        for picture in _counted(self._stream.finish()):
-            yield GlobalWindows.windowed_value(picture)
-
-
-def _counted(pictures: Iterable[Predicted | FailedPicture]) -> Iterator[Predicted | FailedPicture]:
-    for picture in pictures:
-        progress.count_pages("failed" if isinstance(picture, FailedPicture) else "ok")
-        yield picture
+        return PredictionStream(self._source, self._predictor, shared_pool(), expect_more)
 
 
 @dataclass
@@ -246,7 +208,7 @@ class WriteEvaluation(beam.PTransform):
     output: str
     description: EvaluationDescription
     rules: Rules
-    attention: SharedPredictor | None = None
+    attention: SharedModel[Predictor] | None = None
 
     def expand(self, evaluated: beam.PCollection[Evaluated]) -> beam.PCollection[dict[str, Any]]:
         scores = (
@@ -270,19 +232,19 @@ class WriteEvaluation(beam.PTransform):
 class _ShowAttentionFn(beam.DoFn):
     """Adds to the worst words where an attention recognizer looked for each character."""
 
-    def __init__(self, predictor: SharedPredictor):
+    def __init__(self, predictor: SharedModel[Predictor]) -> None:
         self._shared_predictor = predictor
 
     def setup(self) -> None:
         self._predictor = self._shared_predictor.acquire()
 
     def process(self, worst: list[Evidence]) -> Iterator[list[Evidence]]:
-        assert isinstance(self._predictor, ReadCrops)
+        assert isinstance(self._predictor, RecognitionPredictor)
         shown = [_with_attention(evidence, self._predictor) for evidence in worst[:ATTENTION_SHOWN]]
         yield shown + worst[ATTENTION_SHOWN:]
 
 
-def _with_attention(evidence: Evidence, predictor: ReadCrops) -> Evidence:
+def _with_attention(evidence: Evidence, predictor: RecognitionPredictor) -> Evidence:
     [crop] = evidence.pictures
     pixels = decode_image(crop.data).pixels
     return dataclasses.replace(evidence, attention=predictor.draw_attention(pixels))

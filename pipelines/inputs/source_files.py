@@ -1,4 +1,4 @@
-"""The files of a labelled source on any of Beam's file systems, with a note of which of them mattered."""
+"""The files of a labelled source on any of Beam's file systems, and which of them it was made of."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from apache_beam.io.filesystems import FileSystems
-
 from ocr_models.data.sources.source import LocalFiles, Source, SourceItem
-from ocr_models.errors import DocumentError, UsageError
+from ocr_models.errors import UsageError
 from pipelines.decoding.child import CountPdfPages
 from pipelines.decoding.pool import shared_pool
-from pipelines.inputs.documents import local_copy, open_uri
+from pipelines.inputs.local_copies import local_copy
+from pipelines.runtime.storage import StorageError, is_remote, match_files, open_file
 
 
 class SourceFiles:
@@ -24,7 +23,7 @@ class SourceFiles:
         excluded: a folder whose files are not the source's: that of the output, which may lie in the source's.
     """
 
-    def __init__(self, excluded: str):
+    def __init__(self, excluded: str) -> None:
         self._excluded = excluded.rstrip("/") + "/"
         self._opened: set[str] = set()
 
@@ -32,7 +31,7 @@ class SourceFiles:
         """All files below a folder, at any depth, sorted, without hidden ones; a file names itself."""
         if f"{folder.rstrip('/')}/".startswith(self._excluded):
             raise UsageError(f"{folder}: in the output folder, whose files are no source; give another --output")
-        found = _list_remote(folder) if FileSystems.get_scheme(folder) else LocalFiles().list(folder)
+        found = _list_remote(folder) if is_remote(folder) else LocalFiles().list(folder)
         return [path for path in found if not path.startswith(self._excluded)]
 
     def read(self, path: str) -> bytes:
@@ -43,12 +42,7 @@ class SourceFiles:
     def open(self, path: str) -> BinaryIO:
         """A file, seekable. Raises OSError where it can't be read."""
         self._opened.add(path)
-        if not FileSystems.get_scheme(path):
-            return LocalFiles().open(path)
-        try:
-            return open_uri(path)
-        except DocumentError as error:
-            raise FileNotFoundError(str(error)) from error
+        return open_file(path) if is_remote(path) else LocalFiles().open(path)
 
     def count_pdf_pages(self, path: str) -> int:
         """The pages of a PDF, gzipped or not, counted in a decoder, which it may crash. Raises DocumentError."""
@@ -107,19 +101,19 @@ def fingerprint_files(paths: Iterable[str], root: str) -> Fingerprint:
 def _size_and_time(path: str) -> tuple[int, float]:
     """A file's size and the time of its last change; (-1, 0) where there is none: its item will be quarantined."""
     try:
-        if not FileSystems.get_scheme(path):
+        if not is_remote(path):
             status = os.stat(path)
             return status.st_size, status.st_mtime_ns
-        [found] = FileSystems.match([path])[0].metadata_list
-        return found.size_in_bytes, found.last_updated_in_seconds
+        [found] = match_files(path)
+        return found.size_bytes, found.changed_s
     except (OSError, ValueError):
         return -1, 0
 
 
 def _list_remote(folder: str) -> list[str]:
+    pattern = folder.rstrip("/")
     try:
-        pattern = folder.rstrip("/")
-        below = FileSystems.match([f"{pattern}/**"])[0].metadata_list or FileSystems.match([pattern])[0].metadata_list
-    except Exception as error:  # Beam says what the file system lacks
-        raise UsageError(f"{folder}: can't be listed ({error})") from error
+        below = match_files(f"{pattern}/**") or match_files(pattern)
+    except StorageError as error:
+        raise UsageError(f"{folder}: {error}") from error
     return sorted(file.path for file in below if "/." not in file.path[len(pattern) :])

@@ -2,39 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import apache_beam as beam
 
 from pipelines.decoding.pool import shared_pool
-from pipelines.inputs.documents import PageRange, find_documents, open_document
+from pipelines.inputs.discovery import find_documents
+from pipelines.inputs.documents import open_document
+from pipelines.inputs.page_ranges import PageRange
 from pipelines.runtime import progress
+from pipelines.runtime.runner import keep_all_elements
 
 
 @dataclass
-class FindDocuments(beam.PTransform):
-    """Root → the URIs of all documents at the inputs, each once.
+class ReadDocuments(beam.PTransform):
+    """Root → the page ranges of all documents at the inputs; nothing is decoded yet.
+
+    A document that can't be opened is one empty range with the error.
 
     Attributes:
-        inputs: files, folders and globs on any Beam file system.
+        inputs: files, folders and globs on any Beam file system. A document that several of them name is read once.
     """
 
-    inputs: list[str]
+    inputs: Sequence[str]
 
-    def expand(self, root: beam.Pipeline) -> beam.PCollection[str]:
+    def expand(self, root: beam.Pipeline) -> beam.PCollection[PageRange]:
         return (
             root
-            | "Inputs" >> beam.Create(self.inputs, reshuffle=False)
+            | "Inputs" >> beam.Create(list(self.inputs), reshuffle=False)
             | "Find" >> beam.FlatMap(find_documents).with_output_types(str)
             | "KeepOneOfEach" >> beam.Distinct()
+            | OpenDocuments()
         )
 
 
 class OpenDocuments(beam.PTransform):
-    """URIs → page ranges, spread over workers; a document that can't be opened is one empty range with the error."""
+    """URIs → the page ranges of the documents there, of which a large document gives several."""
 
     def expand(self, uris: beam.PCollection[str]) -> beam.PCollection[PageRange]:
+        keep_all_elements()
         return uris | "SpreadDocuments" >> beam.Reshuffle() | "Open" >> beam.FlatMap(_open).with_output_types(PageRange)
 
 

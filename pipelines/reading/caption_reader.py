@@ -1,4 +1,4 @@
-"""``pagebeam caption``: a sentence about every picture."""
+"""``pagebeam caption``: writes a sentence about every picture."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from ocr_models.bundle import find_bundle
 from ocr_models.io.images import ColorMode
 from pipelines.reading.run import RunOptions, read_all
 from pipelines.reading.schemas import CAPTIONS, Row
+from pipelines.reading.transforms import ReadPages
 from pipelines.runtime.quick_start import quick_start
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class CaptionOptions(RunOptions):
-    """A run of ``pagebeam caption``.
+    """The options of ``pagebeam caption``.
 
     Attributes:
         captioner: folder of the model.
@@ -39,11 +40,11 @@ def run_captioner(options: CaptionOptions) -> dict[str, Any]:
 
     Raises:
         UsageError: before any work: a broken model, and what ``read_all`` checks.
-        PagebeamError: where the run ended without all of its rows.
+        PagebeamError: the run ended without all of its rows.
     """
     models = {"captioner": find_bundle(options.captioner, "caption")}
     load_reader = functools.partial(_load_reader, options.captioner, options.beam_width)
-    return read_all(options, CAPTIONS, models, load_reader)
+    return read_all(options, CAPTIONS, models, ReadPages(load_reader, options.dpi))
 
 
 class CaptionReader:
@@ -52,7 +53,7 @@ class CaptionReader:
     table = CAPTIONS
     color_mode = ColorMode.RGB
 
-    def __init__(self, captioner: Captioner):
+    def __init__(self, captioner: Captioner) -> None:
         self._captioner = captioner
         self.model_ids = {"captioner_id": captioner.captioner_id}
 

@@ -1,4 +1,4 @@
-"""``pagebeam run``: the words of pages."""
+"""``pagebeam run``: reads the words of pages."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import apache_beam as beam
 import numpy as np
 
-from ocr_models.bundle import find_bundle
+from ocr_models.bundle import DEFAULT_BUNDLES, Bundle, find_bundle
 from ocr_models.io.images import ColorMode
 from ocr_models.records import OcrPage, TextLine, Word
+from pipelines.inputs.page_ranges import PageRange
 from pipelines.reading.run import RunOptions, read_all
 from pipelines.reading.schemas import PAGES, Row
+from pipelines.reading.transforms import ReadPages
 from pipelines.runtime.quick_start import quick_start
 
 if TYPE_CHECKING:
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class OcrOptions(RunOptions):
-    """A run of ``pagebeam run``.
+    """The options of ``pagebeam run``.
 
     Attributes:
         detector: name or folder of the model that finds words.
@@ -43,14 +46,46 @@ def run_ocr(options: OcrOptions) -> dict[str, Any]:
 
     Raises:
         UsageError: before any work: a broken model, and what ``read_all`` checks.
-        PagebeamError: where the run ended without all of its rows.
+        PagebeamError: the run ended without all of its rows.
     """
-    models = {
-        "detector": find_bundle(options.detector, "detection"),
-        "recognizer": find_bundle(options.recognizer, "recognition"),
-    }
-    load_reader = functools.partial(_load_reader, options.detector, options.recognizer, options.beam_width)
-    return read_all(options, PAGES, models, load_reader)
+    ocr_pages = OcrPages(options.detector, options.recognizer, options.beam_width, options.dpi)
+    return read_all(options, PAGES, ocr_pages.find_models(), ocr_pages.read_pages())
+
+
+@dataclass
+class OcrPages(beam.PTransform):
+    """Page ranges → one row for every page with its words, lines and text, whatever happens to it.
+
+    Rows are dicts with the columns of ``pipelines.reading.schemas.PAGES``, but for ``run_id``, which ``WritePages``
+    adds. The models are loaded once a process, by its first worker, which sets TensorFlow's threads and precision for
+    the process as ``PageReader.load`` says. Pages are decoded in child processes.
+
+    Attributes:
+        detector: name or folder of the model that finds words.
+        recognizer: name or folder of the model that reads them.
+        beam_width: of the recognizer's decoding; 1 takes each step's likeliest character.
+        dpi: for rendering PDFs.
+    """
+
+    detector: str = DEFAULT_BUNDLES["detection"]
+    recognizer: str = DEFAULT_BUNDLES["recognition"]
+    beam_width: int = 1
+    dpi: float = 200
+
+    def expand(self, page_ranges: beam.PCollection[PageRange]) -> beam.PCollection[Row]:
+        self.find_models()
+        return page_ranges | self.read_pages()
+
+    def find_models(self) -> dict[str, Bundle]:
+        """The checked bundles by their role. Raises UsageError for a broken one."""
+        return {
+            "detector": find_bundle(self.detector, "detection"),
+            "recognizer": find_bundle(self.recognizer, "recognition"),
+        }
+
+    def read_pages(self) -> ReadPages:
+        """The transform that does it, for these models."""
+        return ReadPages(functools.partial(_load_reader, self.detector, self.recognizer, self.beam_width), self.dpi)
 
 
 class OcrReader:
@@ -59,7 +94,7 @@ class OcrReader:
     table = PAGES
     color_mode = ColorMode.GRAY
 
-    def __init__(self, page_reader: PageReader):
+    def __init__(self, page_reader: PageReader) -> None:
         self._page_reader = page_reader
         self.model_ids = {"detector_id": page_reader.detector_id, "recognizer_id": page_reader.recognizer_id}
 

@@ -1,13 +1,11 @@
-"""From page ranges to rows, in batches, with the next pages decoded while the models read: no Beam in here."""
+"""From page ranges to rows, in batches, while the next pages are decoded: no Beam in here."""
 
 from __future__ import annotations
 
 import time
-from collections import deque
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
@@ -15,20 +13,20 @@ from ocr_models.errors import DocumentError, Stage
 from ocr_models.io.documents import DocumentKind
 from ocr_models.io.images import ColorMode, PageImage
 from pipelines.decoding.child import Answer, DecodeRecord, RenderPage
-from pipelines.decoding.pool import DecodeAhead, DecodePool
-from pipelines.inputs.documents import Document, PageRange, local_copy, read_records
-from pipelines.reading.schemas import Row, Table, page_id
-
-MAX_BATCH_BYTES = 64_000_000
-"""A batch of very large pages is cut short, to bound memory; so is what is decoded meanwhile."""
+from pipelines.decoding.pool import DecodePool
+from pipelines.decoding.stream import BatchStream, Done, Submission
+from pipelines.inputs.local_copies import local_copy
+from pipelines.inputs.page_ranges import Document, PageRange, page_id
+from pipelines.inputs.record_files import read_records
+from pipelines.reading.schemas import Row, Table
 
 
 class Reader(Protocol):
     """What a run does with its pages, which is all that sets the kinds of runs apart.
 
     Attributes:
-        table: what its rows are like.
-        color_mode: what it wants pages in.
+        table: the schema of its rows.
+        color_mode: the pixels that it wants.
         model_ids: the columns that name its models, in every row.
     """
 
@@ -46,38 +44,38 @@ class Reader(Protocol):
             For each page its ``status`` and the columns of what was read; ``PageStream`` adds the others.
 
         Raises:
-            Exception: of any kind, for the whole batch. An attribute ``stage`` of it says where.
+            Exception: of any kind, for the whole batch. Its attribute ``stage``, if it has one, says where.
         """
 
 
 @dataclass(frozen=True)
-class _PendingPage:
-    """A page on its way through the decoder."""
+class _Page:
+    """Which page: the document and the page's index in it."""
 
     document: Document
-    page_index: int
-    answer: Future[Answer]
-    file: Any = None  # keeps a downloaded document from being deleted
+    index: int
 
 
 @dataclass(frozen=True)
 class _DecodedPage:
-    document: Document
-    page_index: int
+    page: _Page
     image: PageImage
     decode_ms: float
 
+    @property
+    def nbytes(self) -> int:
+        return self.image.nbytes
 
-class PageStream:
-    """Reads page ranges as they come.
+
+class PageStream(BatchStream[PageRange, _Page, _DecodedPage, Row]):
+    """Reads page ranges as they come: one row for every page, without the column ``run_id``.
 
     Args:
         reader: makes rows of pages.
         pool: the decoders.
         dpi: for rendering PDFs.
-        run_id: goes into the rows.
         batch_size: pages that are read at once; as many again are decoded meanwhile, large pages fewer.
-        observe_ms: is told what a page took in the stages "decode" and "read".
+        observe_ms: is told how long a page took in the stages "decode" and "read".
     """
 
     def __init__(
@@ -85,111 +83,84 @@ class PageStream:
         reader: Reader,
         pool: DecodePool,
         dpi: float,
-        run_id: str,
         batch_size: int = 8,
         observe_ms: Callable[[str, float], None] = lambda stage, elapsed_ms: None,
-    ):
-        self._reader = reader
-        self._decoder = DecodeAhead(pool, MAX_BATCH_BYTES)
-        self._dpi = dpi
-        self._run_id = run_id
-        self._batch_size = batch_size
-        self._observe_ms = observe_ms
-        self._pending: deque[_PendingPage] = deque()
+    ) -> None:
+        super().__init__(pool, batch_size, ahead=batch_size)
+        self._reader, self._dpi, self._observe_ms = reader, dpi, observe_ms
 
-    def add(self, page_range: PageRange) -> Iterator[Row]:
-        """Takes a range in; yields the rows of the pages that were finished in the meantime, these or earlier ones."""
+    def submissions(self, page_range: PageRange) -> Iterator[Submission[_Page] | Done[Row]]:
         document = page_range.document
         if document.error:
-            yield self._failed_row(document, 0, DocumentError(Stage.OPEN, document.error))
+            yield Done(self._failed_row(_Page(document, 0), DocumentError(Stage.OPEN, document.error)))
         page_index = page_range.start
         try:
-            for page_index, answer, file in self._submit(page_range):
-                self._pending.append(_PendingPage(document, page_index, answer, file))
-                if len(self._pending) >= 2 * self._batch_size:
-                    yield from self._read_batch()
+            for submission in self._requests(page_range):
+                yield submission
                 page_index += 1
             if document.kind and page_index < page_range.stop:
-                raise DocumentError(
-                    Stage.OPEN, f"the file has {page_index} pages, but had {document.page_count} before"
-                )
-        except DocumentError as error:  # the file went away or breaks off: so do the pages that are left
+                shrunk = f"the file has {page_index} pages, but had {document.page_count} before"
+                raise DocumentError(Stage.OPEN, shrunk)
+        except DocumentError as error:  # the file is gone or breaks off, and with it the pages that are left
             for lost_index in range(page_index, page_range.stop):
-                yield self._failed_row(document, lost_index, error)
+                yield Done(self._failed_row(_Page(document, lost_index), error))
 
-    def finish(self) -> Iterator[Row]:
-        """Yields the rows of all pages that are still on their way."""
-        while self._pending:
-            yield from self._read_batch()
-
-    def _submit(self, page_range: PageRange) -> Iterator[tuple[int, Future[Answer], Any]]:
-        document, pages = page_range.document, range(page_range.start, page_range.stop)
-        color_mode = self._reader.color_mode
+    def _requests(self, page_range: PageRange) -> Iterator[Submission[_Page]]:
+        document, color_mode = page_range.document, self._reader.color_mode
+        pages = [_Page(document, index) for index in range(page_range.start, page_range.stop)]
         if document.kind in (DocumentKind.TFRECORD, DocumentKind.GZIP_TFRECORD):
-            for page_index, record in zip(pages, read_records(page_range), strict=False):
-                yield page_index, self._decoder.submit(DecodeRecord(record, color_mode)), None
+            for page, record in zip(pages, read_records(page_range), strict=False):
+                yield Submission(page, DecodeRecord(record, color_mode))
         elif document.kind:
             file = local_copy(document.uri, document.sha256)
-            for page_index in pages:
-                request = RenderPage(file.name, document.sha256, document.kind, page_index, self._dpi, color_mode)
-                yield page_index, self._decoder.submit(request), file
+            for page in pages:
+                request = RenderPage(file.name, document.sha256, document.kind, page.index, self._dpi, color_mode)
+                yield Submission(page, request, file)
 
-    def _read_batch(self) -> Iterator[Row]:
-        pages: list[_DecodedPage] = []
-        size_bytes = 0
-        while self._pending and len(pages) < self._batch_size and size_bytes < MAX_BATCH_BYTES:
-            pending = self._pending.popleft()
-            try:
-                answer = self._decoder.take(pending.answer)
-            except DocumentError as error:
-                yield self._failed_row(pending.document, pending.page_index, error)
-                continue
-            pages.append(_DecodedPage(pending.document, pending.page_index, answer.value, answer.elapsed_ms))
-            size_bytes += answer.value.pixels.nbytes
-        if pages:
-            yield from self._read(pages)
+    def items(self, submission: Submission[_Page], answer: Answer) -> Iterable[_DecodedPage]:
+        return [_DecodedPage(submission.key, answer.value, answer.elapsed_ms)]
 
-    def _read(self, pages: list[_DecodedPage]) -> Iterator[Row]:
+    def undecoded(self, submission: Submission[_Page], error: DocumentError) -> Row:
+        return self._failed_row(submission.key, error)
+
+    def process(self, pages: list[_DecodedPage]) -> list[Row]:
         start = time.perf_counter()
-        try:
-            results = self._reader.read_pages([page.image.pixels for page in pages])
-        except Exception as error:
-            if len(pages) == 1:
-                yield self._failed_row(pages[0].document, pages[0].page_index, error, pages[0])
-            else:  # one by one, so that only the guilty page fails
-                for page in pages:
-                    yield from self._read([page])
-            return
+        read = self._reader.read_pages([page.image.pixels for page in pages])
         read_ms = (time.perf_counter() - start) * 1000 / len(pages)
-        for page, result in zip(pages, results, strict=True):
-            self._observe_ms("decode", page.decode_ms)
-            self._observe_ms("read", read_ms)
-            common = self._common_columns(page.document, page.page_index, page)
-            yield {**common, **result, "elapsed_ms": page.decode_ms + read_ms}
+        return [self._row(page, columns, read_ms) for page, columns in zip(pages, read, strict=True)]
 
-    def _failed_row(
-        self, document: Document, page_index: int, error: Exception, page: _DecodedPage | None = None
-    ) -> Row:
+    def unprocessed(self, page: _DecodedPage, error: Exception) -> Row:
+        return self._failed_row(page.page, error, page)
+
+    def status_of(self, row: Row) -> str:
+        return row["status"]
+
+    def _row(self, page: _DecodedPage, columns: Row, read_ms: float) -> Row:
+        self._observe_ms("decode", page.decode_ms)
+        self._observe_ms("read", read_ms)
+        return {**self._common_columns(page.page, page), **columns, "elapsed_ms": page.decode_ms + read_ms}
+
+    def _failed_row(self, page: _Page, error: Exception, decoded: _DecodedPage | None = None) -> Row:
         failure = {
-            "stage": getattr(error, "stage", Stage.READ),
+            "stage": str(getattr(error, "stage", Stage.READ)),
             "error_type": type(error).__name__,
             "message": str(error),
         }
-        return {**self._common_columns(document, page_index, page), "status": "failed", "failure": failure}
+        return {**self._common_columns(page, decoded), "status": "failed", "failure": failure}
 
-    def _common_columns(self, document: Document, page_index: int, page: _DecodedPage | None) -> Row:
+    def _common_columns(self, page: _Page, decoded: _DecodedPage | None) -> Row:
+        document = page.document
         columns = {
-            "page_id": page_id(document.uri, document.sha256, page_index),
+            "page_id": page_id(document.uri, document.sha256, page.index),
             "source_uri": document.uri,
             "source_sha256": document.sha256,
-            "page_index": page_index,
+            "page_index": page.index,
             "page_count": document.page_count or None,
             **self._reader.model_ids,
             "schema_version": self._reader.table.version,
             "elapsed_ms": 0.0,
-            "run_id": self._run_id,
         }
-        if page:
-            height_px, width_px = page.image.pixels.shape[:2]
-            columns.update(width_px=width_px, height_px=height_px, dpi=page.image.dpi, elapsed_ms=page.decode_ms)
+        if decoded:
+            height_px, width_px = decoded.image.pixels.shape[:2]
+            columns.update(width_px=width_px, height_px=height_px, dpi=decoded.image.dpi, elapsed_ms=decoded.decode_ms)
         return columns

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import json
-import platform
+import secrets
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from importlib import metadata
 from typing import Any
 
-from apache_beam.io.filesystems import FileSystems
-
-import ocr_models
 from ocr_models.errors import PagebeamError
-from pipelines.inputs.documents import Document
-from pipelines.reading.schemas import Table
-from pipelines.reading.shards import Shard, atomic_writer, join
-
-VERSIONED_PACKAGES = ("apache-beam", "keras", "numpy", "pyarrow", "pypdfium2", "pillow", "opencv-python-headless")
+from pipelines.inputs.page_ranges import Document
+from pipelines.reading.schemas import PAGES, Row, Table
+from pipelines.reading.shards import Shard
+from pipelines.runtime.storage import exists, join, read_bytes, write_bytes
+from pipelines.runtime.versions import versions
 
 
 @dataclass(frozen=True)
@@ -43,6 +39,12 @@ class Totals:
         return Totals(1, int(document.error is not None), document.expected_rows)
 
     @staticmethod
+    def of_row(row: Row) -> Totals:
+        """What one row adds, where only rows are known: a document is counted by its first page."""
+        is_first, is_opened = row["page_index"] == 0, row["page_count"] is not None
+        return Totals(int(is_first), int(is_first and not is_opened), 1)
+
+    @staticmethod
     def sum(parts: Iterable[Totals]) -> Totals:
         """The totals of several parts."""
         documents = failed_documents = rows = 0
@@ -53,22 +55,26 @@ class Totals:
         return Totals(documents, failed_documents, rows)
 
 
+def _new_run_id() -> str:
+    return time.strftime("%Y%m%dT%H%M%SZ-", time.gmtime()) + secrets.token_hex(3)
+
+
 @dataclass(frozen=True)
 class RunDescription:
     """What is known about a run before it starts.
 
     Attributes:
-        run_id: its name.
+        run_id: its name, a new one by default; names sort by time.
         inputs: as the user gave them.
-        table: what its rows are like.
-        options: all that influenced the rows.
-        models: id and digest of each model.
+        table: the schema of its rows.
+        options: all options that influenced the rows.
+        models: id and digest of each model, by its role.
         start_time: seconds since the epoch.
     """
 
-    run_id: str
-    inputs: list[str]
-    table: Table
+    run_id: str = field(default_factory=_new_run_id)
+    inputs: Sequence[str] = ()
+    table: Table = PAGES
     options: dict[str, Any] = field(default_factory=dict)
     models: dict[str, Any] = field(default_factory=dict)
     start_time: float = field(default_factory=time.time)
@@ -86,8 +92,7 @@ def write_manifest(shards: Iterable[Shard], output: str, run: RunDescription, to
         PagebeamError: where rows are missing or too many; then there is no manifest.
     """
     manifest = build_manifest(run, totals, sorted(shards, key=lambda shard: shard.path))
-    with atomic_writer(manifest_path(output, run.run_id)) as file:
-        file.write(json.dumps(manifest, indent=2, ensure_ascii=False).encode())
+    write_bytes(manifest_path(output, run.run_id), json.dumps(manifest, indent=2, ensure_ascii=False).encode())
     return manifest
 
 
@@ -106,7 +111,7 @@ def build_manifest(run: RunDescription, totals: Totals, shards: list[Shard]) -> 
         "started": _timestamp(run.start_time),
         "finished": _timestamp(end_time),
         "elapsed_s": round(end_time - run.start_time, 3),
-        "inputs": run.inputs,
+        "inputs": list(run.inputs),
         "options": run.options,
         "models": run.models,
         "documents": {"found": totals.documents, "failed_to_open": totals.failed_documents},
@@ -124,10 +129,9 @@ def read_manifest(output: str, run_id: str) -> dict[str, Any]:
         PagebeamError: where there is none: the run isn't whole.
     """
     path = manifest_path(output, run_id)
-    if not FileSystems.exists(path):
+    if not exists(path):
         raise PagebeamError(f"the run ended without its manifest {path}: its rows are not complete; run it again")
-    with FileSystems.open(path) as file:
-        return json.loads(file.read())
+    return json.loads(read_bytes(path))
 
 
 def _sum_counts(counts: Iterable[dict[str, int]]) -> Counter[str]:
@@ -139,8 +143,3 @@ def _sum_counts(counts: Iterable[dict[str, int]]) -> Counter[str]:
 
 def _timestamp(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
-
-
-def versions() -> dict[str, str]:
-    packages = {package: metadata.version(package) for package in VERSIONED_PACKAGES}
-    return {"pagebeam": ocr_models.__version__, "python": platform.python_version(), **packages}

@@ -6,7 +6,6 @@ batch, which is what keeps the shuffle small.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -56,23 +55,17 @@ class Table:
             return pa.ipc.read_record_batch(stream.read_buffer(), self.schema)
 
 
-def page_id(source_uri: str, source_sha256: str | None, page_index: int) -> str:
-    """The same for the same page of the same bytes at the same place, in every run; different for every other page."""
-    identity = f"{source_uri}\0{source_sha256 or ''}\0{page_index}"
-    return hashlib.sha256(identity.encode()).hexdigest()[:32]
-
-
 def _column(name: str, kind: pa.DataType, doc: str, nullable: bool = True) -> pa.Field:
     return pa.field(name, kind, nullable=nullable, metadata={"doc": doc})
 
 
 _QUAD = pa.list_(pa.float32())  # of no fixed size, which Spark can't read
-_QUAD_DOC = "x, y of 4 corners in pixels, to 1/8, clockwise from the text's own top left"
+_QUAD_DOC = "x, y of 4 corners in pixels, rounded to 1/8, clockwise from the text's own top left"
 
 _WORD = pa.struct(
     [
         _column("text", pa.string(), "the word as read"),
-        _column("confidence", pa.float32(), "0 to 1: how likely the word is read without a fault"),
+        _column("confidence", pa.float32(), "0 to 1: estimated probability that the word is read exactly right"),
         _column("quad", _QUAD, _QUAD_DOC),
         _column("line", pa.int32(), "index of its line in `lines`"),
     ]
@@ -89,15 +82,15 @@ _LINE = pa.struct(
 _CAPTION = pa.struct(
     [
         _column("text", pa.string(), "the caption"),
-        _column("probability", pa.float32(), "0 to 1, that the captioner gives to this caption as a whole"),
+        _column("probability", pa.float32(), "0 to 1: the captioner's probability for the caption as a whole"),
     ]
 )
 
 _FAILURE = pa.struct(
     [
         _column("stage", pa.string(), "where it failed: open, render, decode or read"),
-        _column("error_type", pa.string(), "the error's class; DocumentError for a bad document"),
-        _column("message", pa.string(), "what was wrong, for people"),
+        _column("error_type", pa.string(), "class of the error; DocumentError for a bad document"),
+        _column("message", pa.string(), "what was wrong, for a person to read"),
     ]
 )
 
@@ -105,12 +98,17 @@ _FAILURE = pa.struct(
 _PAGE_COLUMNS = (
     _column("page_id", pa.string(), "32 hex digits: a hash of source_uri, source_sha256 and page_index", False),
     _column("source_uri", pa.string(), "the document: an absolute path, or a URI", False),
-    _column("source_sha256", pa.string(), "of the document's bytes, in hex; null where they can't be read"),
-    _column("page_index", pa.int32(), "from 0; in a TFRecord file the record's; 0 for a whole document", False),
-    _column("page_count", pa.int32(), "pages in the document; null where it can't be opened"),
-    _column("width_px", pa.int32(), "of the page as read, upright as its file says (EXIF); null if not decoded"),
-    _column("height_px", pa.int32(), "like width_px"),
-    _column("dpi", pa.float32(), "as rendered for PDFs, else as the file says; null where it doesn't"),
+    _column("source_sha256", pa.string(), "SHA-256 of the document's bytes, in hex; null if they can't be read"),
+    _column(
+        "page_index",
+        pa.int32(),
+        "from 0; in a TFRecord file, the record's index; 0 if the document can't be opened",
+        False,
+    ),
+    _column("page_count", pa.int32(), "number of pages in the document; null if it can't be opened"),
+    _column("width_px", pa.int32(), "width of the page as read, upright by its EXIF orientation; null if not decoded"),
+    _column("height_px", pa.int32(), "height, like width_px"),
+    _column("dpi", pa.float32(), "resolution of the rendering for PDFs, else the file's own; null if it has none"),
 )
 _FAILURE_COLUMN = _column("failure", _FAILURE, "null unless failed")
 
@@ -118,8 +116,8 @@ _FAILURE_COLUMN = _column("failure", _FAILURE, "null unless failed")
 def _run_columns(version: int) -> tuple[pa.Field, ...]:
     """What all tables end with: how the row came about."""
     return (
-        _column("schema_version", pa.int32(), f"of this table; now {version}", False),
-        _column("elapsed_ms", pa.float32(), "spent on the page: its decoding and its share of its batch", False),
+        _column("schema_version", pa.int32(), f"version of this table's schema; now {version}", False),
+        _column("elapsed_ms", pa.float32(), "time spent on the page: its decoding and its share of its batch", False),
         _column("run_id", pa.string(), "the run that wrote the row; also the hive partition `run`", False),
     )
 
@@ -137,10 +135,8 @@ PAGES = Table(
             ),
             _column("status", pa.string(), "ok; blank (no words found); failed", False),
             _FAILURE_COLUMN,
-            _column(
-                "text", pa.string(), "the page as a person would read it; an empty line parts blocks; null if failed"
-            ),
-            _column("mean_confidence", pa.float32(), "of the words, weighted by length, 0 to 1; null unless ok"),
+            _column("text", pa.string(), "the page in reading order; empty lines separate blocks; null if failed"),
+            _column("mean_confidence", pa.float32(), "mean over the words, weighted by length, 0 to 1; null unless ok"),
             _column("words", pa.list_(_WORD), "in reading order; null if failed"),
             _column("lines", pa.list_(_LINE), "in reading order; null if failed"),
             _column("detector_id", pa.string(), "name and digest of the model that found the words", False),
@@ -163,8 +159,8 @@ CAPTIONS = Table(
             *_PAGE_COLUMNS,
             _column("status", pa.string(), "ok; failed", False),
             _FAILURE_COLUMN,
-            _column("caption", pa.string(), "the best of `captions`; null if failed"),
-            _column("captions", pa.list_(_CAPTION), "best first, at most as many as the beam is wide; null if failed"),
+            _column("caption", pa.string(), "the first of `captions`; null if failed"),
+            _column("captions", pa.list_(_CAPTION), "best first, at most --beam-width of them; null if failed"),
             _column("captioner_id", pa.string(), "name and digest of the model that wrote them", False),
             *_run_columns(_CAPTIONS_VERSION),
         ]

@@ -6,21 +6,16 @@ but the run and the shard's number, so that a bundle which is run twice leaves t
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import os
-import uuid
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any
 
 import pyarrow.parquet as pq
-from apache_beam.io.filesystem import CompressionTypes
-from apache_beam.io.filesystems import FileSystems
 
-from ocr_models.errors import UsageError
 from pipelines.reading.schemas import Table
+from pipelines.runtime.storage import atomic_writer, join, open_file
 
 ROWS_PER_GROUP = 64  # about 2 MB of words, which is what is unpacked at a time
 PAGES_PER_BLOCK = 64  # pages of a document that stay together in a shard
@@ -90,46 +85,9 @@ def first_headline(output: str, table: Table, paths: Iterable[str]) -> dict[str,
     """The first row of these shards with a text in its headline: its source_uri, page_index and headline."""
     columns = ["source_uri", "page_index", table.headline]
     for path in paths:
-        with FileSystems.open(join(output, path), compression_type=CompressionTypes.UNCOMPRESSED) as file:
+        with open_file(join(output, path)) as file:
             for batch in pq.ParquetFile(file).iter_batches(columns=columns):
                 for row in batch.to_pylist():
                     if row[table.headline]:
                         return row
     return None
-
-
-@contextlib.contextmanager
-def atomic_writer(path: str) -> Iterator[BinaryIO]:
-    """Opens a file for writing on any Beam file system; it appears under its name when the block ends well."""
-    folder, _, name = path.rpartition("/")
-    temporary = f"{folder}/_{name}.{uuid.uuid4().hex}.tmp"
-    with FileSystems.create(temporary, compression_type=CompressionTypes.UNCOMPRESSED) as file:
-        yield file
-    if FileSystems.exists(path):  # from an earlier try; not all file systems rename onto a file
-        delete_exactly([path])
-    FileSystems.rename([temporary], [path])
-
-
-def delete_exactly(paths: Sequence[str]) -> None:
-    """Deletes files of one file system. Beam would take local paths for patterns: a[12]/b for a1/b, too."""
-    if paths and FileSystems.get_scheme(paths[0]):
-        FileSystems.delete(paths)
-        return
-    for path in paths:
-        os.remove(path)
-
-
-def check_output(output: str) -> None:
-    """Raises UsageError unless files can be written below the output folder."""
-    probe = join(output, f"_probe-{uuid.uuid4().hex}.tmp")
-    try:
-        with FileSystems.create(probe, compression_type=CompressionTypes.UNCOMPRESSED) as file:
-            file.write(b"pagebeam")
-        delete_exactly([probe])
-    except Exception as error:  # every file system has its own
-        raise UsageError(f"can't write to the output folder {output}: {error}") from error
-
-
-def join(folder: str, path: str) -> str:
-    """A path below a folder, local or not."""
-    return f"{folder.rstrip('/')}/{path}"

@@ -1,22 +1,95 @@
-"""From rows to Parquet shards and, last, the manifest."""
+"""From page ranges to rows, from rows to Parquet shards and, last, the manifest."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from typing import Any
 
 import apache_beam as beam
 from apache_beam.pvalue import AsSingleton
 
-from pipelines.inputs.documents import PageRange
+from pipelines.decoding.pool import shared_pool
+from pipelines.decoding.stream_fn import SharedModel, StreamFn
+from pipelines.inputs.page_ranges import PageRange
+from pipelines.reading.page_stream import PageStream, Reader
 from pipelines.reading.run_manifest import RunDescription, Totals, write_manifest
 from pipelines.reading.schemas import Row, Table
 from pipelines.reading.shards import Shard, SortedRow, add_empty_shards, shard_of, shard_path, write_shard
+from pipelines.runtime import progress
+from pipelines.runtime.runner import keep_all_elements
+from pipelines.runtime.storage import absolute_uri
 
 
-class SumDocuments(beam.PTransform):
+@dataclass
+class ReadPages(beam.PTransform):
+    """Page ranges → one row for every page, whatever happens to it.
+
+    Attributes:
+        load_reader: loads the models; called once a process, as all its workers share them.
+        dpi: for rendering PDFs.
+        batch_size: pages that are read at once.
+    """
+
+    load_reader: Callable[[], Reader]
+    dpi: float = 200
+    batch_size: int = 8
+
+    def expand(self, page_ranges: beam.PCollection[PageRange]) -> beam.PCollection[Row]:
+        keep_all_elements()
+        read = _ReadPagesFn(SharedModel(self.load_reader), self.dpi, self.batch_size)
+        return page_ranges | "SpreadPages" >> beam.Reshuffle() | "Read" >> beam.ParDo(read).with_output_types(Row)
+
+
+class _ReadPagesFn(StreamFn):
+    def __init__(self, reader: SharedModel[Reader], dpi: float, batch_size: int) -> None:
+        self._shared_reader, self._dpi, self._batch_size = reader, dpi, batch_size
+
+    def setup(self) -> None:
+        self._reader = self._shared_reader.acquire()
+
+    def make_stream(self) -> PageStream:
+        return PageStream(self._reader, shared_pool(), self._dpi, self._batch_size, progress.observe_ms)
+
+
+@dataclass
+class WritePages(beam.PTransform):
+    """Rows → Parquet shards below ``output`` and, when all of them are there, the run's manifest.
+
+    Gives the manifest, as the one element of a PCollection, when it is written.
+
+    Attributes:
+        output: the data set's folder, on any Beam file system; the runs in it add up.
+        run: what the manifest says of the run, and the name that its rows get; a run of its own by default.
+        expected: the page ranges that the rows were read from. The run fails without a manifest if there isn't a row
+            for each of their pages. None: the rows are what there is.
+        rows_per_shard: about how many rows go into one file.
+    """
+
+    output: str
+    run: RunDescription = field(default_factory=RunDescription)
+    expected: beam.PCollection[PageRange] | None = None
+    rows_per_shard: int = 1000
+
+    def expand(self, rows: beam.PCollection[Row]) -> beam.PCollection[dict[str, Any]]:
+        output, table, run_id = absolute_uri(self.output), self.run.table, self.run.run_id
+        totals = rows | _CountRows() if self.expected is None else self.expected | _CountPages()
+        shard_count = AsSingleton(
+            totals | "CountShards" >> beam.Map(lambda totals: max(math.ceil(totals.rows / self.rows_per_shard), 1))
+        )
+        return (
+            rows
+            | "PackRows" >> beam.Map(_key_by_shard, table, run_id, shard_count)
+            | "GroupByShard" >> beam.GroupByKey()
+            | "WriteShard" >> beam.Map(_write_group, output, table, run_id, shard_count)
+            | "AllShards" >> beam.combiners.ToList()
+            | "WriteEmptyShards" >> beam.Map(add_empty_shards, output, table, run_id, shard_count)
+            | "WriteManifest" >> beam.Map(write_manifest, output, self.run, AsSingleton(totals))
+        )
+
+
+class _CountPages(beam.PTransform):
     """Page ranges → one ``Totals``: what the rows must add up to."""
 
     def expand(self, page_ranges: beam.PCollection[PageRange]) -> beam.PCollection[Totals]:
@@ -28,41 +101,17 @@ class SumDocuments(beam.PTransform):
         )
 
 
-@dataclass
-class WriteShards(beam.PTransform):
-    """Rows → ``Shard`` for each of the Parquet files written below ``output``.
+class _CountRows(beam.PTransform):
+    """Rows → one ``Totals`` of what there is."""
 
-    Attributes:
-        output: the data set's folder, on any Beam file system.
-        table: what the rows are like.
-        run_id: the value of the hive partition ``run``.
-        totals: the one ``Totals`` of the run, which decides the number of shards.
-        rows_per_shard: about how many.
-    """
-
-    output: str
-    table: Table
-    run_id: str
-    totals: beam.PCollection[Totals]
-    rows_per_shard: int = 1000
-
-    def expand(self, rows: beam.PCollection[Row]) -> beam.PCollection[Shard]:
-        shard_count = AsSingleton(
-            self.totals | "CountShards" >> beam.Map(lambda totals: max(math.ceil(totals.rows / self.rows_per_shard), 1))
-        )
-        return (
-            rows
-            | "PackRows" >> beam.Map(_key_by_shard, self.table, shard_count)
-            | "GroupByShard" >> beam.GroupByKey()
-            | "WriteShard" >> beam.Map(_write_group, self.output, self.table, self.run_id, shard_count)
-            | "AllShards" >> beam.combiners.ToList()
-            | "WriteEmptyShards" >> beam.FlatMap(add_empty_shards, self.output, self.table, self.run_id, shard_count)
-        )
+    def expand(self, rows: beam.PCollection[Row]) -> beam.PCollection[Totals]:
+        return rows | "Count" >> beam.Map(Totals.of_row) | "Sum" >> beam.CombineGlobally(Totals.sum)
 
 
-def _key_by_shard(row: Row, table: Table, shard_count: int) -> tuple[int, SortedRow]:
+def _key_by_shard(row: Row, table: Table, run_id: str, shard_count: int) -> tuple[int, SortedRow]:
     uri, page_index = row["source_uri"], row["page_index"]
-    return shard_of(uri, page_index, shard_count), (uri, page_index, table.pack_row(row))
+    packed = table.pack_row({**row, "run_id": run_id})
+    return shard_of(uri, page_index, shard_count), (uri, page_index, packed)
 
 
 def _write_group(
@@ -70,25 +119,3 @@ def _write_group(
 ) -> Shard:
     shard, rows = group
     return write_shard(output, shard_path(table, run_id, shard, shard_count), table, rows)
-
-
-@dataclass
-class WriteManifest(beam.PTransform):
-    """Shards → the manifest, written when all of them are there and add up to ``totals``.
-
-    Attributes:
-        output: the data set's folder.
-        run: what goes into the manifest about the run itself.
-        totals: the one ``Totals`` of the run.
-    """
-
-    output: str
-    run: RunDescription
-    totals: beam.PCollection[Totals]
-
-    def expand(self, shards: beam.PCollection[Shard]) -> beam.PCollection[dict[str, Any]]:
-        return (
-            shards
-            | "AllShards" >> beam.combiners.ToList()
-            | "Write" >> beam.Map(write_manifest, self.output, self.run, AsSingleton(self.totals))
-        )

@@ -1,7 +1,7 @@
-"""How far a run is: counts of pages, shown while it goes.
+"""How far a run is: counts of pages, shown while it runs.
 
-Locally the workers are threads of the process that shows the bar, and count here. Elsewhere the same counts come
-from the runner as Beam metrics.
+Local workers are threads of the process that shows the bar, and count in its memory. On other runners the same counts
+come back as Beam metrics.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from typing import TypeVar
 
 from apache_beam.metrics import Metrics, MetricsFilter
 from apache_beam.runners.runner import PipelineResult
@@ -21,12 +22,14 @@ EXPECTED = "expected"
 REFRESH_S = 0.5
 QUIET_REFRESH_S = 30.0
 
+Element = TypeVar("Element")
+
 _counts: Counter[str] = Counter()
 _counts_lock = threading.Lock()
 
 
 def count_pages(name: str, pages: int = 1) -> None:
-    """Counts pages by what became of them, in this process and as the Beam metric ``pages_<name>``.
+    """Counts pages, or other elements, by what became of them, here and as the Beam metric ``pages_<name>``.
 
     Args:
         name: "ok", "blank", "failed", or ``EXPECTED`` when a document was opened.
@@ -35,6 +38,12 @@ def count_pages(name: str, pages: int = 1) -> None:
     Metrics.counter(NAMESPACE, f"pages_{name}").inc(pages)
     with _counts_lock:
         _counts[name] += pages
+
+
+def count_expected(element: Element) -> Element:
+    """Counts an element that will be worked on, and returns it: for ``beam.Map``."""
+    count_pages(EXPECTED)
+    return element
 
 
 def observe_ms(stage: str, elapsed_ms: float) -> None:
@@ -55,7 +64,7 @@ def local_counts() -> Counter[str]:
 
 
 def metric_counts(result: PipelineResult) -> Counter[str]:
-    """The counts of a run on any runner, as far as it reports them."""
+    """The counts of a run on any runner that reports metrics."""
     counters = result.metrics().query(MetricsFilter().with_namespace(NAMESPACE))["counters"]
     return Counter({counter.key.metric.name.removeprefix("pages_"): counter.result for counter in counters})
 
@@ -65,10 +74,10 @@ class ProgressBar:
 
     Args:
         read_counts: gives the present counts.
-        unit: what is counted.
+        unit: what is counted, in the singular.
     """
 
-    def __init__(self, read_counts: Callable[[], Counter[str]], unit: str = "page"):
+    def __init__(self, read_counts: Callable[[], Counter[str]], unit: str = "page") -> None:
         self._read_counts = read_counts
         self._unit = unit
         self._stopped = threading.Event()

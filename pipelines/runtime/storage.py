@@ -1,51 +1,158 @@
-"""Whole files on any of Beam's file systems, as bytes that nothing packs or unpacks on the way."""
+"""Files on any of Beam's file systems. No other module calls ``FileSystems``.
+
+Files are plain bytes here: nothing is packed or unpacked on the way, whatever a file's extension.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import glob
-from collections.abc import Iterable
+import os
+import uuid
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import BinaryIO
 
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
-from ocr_models.errors import PagebeamError
-from pipelines.reading.shards import atomic_writer, delete_exactly
+from ocr_models.errors import DocumentError, Stage, UsageError
+from ocr_models.io import hashing
+
+
+class StorageError(DocumentError, OSError):
+    """A file can't be opened, read, listed or deleted.
+
+    It is a DocumentError, so that a document which is gone or unreadable becomes a failed row like any other bad one,
+    and an OSError, which is what sources of labelled pictures expect of files.
+    """
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """A file that was listed: its path, its size in bytes and the time of its last change in seconds."""
+
+    path: str
+    size_bytes: int
+    changed_s: float
+
+
+def is_remote(path: str) -> bool:
+    """Whether a path names a file system by a scheme, as ``gs://`` does."""
+    return FileSystems.get_scheme(path) is not None
+
+
+def absolute_uri(path: str) -> str:
+    """A URI as it is; a local path made absolute, so that it means the same on every worker of this machine."""
+    return path if is_remote(path) else os.path.abspath(path)
+
+
+def join(folder: str, path: str) -> str:
+    """A path below a folder, local or remote."""
+    return f"{folder.rstrip('/')}/{path}"
+
+
+def exists(path: str) -> bool:
+    """Whether there is a file at a path."""
+    return FileSystems.exists(path)
+
+
+def open_file(path: str) -> BinaryIO:
+    """Opens a file for reading. Raises StorageError where that fails."""
+    try:
+        return FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED)
+    except Exception as error:  # every file system has its own
+        raise StorageError(Stage.OPEN, f"the file can't be opened ({error})") from error
+
+
+def create_file(path: str) -> BinaryIO:
+    """Opens a new file for writing; other processes see it under its name from the start."""
+    return FileSystems.create(path, compression_type=CompressionTypes.UNCOMPRESSED)
+
+
+@contextlib.contextmanager
+def atomic_writer(path: str) -> Iterator[BinaryIO]:
+    """Opens a file for writing; it appears under its name when the block ends without an error.
+
+    Until then it has a name that begins with "_", which no reader looks at.
+    """
+    folder, _, name = path.rpartition("/")
+    temporary = f"{folder}/_{name}.{uuid.uuid4().hex}.tmp"
+    with create_file(temporary) as file:
+        yield file
+    if exists(path):  # from an earlier try; not all file systems rename onto a file
+        delete([path])
+    FileSystems.rename([temporary], [path])
 
 
 def read_bytes(path: str) -> bytes:
-    """All of a file on any file system, as it is."""
+    """All bytes of a file. Raises StorageError where it can't be opened."""
     with open_file(path) as file:
         return file.read()
 
 
 def write_bytes(path: str, data: bytes) -> None:
-    """Writes a whole file on any file system; it appears when it is complete."""
+    """Writes a whole file, which appears when it is complete."""
     with atomic_writer(path) as file:
         file.write(data)
+
+
+def hash_file(path: str, head_bytes: int = 0) -> hashing.FileDigest:
+    """Reads a file through for its SHA-256, its size and its first bytes.
+
+    Raises:
+        StorageError: it can't be opened, or not be read to its end.
+    """
+    with open_file(path) as file:
+        try:
+            return hashing.hash_file(file, head_bytes)
+        except Exception as error:  # every file system has its own
+            raise StorageError(Stage.OPEN, f"the file can't be read ({error})") from error
+
+
+def match_files(pattern: str) -> list[StoredFile]:
+    """The files that a glob stands for; ``**`` reaches into all folders below.
+
+    Raises:
+        StorageError: they can't be listed; the reason says what the file system lacks.
+    """
+    try:
+        found = FileSystems.match([pattern])[0].metadata_list
+    except Exception as error:  # every file system has its own
+        raise StorageError(Stage.OPEN, f"{pattern} can't be listed ({error})") from error
+    return [StoredFile(file.path, file.size_in_bytes, file.last_updated_in_seconds) for file in found]
 
 
 def list_folder(folder: str) -> dict[str, int]:
     """Sizes in bytes of the files in a folder, by name, and of those one folder below, by folder/name."""
     base = folder.rstrip("/") + "/"
     pattern = glob.escape(base)  # for a folder called a[1]
-    found = FileSystems.match([pattern + "*", pattern + "*/*"])
-    return {file.path.removeprefix(base): file.size_in_bytes for match in found for file in match.metadata_list}
+    found = [*match_files(pattern + "*"), *match_files(pattern + "*/*")]
+    return {file.path.removeprefix(base): file.size_bytes for file in found}
 
 
-def delete_files(paths: Iterable[str]) -> None:
-    """Deletes files; raises PagebeamError naming what can't be deleted."""
+def delete(paths: Iterable[str]) -> None:
+    """Deletes files. Beam would take local paths for patterns, and delete a1/b for a[12]/b, too.
+
+    Raises:
+        StorageError: one of them can't be deleted.
+    """
+    for path in paths:
+        try:
+            if is_remote(path):
+                FileSystems.delete([path])
+            else:
+                os.remove(path)
+        except Exception as error:  # every file system has its own
+            raise StorageError(Stage.OPEN, f"{path} can't be deleted ({error})") from error
+
+
+def check_writable(folder: str) -> None:
+    """Raises UsageError unless files can be written in an output folder."""
+    probe = join(folder, f"_probe-{uuid.uuid4().hex}.tmp")
     try:
-        delete_exactly(list(paths))
+        with create_file(probe) as file:
+            file.write(b"pagebeam")
+        delete([probe])
     except Exception as error:  # every file system has its own
-        raise PagebeamError(f"can't delete what an earlier run left: {error}") from error
-
-
-def create_file(path: str) -> BinaryIO:
-    """Opens a new file, which is there under its name from the start."""
-    return FileSystems.create(path, compression_type=CompressionTypes.UNCOMPRESSED)
-
-
-def open_file(path: str) -> BinaryIO:
-    """Opens a file for reading."""
-    return FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED)
+        raise UsageError(f"can't write to the output folder {folder}: {error}") from error

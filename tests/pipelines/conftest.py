@@ -11,8 +11,7 @@ import pytest
 
 from pipelines.cli import main as cli
 from pipelines.decoding.pool import DecodePool
-from pipelines.reading import caption_reader as captions
-from pipelines.reading import ocr_reader as ocr
+from pipelines.reading import caption_reader, ocr_reader
 from tests.pipelines.fakes import load_fake_captioner, load_fake_reader
 
 Run = Callable[..., tuple[int, list[dict[str, Any]]]]
@@ -30,7 +29,7 @@ def pool():
 @pytest.fixture
 def fake_models(monkeypatch: pytest.MonkeyPatch) -> None:
     """Puts the fake readers in the place of the trained models."""
-    for module, load in ((ocr, load_fake_reader), (captions, load_fake_captioner)):
+    for module, load in ((ocr_reader, load_fake_reader), (caption_reader, load_fake_captioner)):
         monkeypatch.setattr(module, "find_bundle", lambda name, task: SimpleNamespace(id=f"{name}@0", digest="0"))
         monkeypatch.setattr(module, "_load_reader", load)
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Collection, Iterator
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -189,10 +190,15 @@ def _captions_spec(side: int) -> Any:
     return inputs, {"target_ids": _IDS, "weights": tf.TensorSpec((None, None), tf.float32)}
 
 
+def _compression_type(shard: Path) -> str:
+    with shard.open("rb") as file:
+        return "GZIP" if is_gzip(file) else ""
+
+
 def _records(pattern: str, shuffled: int, seed: int, deterministic: bool) -> tf.data.Dataset:
     """Records of interleaved shards in another order each time, endlessly."""
     shards = find_shards(pattern)
-    kinds = ["GZIP" if is_gzip(path) else "" for path in shards]
+    kinds = [_compression_type(path) for path in shards]
     files = tf.data.Dataset.from_tensor_slices(([str(path) for path in shards], kinds))
     records = files.shuffle(len(shards), seed).interleave(
         tf.data.TFRecordDataset,

@@ -125,7 +125,7 @@ def test_a_foreign_description_is_an_error(dataset, capsys):
     (dataset / "dataset.json").write_text(json.dumps({"name": "another tool's"}))
 
     assert cli.main(["inspect", str(dataset)]) == 2
-    assert "this is no dataset.json of pagebeam" in capsys.readouterr().err
+    assert "this is not the dataset.json of a data set that pagebeam made" in capsys.readouterr().err
 
 
 def test_data_set_that_is_not_finished_is_refused_by_all_who_read_it(dataset, capsys):

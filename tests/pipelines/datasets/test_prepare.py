@@ -22,10 +22,10 @@ from ocr_models.charset import Charset
 from ocr_models.io.sequence_example import serialize_example
 from ocr_models.vocabulary import Vocabulary
 from pipelines.cli import main as cli
-from pipelines.datasets import transforms as transforms
+from pipelines.datasets import transforms
 from pipelines.datasets.prepare import PrepareOptions, prepare_source
 from pipelines.decoding.pool import DecodeLimits, DecodePool
-from pipelines.reading.run import make_pipeline
+from pipelines.runtime.runner import make_pipeline
 from tests.pipelines import samples
 from tests.pipelines.labelled import (
     QUAD,
@@ -136,7 +136,7 @@ def test_a_killed_run_leaves_nothing_finished_and_the_next_one_completes(prepare
     source, output = tmp_path / "in", tmp_path / "out"
     write_pages(source, range(300))
     command = ["prepare", str(source), "--format", "icdar", "--output", str(output), "--shards", "5"]
-    code = f"from pipelines import cli; cli.main({command!r})"
+    code = f"from pipelines.cli.main import main; main({command!r})"
     process = subprocess.Popen([sys.executable, "-c", code], start_new_session=True)
 
     while not any(path.stat().st_size for path in output.glob("_staging/*.tfrecord")):

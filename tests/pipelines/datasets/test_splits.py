@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ocr_models.data.dataset_files import SHARD_NAME, missing_shards, shard_name
 from ocr_models.errors import UsageError
-from pipelines.datasets.splits import SHARD_NAME, SplitFractions, missing_shards, parse_splits, shard_name, shard_of
+from pipelines.datasets.splits import SplitFractions, parse_splits, shard_of
 
 
 def digest(number: int) -> str:

@@ -7,8 +7,9 @@ import pytest
 from ocr_models.errors import DocumentError
 from ocr_models.io.documents import DocumentKind
 from pipelines.decoding import pool as decode_pool
+from pipelines.decoding.ahead import DecodeAhead
 from pipelines.decoding.child import RenderPage
-from pipelines.decoding.pool import DecodeAhead, DecodeLimits, DecodePool
+from pipelines.decoding.pool import DecodeLimits, DecodePool
 from tests.pipelines import samples
 from tests.pipelines.decoding.hostile_requests import Crash, Devour, Hang, ListModules
 

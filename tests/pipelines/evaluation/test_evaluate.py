@@ -13,13 +13,12 @@ from PIL import Image
 from ocr_models.bundle import WEIGHTS, find_bundle
 from ocr_models.data.sources.formats import open_source
 from ocr_models.data.sources.source import LocalFiles, SourceOptions
-from ocr_models.io.predictions import PredictedPage, PredictedWord, read_predictions
+from ocr_models.io.predictions import PredictedPage, PredictedWord, prediction_name, read_predictions
 from ocr_models.records import Example, Task
 from pipelines.cli import main as cli
 from pipelines.decoding.child import answer
 from pipelines.evaluation import evaluate
-from pipelines.evaluation.labelled_data import find_shards
-from pipelines.evaluation.predictors import stem
+from pipelines.evaluation.labelled_data import find_scored_shards
 from pipelines.evaluation.scores import Rules, Scores, score_picture
 from pipelines.evaluation.truth import ReadItem
 from tests.pipelines import samples
@@ -122,7 +121,9 @@ def test_the_run_equals_the_sum_of_single_pages(pages, tmp_path):
     for item in source.items(LocalFiles()):
         if "broken" not in item.name:
             [picture] = answer(ReadItem(source, item, item.path, "L")).value.pictures
-            total += score_picture(picture.example, (), predictions.get(stem(picture.name)), Rules(Task.OCR)).scores
+            total += score_picture(
+                picture.example, (), predictions.get(prediction_name(picture.name)), Rules(Task.OCR)
+            ).scores
     summary, _, _ = read_evaluation(tmp_path / "out")
     found = summary["scores"]["detection"]
     assert (found["precision"], found["recall"]) == (total.detection.precision, total.detection.recall)
@@ -300,7 +301,7 @@ def test_shards_of_a_data_set_are_its_test_split(tmp_path):
         write_shard(tmp_path / f"{split}-00000-of-00001.tfrecord", [page_example(np.zeros((9, 9), np.uint8), [], [])])
     (tmp_path / "contact_sheet.png").write_bytes(samples.encoded(Image.new("L", (9, 9))))
 
-    names = [[Path(uri).name[:5] for uri in find_shards(f"{tmp_path}{end}")] for end in ("", "/t*")]
+    names = [[Path(uri).name[:5] for uri in find_scored_shards(f"{tmp_path}{end}")] for end in ("", "/t*")]
 
     assert names == [["test-"], ["test-", "train"]]
 

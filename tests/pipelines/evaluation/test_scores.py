@@ -11,10 +11,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from ocr_models.geometry import box_quads
-from ocr_models.io.predictions import PredictedPage, PredictedWord
+from ocr_models.io.predictions import PredictedPage, PredictedWord, prediction_name
 from ocr_models.records import Example, Task
 from pipelines.evaluation.evidence import INVENTED, MISSED, WRONG, mark_words, show_evidence
-from pipelines.evaluation.predictors import stem
 from pipelines.evaluation.scores import Rules, Scores, has_lines, is_placed, score_picture
 from pipelines.evaluation.truth import TruthPicture
 
@@ -131,7 +130,7 @@ def test_quads_of_zeros_are_no_places():
     ],
 )
 def test_names_are_those_of_tools_outputs(name, expected):
-    assert stem(name) == expected
+    assert prediction_name(name) == expected
 
 
 def picture(truth: Example) -> TruthPicture:

@@ -11,13 +11,15 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from PIL import Image
 
-from pipelines.inputs.documents import find_documents, open_document
-from pipelines.reading import page_stream
+from pipelines.decoding import stream as decode_stream
+from pipelines.inputs.discovery import find_documents
+from pipelines.inputs.documents import open_document
 from pipelines.reading.ocr_reader import OcrReader
 from pipelines.reading.page_stream import PageStream
 from pipelines.reading.run import define_pipeline
 from pipelines.reading.run_manifest import RunDescription, read_manifest
 from pipelines.reading.schemas import PAGES
+from pipelines.reading.transforms import ReadPages
 from tests.pipelines import samples
 from tests.pipelines.conftest import read_rows
 from tests.pipelines.fakes import FakePageReader, load_fake_reader
@@ -33,16 +35,16 @@ def folder(tmp_path):
     return str(tmp_path / "in")
 
 
-def direct_rows(folder: str, pool, run_id: str) -> list[dict]:
+def direct_rows(folder: str, pool) -> list[dict]:
     """The rows without Beam, packed and unpacked as Beam's are."""
-    stream = PageStream(load_fake_reader(), pool, 200, run_id, batch_size=5)
+    stream = PageStream(load_fake_reader(), pool, 200, batch_size=5)
     rows = []
     for uri in sorted(find_documents(folder)):
         for page_range in open_document(uri, pool):
             rows += stream.add(page_range)
     rows += stream.finish()
     rows.sort(key=lambda row: (row["source_uri"], row["page_index"]))
-    return PAGES.unpack_rows(map(PAGES.pack_row, rows)).to_pylist()
+    return PAGES.unpack_rows(PAGES.pack_row({**row, "run_id": "the-run"}) for row in rows).to_pylist()
 
 
 def without_times(rows: list[dict]) -> list[dict]:
@@ -54,14 +56,14 @@ def test_several_shards_from_several_workers_equal_plain_calls(folder, tmp_path,
     options = PipelineOptions(["--direct_running_mode=multi_threading", "--direct_num_workers=2"])
 
     with beam.Pipeline(FnApiRunner(), options) as root:
-        define_pipeline(root, str(tmp_path / "out"), run, load_fake_reader, rows_per_shard=20)
+        define_pipeline(root, str(tmp_path / "out"), run, ReadPages(load_fake_reader), rows_per_shard=20)
 
     shards = read_manifest(str(tmp_path / "out"), "the-run")["shards"]
     assert len(shards) == 9  # 163 rows
     assert len([shard for shard in shards if shard["rows"]]) > 2
     for shard in shards:
         assert pq.ParquetFile(tmp_path / "out" / shard["path"]).metadata.num_rows == shard["rows"]
-    assert without_times(read_rows(tmp_path / "out")) == without_times(direct_rows(folder, pool, "the-run"))
+    assert without_times(read_rows(tmp_path / "out")) == without_times(direct_rows(folder, pool))
 
 
 class CountingPageReader(FakePageReader):
@@ -77,7 +79,7 @@ class CountingPageReader(FakePageReader):
 
 def test_batches_are_full_and_cross_documents(folder, pool):
     reader = CountingPageReader()
-    stream = PageStream(OcrReader(reader), pool, 200, "run", batch_size=8)
+    stream = PageStream(OcrReader(reader), pool, 200, batch_size=8)
 
     for uri in sorted(find_documents(folder)):
         for page_range in open_document(uri, pool):
@@ -88,9 +90,9 @@ def test_batches_are_full_and_cross_documents(folder, pool):
 
 
 def test_a_batch_of_large_pages_is_cut_short(folder, pool, monkeypatch):
-    monkeypatch.setattr(page_stream, "MAX_BATCH_BYTES", 3 * 60 * 40)
+    monkeypatch.setattr(decode_stream, "MAX_BATCH_BYTES", 3 * 60 * 40)
     reader = CountingPageReader()
-    stream = PageStream(OcrReader(reader), pool, 200, "run", batch_size=8)
+    stream = PageStream(OcrReader(reader), pool, 200, batch_size=8)
 
     [page_range] = open_document(f"{folder}/00.png", pool)
     for _ in range(5):
@@ -106,7 +108,7 @@ def test_pages_of_a_file_that_became_shorter_fail(tmp_path, pool):
     path.write_bytes(samples.tfrecord_bytes([record] * 3))
     page_ranges = list(open_document(str(path), pool))
     path.write_bytes(samples.tfrecord_bytes([record]))
-    stream = PageStream(load_fake_reader(), pool, 200, "run")
+    stream = PageStream(load_fake_reader(), pool, 200)
 
     rows = [row for page_range in page_ranges for row in stream.add(page_range)] + list(stream.finish())
 
@@ -119,8 +121,8 @@ def test_models_are_loaded_once_for_all_workers(folder, tmp_path):
     options = PipelineOptions(["--direct_running_mode=multi_threading", "--direct_num_workers=3"])
 
     with beam.Pipeline(FnApiRunner(), options) as root:
-        load_reader = functools.partial(load_and_note, str(loads))
-        define_pipeline(root, str(tmp_path / "out"), RunDescription("run", [folder], PAGES), load_reader)
+        read_pages = ReadPages(functools.partial(load_and_note, str(loads)))
+        define_pipeline(root, str(tmp_path / "out"), RunDescription("run", [folder], PAGES), read_pages)
 
     assert loads.read_text() == "loaded\n"
 

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import gzip
 import json
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
-import apache_beam as beam
 import numpy as np
 import pytest
 from PIL import Image
 
-from pipelines.reading.run import BeamOptions, make_pipeline
 from tests.pipelines import samples
 from tests.pipelines.conftest import comparable
 from tests.pipelines.fakes import GUILTY_WIDTH_PX
@@ -151,33 +147,3 @@ def test_an_unwritable_output_is_an_error_before_any_work(fake_models, tmp_path,
 
     assert status == 2
     assert "pagebeam: can't write to the output folder" in capsys.readouterr().err
-
-
-def _count_up(worker: int) -> Iterator[tuple[str, list[int]]]:
-    """Numbered elements that take long to be written, as many as come while Beam's timer flushes buffers twice."""
-    until, number = time.monotonic() + 2.5, 0
-    while time.monotonic() < until:
-        yield f"{worker} {number}", list(range(500))
-        number += 1
-
-
-def test_local_run_loses_no_element_of_a_stage_that_gives_many(tmp_path):
-    pipeline = make_pipeline(BeamOptions(workers=2))
-    keys = (
-        pipeline
-        | beam.Create([0, 1])
-        | "Spread" >> beam.Reshuffle()
-        | "CountUp" >> beam.FlatMap(_count_up)
-        | "Group" >> beam.GroupByKey()
-        | "Keys" >> beam.Keys()
-        | "All" >> beam.combiners.ToList()
-    )
-    keys | "Write" >> beam.Map(lambda keys: (tmp_path / "keys").write_text("\n".join(keys)))
-    pipeline.run()
-
-    numbers: dict[str, list[int]] = {"0": [], "1": []}
-    for line in (tmp_path / "keys").read_text().splitlines():
-        worker, number = line.split()
-        numbers[worker].append(int(number))
-    for counted in numbers.values():
-        assert len(counted) == max(counted) + 1 > 1000

@@ -6,9 +6,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from ocr_models.errors import PagebeamError
+from pipelines.inputs.page_ranges import page_id
 from pipelines.reading.run_manifest import RunDescription, Totals, read_manifest, write_manifest
-from pipelines.reading.schemas import CAPTIONS, PAGES, page_id
-from pipelines.reading.shards import Shard, atomic_writer, shard_of, shard_path, write_shard
+from pipelines.reading.schemas import CAPTIONS, PAGES
+from pipelines.reading.shards import Shard, shard_of, shard_path, write_shard
 
 
 def make_row(page_index: int = 0, **columns: object) -> dict:
@@ -74,17 +75,6 @@ def test_a_shard_that_is_written_twice_is_there_once(tmp_path):
         write_shard(str(tmp_path), "pages/run=1/part.parquet", PAGES, [sorted_row(0)])
 
     assert [path.name for path in (tmp_path / "pages/run=1").iterdir()] == ["part.parquet"]
-
-
-def test_a_file_appears_only_when_it_is_whole(tmp_path):
-    path = tmp_path / "file.parquet"
-
-    with pytest.raises(RuntimeError), atomic_writer(str(path)) as file:
-        file.write(b"half of it")
-        raise RuntimeError("the worker dies")
-
-    assert not path.exists()
-    assert [leftover.name[:1] for leftover in tmp_path.iterdir()] in ([], ["_"])  # no reader looks at "_"
 
 
 def test_pages_of_a_document_stay_together_and_documents_spread():

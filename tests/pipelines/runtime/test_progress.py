@@ -10,6 +10,7 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from pipelines.reading.run import define_pipeline
 from pipelines.reading.run_manifest import RunDescription
 from pipelines.reading.schemas import PAGES
+from pipelines.reading.transforms import ReadPages
 from pipelines.runtime import progress
 from tests.pipelines import samples
 from tests.pipelines.fakes import load_fake_reader
@@ -23,7 +24,7 @@ def test_metrics_and_local_counts_agree(tmp_path):
 
     pipeline = beam.Pipeline(FnApiRunner(), PipelineOptions(["--direct_running_mode=multi_threading"]))
     run = RunDescription("run", [str(tmp_path / "in")], PAGES)
-    define_pipeline(pipeline, str(tmp_path / "out"), run, load_fake_reader)
+    define_pipeline(pipeline, str(tmp_path / "out"), run, ReadPages(load_fake_reader))
     result = pipeline.run()
 
     expected = Counter(expected=4, ok=2, blank=1, failed=1)

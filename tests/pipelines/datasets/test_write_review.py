@@ -15,9 +15,9 @@ import pytest
 from ocr_models.data.sources.formats import open_source
 from ocr_models.data.sources.source import LocalFiles, SourceOptions
 from ocr_models.errors import PagebeamError, UsageError
-from pipelines.datasets.review import ReviewSummary, write_review
 from pipelines.datasets.review_sheet import COLUMNS
-from pipelines.inputs.documents import local_copy
+from pipelines.datasets.write_review import ReviewSummary, write_review
+from pipelines.inputs.local_copies import local_copy
 from tests.run_folders import box, page_row, write_run
 
 SHADES = {"one": 0, "two": 40, "three": 80, "four": 120}

@@ -20,10 +20,10 @@ from ocr_models.errors import DocumentError, PagebeamError, Stage, UsageError
 from ocr_models.pages.word_crops import cut_read_words
 from pipelines.datasets.review_sheet import COLUMNS, DoubtfulWord, render_sheet
 from pipelines.decoding.pool import shared_pool
-from pipelines.inputs.documents import local_copy
+from pipelines.inputs.local_copies import local_copy
+from pipelines.inputs.page_ranges import page_id
 from pipelines.inputs.source_files import SourceFiles
-from pipelines.reading.schemas import page_id
-from pipelines.reading.shards import atomic_writer, join
+from pipelines.runtime.storage import join, write_bytes
 
 DEFAULT_LIMIT = 1000
 _Doubt = tuple[float, str, int, int, ReadPage]
@@ -158,7 +158,6 @@ def _write(output: str, words: Sequence[DoubtfulWord], summary: ReviewSummary) -
 
 def _write_file(path: str, data: bytes) -> None:
     try:
-        with atomic_writer(path) as file:
-            file.write(data)
+        write_bytes(path, data)
     except Exception as error:  # every file system has its own
         raise PagebeamError(f"can't write {path}: {error}") from error

@@ -1,0 +1,40 @@
+"""``pagebeam caption``: captions pictures."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+from ocr_models.arguments import positive
+from ocr_models.errors import ExitStatus
+from pipelines.cli.run_command import runs_in_threads
+from pipelines.cli.shared_arguments import add_run_arguments, make_parser
+from pipelines.runtime.quick_start import import_ahead
+
+
+def main(argv: Sequence[str]) -> ExitStatus:
+    """Runs the command and returns its exit status."""
+    arguments, beam_args = _parser().parse_known_args(argv)
+    if runs_in_threads(arguments, beam_args):
+        import_ahead("ocr_models.captioning.captioner")
+    from pipelines.cli.run_summary import report_run  # loads Beam: not for help and usage errors
+    from pipelines.reading.caption_reader import CaptionOptions, run_captioner
+    from pipelines.reading.schemas import CAPTIONS
+
+    manifest = run_captioner(CaptionOptions(**vars(arguments), beam_args=beam_args))
+    return report_run(manifest, arguments.output, CAPTIONS, "captioned")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = make_parser(
+        "caption",
+        "Captions pictures and writes one Parquet row a page below DIR/captions.",
+        "0 all pages read; 3 finished, some pages failed",
+        "--runner=DataflowRunner --project=NAME",
+    )
+    add_run_arguments(parser)
+    parser.add_argument("--captioner", required=True, metavar="BUNDLE", help="folder of a trained model; none ships")
+    parser.add_argument(
+        "--beam-width", type=positive, default=3, metavar="N", help="captions a picture; default: %(default)s"
+    )
+    return parser

@@ -1,0 +1,47 @@
+"""``pagebeam run``: reads documents."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+from ocr_models.arguments import positive
+from ocr_models.bundle import DEFAULT_BUNDLES
+from ocr_models.errors import ExitStatus
+from pipelines.cli.shared_arguments import add_run_arguments, make_parser
+from pipelines.runtime.beam_options import LOCAL_RUNNER
+from pipelines.runtime.quick_start import import_ahead
+
+
+def main(argv: Sequence[str]) -> ExitStatus:
+    """Runs the command and returns its exit status."""
+    arguments, beam_args = _parser().parse_known_args(argv)
+    if runs_in_threads(arguments, beam_args):
+        import_ahead("ocr_models.pages.page_reader")
+    from pipelines.cli.run_summary import report_run  # loads Beam: not for help and usage errors
+    from pipelines.reading.ocr_reader import OcrOptions, run_ocr
+    from pipelines.reading.schemas import PAGES
+
+    manifest = run_ocr(OcrOptions(**vars(arguments), beam_args=beam_args))
+    return report_run(manifest, arguments.output, PAGES, "read")
+
+
+def runs_in_threads(arguments: argparse.Namespace, beam_args: Sequence[str]) -> bool:
+    """Whether this process will run the models, so that it may load what they need while Beam starts."""
+    return arguments.runner == LOCAL_RUNNER and not any("direct_running_mode" in argument for argument in beam_args)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = make_parser(
+        "run",
+        "Reads documents and writes one Parquet row a page below DIR/pages.",
+        "0 all pages read; 3 finished, some pages failed",
+        "--runner=DataflowRunner --project=NAME",
+    )
+    add_run_arguments(parser)
+    bundle_help = "shipped model, or folder of a trained one; default: %(default)s"
+    for name, task in (("--detector", "detection"), ("--recognizer", "recognition")):
+        parser.add_argument(name, default=DEFAULT_BUNDLES[task], metavar="NAME|BUNDLE", help=bundle_help)
+    beam_help = "above 1, words are searched for, without a lexicon; default: 1, each step's likeliest character"
+    parser.add_argument("--beam-width", type=positive, default=1, metavar="N", help=beam_help)
+    return parser

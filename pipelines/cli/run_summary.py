@@ -1,0 +1,47 @@
+"""What ``pagebeam run`` and ``pagebeam caption`` print when a run has finished."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from typing import Any
+
+from ocr_models.errors import ExitStatus
+from pipelines.reading.schemas import Table
+from pipelines.reading.shards import first_headline
+
+SHOWN_LINES = 12  # of the first page: enough to see whether it was read well
+
+
+def report_run(manifest: dict[str, Any], output: str, table: Table, done: str) -> ExitStatus:
+    """Prints what became of a run, whose pages were "read", say; returns the exit status."""
+    _print_first_page(manifest, output, table)
+    _print_summary(manifest, output, table, done)
+    return ExitStatus.SOME_FAILED if manifest["pages"]["failed"] else ExitStatus.OK
+
+
+def _print_first_page(manifest: dict[str, Any], output: str, table: Table) -> None:
+    page = first_headline(output, table, (shard["path"] for shard in manifest["shards"]))
+    if page:
+        lines = page[table.headline].splitlines()
+        shown = lines[:SHOWN_LINES] + ["…"] * (len(lines) > SHOWN_LINES)
+        print(f"{page['source_uri']}, page {page['page_index'] + 1}:", *shown, sep="\n  ", end="\n\n")
+
+
+def _print_summary(manifest: dict[str, Any], output: str, table: Table, done: str) -> None:
+    pages = manifest["pages"]
+    rate = pages["expected"] / manifest["elapsed_s"]
+    folder = f"{output.rstrip('/')}/{table.folder}"
+    others = ", ".join(f"{pages[status]} {status}" for status in table.statuses if status != "ok")
+    print(f"{pages['ok']} pages {done}, {others}; {rate:.2f} pages/s")
+    print(f"rows:     {folder}/run={manifest['run_id']}")
+    print(f"manifest: {output.rstrip('/')}/runs/{manifest['run_id']}.json")
+    look = f"import pyarrow.parquet as pq; print(pq.read_table({folder!r})[{table.headline!r}][0])"
+    print(f'look:     {_this_python()} -c "{look}"')
+
+
+def _this_python() -> str:
+    """This Python as a shell finds it: where none is activated, plain ``python`` is another one, or none at all."""
+    relative = os.path.relpath(sys.executable)
+    return shlex.quote(sys.executable if relative.startswith(os.pardir) else relative)

@@ -1,0 +1,77 @@
+"""Documents that were opened, and the ranges of their pages that workers read."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from ocr_models.io.documents import DocumentKind
+
+# So that the pages of one document spread evenly over workers, and an element of Beam stays some seconds of work.
+MAX_PAGES_PER_RANGE = 16
+RANGES_PER_DOCUMENT = 32
+RANGES_PER_GZIP_FILE = 8  # fewer, as a range is reached by unpacking all that is before it
+
+
+@dataclass(frozen=True)
+class Document:
+    """A document that was opened, or could not be.
+
+    Attributes:
+        uri: where it is: an absolute local path, or a URI of one of Beam's file systems.
+        sha256: of its bytes, in hex; None where they couldn't be read.
+        kind: None where it couldn't be opened.
+        page_count: 0 where it couldn't be opened.
+        error: why it couldn't be opened, or None.
+    """
+
+    uri: str
+    sha256: str | None = None
+    kind: DocumentKind | None = None
+    page_count: int = 0
+    error: str | None = None
+
+    @property
+    def expected_rows(self) -> int:
+        """A row for every page, and one for a document that couldn't be opened."""
+        return 1 if self.error else self.page_count
+
+
+@dataclass(frozen=True)
+class PageRange:
+    """Successive pages of a document; an empty range stands for a document that couldn't be opened.
+
+    Attributes:
+        document: the document.
+        start: index of the first page.
+        stop: index after the last page.
+        offset: where ``start`` begins in the file, in bytes; for plain TFRecord files, else 0.
+    """
+
+    document: Document
+    start: int
+    stop: int
+    offset: int = 0
+
+
+def page_id(source_uri: str, source_sha256: str | None, page_index: int) -> str:
+    """The id of a page: the same for the same page of the same bytes at the same place, in every run."""
+    identity = f"{source_uri}\0{source_sha256 or ''}\0{page_index}"
+    return hashlib.sha256(identity.encode()).hexdigest()[:32]
+
+
+def split_pages(document: Document, offsets: Sequence[int]) -> Iterator[PageRange]:
+    """Cuts a document into ranges.
+
+    Args:
+        document: the document.
+        offsets: for each page, where it begins in the file, in bytes; 0 where that means nothing.
+    """
+    if document.kind == DocumentKind.GZIP_TFRECORD:
+        length = math.ceil(document.page_count / RANGES_PER_GZIP_FILE)
+    else:
+        length = min(max(document.page_count // RANGES_PER_DOCUMENT, 1), MAX_PAGES_PER_RANGE)
+    for start in range(0, document.page_count, length):
+        yield PageRange(document, start, min(start + length, document.page_count), offsets[start])

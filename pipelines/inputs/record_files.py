@@ -1,0 +1,65 @@
+"""TFRecord files as documents: each record is a page."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import zlib
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from ocr_models.errors import DocumentError, Stage
+from ocr_models.io.documents import DocumentKind
+from ocr_models.io.tfrecord import iter_records, record_bytes, unpacked
+from pipelines.inputs.page_ranges import PageRange
+from pipelines.runtime.storage import open_file
+
+READ_ERRORS = (OSError, EOFError, zlib.error)
+"""What reading raises for a file that is cut short or damaged, gzipped or not."""
+
+
+@contextlib.contextmanager
+def open_records(uri: str) -> Iterator[BinaryIO]:
+    """Opens a TFRecord file, unpacking it if its content is gzipped. Raises StorageError where it can't be opened."""
+    with open_file(uri) as file:
+        yield unpacked(file)
+
+
+def read_records(page_range: PageRange) -> Iterator[bytes]:
+    """Yields the serialized SequenceExamples of a range of a TFRecord file's pages.
+
+    Raises:
+        DocumentError: with stage "open", where the file can't be opened or breaks off.
+    """
+    is_plain = page_range.document.kind == DocumentKind.TFRECORD
+    count = page_range.stop - page_range.start
+    with open_records(page_range.document.uri) as file:
+        try:
+            if is_plain:
+                file.seek(page_range.offset)
+            skipped = 0 if is_plain else page_range.start
+            yield from itertools.islice(iter_records(file), skipped, skipped + count)
+        except READ_ERRORS as error:
+            raise DocumentError(Stage.OPEN, f"the file breaks off ({error})") from error
+
+
+def record_offsets(uri: str) -> list[int]:
+    """Where each record of a TFRecord file begins, in bytes, unpacked.
+
+    Where the file breaks off, the broken record counts too: as the last page, which will fail.
+
+    Raises:
+        DocumentError: with stage "open", where there is no whole record.
+    """
+    offsets = [0]
+    with open_records(uri) as file:
+        try:
+            for payload in iter_records(file):
+                offsets.append(offsets[-1] + record_bytes(payload))
+        except (DocumentError, *READ_ERRORS) as error:
+            if len(offsets) == 1:
+                raise DocumentError(Stage.OPEN, f"the file holds no whole TFRecord ({error})") from error
+            return offsets
+    if len(offsets) == 1:
+        raise DocumentError(Stage.OPEN, "the TFRecord file has no records")
+    return offsets[:-1]

@@ -1,0 +1,76 @@
+"""Pipelines on a runner: made, guarded against what Beam loses, and run to their end."""
+
+from __future__ import annotations
+
+import itertools
+
+import apache_beam as beam
+from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner, worker_handlers
+
+from ocr_models.errors import PagebeamError, UsageError
+from pipelines.runtime import progress
+from pipelines.runtime.beam_options import LOCAL_RUNNER, BeamOptions
+
+
+def make_pipeline(options: BeamOptions) -> beam.Pipeline:
+    """An empty pipeline for the runner in the options.
+
+    The local runner is named because Beam's plain DirectRunner picks one of three engines by what is in the graph. Its
+    workers are threads, which share one copy of the models, unless ``--direct_running_mode`` says otherwise.
+
+    Raises:
+        UsageError: the runner isn't available, or the local runner doesn't know an option.
+    """
+    if options.runner != LOCAL_RUNNER:
+        try:
+            return beam.Pipeline(options.runner, PipelineOptions(options.beam_args))
+        except (ValueError, ImportError) as error:  # Beam says what is missing
+            raise UsageError(f"can't run on {options.runner}: {error}") from error
+    _check_local_args(options.beam_args)
+    threads = ["--direct_running_mode=multi_threading", f"--direct_num_workers={options.workers}"]
+    return beam.Pipeline(FnApiRunner(), options=PipelineOptions([*threads, *options.beam_args]))
+
+
+def keep_all_elements() -> None:
+    """Keeps Beam's local runner from losing elements, in this whole process.
+
+    Beam 2.77 also flushes its workers' buffers from a timer, without waiting for an element that is being written to
+    them: stages that yield many elements for more than a second lost some, or broke them (4 of 6,000 pages of 20 kB).
+    0 means: flush by size alone. Every transform of ours that yields pages, rows or pictures calls this as it is
+    applied, so that a host program's pipelines are guarded, too.
+    """
+    worker_handlers.DATA_BUFFER_TIME_LIMIT_MS = 0
+
+
+def run_pipeline(pipeline: beam.Pipeline, unit: str = "page") -> None:
+    """Runs a pipeline to its end, showing progress on stderr.
+
+    Args:
+        pipeline: the pipeline.
+        unit: what it counts, in the singular.
+
+    Raises:
+        PagebeamError: the pipeline failed.
+    """
+    try:
+        if isinstance(pipeline.runner, FnApiRunner):  # returns when all is done
+            progress.start_counting()
+            with progress.ProgressBar(progress.local_counts, unit):
+                pipeline.run()
+            return
+        result = pipeline.run()
+        with progress.ProgressBar(lambda: progress.metric_counts(result), unit):
+            result.wait_until_finish()
+    except Exception as error:  # a runner passes a worker's error on as text, its traceback first
+        raise PagebeamError(f"the run failed: {(str(error).strip() or repr(error)).splitlines()[-1]}") from error
+
+
+def _check_local_args(beam_args: list[str]) -> None:
+    """Raises UsageError for options that Beam doesn't know and would ignore. Other runners may know more than Beam."""
+    known = PipelineOptions(beam_args).get_all_options()
+    given = PipelineOptions(beam_args).get_all_options(retain_unknown_options=True)
+    unknown = [f"--{name}" for name in given if name not in known]
+    strays = [text for before, text in itertools.pairwise(["", *beam_args]) if not (before + text).startswith("-")]
+    if unknown or strays:
+        raise UsageError(f"unknown option {', '.join(unknown + strays)}; see the command's --help")

@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import pickle
+
+import pytest
+
+from ocr_models.errors import DocumentError, Stage, UsageError
+from pipelines.runtime import storage
+from pipelines.runtime.storage import StorageError, atomic_writer
+
+
+def test_a_file_appears_only_when_it_is_whole(tmp_path):
+    path = tmp_path / "file.parquet"
+
+    with pytest.raises(RuntimeError), atomic_writer(str(path)) as file:
+        file.write(b"half of it")
+        raise RuntimeError("the worker dies")
+
+    assert not path.exists()
+    assert [leftover.name[:1] for leftover in tmp_path.iterdir()] in ([], ["_"])  # no reader looks at "_"
+
+
+def test_writing_again_replaces_a_file(tmp_path):
+    for data in (b"old", b"new"):
+        storage.write_bytes(str(tmp_path / "file"), data)
+
+    assert storage.read_bytes(str(tmp_path / "file")) == b"new"
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_files_are_bytes_whatever_their_extension(tmp_path):
+    for name in ("a.gz", "a.bz2", "a.txt"):
+        storage.write_bytes(str(tmp_path / name), b"plain bytes")
+
+    assert {path.read_bytes() for path in tmp_path.iterdir()} == {b"plain bytes"}
+    assert storage.hash_file(str(tmp_path / "a.gz"), head_bytes=5).head == b"plain"
+    assert storage.list_folder(str(tmp_path)) == {"a.gz": 11, "a.bz2": 11, "a.txt": 11}
+
+
+def test_a_file_that_is_gone_fails_as_a_document_and_as_a_file(tmp_path):
+    with pytest.raises(StorageError, match="the file can't be opened") as caught:
+        storage.open_file(str(tmp_path / "gone"))
+
+    error = caught.value
+    assert isinstance(error, DocumentError) and isinstance(error, OSError)
+    assert error.stage == Stage.OPEN
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)  # it travels between processes
+
+
+def test_only_the_named_files_are_deleted(tmp_path):
+    for name in ("a1", "a[12]"):
+        (tmp_path / name).write_text("")
+
+    storage.delete([str(tmp_path / "a[12]")])
+
+    assert [path.name for path in tmp_path.iterdir()] == ["a1"]
+    with pytest.raises(StorageError, match="a2 can't be deleted"):
+        storage.delete([str(tmp_path / "a2")])
+
+
+def test_folders_called_like_patterns_list_their_own_files(tmp_path):
+    storage.write_bytes(str(tmp_path / "a1/other"), b"")
+    storage.write_bytes(str(tmp_path / "a[1]/deep/file"), b"12")
+
+    assert storage.list_folder(str(tmp_path / "a[1]")) == {"deep/file": 2}
+
+
+def test_an_output_that_cannot_be_written_is_a_usage_error(tmp_path):
+    (tmp_path / "file").write_text("")
+
+    with pytest.raises(UsageError, match="can't write to the output folder"):
+        storage.check_writable(str(tmp_path / "file/out"))
+    storage.check_writable(str(tmp_path / "out"))
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_uris_stay_and_local_paths_become_absolute(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    assert storage.absolute_uri("a/b") == str(tmp_path / "a/b")
+    assert storage.absolute_uri("gs://bucket/a") == "gs://bucket/a"
+    assert storage.is_remote("gs://bucket/a") and not storage.is_remote("a/b")
+    assert storage.join("gs://bucket/", "a") == storage.join("gs://bucket", "a") == "gs://bucket/a"

@@ -1,0 +1,137 @@
+"""What programs import: quick, typed, and the same rows as the command's."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import apache_beam as beam
+import pytest
+from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+
+import pagebeam
+from tests.pipelines import samples
+from tests.pipelines.conftest import comparable, fake_models, run  # noqa: F401  fixtures
+
+ROOT = Path(__file__).parents[1]
+
+USER_PROGRAM = """
+from collections.abc import Iterable
+
+import apache_beam as beam
+
+import pagebeam
+
+
+def words(path: str) -> list[str]:
+    return [word.text for page in pagebeam.read_document(path, dpi=150) for word in page.words]
+
+
+def confidences(pages: Iterable[pagebeam.OcrPage]) -> list[float]:
+    return [page.mean_confidence for page in pages]
+
+
+def add_ocr(root: beam.Pipeline, folder: str) -> None:
+    documents = root | pagebeam.ReadDocuments([folder])
+    rows = documents | pagebeam.OcrPages(dpi=150)
+    rows | pagebeam.WritePages("out", expected=documents)
+
+
+def count(folder: str) -> int:
+    return len(pagebeam.read_rows(folder, ["page_id"]))
+"""
+
+
+def test_every_public_name_is_there_and_no_other():
+    for name in pagebeam.__all__:
+        assert getattr(pagebeam, name) is getattr(pagebeam, name)
+    assert set(pagebeam.__all__) <= set(dir(pagebeam))
+    with pytest.raises(AttributeError, match="no attribute 'read_documents'"):
+        _ = pagebeam.read_documents
+
+
+def check_types(folder: Path, program: str) -> subprocess.CompletedProcess[str]:
+    (folder / "program.py").write_text(program)
+    command = ["-m", "mypy", "--strict", "--follow-imports=silent", "--ignore-missing-imports", "--config-file=", "."]
+    env = {"MYPYPATH": str(ROOT), "PATH": ""}
+    return subprocess.run([sys.executable, *command], cwd=folder, env=env, capture_output=True, text=True)
+
+
+def test_a_program_is_type_checked_against_the_public_names(tmp_path):
+    checked = check_types(tmp_path, USER_PROGRAM)
+    assert checked.returncode == 0, checked.stdout
+
+    wrong = check_types(tmp_path, USER_PROGRAM.replace("dpi=150)\n    rows", 'dpi="high")\n    rows'))
+    assert wrong.returncode == 1 and '"OcrPages" has incompatible type "str"' in wrong.stdout
+
+
+def test_ocr_in_a_pipeline_of_one_s_own_writes_the_rows_of_the_command(fake_models, run, tmp_path):  # noqa: F811
+    for seed in range(3):
+        samples.write_png(tmp_path / f"in/{seed}.png", seed)
+    (tmp_path / "in/bad.pdf").write_bytes(b"%PDF-")
+    _, rows_of_command = run(tmp_path / "in")
+
+    output = str(tmp_path / "own")
+    with beam.Pipeline(FnApiRunner(), PipelineOptions(["--direct_running_mode=multi_threading"])) as root:
+        documents = root | pagebeam.ReadDocuments([str(tmp_path / "in")])
+        rows = documents | pagebeam.OcrPages()
+        rows | pagebeam.WritePages(output, expected=documents)
+
+    table = pagebeam.read_rows(output).sort_by("source_uri")
+    assert comparable(table.to_pylist()) == comparable(rows_of_command)
+    assert table["status"].to_pylist() == ["ok", "ok", "ok", "failed"]
+
+
+def test_rows_that_were_filtered_are_written_unless_all_are_expected(fake_models, tmp_path):  # noqa: F811
+    for seed in range(3):
+        samples.write_png(tmp_path / f"in/{seed}.png", seed)
+
+    def write(output: str, expects_all: bool) -> None:
+        with beam.Pipeline(FnApiRunner()) as root:
+            documents = root | pagebeam.ReadDocuments([str(tmp_path / "in")])
+            rows = documents | pagebeam.OcrPages() | beam.Filter(lambda row: not row["source_uri"].endswith("1.png"))
+            rows | pagebeam.WritePages(output, expected=documents if expects_all else None)
+
+    write(str(tmp_path / "some"), expects_all=False)
+    assert len(pagebeam.read_rows(str(tmp_path / "some"))) == 2
+    with pytest.raises(Exception, match="wrote 2 rows for 3 expected"):
+        write(str(tmp_path / "all"), expects_all=True)
+    with pytest.raises(pagebeam.UsageError, match="no finished run"):
+        pagebeam.read_rows(str(tmp_path / "all"))
+
+
+def test_a_broken_model_is_an_error_when_the_pipeline_is_built():
+    with pytest.raises(pagebeam.UsageError, match="no such model bundle"):
+        beam.Pipeline(FnApiRunner()) | pagebeam.ReadDocuments(["x"]) | pagebeam.OcrPages(detector="no/such")
+
+
+def test_each_page_is_read_back_once_as_the_newest_run_left_it(run, tmp_path, capsys):  # noqa: F811
+    first, second = (samples.write_png(tmp_path / f"{name}.png", seed) for name, seed in (("first", 1), ("second", 2)))
+    output = str(tmp_path / "out")
+    run(first, second)
+    before = pagebeam.read_rows(output).sort_by("source_uri")
+    second.write_bytes(b"no picture any more")
+    run(second)
+    (tmp_path / "out/runs/99999999T000000Z-cut-off.json.tmp").write_text("{")
+
+    after = pagebeam.read_rows(output).sort_by("source_uri")
+
+    assert after["source_uri"].to_pylist() == [str(first), str(second)]
+    assert after["status"].to_pylist() == ["ok", "failed"]
+    assert after["run_id"][0] == before["run_id"][0] != after["run_id"][1]
+    assert pagebeam.read_rows(output, ["text"]).column_names == ["text"]
+    with pytest.raises(pagebeam.UsageError, match="no column txt; the columns are page_id, "):
+        pagebeam.read_rows(output, ["txt"])
+
+
+def test_captions_are_read_back_from_their_own_folder(fake_models, tmp_path, monkeypatch):  # noqa: F811
+    from pipelines.cli.main import main
+
+    page = samples.write_png(tmp_path / "page.png", 1)
+    assert main(["caption", str(page), "--captioner", "fake", "--output", str(tmp_path / "out")]) == 0
+
+    assert len(pagebeam.read_rows(str(tmp_path / "out"), ["caption"], folder="captions")) == 1
+    with pytest.raises(pagebeam.UsageError, match="no finished run with pages"):
+        pagebeam.read_rows(str(tmp_path / "out"))
