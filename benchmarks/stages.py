@@ -21,9 +21,10 @@ import numpy as np
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from ocr_models.bundle import DEFAULT_BUNDLES
+from ocr_models.detection import text_detector
 from ocr_models.io.images import decode_image
 from ocr_models.pages import page_reader
-from ocr_models.recognition import text_recognizer as predictors
+from ocr_models.recognition import text_recognizer
 
 _BATCH = 8
 _seconds: dict[str, float] = defaultdict(float)
@@ -71,9 +72,9 @@ def _watch_stages(reader: page_reader.PageReader) -> None:
     """Wraps the functions of the stages with clocks."""
     reader._detector._forward = _timed("detect: network", reader._detector._forward)
     reader._recognizer._read_batch = _timed("read: network and decoding", reader._recognizer._read_batch)
-    predictors.greedy_decode = _timed("read: CTC decoding, of that", predictors.greedy_decode)
+    text_recognizer.greedy_decode = _timed("read: CTC decoding, of that", text_recognizer.greedy_decode)
     reader._recognizer.read = _timed("read: all", reader._recognizer.read)
-    predictors.decode_east = _timed("detect: restore and merge", predictors.decode_east)
+    text_detector.decode_east = _timed("detect: restore and merge", text_detector.decode_east)
     page_reader.level_page = _timed("level the page", page_reader.level_page)
     page_reader.fit_words = _timed("fit to the ink", page_reader.fit_words)
     page_reader.cut_words = _timed("cut words", page_reader.cut_words)

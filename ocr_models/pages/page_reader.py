@@ -13,6 +13,7 @@ import numpy as np
 from ocr_models.bundle import Bundle, find_bundle
 from ocr_models.detection.decode_maps import MAX_WORDS
 from ocr_models.detection.scales import LONG_SIDE_PX, SHORT_SIDE_PX, first_scale, scale_for_text
+from ocr_models.detection.text_detector import TextDetector
 from ocr_models.geometry import (
     box_quads,
     invert_affine,
@@ -23,11 +24,12 @@ from ocr_models.geometry import (
     run_boxes,
     transform_quads,
 )
+from ocr_models.inference.threads import limit_threads
 from ocr_models.pages.box_refinement import fit_words
 from ocr_models.pages.layout import order_words
 from ocr_models.pages.word_crops import LEVEL_WORD_RAD, cut_words, level_page
 from ocr_models.recognition.crops import INPUT_HEIGHT, MARGIN_X, WIDTH_BUCKETS
-from ocr_models.recognition.text_recognizer import TextDetector, TextRecognizer, limit_threads
+from ocr_models.recognition.text_recognizer import TextRecognizer
 from ocr_models.records import OcrPage, TextLine, Transcript, Word
 
 _SURE = 0.75  # a page read with this mean confidence needs no other turn

@@ -1,30 +1,26 @@
-"""Trained models in use: the only door through which pipelines reach them."""
+"""CRNN and the attention recognizer in use: text from word crops of any size."""
 
 from __future__ import annotations
 
-import contextlib
 import math
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple
 
-import cv2
 import keras
 import numpy as np
 
 from ocr_models.bundle import Bundle
 from ocr_models.charset import BLANK_ID, Charset
-from ocr_models.detection.decode_maps import decode_east
 from ocr_models.errors import UsageError
-from ocr_models.inference.batch_norm_folding import fold_batch_norm
-from ocr_models.inference.frozen_graph import FrozenNetwork
+from ocr_models.inference.network import Network, compile_forward, load_network
 from ocr_models.lexicon import LETTERS, Lexicon
 from ocr_models.metrics.calibration import apply_temperature
 from ocr_models.recognition import digit_rows  # noqa: F401  registers its layers, so that bundles with them load
 from ocr_models.recognition.attention_network import END_ID, AttentionReader, is_attention
 from ocr_models.recognition.crops import INPUT_HEIGHT, WIDTH_STRIDE, bucket_of, logit_length, pad_crops, resize_crop
 from ocr_models.recognition.ctc import greedy_decode, log_softmax, prefix_beam_decode
-from ocr_models.records import TextBox, Transcript
+from ocr_models.records import Transcript
 
 READ_BATCH = 128  # crops at most; the LSTMs take many small steps, which cost 16 crops nearly as much as 128
 _SMALLEST_FILLED = 16
@@ -32,8 +28,6 @@ _SMALLEST_FILLED = 16
 # likeliest letters, each at least so likely.
 _SURE, _CHOICES, _LEAST_LIKELY = 0.98, 4, math.log(0.0005)
 _CROPS = keras.KerasTensor((None, INPUT_HEIGHT, None, 1), "uint8")
-# Pictures are padded to sides that are multiples of this: EAST needs 32, and fewer shapes mean fewer compilations.
-_SIDE_STEP = 128
 
 
 class _Reading(NamedTuple):
@@ -54,112 +48,6 @@ class _Reading(NamedTuple):
 
 # Crops (B, 32, W, 1) and their logit lengths (B,) to what stands in them.
 _BatchReader = Callable[[np.ndarray, np.ndarray], list[_Reading]]
-Network: TypeAlias = Any  # a ``keras.Model``, or a ``FrozenNetwork``, which is called alike
-
-
-def _load_network(bundle: Bundle) -> Network:
-    if bundle.graph_path and keras.backend.backend() == "tensorflow":
-        return FrozenNetwork(bundle.graph_path.read_bytes())
-    return fold_batch_norm(keras.saving.load_model(bundle.model_path, compile=False))
-
-
-def compile_forward(model: Network, inputs: Any = None) -> Callable[[Any], Any]:
-    """The model's prediction as a compiled function of an array, or a tree of arrays: ``tf.function`` or ``jax.jit``.
-
-    On TensorFlow the maths run in bfloat16 where the processor has it.
-
-    Args:
-        model: the network.
-        inputs: what all inputs are like, a tree of ``keras.KerasTensor`` with None where their shapes vary:
-            TensorFlow then compiles once, not for each shape that it meets.
-    """
-    if keras.backend.backend() == "jax":
-        import jax
-
-        trainable = [v.value for v in model.trainable_variables]
-        fixed = [v.value for v in model.non_trainable_variables]
-        forward = jax.jit(lambda t, n, x: model.stateless_call(t, n, x, training=False)[0])
-        return lambda x: jax.tree_util.tree_map(np.asarray, forward(trainable, fixed, x))
-    import tensorflow as tf
-
-    use_bfloat16()
-    tf.get_logger().setLevel("ERROR")  # it warns of a compilation for each of our few shapes, which is meant
-    signature = None
-    if inputs is not None:
-        signature = [tf.nest.map_structure(lambda x: tf.TensorSpec(x.shape, x.dtype), inputs)]
-    forward = tf.function(lambda x: model(x, training=False), input_signature=signature, jit_compile=False)
-    return lambda x: tf.nest.map_structure(lambda y: y.numpy(), forward(tf.nest.map_structure(tf.constant, x)))
-
-
-def use_bfloat16() -> None:
-    """Lets oneDNN compute in bfloat16 on processors with AVX-512 BF16 or AMX; a no-op elsewhere."""
-    import tensorflow as tf
-
-    if _cpu_has_bfloat16():
-        tf.config.optimizer.set_experimental_options({"auto_mixed_precision_onednn_bfloat16": True})
-
-
-def _cpu_has_bfloat16() -> bool:
-    try:
-        with open("/proc/cpuinfo") as cpuinfo:
-            return any(
-                flag in line for line in cpuinfo if line.startswith("flags") for flag in ("avx512_bf16", "amx_bf16")
-            )
-    except OSError:
-        return False
-
-
-def limit_threads(threads: int) -> None:
-    """Lets TensorFlow compute so many things at once, each on one thread, unless it has computed before.
-
-    The recognizer's LSTMs are chains of small steps, which threads can't share: two pages' words read side by side on
-    one thread each took 10 % less time than after one another on two.
-    """
-    cv2.setNumThreads(1)
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        with contextlib.suppress(RuntimeError):  # its threads are there already: a program that uses it for more
-            tf.config.threading.set_intra_op_parallelism_threads(1)
-            tf.config.threading.set_inter_op_parallelism_threads(threads)
-
-
-class TextDetector:
-    """EAST in use: finds words in pictures of any size."""
-
-    def __init__(self, network: Network, score_threshold: float = 0.5):
-        self._forward = compile_forward(network)
-        self._score_threshold = score_threshold
-
-    @classmethod
-    def load(cls, bundle: Bundle) -> TextDetector:
-        return cls(_load_network(bundle))
-
-    def detect_at(self, image: np.ndarray, scale: float) -> list[TextBox]:
-        """Finds words with the picture seen at ``scale``.
-
-        Args:
-            image: uint8 (H, W), gray.
-            scale: pixels of the detector's picture for one of ``image``; text of 9 to 20 pixels is found best.
-
-        Returns:
-            Boxes with quads in pixels of ``image``, those with the most evidence first.
-        """
-        if scale != 1.0:
-            interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-            size = [max(1, round(side * scale)) for side in reversed(image.shape)]
-            seen = cv2.resize(image, size, interpolation=interpolation)
-        else:
-            seen = image
-        height, width = (-(-side // _SIDE_STEP) * _SIDE_STEP for side in seen.shape)
-        padded = cv2.copyMakeBorder(
-            seen, 0, height - seen.shape[0], 0, width - seen.shape[1], cv2.BORDER_CONSTANT, value=255
-        )
-        maps = self._forward(padded[None, :, :, None])
-        score_map = 1 / (1 + np.exp(-maps["score_logits"][0, ..., 0]))
-        quads, confidences = decode_east(score_map, maps["geometry_map"][0], self._score_threshold)
-        factors = np.array([image.shape[1] / seen.shape[1], image.shape[0] / seen.shape[0]], np.float32)
-        return [TextBox(quad * factors, float(c)) for quad, c in zip(quads, confidences, strict=True)]
 
 
 class TextRecognizer:
@@ -196,7 +84,7 @@ class TextRecognizer:
         """Loads a recognizer; without a ``temperature`` it has its bundle's, if there is one."""
         charset = Charset.load(bundle.charset_path)
         lexicon = Lexicon.load(bundle.lexicon_path) if bundle.lexicon_path else None
-        return cls(_load_network(bundle), charset, beam_width, temperature or bundle.temperature, lexicon)
+        return cls(load_network(bundle), charset, beam_width, temperature or bundle.temperature, lexicon)
 
     def read(self, crops: Sequence[np.ndarray]) -> list[Transcript]:
         """Reads gray uint8 crops (h, w), level and with the text upright.

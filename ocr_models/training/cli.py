@@ -112,7 +112,7 @@ def main(argv: list[str] | None = None) -> int:
     config = config_of(args)
     import keras
 
-    from ocr_models.recognition.text_recognizer import use_bfloat16
+    from ocr_models.inference.precision import use_bfloat16
     from ocr_models.training.interrupts import Interrupted
     from ocr_models.training.loop import train
 

@@ -12,8 +12,8 @@ from ocr_models.data.loading.batches import detection_batches, labelled_pages, v
 from ocr_models.data.loading.skips import SkipCounts
 from ocr_models.detection.east import build_east, freeze_stem
 from ocr_models.detection.east_losses import east_loss
+from ocr_models.detection.text_detector import TextDetector
 from ocr_models.metrics import DetectionCounts
-from ocr_models.recognition.text_recognizer import TextDetector
 from ocr_models.records import PageTruth
 from ocr_models.reports.html_report import Picture
 from ocr_models.training.config import TrainingConfig

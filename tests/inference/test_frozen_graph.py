@@ -7,10 +7,11 @@ import pytest
 from ocr_models.bundle import DEFAULT_BUNDLES, find_bundle, write_bundle
 from ocr_models.charset import LATIN
 from ocr_models.detection.east import build_east
+from ocr_models.detection.text_detector import TextDetector
 from ocr_models.inference.frozen_graph import FrozenNetwork, freeze
+from ocr_models.inference.network import compile_forward
 from ocr_models.recognition.attention_network import build_attention
 from ocr_models.recognition.crnn import build_crnn
-from ocr_models.recognition.text_recognizer import TextDetector, compile_forward
 
 on_tensorflow = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="graphs are TensorFlow's")
 

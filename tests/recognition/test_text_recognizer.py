@@ -1,4 +1,4 @@
-"""The predictors on real networks without training: what they find is nonsense, but it must be the same nonsense."""
+"""Recognizers on real networks without training: what they read is nonsense, but always the same nonsense."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import pytest
 
 from ocr_models.bundle import set_lexicon, write_bundle
 from ocr_models.charset import LATIN, Charset
-from ocr_models.detection.east import build_east
 from ocr_models.errors import UsageError
 from ocr_models.inference.batch_norm_folding import fold_batch_norm
 from ocr_models.lexicon import Lexicon
@@ -19,11 +18,9 @@ from ocr_models.recognition.crnn import build_crnn
 from ocr_models.recognition.crops import pad_crops
 from ocr_models.recognition.text_recognizer import (
     READ_BATCH,
-    TextDetector,
     TextRecognizer,
     _Reading,
     _respell,
-    limit_threads,
 )
 
 CHARSET = Charset(LATIN)
@@ -225,44 +222,3 @@ def test_bundles_lexicon_is_used(network, crops, tmp_path):
 def test_crnn_has_no_alignments(recognizer, crops):
     with pytest.raises(UsageError, match="a CRNN has no attention"):
         recognizer.align(crops[5])
-
-
-def detector(score_bias):
-    """A fresh EAST whose logit for text is a bias and nearly nothing else: 0 finds words about everywhere."""
-    keras.utils.set_random_seed(3)
-    east = build_east()
-    kernel, bias = east.get_layer("score_logits").get_weights()
-    east.get_layer("score_logits").set_weights([0.01 * kernel, 0 * bias + score_bias])
-    return TextDetector(east)
-
-
-@pytest.fixture(scope="module")
-def eager_detector():
-    return detector(score_bias=0)
-
-
-def test_blank_page_has_no_words():
-    assert detector(score_bias=-3).detect_at(np.full((200, 150), 255, np.uint8), scale=1.0) == []
-
-
-@pytest.mark.parametrize("shape", [(1, 1), (1, 333), (97, 1), (64, 64), (65, 63)])
-@pytest.mark.parametrize("scale", [0.3, 1.0, 1.7])
-def test_pages_of_any_size(eager_detector, shape, scale):
-    page = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
-    for box in eager_detector.detect_at(page, scale):
-        assert box.quad.shape == (4, 2) and box.quad.dtype == np.float32 and np.isfinite(box.quad).all()
-        assert 0 <= box.confidence <= 1
-
-
-def test_quads_are_in_pixels_of_the_page_given(eager_detector):
-    """What stands on the page's four times larger twin is found, seen at a quarter, at four times the place."""
-    page = np.random.default_rng(0).integers(0, 256, (64, 96), dtype=np.uint8)
-    twin = np.kron(page, np.ones((4, 4), np.uint8))
-    small, large = eager_detector.detect_at(page, 1.0), eager_detector.detect_at(twin, 0.25)
-    assert small
-    np.testing.assert_allclose([box.quad for box in large], [4 * box.quad for box in small], atol=1e-2)
-
-
-def test_models_load_in_a_program_that_has_computed_before(network):
-    network(np.zeros((1, 32, 64, 1)))
-    limit_threads(63)  # a number that isn't set already

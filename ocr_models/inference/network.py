@@ -1,0 +1,54 @@
+"""The networks of bundles, loaded and compiled for prediction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import keras
+import numpy as np
+
+from ocr_models.bundle import Bundle
+from ocr_models.inference.batch_norm_folding import fold_batch_norm
+from ocr_models.inference.frozen_graph import FrozenNetwork
+from ocr_models.inference.precision import use_bfloat16
+
+Network: TypeAlias = Any  # a ``keras.Model``, or a ``FrozenNetwork``, which is called in the same way
+
+
+def load_network(bundle: Bundle) -> Network:
+    """Loads a bundle's network: its frozen graph where it has one that the backend can run, else its Keras model.
+
+    The classes of layers that a Keras model is made of must have been imported before.
+    """
+    if bundle.graph_path and keras.backend.backend() == "tensorflow":
+        return FrozenNetwork(bundle.graph_path.read_bytes())
+    return fold_batch_norm(keras.saving.load_model(bundle.model_path, compile=False))
+
+
+def compile_forward(model: Network, inputs: Any = None) -> Callable[[Any], Any]:
+    """Compiles the model's prediction to a function of an array, or a tree of arrays (``tf.function`` or ``jax.jit``).
+
+    On TensorFlow it computes in bfloat16 where the processor has it; see ``use_bfloat16``, which is set for the whole
+    process.
+
+    Args:
+        model: the network.
+        inputs: the shapes and types that all inputs have in common: a tree of ``keras.KerasTensor``, with None for
+            sides that vary. TensorFlow then compiles once instead of once for each shape that it meets.
+    """
+    if keras.backend.backend() == "jax":
+        import jax
+
+        trainable = [v.value for v in model.trainable_variables]
+        fixed = [v.value for v in model.non_trainable_variables]
+        forward = jax.jit(lambda t, n, x: model.stateless_call(t, n, x, training=False)[0])
+        return lambda x: jax.tree_util.tree_map(np.asarray, forward(trainable, fixed, x))
+    import tensorflow as tf
+
+    use_bfloat16()
+    signature = None
+    if inputs is not None:
+        signature = [tf.nest.map_structure(lambda x: tf.TensorSpec(x.shape, x.dtype), inputs)]
+    forward = tf.function(lambda x: model(x, training=False), input_signature=signature, jit_compile=False)
+    return lambda x: tf.nest.map_structure(lambda y: y.numpy(), forward(tf.nest.map_structure(tf.constant, x)))
