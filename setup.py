@@ -1,6 +1,9 @@
 """Pagebeam's package."""
 
+import atexit
 import re
+import shutil
+import tempfile
 from pathlib import Path
 
 from setuptools import find_packages, setup
@@ -8,6 +11,9 @@ from setuptools import find_packages, setup
 HERE = Path(__file__).parent
 VERSION = re.search(r'__version__ = "(.+)"', (HERE / "ocr_models/__init__.py").read_text()).group(1)
 README = HERE / "README.md"
+# Elsewhere than in the clone, which setuptools would leave a build/ folder in.
+BUILD = tempfile.mkdtemp(prefix="pagebeam-build-")
+atexit.register(shutil.rmtree, BUILD, ignore_errors=True)
 
 setup(
     name="pagebeam",
@@ -17,8 +23,13 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     python_requires=">=3.11",
+    options={"build": {"build_base": BUILD}},
     packages=find_packages(include=["ocr_models*", "pagebeam*", "pipelines*"]),
-    package_data={"ocr_models": ["weights/**/*"]},
+    package_data={
+        "": ["py.typed"],
+        "ocr_models": ["weights/**/*"],
+        "ocr_models.reports": ["templates/*.html"],
+    },
     install_requires=[
         "apache-beam>=2.77",
         "google-crc32c>=1.5",
