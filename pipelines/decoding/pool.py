@@ -47,7 +47,7 @@ class DecodePool:
         limits: what one page may cost.
     """
 
-    def __init__(self, size: int, limits: DecodeLimits | None = None):
+    def __init__(self, size: int, limits: DecodeLimits | None = None) -> None:
         self._children: SimpleQueue[_Child] = SimpleQueue()
         for _ in range(size):
             self._children.put(_Child(limits or DecodeLimits()))
@@ -96,7 +96,7 @@ class DecodePool:
 class _Child:
     """One decoding process, started again after it was lost."""
 
-    def __init__(self, limits: DecodeLimits):
+    def __init__(self, limits: DecodeLimits) -> None:
         self._limits = limits
         self._process: subprocess.Popen | None = None
         self._connection: Connection | None = None
