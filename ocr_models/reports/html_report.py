@@ -12,6 +12,8 @@ import jinja2
 import numpy as np
 from matplotlib.figure import Figure as _Plot
 
+from ocr_models.reports.templating import template_environment
+
 _CHART_INCHES = (6.4, 3.6)
 
 
@@ -73,13 +75,11 @@ class Section:
 
 def render_report(title: str, sections: Sequence[Section]) -> str:
     """The whole report as HTML. All text is escaped: what was read on a page can't become markup."""
-    return _environment().get_template("report").render(title=title, sections=sections)
+    return _environment().get_template("report.html").render(title=title, sections=sections)
 
 
 def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.DictLoader({"report": _TEMPLATE}), autoescape=True, trim_blocks=True, lstrip_blocks=True
-    )
+    environment = template_environment()
     environment.filters |= {"cell": _cell, "chart": _draw_chart, "src": _src, "kind": lambda part: type(part).__name__}
     environment.tests["number"] = lambda value: isinstance(value, int | float)
     return environment
@@ -117,52 +117,3 @@ def _draw_chart(chart: Chart) -> str:
     file = io.StringIO()
     plot.savefig(file, format="svg", metadata={"Date": None})
     return "data:image/svg+xml;base64," + base64.b64encode(file.getvalue().encode()).decode()
-
-
-_TEMPLATE = """<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{{ title }}</title>
-<style>
-  body { font: 15px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; color: #222; }
-  h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2.2rem; border-bottom: 1px solid #ddd; }
-  table { border-collapse: collapse; margin: .8rem 0; }
-  td, th { padding: .2rem .8rem; border-bottom: 1px solid #eee; text-align: left; vertical-align: top; }
-  td.number { text-align: right; font-variant-numeric: tabular-nums; }
-  pre { background: #f6f6f6; padding: .8rem; overflow-x: auto; }
-  .gallery { display: flex; flex-wrap: wrap; gap: 1rem; align-items: flex-end; margin: 1rem 0; }
-  figure { margin: 0; max-width: 100%; } figure img { max-width: 100%; border: 1px solid #ddd; }
-  figcaption { font-size: .85rem; white-space: pre-line; overflow-wrap: anywhere; max-width: 26rem; }
-</style>
-<h1>{{ title }}</h1>
-{% for section in sections %}
-<section>
-<h2>{{ section.title }}</h2>
-{% for part in section.parts %}
-{% set kind = part | kind %}
-{% if kind == "Table" %}
-<table>
-<tr>{% for header in part.headers %}<th>{{ header }}</th>{% endfor %}</tr>
-{% for row in part.rows %}
-<tr>{% for value in row %}<td{% if value is number %} class="number"{% endif %}>{{ value | cell }}</td>{% endfor %}</tr>
-{% endfor %}
-</table>
-{% elif kind == "Chart" %}
-<img alt="{{ part.y_label }} by {{ part.x_label }}" src="{{ part | chart }}">
-{% elif kind == "Gallery" %}
-<div class="gallery">
-{% for picture in part.pictures %}
-<figure><img alt="" src="{{ picture | src }}"><figcaption>{{ picture.caption }}</figcaption></figure>
-{% endfor %}
-</div>
-{% elif kind == "Code" %}
-<pre>{{ part.text }}</pre>
-{% else %}
-<p>{{ part }}</p>
-{% endif %}
-{% endfor %}
-</section>
-{% endfor %}
-</html>
-"""

@@ -18,7 +18,7 @@ from ocr_models.data.sources.pagebeam_rows import ReadPage, page_pixels, read_pa
 from ocr_models.data.sources.pictures import encode_picture
 from ocr_models.errors import DocumentError, PagebeamError, Stage, UsageError
 from ocr_models.pages.word_crops import cut_read_words
-from pipelines.datasets.review_sheet import COLUMNS, DoubtfulWord, render_sheet
+from ocr_models.reports.review_sheet import COLUMNS, DoubtfulWord, render_sheet
 from pipelines.decoding.pool import shared_pool
 from pipelines.inputs.local_copies import local_copy
 from pipelines.inputs.page_ranges import page_id

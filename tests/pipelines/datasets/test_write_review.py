@@ -15,7 +15,7 @@ import pytest
 from ocr_models.data.sources.formats import open_source
 from ocr_models.data.sources.source import LocalFiles, SourceOptions
 from ocr_models.errors import PagebeamError, UsageError
-from pipelines.datasets.review_sheet import COLUMNS
+from ocr_models.reports.review_sheet import COLUMNS
 from pipelines.datasets.write_review import ReviewSummary, write_review
 from pipelines.inputs.local_copies import local_copy
 from tests.run_folders import box, page_row, write_run

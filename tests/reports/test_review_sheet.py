@@ -12,7 +12,7 @@ import subprocess
 
 import pytest
 
-from pipelines.datasets.review_sheet import DoubtfulWord, render_sheet
+from ocr_models.reports.review_sheet import DoubtfulWord, render_sheet
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")

@@ -1,0 +1,66 @@
+"""The sheet on which a person types what doubtful words really say: one HTML file, which needs nothing else."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ocr_models.reports.templating import template_environment
+
+COLUMNS = ("crop", "text", "read", "confidence", "source_uri", "page_index", "quad")
+"""Of ``words.csv`` and of the CSV that the sheet saves."""
+
+
+@dataclass(frozen=True)
+class DoubtfulWord:
+    """A word for review.
+
+    Attributes:
+        crop: its picture's path below the review's folder.
+        png: its picture.
+        read: what was read.
+        confidence: 0 to 1.
+        source_uri: the document it is in.
+        page_index: from 0.
+        quad: 8 numbers, x and y of 4 corners in pixels of the page as given, with spaces between them.
+        before: the words before it in its line.
+        after: the words after it.
+    """
+
+    crop: str
+    png: bytes
+    read: str
+    confidence: float
+    source_uri: str
+    page_index: int
+    quad: str
+    before: str
+    after: str
+
+    @property
+    def image_src(self) -> str:
+        return "data:image/png;base64," + base64.b64encode(self.png).decode()
+
+    def cells(self) -> tuple[str, ...]:
+        """Its row, with no text yet, in the order of ``COLUMNS``."""
+        confidence = f"{self.confidence:.4f}"
+        return self.crop, "", self.read, confidence, self.source_uri, str(self.page_index), self.quad
+
+
+def render_sheet(words: Sequence[DoubtfulWord], notes: Sequence[str], sheet_id: str, folder: str) -> str:
+    """The sheet as HTML. All text is escaped: what was read on a page can't become markup.
+
+    Args:
+        words: in the order in which they are shown at first.
+        notes: lines for the person, such as pages that couldn't be opened.
+        sheet_id: tells this sheet's progress, which the browser keeps, from that of other sheets.
+        folder: where the sheet and its crops are.
+    """
+    in_place = sorted(range(len(words)), key=lambda i: (words[i].source_uri, words[i].page_index, words[i].crop))
+    places = {index: place for place, index in enumerate(in_place)}
+    return (
+        template_environment()
+        .get_template("review.html")
+        .render(words=words, notes=notes, sheet_id=sheet_id, folder=folder, columns=COLUMNS, places=places)
+    )
