@@ -8,7 +8,7 @@ trusted are marked ``ignore``, and a page with many of them is refused.
 from __future__ import annotations
 
 import ctypes
-import gzip
+import io
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,6 +22,7 @@ from ocr_models.charset import normalize_text
 from ocr_models.data.word_boxes import ASCENT_EM, DESCENT_EM
 from ocr_models.errors import DocumentError, Stage
 from ocr_models.geometry import box_quads
+from ocr_models.io.tfrecord import unpacked
 from ocr_models.records import PageTruth
 
 _TALL = frozenset("bdfhklABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
@@ -29,7 +30,6 @@ _FLAT = frozenset("acemnorsuvwxz")
 _MAX_WORDS_TORN = 0.3
 _MIN_WORDS = 20
 _MIN_INK_CONTRAST = 40
-_GZIP_MAGIC = b"\x1f\x8b"
 
 
 @dataclass(frozen=True)
@@ -55,10 +55,10 @@ def open_pdf(source: Path | bytes) -> pdfium.PdfDocument:
     """
     try:
         if isinstance(source, bytes):
-            return pdfium.PdfDocument(gzip.decompress(source) if source.startswith(_GZIP_MAGIC) else source)
+            return pdfium.PdfDocument(unpacked(io.BytesIO(source)).read())
         with source.open("rb") as file:
-            is_gzip = file.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
-        return pdfium.PdfDocument(gzip.decompress(source.read_bytes()) if is_gzip else source)
+            content = unpacked(file)
+            return pdfium.PdfDocument(source if content is file else content.read())
     except (pdfium.PdfiumError, OSError, EOFError, zlib.error) as error:
         raise DocumentError(Stage.OPEN, f"the PDF can't be opened ({error})") from error
 

@@ -5,9 +5,6 @@ The digits are the real ones of LeCun, Cortes and Burges, in their own idx files
 
 from __future__ import annotations
 
-import gzip
-import math
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from ocr_models.charset import BLANK_ID, Charset
+from ocr_models.data.mnist.idx import read_idx
 from ocr_models.errors import UsageError
 from ocr_models.recognition.crops import INPUT_HEIGHT, logit_length
 
@@ -37,8 +35,6 @@ _STRETCH, _SLANT = 30, 40
 
 _FILES = {"train": "train", "validation": "train", "test": "t10k"}
 _HELD_OUT_PART = 12  # the last twelfth of the train images (5,000 of 60,000) is for validation
-_GZIP = b"\x1f\x8b"
-_UNSIGNED_BYTE = 8  # idx: the code of its element type
 
 
 @dataclass(frozen=True)
@@ -82,47 +78,6 @@ def _find(folder: Path, name: str) -> Path:
         if path.is_file():
             return path
     raise UsageError(f"{folder}: neither {name} nor {name}.gz is there; give --mnist the folder of MNIST's four files")
-
-
-def read_idx(path: Path, ndim: int) -> np.ndarray:
-    """Reads an idx file of unsigned bytes, gzipped or not.
-
-    Raises:
-        UsageError: it can't be read or isn't an idx file of ``ndim`` axes, or is shorter or longer than its axes say.
-    """
-    try:
-        return parse_idx(path.read_bytes(), str(path), ndim)
-    except OSError as error:
-        raise UsageError(f"{path}: can't be read: {error}; copy it anew") from error
-
-
-def parse_idx(data: bytes, path: str, ndim: int) -> np.ndarray:
-    """The array in the bytes of an idx file, gzipped or not.
-
-    The format (LeCun): two zero bytes, the element type, the number of axes, each axis's length as a big-endian
-    32-bit number, then the elements.
-
-    Args:
-        data: all of the file.
-        path: its name, for errors.
-        ndim: how many axes it should have.
-
-    Raises:
-        UsageError: it isn't an idx file of unsigned bytes with ``ndim`` axes, or is shorter or longer than they say.
-    """
-    try:
-        data = gzip.decompress(data) if path.endswith(".gz") or data.startswith(_GZIP) else data
-    except (OSError, EOFError, zlib.error) as error:
-        raise UsageError(f"{path}: can't be read: {error}; copy it anew") from error
-    magic, header = bytes([0, 0, _UNSIGNED_BYTE, ndim]), 4 + 4 * ndim
-    if data[:4] != magic or len(data) < header:
-        raise UsageError(f"{path}: begins with {data[:4].hex() or 'nothing'}, an idx file here with {magic.hex()}")
-    shape = tuple(np.frombuffer(data, ">u4", ndim, offset=4).tolist())
-    if len(data) != header + math.prod(shape):
-        raise UsageError(
-            f"{path}: {len(data)} bytes, but {header + math.prod(shape)} for its axes {shape}; copy it anew"
-        )
-    return np.frombuffer(data, np.uint8, offset=header).reshape(shape)
 
 
 @dataclass(frozen=True)

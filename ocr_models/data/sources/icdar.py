@@ -19,9 +19,9 @@ from ocr_models.data.sources.source import (
     LabelledPicture,
     RejectedPicture,
     SourceItem,
+    file_stem,
     is_picture,
     list_source,
-    stem,
 )
 from ocr_models.errors import DocumentError, Stage, UsageError
 from ocr_models.records import Task
@@ -49,7 +49,7 @@ class IcdarSource:
             raise UsageError(f"{self.root}: no gt_*.txt there; --format icdar expects one for each picture")
         for name in filter(is_picture, paths):
             truth = truths.take(name)
-            expected = f"no gt_{stem(name)}.txt for it in its folder, in gt/ near it or once below the source"
+            expected = f"no gt_{file_stem(name)}.txt for it in its folder, in gt/ near it or once below the source"
             labels = read_labels(files, paths[truth]) if truth else DocumentError(Stage.LABEL, expected)
             yield SourceItem(name, paths[name], labels)
         for name in truths.untaken():
@@ -67,11 +67,11 @@ class _Truths:
         self._by_stem: dict[str, list[str]] = defaultdict(list)
         self._taken: set[str] = set()
         for name in names:
-            self._by_stem[stem(name).removeprefix("gt_")].append(name)
+            self._by_stem[file_stem(name).removeprefix("gt_")].append(name)
 
     def take(self, picture: str) -> str | None:
         """The labels of a picture: those nearest to it, or the only ones of its name; None if there are none."""
-        candidates = self._by_stem.get(stem(picture), [])
+        candidates = self._by_stem.get(file_stem(picture), [])
         folder = posixpath.dirname(picture)
         for place in (folder, posixpath.join(folder, "gt"), posixpath.join(posixpath.dirname(folder), "gt")):
             near = [name for name in candidates if posixpath.dirname(name) == place]

@@ -1,7 +1,8 @@
-"""JSON Lines, an object for each picture, or a folder of JSON files with an object each.
+"""JSON Lines with an object for each picture, or a folder of JSON files with one object each.
 
-``image`` is the picture's path from the file on, or an absolute one; ``image_base64`` the picture itself. Without
-either, it is the picture of the file's name beside it or in ``images/`` there. ``records`` says what labels may be.
+``image`` is the path of the picture, relative to the file or absolute; ``image_base64`` is the picture itself. Without
+either, the picture is the one with the file's name beside it or in ``images/`` there. The module ``label_records``
+describes the labels.
 """
 
 from __future__ import annotations
@@ -12,9 +13,8 @@ import json
 import posixpath
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
-from ocr_models.data.sources.label_records import LABEL_KEYS, check_task, label_record
+from ocr_models.data.sources.label_records import LABEL_KEYS, LabelRecord, check_task, label_record, locate_record
 from ocr_models.data.sources.labels import read_or_reject
 from ocr_models.data.sources.source import (
     Files,
@@ -23,30 +23,14 @@ from ocr_models.data.sources.source import (
     PictureNames,
     RejectedPicture,
     SourceItem,
+    file_stem,
     list_source,
-    locate_picture,
     no_picture,
-    stem,
 )
 from ocr_models.errors import DocumentError, Stage, UsageError
 from ocr_models.records import Task
 
 _EXTENSIONS = (".jsonl", ".ndjson", ".json")
-
-
-@dataclass(frozen=True)
-class _Record:
-    """The object of a picture.
-
-    Attributes:
-        image_id: the picture's path, or where the object stands.
-        labels: those of its keys that are labels.
-        span: where the object begins and ends in its file, in bytes, if the picture is in it.
-    """
-
-    image_id: str
-    labels: dict[str, Any]
-    span: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -70,16 +54,16 @@ class JsonlSource:
             for table in tables
             for name, span, data in _objects(files, table, listing.paths[table])
         ]
-        records = [item.labels.labels for item in items if isinstance(item.labels, _Record)]
+        records = [item.labels.labels for item in items if isinstance(item.labels, LabelRecord)]
         check_task(self.root, records, self.task)
         yield from items
 
     def read(self, item: SourceItem, path: str | None) -> Iterator[LabelledPicture | RejectedPicture]:
         record = item.labels
-        span = record.span if isinstance(record, _Record) else None
+        span = record.span if isinstance(record, LabelRecord) else None
 
         def label(data: bytes) -> LabelledPicture:
-            return label_record(item.name, _embedded(data) if span else data, record.labels, record.image_id, self.task)
+            return label_record(item.name, _embedded(data) if span else data, record, self.task)
 
         return read_or_reject(item, path, label, span)
 
@@ -109,15 +93,13 @@ def _item(
         return SourceItem(name, None, DocumentError(Stage.LABEL, f"expected a JSON object ({error})"))
     labels = {key: record[key] for key in LABEL_KEYS if record.get(key) is not None}
     if record.get("image_base64") is not None:
-        return SourceItem(name, listing.paths[table], _Record(name, labels, span))
+        return SourceItem(name, listing.paths[table], LabelRecord(name, labels, span))
     if record.get("image"):
-        wanted = str(record["image"])
-        path, found = locate_picture(wanted, table, listing, pictures)
-    else:
-        wanted = stem(table)
-        found = pictures.find_stem(wanted, posixpath.dirname(table))
-        path = listing.paths[found] if found else None
-    return SourceItem(name, path, _Record(found or name, labels) if path else no_picture(wanted))
+        return locate_record(name, labels, str(record["image"]), table, listing, pictures)
+    found = pictures.find_stem(file_stem(table), posixpath.dirname(table))
+    if found is None:
+        return SourceItem(name, None, no_picture(file_stem(table)))
+    return SourceItem(name, listing.paths[found], LabelRecord(found, labels))
 
 
 def _embedded(line: bytes) -> bytes:

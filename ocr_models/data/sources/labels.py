@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ocr_models.data.sources.pictures import Picture, encode_picture, picture_of, read_picture
+from ocr_models.data.sources.pictures import CheckedPicture, encode_picture, picture_of, read_picture
 from ocr_models.data.sources.quads import FittedQuad, fit_quad
 from ocr_models.data.sources.source import Files, LabelledPicture, RejectedPicture, SourceItem
 from ocr_models.errors import DocumentError, Stage
@@ -101,7 +101,7 @@ def label_page(
 
 
 def label_picture(
-    name: str, picture: Picture, labels: Sequence[TextLabel], task: Task, image_id: str | None = None
+    name: str, picture: CheckedPicture, labels: Sequence[TextLabel], task: Task, image_id: str | None = None
 ) -> LabelledPicture:
     """``label_page`` of a page that was read."""
     image_id = image_id or name
@@ -158,7 +158,7 @@ def _crop_example(image_id: str, data: bytes, image_format: str, width_px: int, 
     return Example(image_id, data, image_format, height_px, width_px, edge, (text,), np.zeros(1, bool))
 
 
-def _label_word(name: str, picture: Picture, text: str, image_id: str) -> LabelledPicture:
+def _label_word(name: str, picture: CheckedPicture, text: str, image_id: str) -> LabelledPicture:
     if not text:
         raise DocumentError(Stage.LABEL, "the text is empty; expected what stands in the picture")
     size = picture.width_px, picture.height_px
@@ -166,7 +166,7 @@ def _label_word(name: str, picture: Picture, text: str, image_id: str) -> Labell
     return LabelledPicture(name, picture.digest, picture.perceptual_hash, (example,))
 
 
-def fit_label(label: TextLabel, picture: Picture) -> FittedQuad:
+def fit_label(label: TextLabel, picture: CheckedPicture) -> FittedQuad:
     """The place of a text in the upright picture, by the rules of ``quads``; zeros where it is not known."""
     if not label.corners:
         return FittedQuad(np.zeros((4, 2), np.float32))
@@ -197,7 +197,7 @@ def _without_place(labels: Sequence[TextLabel]) -> tuple[str, ...]:
 
 
 def _page_example(
-    picture: Picture, labels: Sequence[TextLabel], fitted: Sequence[FittedQuad], image_id: str
+    picture: CheckedPicture, labels: Sequence[TextLabel], fitted: Sequence[FittedQuad], image_id: str
 ) -> Example:
     """A page for detection. What is left of a rejected label there is ignored."""
     kept = [(label, f) for label, f in zip(labels, fitted, strict=True) if f.quad is not None]
@@ -212,7 +212,7 @@ def _page_example(
 
 
 def _word_examples(
-    picture: Picture, labels: Sequence[TextLabel], fitted: Sequence[FittedQuad], image_id: str
+    picture: CheckedPicture, labels: Sequence[TextLabel], fitted: Sequence[FittedQuad], image_id: str
 ) -> tuple[Example, ...]:
     """The words of a page whose texts and places are known, cut out as the page reader cuts them."""
     wanted = {
@@ -231,5 +231,5 @@ def _word_examples(
     )
 
 
-def _example(picture: Picture, image_id: str, **labels: Any) -> Example:
+def _example(picture: CheckedPicture, image_id: str, **labels: Any) -> Example:
     return Example(image_id, picture.data, picture.image_format, picture.height_px, picture.width_px, **labels)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ocr_models.data.mnist.rows import parse_idx, read_idx
+from ocr_models.data.mnist.idx import parse_idx, read_idx
 from ocr_models.data.sources.labels import label_crop_pixels
 from ocr_models.data.sources.source import Files, LabelledPicture, RejectedPicture, SourceItem, list_source
 from ocr_models.errors import Stage, UsageError

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import itertools
 import os
 import posixpath
@@ -19,6 +18,7 @@ from ocr_models.data.sources.labels import label_pixels
 from ocr_models.data.sources.source import Files, LabelledPicture, RejectedPicture, SourceItem
 from ocr_models.errors import DocumentError, Stage, UsageError
 from ocr_models.io.documents import HEAD_BYTES, DocumentKind, page_renderer, sniff_kind
+from ocr_models.io.hashing import hash_file
 from ocr_models.io.images import decode_image
 from ocr_models.io.sequence_example import page_image_bytes
 from ocr_models.io.tfrecord import iter_records, open_tfrecord
@@ -137,9 +137,8 @@ def page_pixels(path: str, page: ReadPage) -> np.ndarray:
 def _identify(path: str, size_bytes: int, changed_ns: int) -> tuple[str, DocumentKind]:
     """A file's sha256 and kind, found once for all of its pages."""
     with open(path, "rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-        file.seek(0)
-        return sha256, sniff_kind(file.read(HEAD_BYTES))
+        digest = hash_file(file, HEAD_BYTES)
+    return digest.sha256, sniff_kind(digest.head)
 
 
 @functools.lru_cache(4)

@@ -1,7 +1,7 @@
-"""Parquet tables of pictures, such as those of Hugging Face's data sets: a row for each.
+"""Parquet tables with a row for each picture, such as those of Hugging Face's data sets.
 
-The column ``image`` holds a picture's bytes, a struct of its ``bytes`` and ``path``, or its path as a string, from the
-file on. ``records`` says what the other columns may be.
+The column ``image`` has the bytes of the picture, a struct of its ``bytes`` and ``path``, or its path, relative to the
+file, as a string. The module ``label_records`` describes the other columns.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ocr_models.data.sources.label_records import LABEL_KEYS, check_task, label_record
+from ocr_models.data.sources.label_records import LABEL_KEYS, LabelRecord, check_task, label_record, locate_record
 from ocr_models.data.sources.labels import read_or_reject
 from ocr_models.data.sources.source import (
     Files,
@@ -23,8 +23,6 @@ from ocr_models.data.sources.source import (
     RejectedPicture,
     SourceItem,
     list_source,
-    locate_picture,
-    no_picture,
 )
 from ocr_models.errors import DocumentError, Stage, UsageError
 from ocr_models.records import Task
@@ -78,12 +76,7 @@ class ParquetSource:
         if isinstance(item.labels, _RowGroup):
             assert path is not None  # all row groups have one
             return self._read_group(item, path)
-
-        def label(data: bytes) -> LabelledPicture:
-            row, image_id = item.labels
-            return label_record(item.name, data, row, image_id, self.task)
-
-        return read_or_reject(item, path, label)
+        return read_or_reject(item, path, lambda data: label_record(item.name, data, item.labels, self.task))
 
     def _read_group(self, item: SourceItem, path: str) -> Iterator[LabelledPicture | RejectedPicture]:
         group: _RowGroup = item.labels
@@ -92,7 +85,7 @@ class ParquetSource:
                 name, data = f"{group.table}#{i}", None
                 try:
                     data = _embedded(row["image"])
-                    yield label_record(name, data, row, name, self.task)
+                    yield label_record(name, data, LabelRecord(name, row), self.task)
                 except DocumentError as error:
                     yield RejectedPicture(name, error.stage, str(error), data)
         except (pa.ArrowException, OSError) as error:
@@ -102,9 +95,7 @@ class ParquetSource:
 def _pictures_elsewhere(table: str, rows: pq.ParquetFile, listing: Listing) -> Iterator[SourceItem]:
     pictures = PictureNames(listing.paths)
     for i, row in enumerate(_rows(rows)):
-        name, wanted = f"{table}#{i}", str(row.pop("image"))
-        path, found = locate_picture(wanted, table, listing, pictures)
-        yield SourceItem(name, path, (row, found or name) if path else no_picture(wanted))
+        yield locate_record(f"{table}#{i}", row, str(row.pop("image")), table, listing, pictures)
 
 
 def _rows(table: pq.ParquetFile, row_groups: list[int] | None = None) -> Iterator[dict[str, Any]]:

@@ -27,7 +27,7 @@ _TURNS = {1: 0, 6: 3, 3: 2, 8: 1}  # counterclockwise quarter turns that make an
 
 
 @dataclass(frozen=True)
-class Picture:
+class CheckedPicture:
     """A picture that was checked.
 
     Attributes:
@@ -53,7 +53,7 @@ class Picture:
         return decode_image(self.data).pixels
 
 
-def read_picture(data: bytes) -> Picture:
+def read_picture(data: bytes) -> CheckedPicture:
     """Checks an encoded picture to its end, and encodes it anew where it is turned, mirrored or of another kind.
 
     Of a file with several frames, the first is taken. Transparency is laid on white: decoders differ in what they make
@@ -70,20 +70,22 @@ def read_picture(data: bytes) -> Picture:
         digest = hashlib.sha256(data).hexdigest()
         if orientation == 1 and _is_plain(image):
             image_format, (width, height) = _FORMATS[str(image.format)], image.size
-            return Picture(data, image_format, height, width, digest, difference_hash(_thumbnail(image)), to_upright)
+            return CheckedPicture(
+                data, image_format, height, width, digest, difference_hash(_thumbnail(image)), to_upright
+            )
         image_format = "jpeg" if _FORMATS.get(str(image.format)) == "jpeg" else "png"
         pixels = to_page_image(image, _color_mode(image)).pixels
     gray = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY) if pixels.ndim == 3 else pixels
     height, width = gray.shape
     encoded = encode_picture(pixels, image_format)
-    return Picture(encoded, image_format, height, width, digest, difference_hash(gray), to_upright)
+    return CheckedPicture(encoded, image_format, height, width, digest, difference_hash(gray), to_upright)
 
 
-def picture_of(gray: np.ndarray) -> Picture:
+def picture_of(gray: np.ndarray) -> CheckedPicture:
     """A picture of pixels, uint8 (H, W), encoded as PNG."""
     data, (height, width) = encode_picture(gray), gray.shape
     digest = hashlib.sha256(data).hexdigest()
-    return Picture(data, "png", height, width, digest, difference_hash(gray), np.eye(2, 3))
+    return CheckedPicture(data, "png", height, width, digest, difference_hash(gray), np.eye(2, 3))
 
 
 def encode_picture(pixels: np.ndarray, image_format: str = "png") -> bytes:

@@ -199,8 +199,8 @@ def is_picture(name: str) -> bool:
     return name.lower().endswith(PICTURE_EXTENSIONS)
 
 
-def stem(name: str) -> str:
-    """A file's name without folders and its last extension."""
+def file_stem(name: str) -> str:
+    """The file name without folders and without its last extension."""
     return posixpath.splitext(posixpath.basename(name))[0]
 
 
@@ -213,7 +213,7 @@ class PictureNames:
         self._by_stem: dict[str, list[str]] = defaultdict(list)
         for name in sorted(self._names):
             self._by_base[posixpath.basename(name)].append(name)
-            self._by_stem[stem(name)].append(name)
+            self._by_stem[file_stem(name)].append(name)
 
     def __iter__(self) -> Iterator[str]:
         return iter(sorted(self._names))
@@ -234,25 +234,6 @@ class PictureNames:
         """The picture of this stem in a folder or in ``images/`` there."""
         places = (folder, posixpath.join(folder, "images"))
         return next((name for name in self._by_stem.get(wanted, []) if posixpath.dirname(name) in places), None)
-
-
-def locate_picture(wanted: str, table: str, listing: Listing, pictures: PictureNames) -> tuple[str | None, str | None]:
-    """The path of a picture that a file of labels names, and its name in the source; None where it has none.
-
-    Args:
-        wanted: a path from the file's folder on, which may lead out of the source, or an absolute one, or a URI.
-        table: the name of the file.
-        listing: of the source.
-        pictures: of the listing.
-    """
-    name = pictures.find(wanted, posixpath.dirname(table))
-    if name:
-        return listing.paths[name], name
-    if posixpath.isabs(wanted) or "://" in wanted:
-        return wanted, None
-    if wanted.startswith("../"):
-        return posixpath.join(posixpath.dirname(listing.paths[table]), wanted), None
-    return None, None
 
 
 def no_picture(wanted: str) -> DocumentError:

@@ -20,7 +20,6 @@ from ocr_models.data.mnist.rows import (
     distorted,
     held_out_rows,
     load_digits,
-    read_idx,
     row_batches,
 )
 from ocr_models.errors import UsageError
@@ -56,15 +55,6 @@ def test_splits_share_no_image(mnist, split, count, brightness):
     digits = load_digits(mnist, split)
     assert len(digits.images) == count and set(np.unique(digits.images)) == {brightness}
     assert digits.labels.tolist() == [label % 10 for label in range(110 if split == "validation" else 0, 120)][:count]
-
-
-def test_idx_file_is_read_as_its_bytes_say(tmp_path):
-    # Type 8 (unsigned byte), two axes of 2 and 3 elements, then the elements.
-    data = bytes([0, 0, 8, 2, 0, 0, 0, 2, 0, 0, 0, 3, 10, 11, 12, 13, 14, 255])
-    (tmp_path / "plain").write_bytes(data)
-    (tmp_path / "packed.gz").write_bytes(gzip.compress(data))
-    for name in ("plain", "packed.gz"):
-        assert read_idx(tmp_path / name, 2).tolist() == [[10, 11, 12], [13, 14, 255]]
 
 
 @pytest.mark.parametrize(
