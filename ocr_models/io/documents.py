@@ -1,12 +1,13 @@
-"""Documents: which kind a file is, how many pages it has, and the pixels of each.
+"""Documents: the kind of a file, the number of its pages, and the pixels of each page.
 
-The decoders behind these functions are native code that meets hostile files: the pipelines call them in child
-processes (``pipelines.decoding.pool``). Call them directly for files that you trust.
+These functions run native decoders, which a hostile file may crash: the pipelines call them in child processes
+(``pipelines.decoding.pool``). Call them directly only for files that you trust.
 """
 
 from __future__ import annotations
 
 import os
+import warnings
 import zlib
 from collections.abc import Callable
 from enum import StrEnum
@@ -15,20 +16,20 @@ import pypdfium2 as pdfium
 from PIL import Image
 
 from ocr_models.errors import DocumentError, Stage
-from ocr_models.io.images import ColorMode, PageImage, check_page_size, open_image, to_page_image
-from ocr_models.io.tfrecord import is_tfrecord
+from ocr_models.io.images import ColorMode, PageImage, check_page_size, open_image, seek_frame, to_page_image
+from ocr_models.io.tfrecord import GZIP_MAGIC, is_tfrecord
 
 MAX_RENDERED_PIXELS = 64_000_000
-"""A PDF's page that would be larger at the asked dpi is rendered at the dpi that fits."""
+"""A PDF page that would be larger at the requested dpi is rendered at the highest dpi that fits."""
 MIN_RENDERED_DPI = 36
-"""Where not even this dpi fits, the page's size is taken for an error or an attack."""
+"""If not even this dpi fits, the page's size is taken for an error or an attack."""
 
 HEAD_BYTES = 1024
-"""How much of a file's beginning ``sniff_kind`` wants to see."""
+"""The number of first bytes of a file that ``sniff_kind`` needs."""
 
 
 class DocumentKind(StrEnum):
-    """What a document is, as far as reading its pages goes."""
+    """The kinds of documents, which differ in how their pages are read."""
 
     IMAGE = "image"
     TIFF = "tiff"
@@ -38,10 +39,10 @@ class DocumentKind(StrEnum):
 
 
 def sniff_kind(head: bytes) -> DocumentKind:
-    """Decides a document's kind by the first ``HEAD_BYTES`` of its content; names and extensions may lie.
+    """Detects a document's kind from the first ``HEAD_BYTES`` of its content, since names and extensions may be wrong.
 
     Raises:
-        DocumentError: with stage "open", for an empty file or content of another kind.
+        DocumentError: with stage "open", if the file is empty or of another kind.
     """
     if not head:
         raise DocumentError(Stage.OPEN, "the file is empty")
@@ -53,7 +54,7 @@ def sniff_kind(head: bytes) -> DocumentKind:
         return DocumentKind.PDF
     if is_tfrecord(head):
         return DocumentKind.TFRECORD
-    if head.startswith(b"\x1f\x8b\x08") and is_tfrecord(_unzip(head)):
+    if head.startswith(GZIP_MAGIC) and is_tfrecord(_unzip(head)):
         return DocumentKind.GZIP_TFRECORD
     raise DocumentError(
         Stage.OPEN, f"the content is no PNG, JPEG, WebP, BMP, TIFF, PDF or TFRecord; it begins with {head[:12]!r}"
@@ -64,7 +65,8 @@ def count_pages(path: str, kind: DocumentKind) -> int:
     """Counts the pages of a local image, TIFF or PDF, without decoding them.
 
     Raises:
-        DocumentError: with stage "open", where the document can't be opened: broken, encrypted or without pages.
+        DocumentError: with stage "open", if a PDF or TIFF is broken, encrypted or without pages; with stage "decode",
+            if an image's header is.
     """
     if kind == DocumentKind.PDF:
         with open_pdf(path) as pdf:
@@ -85,7 +87,7 @@ def open_pdf(path: str) -> pdfium.PdfDocument:
     """Opens a PDF.
 
     Raises:
-        DocumentError: with stage "open", where it is broken or wants a password.
+        DocumentError: with stage "open", if it is broken or needs a password.
     """
     try:
         return pdfium.PdfDocument(path)
@@ -98,16 +100,16 @@ def open_pdf(path: str) -> pdfium.PdfDocument:
 def page_renderer(
     path: str, kind: DocumentKind, dpi: float, color_mode: ColorMode = ColorMode.GRAY
 ) -> Callable[[int], PageImage]:
-    """Opens a local image, TIFF or PDF for its pages.
+    """Opens a local image, TIFF or PDF.
 
     Args:
         path: a local file.
-        kind: its kind, by ``sniff_kind``.
-        dpi: the resolution for PDFs; images have their own.
-        color_mode: what pages come in.
+        kind: its kind, from ``sniff_kind``.
+        dpi: the resolution at which a PDF is rendered; images have their own.
+        color_mode: of the pages.
 
     Returns:
-        A function from a page's index to its pixels, which raises DocumentError with stage "decode" or "render".
+        A function from the index of a page to its pixels, which raises DocumentError with stage "decode" or "render".
     """
     if kind == DocumentKind.PDF:
         pdf = open_pdf(path)
@@ -120,10 +122,10 @@ def page_renderer(
 def render_pdf_page(
     pdf: pdfium.PdfDocument, page_index: int, dpi: float, color_mode: ColorMode = ColorMode.GRAY
 ) -> PageImage:
-    """Renders a page, annotations and filled-in forms included.
+    """Renders a page, including annotations and filled-in forms.
 
     Raises:
-        DocumentError: with stage "render", where the page is broken or of an absurd size.
+        DocumentError: with stage "render", if the page is broken or of an absurd size.
     """
     try:
         page = pdf[page_index]
@@ -147,11 +149,11 @@ def _is_webp(head: bytes) -> bool:
 
 
 def _is_bmp(head: bytes) -> bool:
-    return head.startswith(b"BM") and head[6:10] == bytes(4)  # two letters alone also begin many a text
+    return head.startswith(b"BM") and head[6:10] == bytes(4)  # many texts begin with these two letters, too
 
 
 def _unzip(head: bytes) -> bytes:
-    """What the beginning of a gzip file unpacks to; nothing, if it is broken."""
+    """Unpacks the beginning of a gzip file; empty if it is broken."""
     try:
         return zlib.decompressobj(wbits=31).decompress(head, HEAD_BYTES)
     except zlib.error:
@@ -159,12 +161,14 @@ def _unzip(head: bytes) -> bytes:
 
 
 def _count_frames(tiff: Image.Image) -> int:
-    """Counts a TIFF's frames. One that can't be reached counts too, as the last: it is a page that failed."""
+    """Counts a TIFF's frames. The first that can't be reached is counted as the last: it becomes a page that failed."""
     count = 0
     try:
-        while True:
-            tiff.seek(count)
-            count += 1
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # as in open_image
+            while True:
+                tiff.seek(count)
+                count += 1
     except EOFError:
         return count
     except Exception:  # Pillow raises what its parsers raise
@@ -174,15 +178,12 @@ def _count_frames(tiff: Image.Image) -> int:
 def _decode_frame(image: Image.Image, page_index: int, color_mode: ColorMode) -> PageImage:
     if page_index == 0 and image.tell() == 0:
         return to_page_image(image, color_mode)
-    try:
-        image.seek(page_index)
-    except Exception as error:
-        raise DocumentError(Stage.DECODE, f"the page can't be reached in the file ({error})") from error
+    seek_frame(image, page_index)
     return to_page_image(image, color_mode)
 
 
 def _fitting_dpi(width_pt: float, height_pt: float, dpi: float) -> float:
-    """The asked dpi, or the highest at which the page has at most ``MAX_RENDERED_PIXELS``."""
+    """The requested dpi, or the highest at which the page has at most ``MAX_RENDERED_PIXELS``."""
     square_inches = width_pt * height_pt / 72**2
     if not 0 < square_inches <= MAX_RENDERED_PIXELS / MIN_RENDERED_DPI**2:
         raise DocumentError(Stage.RENDER, f"the page's size of {width_pt:g}×{height_pt:g} points is absurd")

@@ -1,4 +1,4 @@
-"""SHA-256 of files, read once."""
+"""The SHA-256, size and first bytes of a file in one reading."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ _CHUNK_BYTES = 1 << 20
 
 @dataclass(frozen=True)
 class FileDigest:
-    """What one reading of a file tells.
+    """The result of ``hash_file``.
 
     Attributes:
         sha256: of all bytes, in hex.
-        size_bytes: how many there are.
-        head: the first of them, as many as were asked for.
+        size_bytes: the number of bytes.
+        head: the first bytes, as many as were requested.
     """
 
     sha256: str
@@ -25,7 +25,7 @@ class FileDigest:
 
 
 def hash_file(file: BinaryIO, head_bytes: int = 0) -> FileDigest:
-    """Reads a file from its position to its end, by 1 MiB, and keeps its first ``head_bytes`` bytes."""
+    """Hashes a file from its position to its end, 1 MiB at a time, and keeps its first ``head_bytes`` bytes."""
     head = file.read(head_bytes)
     digest, size_bytes = hashlib.sha256(head), len(head)
     while chunk := file.read(_CHUNK_BYTES):

@@ -1,7 +1,7 @@
-"""TFRecord files, read and written without TensorFlow.
+"""Reads and writes TFRecord files without TensorFlow.
 
-A record is framed as: length (uint64), its checksum (uint32), the payload, the payload's checksum (uint32), all
-little-endian; checksums are masked CRC-32C (https://www.tensorflow.org/tutorials/load_data/tfrecord).
+A record consists of its length (uint64), the length's checksum (uint32), the payload and the payload's checksum
+(uint32), all little-endian; checksums are masked CRC-32C (https://www.tensorflow.org/tutorials/load_data/tfrecord).
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from ocr_models.errors import DocumentError, Stage
 MAX_RECORD_BYTES = 1 << 28
 _HEADER, _FOOTER = struct.Struct("<QI"), struct.Struct("<I")
 _LENGTH = struct.Struct("<Q")
-_GZIP_MAGIC = b"\x1f\x8b\x08"
+GZIP_MAGIC = b"\x1f\x8b\x08"
 
 
 def is_tfrecord(head: bytes) -> bool:
-    """Tells whether a file's first bytes are a record's header: a length with the checksum that belongs to it."""
+    """Tells whether a file's first bytes are a record's header: a length and its checksum."""
     if len(head) < _HEADER.size:
         return False
     _, checksum = _HEADER.unpack_from(head)
@@ -32,14 +32,14 @@ def is_tfrecord(head: bytes) -> bool:
 
 
 def iter_records(file: BinaryIO, verify: bool = False) -> Iterator[bytes]:
-    """Yields the payloads from the file's position on.
+    """Yields the payloads of the records from the file's position on.
 
     Args:
-        file: unpacked, where it is gzipped.
-        verify: also compare the payloads with their checksums; the lengths always are.
+        file: already unpacked if it was gzipped.
+        verify: also compare payloads with their checksums; lengths are always compared.
 
     Raises:
-        DocumentError: with stage "open", where the file is cut short, damaged or isn't framed as records.
+        DocumentError: with stage "open", if the file is cut short, is damaged or has no records.
     """
     while header := file.read(_HEADER.size):
         length = _payload_length(header)
@@ -53,25 +53,25 @@ def iter_records(file: BinaryIO, verify: bool = False) -> Iterator[bytes]:
 
 @contextlib.contextmanager
 def open_tfrecord(path: Path) -> Iterator[BinaryIO]:
-    """Opens a local TFRecord file, unpacking it if its content is gzipped."""
+    """Opens a local TFRecord file and unpacks it if its content is gzipped."""
     with path.open("rb") as file:
         yield unpacked(file)
 
 
 def unpacked(file: BinaryIO) -> BinaryIO:
-    """A file, seekable and at its beginning, for its content, unpacked if that is gzipped."""
+    """The file itself or, if its content is gzipped, one that unpacks it. It must be seekable and at its beginning."""
     return cast(BinaryIO, gzip.GzipFile(fileobj=file)) if is_gzip(file) else file
 
 
 def is_gzip(file: BinaryIO) -> bool:
-    """Whether the content of a file, seekable and at its beginning, is gzipped."""
-    head = file.read(len(_GZIP_MAGIC))
+    """Tells whether a file's content is gzipped. It must be seekable and at its beginning."""
+    head = file.read(len(GZIP_MAGIC))
     file.seek(0)
-    return head == _GZIP_MAGIC
+    return head == GZIP_MAGIC
 
 
 def write_records(file: BinaryIO, payloads: Iterable[bytes]) -> None:
-    """Appends records with both of their checksums."""
+    """Writes records with both of their checksums."""
     for payload in payloads:
         length = _LENGTH.pack(len(payload))
         file.write(length + _FOOTER.pack(masked_crc32c(length)))
@@ -80,12 +80,12 @@ def write_records(file: BinaryIO, payloads: Iterable[bytes]) -> None:
 
 
 def record_bytes(payload: bytes) -> int:
-    """The bytes that a record takes in its file."""
+    """The size of a record in its file."""
     return _HEADER.size + len(payload) + _FOOTER.size
 
 
 def masked_crc32c(data: bytes) -> int:
-    """TFRecord's checksum."""
+    """The masked CRC-32C that TFRecord files use as checksum."""
     crc = google_crc32c.value(data)
     return (((crc >> 15) | (crc << 17)) + 0xA282EAD8) & 0xFFFFFFFF
 
