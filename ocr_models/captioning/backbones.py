@@ -1,4 +1,4 @@
-"""The captioner's convolutional stems: models from pictures (B, S, S, 3), 0 to 255, to features (B, F)."""
+"""The captioner's convolutional backbones: models from pictures (B, S, S, 3), 0 to 255, to features (B, F)."""
 
 from __future__ import annotations
 
@@ -12,52 +12,56 @@ from keras import layers
 _LIGHT_CHANNELS = (32, 64, 128, 192, 256)
 
 
-def build_stem(kind: str, image_px: int) -> keras.Model:
-    """A stem with fresh weights, which maps its input onto [-1, 1] first.
+def build_backbone(kind: str, image_px: int) -> keras.Model:
+    """Builds a backbone with fresh weights; it maps its input to [-1, 1] first.
 
     Args:
         kind: "inception-v3" (Szegedy et al. 2015, arXiv 1512.00567), without its classifier, F = 2048; or "light",
             five strided convolutions for CPUs, F = 256.
         image_px: S.
+
+    Raises:
+        ValueError: the kind is unknown.
     """
     if kind not in _KINDS:
-        raise ValueError(f"stem is {kind!r}, but must be one of {sorted(_KINDS)}.")
+        raise ValueError(f"backbone is {kind!r}, but must be one of {sorted(_KINDS)}.")
     image = keras.Input((image_px, image_px, 3), name="image")
     rescaled = layers.Rescaling(1 / 127.5, offset=-1.0, name="rescale")(image)
-    return keras.Model(image, _KINDS[kind](image_px)(rescaled), name="stem")
+    return keras.Model(image, _KINDS[kind](image_px)(rescaled), name="stem")  # the name in trained captioners
 
 
-def load_stem_weights(stem: keras.Model, path: str) -> None:
-    """Loads the convolutions' weights from a file of Keras's, such as the one that it publishes for Inception v3.
+def load_backbone_weights(backbone: keras.Model, path: str) -> None:
+    """Loads the weights of the convolutions from a Keras weights file, such as the published one for Inception v3.
 
     Raises:
         ValueError, OSError: the file is missing or doesn't fit.
     """
-    stem.layers[-1].load_weights(path)
+    backbone.layers[-1].load_weights(path)
 
 
-def calibrate(stem: keras.Model, batches: Iterable[np.ndarray]) -> None:
-    """Sets the means and variances of an untrained stem's batch norms to those of some pictures.
+def calibrate(backbone: keras.Model, batches: Iterable[np.ndarray]) -> None:
+    """Sets the means and variances in the batch norms of an untrained backbone to those of some pictures.
 
-    As created these are 0 and 1, and the many layers of a deep stem shrink what they see until all pictures have
-    nearly the same features. Calibrated, random convolutions tell pictures apart, by colors and textures.
+    A new batch norm has mean 0 and variance 1. With these, the many layers of a deep backbone shrink their inputs until
+    all pictures have nearly the same features. After calibration, even random convolutions distinguish pictures by
+    their colors and textures.
 
     Args:
-        stem: from ``build_stem``.
+        backbone: from ``build_backbone``.
         batches: pictures (B, S, S, 3), 0 to 255, in batches of about the same size.
     """
-    norms = [layer for layer in stem.layers[-1].layers if isinstance(layer, layers.BatchNormalization)]
+    norms = [layer for layer in backbone.layers[-1].layers if isinstance(layer, layers.BatchNormalization)]
     momenta = [norm.momentum for norm in norms]
     for number, batch in enumerate(batches):
         for norm in norms:
-            norm.momentum = number / (number + 1)  # so that the moving mean is the plain mean over all batches
-        stem(batch, training=True)
+            norm.momentum = number / (number + 1)  # makes the moving mean the plain mean over all batches
+        backbone(batch, training=True)
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
 
 
 def weights_digest(model: keras.Model) -> str:
-    """A sha256 in hex of all of a model's weights."""
+    """The SHA-256 of all weights of a model, in hex."""
     digest = hashlib.sha256()
     for weight in model.get_weights():
         digest.update(np.ascontiguousarray(weight).tobytes())

@@ -1,17 +1,19 @@
-"""Show and Tell (Vinyals et al. 2015, arXiv 1411.4555): a convolutional stem sees, an LSTM tells.
+"""Show and Tell (Vinyals et al. 2015, arXiv 1411.4555): a convolutional backbone, and an LSTM that generates words.
 
-The picture's features, embedded, are the LSTM's first input; then it takes the caption word by word.
+The first input of the LSTM is the embedded features of the picture; then come the words of the caption, one by one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import keras
+import numpy as np
 from keras import layers, ops
 
-from ocr_models.captioning.backbones import build_stem
+from ocr_models.captioning.backbones import build_backbone
 from ocr_models.decoding.cells import DropoutCell
 
 _INITIAL_SCALE = 0.08  # embeddings, LSTM and logits start uniformly within plus or minus this
@@ -19,18 +21,18 @@ _INITIAL_SCALE = 0.08  # embeddings, LSTM and logits start uniformly within plus
 
 @dataclass(frozen=True)
 class CaptionerSize:
-    """The numbers of an architecture.
+    """The sizes of an architecture.
 
     Attributes:
-        stem: "inception-v3" or "light", see ``build_stem``.
+        backbone: "inception-v3" or "light"; see ``build_backbone``.
         resized_px: side of the square that pictures are resized to.
-        image_px: side of the crop that the stem sees.
+        image_px: side of the crop that the backbone sees.
         embedding_units: of images and words.
         lstm_units: of the LSTM.
         dropout: of the LSTM's inputs and outputs.
     """
 
-    stem: str
+    backbone: str
     resized_px: int
     image_px: int
     embedding_units: int
@@ -45,7 +47,7 @@ SIZES = {
 
 
 def build_captioner(vocabulary_size: int, arch: str = "show-and-tell") -> ShowAndTell:
-    """A captioner with fresh weights. Raises ValueError for an unknown architecture."""
+    """Builds a captioner with fresh weights; raises ValueError for an unknown architecture."""
     if arch not in SIZES:
         raise ValueError(f"arch is {arch!r}, but must be one of {sorted(SIZES)}.")
     return ShowAndTell(vocabulary_size, **asdict(SIZES[arch]), name=arch.replace("-", "_"))
@@ -53,21 +55,21 @@ def build_captioner(vocabulary_size: int, arch: str = "show-and-tell") -> ShowAn
 
 @keras.saving.register_keras_serializable(package="pagebeam")
 class Standardize(layers.Layer):
-    """Subtracts from each feature (B, F) its mean and divides by its deviation: a linear map that is set, not learned.
+    """Subtracts the mean of each feature (B, F) and divides by its standard deviation; both are set, not learned.
 
-    Until ``set_from`` has been called it changes nothing.
+    The layer returns its input unchanged until ``set_from`` has been called.
     """
 
-    def build(self, input_shape):
+    def build(self, input_shape: Any) -> None:
         units = input_shape[-1]
         self.mean = self.add_weight(shape=(units,), initializer="zeros", trainable=False, name="mean")
         self.scale = self.add_weight(shape=(units,), initializer="ones", trainable=False, name="scale")
 
-    def call(self, features):
+    def call(self, features: Any) -> Any:
         return (features - self.mean) * self.scale
 
-    def set_from(self, features) -> None:
-        """Takes means and deviations from examples, a NumPy array (N, F); a feature without deviation becomes 0."""
+    def set_from(self, features: np.ndarray) -> None:
+        """Computes means and deviations from examples, a NumPy array (N, F); constant features become 0."""
         deviation = features.std(axis=0)
         varies = deviation > 1e-6
         deviation[~varies] = 1
@@ -80,27 +82,27 @@ class ShowAndTell(keras.Model):
     """The captioner.
 
     Inputs: a dict of ``image`` (B, S, S, 3), RGB, 0 to 255, and ``input_ids`` int (B, T), captions that begin with
-    ``<S>``. Output: float32 logits (B, T, V) of each next word. ``stem`` is the part from images to features (B, F),
-    ``decoder`` the part from a dict of ``features`` and ``input_ids`` to logits: both are models of their own.
+    ``<S>``. Output: float32 logits (B, T, V) of each next word. ``backbone`` is the part from images to features
+    (B, F), ``decoder`` the part from a dict of ``features`` and ``input_ids`` to logits; both are models themselves.
 
     Args:
         vocabulary_size: V.
-        stem, resized_px, image_px, embedding_units, lstm_units, dropout: see ``CaptionerSize``.
+        backbone, resized_px, image_px, embedding_units, lstm_units, dropout: see ``CaptionerSize``.
     """
 
     def __init__(
         self,
         vocabulary_size: int,
-        stem: str,
+        backbone: str,
         resized_px: int,
         image_px: int,
         embedding_units: int,
         lstm_units: int,
         dropout: float,
-        **kwargs,
-    ):
+        **kwargs: Any,
+    ) -> None:
         # Layers
-        stem_model = build_stem(stem, image_px)
+        backbone_model = build_backbone(backbone, image_px)
         standardize = Standardize(name="standardize")
         image_embedding = layers.Dense(
             embedding_units, use_bias=False, kernel_initializer=_uniform(), name="image_embedding"
@@ -116,7 +118,7 @@ class ShowAndTell(keras.Model):
         to_logits = layers.Dense(vocabulary_size, kernel_initializer=_uniform(), dtype="float32", name="logits")
 
         # Graph
-        features = keras.Input((stem_model.output_shape[-1],), name="features")
+        features = keras.Input((backbone_model.output_shape[-1],), name="features")
         input_ids = keras.Input((None,), dtype="int32", name="input_ids")
         image_input = layers.Reshape((1, -1), name="first_step")(image_embedding(standardize(features)))  # (B, 1, E)
         inputs = layers.Concatenate(axis=1, name="inputs")([image_input, word_embedding(input_ids)])  # (B, 1 + T, E)
@@ -125,26 +127,31 @@ class ShowAndTell(keras.Model):
         decoder = keras.Model(decoder_inputs, to_logits(outputs), name="decoder")
 
         image = keras.Input((image_px, image_px, 3), name="image")
-        logits = decoder({"features": stem_model(image), "input_ids": input_ids})
+        logits = decoder({"features": backbone_model(image), "input_ids": input_ids})
         super().__init__({"image": image, "input_ids": input_ids}, logits, **kwargs)
 
         # Config
         self.vocabulary_size = vocabulary_size
-        self.size = CaptionerSize(stem, resized_px, image_px, embedding_units, lstm_units, dropout)
-        self.stem, self.decoder = stem_model, decoder
+        self.size = CaptionerSize(backbone, resized_px, image_px, embedding_units, lstm_units, dropout)
+        self.backbone, self.decoder = backbone_model, decoder
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {"name": self.name, "vocabulary_size": self.vocabulary_size, **asdict(self.size)}
 
-    def encode(self, features) -> Sequence:
-        """The LSTM's state after it has taken the features (B, F) of pictures: a list of its h and c, (B, U)."""
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> ShowAndTell:
+        # Earlier bundles call the backbone "stem".
+        return cls(**{"backbone" if name == "stem" else name: value for name, value in config.items()})
+
+    def encode(self, features: Any) -> Sequence[Any]:
+        """The state of the LSTM after its first input, the features (B, F) of pictures: a list of h and c, (B, U)."""
         standardize, embedding, cell = self._part("standardize"), self._part("image_embedding"), self._cell
         inputs = embedding(standardize(ops.cast(features, self.compute_dtype)))
         _, state = cell(inputs, cell.get_initial_state(batch_size=ops.shape(inputs)[0]), training=False)
         return state
 
-    def step(self, token_ids, state):
-        """The logits (B, V) of the word after ``token_ids`` (B,), and the new state."""
+    def step(self, token_ids: Any, state: Sequence[Any]) -> tuple[Any, Sequence[Any]]:
+        """Logits (B, V) of the word that follows ``token_ids`` (B,), and the new state."""
         outputs, state = self._cell(self._part("word_embedding")(token_ids), state, training=False)
         return self._part("logits")(outputs), state
 
@@ -153,12 +160,12 @@ class ShowAndTell(keras.Model):
         return self._part("standardize")
 
     @property
-    def _cell(self):
+    def _cell(self) -> DropoutCell:
         return self._part("lstm").cell
 
-    def _part(self, name: str):
+    def _part(self, name: str) -> Any:
         return self.decoder.get_layer(name)
 
 
-def _uniform():
+def _uniform() -> keras.initializers.Initializer:
     return keras.initializers.RandomUniform(-_INITIAL_SCALE, _INITIAL_SCALE)

@@ -1,6 +1,6 @@
-"""Pictures as the captioner's stem takes them: squares of uint8 RGB, plain for use and varied for training.
+"""Pictures prepared for the captioner's backbone: squares of uint8 RGB, plain for use and varied for training.
 
-The network itself maps 0 to 255 onto [-1, 1], so that pictures travel between processes as bytes.
+The network itself maps 0..255 to [-1, 1], so that pictures pass between processes as bytes.
 """
 
 from __future__ import annotations
@@ -8,18 +8,18 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-# How far colors are moved in training, as the published implementation does.
+# How far colors are changed in training; the numbers are those of the published im2txt code.
 _BRIGHTNESS = 32 / 255
 _CONTRAST = _SATURATION = (0.5, 1.5)
 _HUE_DEGREES = 0.032 * 360
 
 
 def center_view(image: np.ndarray, resized_px: int, crop_px: int) -> np.ndarray:
-    """The middle of a picture: resized to a square, whatever its shape, then cropped.
+    """The middle of a picture, which is first resized to a square, whatever its shape.
 
     Args:
         image: uint8 (H, W, 3) RGB.
-        resized_px: side of the square it is resized to, such as 346.
+        resized_px: side of the square that the picture is resized to, such as 346.
         crop_px: side of the crop, such as 299.
 
     Returns:
@@ -30,7 +30,7 @@ def center_view(image: np.ndarray, resized_px: int, crop_px: int) -> np.ndarray:
 
 
 def random_view(image: np.ndarray, resized_px: int, crop_px: int, rng: np.random.Generator) -> np.ndarray:
-    """Like ``center_view``, but cropped anywhere, mirrored half of the time, and with distorted colors."""
+    """Like ``center_view``, but with a random crop, mirrored with probability 0.5, and with distorted colors."""
     top, left = rng.integers(0, resized_px - crop_px, size=2, endpoint=True)
     crop = _resize(image, resized_px)[top : top + crop_px, left : left + crop_px]
     if rng.random() < 0.5:
@@ -39,7 +39,7 @@ def random_view(image: np.ndarray, resized_px: int, crop_px: int, rng: np.random
 
 
 def distort_colors(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Moves brightness, contrast, saturation and hue by random amounts, in random order; uint8 (H, W, 3) RGB."""
+    """Changes brightness, contrast, saturation and hue by random amounts, in random order; uint8 (H, W, 3) RGB."""
     distortions = [
         lambda x: x + np.float32(rng.uniform(-_BRIGHTNESS, _BRIGHTNESS)),
         lambda x: adjust_contrast(x, rng.uniform(*_CONTRAST)),
@@ -53,13 +53,13 @@ def distort_colors(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def adjust_contrast(image: np.ndarray, factor: float) -> np.ndarray:
-    """Moves float pixels (H, W, 3) away from the mean of their channel by ``factor``."""
+    """Multiplies the difference between float pixels (H, W, 3) and the mean of their channel by ``factor``."""
     mean = image.mean(axis=(0, 1))
     return (image - mean) * np.float32(factor) + mean
 
 
 def adjust_hue_saturation(image: np.ndarray, hue_degrees: float, saturation: float) -> np.ndarray:
-    """Turns the hue of float32 pixels (H, W, 3) in [0, 1], and multiplies their saturation, up to 1."""
+    """Rotates the hue of float32 pixels (H, W, 3) in [0, 1], and multiplies their saturation, to at most 1."""
     hsv = cv2.cvtColor(image, cv2.COLOR_RGB2HSV)  # degrees, 0 to 1, 0 to 1
     hsv[..., 0] = (hsv[..., 0] + hue_degrees) % 360
     hsv[..., 1] = np.minimum(hsv[..., 1] * saturation, 1)

@@ -1,4 +1,4 @@
-"""EAST as a functional Keras model: a stem, the merge branch and the RBOX head.
+"""EAST as a functional Keras model: a backbone, the merge branch and the RBOX head.
 
 Source: Zhou et al. 2017, "EAST: An Efficient and Accurate Scene Text Detector" (arXiv 1704.03155), figure 3.
 Only built-in layers are used, so a saved model loads anywhere without custom objects, on any Keras backend.
@@ -13,18 +13,18 @@ from keras import layers
 
 INITIAL_DISTANCE_PX = 12.0
 INITIAL_TEXT_PROBABILITY = 0.05
-STEM_PREFIX = "stem_"
+BACKBONE_PREFIX = "stem_"  # of the layers' names, which trained models and frozen graphs have
 
 _MERGE_CHANNELS = (128, 64, 32)  # the paper's, from stride 16 to stride 4
 _BATCH_NORM_MOMENTUM = 0.95  # with 0.99 the moving means trail behind the weights while the learning rate is high
 _VGG16_BLOCKS = ((2, 64), (2, 128), (3, 256), (3, 512), (3, 512))  # (convolutions, channels)
 
 
-def build_east(stem: str = "fast", text_scale: float = 512.0, name: str = "east") -> keras.Model:
+def build_east(backbone: str = "fast", text_scale: float = 512.0, name: str = "east") -> keras.Model:
     """Builds an EAST text detector with fresh weights.
 
     Args:
-        stem: "fast", residual blocks made for CPUs, or "vgg16", the classic VGG-16 up to its fifth pool.
+        backbone: "fast", residual blocks made for CPUs, or "vgg16", the classic VGG-16 up to its fifth pool.
         text_scale: the largest distance in pixels from a cell to an edge of its word.
         name: the model's name.
 
@@ -36,34 +36,34 @@ def build_east(stem: str = "fast", text_scale: float = 512.0, name: str = "east"
         and its angle in radians, positive clockwise.
         The score stays a logit up to the loss: in bfloat16, log(1 - p) overflows where p rounds to 1.
     """
-    if stem not in _STEMS:
-        raise ValueError(f"stem is {stem!r}, but must be one of {sorted(_STEMS)}.")
+    if backbone not in _BACKBONES:
+        raise ValueError(f"backbone is {backbone!r}, but must be one of {sorted(_BACKBONES)}.")
     image = keras.Input((None, None, 1), name="image")
     rescaled = layers.Rescaling(1 / 127.5, offset=-1.0, name="rescale")(image)
-    features = _merge(_STEMS[stem](rescaled), batch_norm=stem != "vgg16")
+    features = _merge(_BACKBONES[backbone](rescaled), batch_norm=backbone != "vgg16")
     outputs = {"score_logits": _score_head(features), "geometry_map": _geometry_head(features, text_scale)}
     return keras.Model(image, outputs, name=name)
 
 
-def freeze_stem(model: keras.Model) -> None:
+def freeze_backbone(model: keras.Model) -> None:
     """Leaves only the merge branch and the head trainable (head-tune). Compile the model anew afterwards."""
-    _set_stem_trainable(model, False)
+    _set_backbone_trainable(model, False)
 
 
-def unfreeze_stem(model: keras.Model) -> None:
+def unfreeze_backbone(model: keras.Model) -> None:
     """Makes the whole model trainable again (fine-tune). Compile the model anew afterwards."""
-    _set_stem_trainable(model, True)
+    _set_backbone_trainable(model, True)
 
 
-def _set_stem_trainable(model: keras.Model, trainable: bool) -> None:
-    stem_layers = [layer for layer in model.layers if layer.name.startswith(STEM_PREFIX)]
-    if not stem_layers:
-        raise ValueError(f"Model {model.name!r} has no layers named {STEM_PREFIX}*: build it with build_east.")
-    for layer in stem_layers:
+def _set_backbone_trainable(model: keras.Model, trainable: bool) -> None:
+    backbone_layers = [layer for layer in model.layers if layer.name.startswith(BACKBONE_PREFIX)]
+    if not backbone_layers:
+        raise ValueError(f"Model {model.name!r} has no layers named {BACKBONE_PREFIX}*: build it with build_east.")
+    for layer in backbone_layers:
         layer.trainable = trainable
 
 
-def _fast_stem(x):
+def _fast_backbone(x):
     """Feature maps at strides 4, 8, 16 and 32.
 
     Half of the work would be at stride 4, so nothing but the two strided convolutions is done there before the merge.
@@ -86,7 +86,7 @@ def _fast_stem(x):
     return stride4, stride8, stride16, x
 
 
-def _vgg16_stem(x):
+def _vgg16_backbone(x):
     """Feature maps after VGG-16's pools 2 to 5 (Simonyan & Zisserman 2014), for a gray image."""
     taps = []
     for block, (convolutions, channels) in enumerate(_VGG16_BLOCKS, start=1):
@@ -97,7 +97,7 @@ def _vgg16_stem(x):
     return taps[1:]
 
 
-_STEMS = {"fast": _fast_stem, "vgg16": _vgg16_stem}
+_BACKBONES = {"fast": _fast_backbone, "vgg16": _vgg16_backbone}
 
 
 def _merge(taps, batch_norm: bool):

@@ -1,4 +1,4 @@
-"""What the caption task can be told. Light: no Keras."""
+"""Options of the caption task. This module imports no Keras."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ class CaptionOptions:
     """Options of the caption task.
 
     Attributes:
-        data: where the captioned pictures come from; without validation where there is ``overfit``.
-        overfit: train on so many pictures only and validate on the same ones; 0 for all.
-        stem_weights: file of the stem's weights, or None for a stem from scratch.
-        fine_tune_rate: phase two: train the stem, too, at this learning rate; 0 for phase one.
-        decay_epochs: the staircase schedule halves the learning rate after every so many epochs.
-        cache: folder for the frozen stem and its features.
+        data: where the captioned pictures come from; it names no validation shards if ``overfit`` is set.
+        overfit: number of pictures to train and validate on; 0 for all, with validation shards.
+        backbone_weights: file with the weights of the backbone, or None for a random backbone.
+        fine_tune_rate: learning rate of phase two, which trains the backbone, too; 0 for phase one.
+        decay_epochs: the staircase schedule halves the learning rate each time this number of epochs has passed.
+        cache: folder for the frozen backbone and its features.
     """
 
     data: ShardConfig
     overfit: int = 0
-    stem_weights: str | None = None
+    backbone_weights: str | None = None
     fine_tune_rate: float = 0.0
     decay_epochs: float = 8.0
     cache: str = ""
@@ -48,7 +48,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="train and validate on the same N pictures of --data, without --validation",
     )
-    parser.add_argument("--stem-weights", metavar="FILE", help="weights of the stem, as Keras publishes them")
+    parser.add_argument("--backbone-weights", metavar="FILE", help="weights of the backbone, in a Keras weights file")
     parser.add_argument(
         "--fine-tune",
         type=_positive,
@@ -56,30 +56,34 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         const=0.0005,
         default=0.0,
         metavar="RATE",
-        help="phase two, from --init: train the stem, too, at this learning rate throughout; without a number: 0.0005",
+        help="phase two, from --init: train the backbone, too, at this constant RATE; 0.0005 if none is given",
     )
     parser.add_argument(
         "--decay-epochs",
         type=_positive,
         default=8.0,
         metavar="N",
-        help="the learning rate is halved after every N epochs; default: %(default)s",
+        help="halve the learning rate after every N epochs; default: %(default)s",
     )
 
 
 def _parse(args: argparse.Namespace) -> CaptionOptions:
-    if args.init and args.stem_weights:
-        raise UsageError("--init and --stem-weights: the bundle has a stem of its own; give one of both")
+    if args.init and args.backbone_weights:
+        raise UsageError("--init and --backbone-weights: the bundle has its own backbone; give only one of the two")
     if args.fine_tune and not args.init:
-        raise UsageError("--fine-tune trains on what phase one has trained: give its bundle by --init BUNDLE")
+        raise UsageError(
+            "--fine-tune continues from a captioner that phase one has trained: give its bundle by --init BUNDLE"
+        )
     if args.overfit and args.validation:
-        raise UsageError("--overfit and --validation: to overfit is to validate on what is learned; give one of both")
-    if args.fine_tune:  # phase one learns from the stem's features alone
+        raise UsageError(
+            "--overfit and --validation: --overfit validates on the training pictures; give only one of the two"
+        )
+    if args.fine_tune:  # phase one learns from the backbone's features alone
         require_tensorflow()
     return CaptionOptions(
         _overfit_data(args) if args.overfit else parse_shards(args, Task.CAPTION),
         args.overfit,
-        args.stem_weights,
+        args.backbone_weights,
         args.fine_tune,
         args.decay_epochs,
         cache=str(args.output.parent / f"{args.output.name}-run" / "features"),
@@ -88,7 +92,7 @@ def _parse(args: argparse.Namespace) -> CaptionOptions:
 
 def _overfit_data(args: argparse.Namespace) -> ShardConfig:
     if not args.data:
-        raise UsageError("--overfit N takes N pictures of --data: give it, too")
+        raise UsageError("--overfit N takes N pictures of --data: give --data, too")
     check_task(args.data, Task.CAPTION)
     return ShardConfig(args.data, "")
 
@@ -96,7 +100,7 @@ def _overfit_data(args: argparse.Namespace) -> ShardConfig:
 def _positive(text: str) -> float:
     number = float(text)
     if not number > 0:
-        raise argparse.ArgumentTypeError(f"{text} is not more than 0")
+        raise argparse.ArgumentTypeError(f"{text} is not above 0")
     return number
 
 

@@ -1,4 +1,4 @@
-"""Training of the captioner in two phases: the decoder on features of a frozen stem, then both on pictures."""
+"""Training of the captioner in two phases: the decoder on features of a frozen backbone, then both on pictures."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import keras
 import numpy as np
 
 from ocr_models.bundle import find_bundle
-from ocr_models.captioning.backbones import calibrate, load_stem_weights, weights_digest
+from ocr_models.captioning.backbones import calibrate, load_backbone_weights, weights_digest
 from ocr_models.captioning.captioner import Caption, Captioner
 from ocr_models.captioning.show_and_tell import ShowAndTell, build_captioner
 from ocr_models.captioning.views import center_view
@@ -35,7 +35,7 @@ _VALIDATION_PICTURES = 100
 _CALIBRATION_PICTURES, _CALIBRATION_BATCH = 256, 16
 _SHOWN_PX = 320  # long side of a picture that shows a caption
 _MAX_LOG = 700.0  # of a number that a float can hold: training may diverge
-_STEM_FILE = "stem.weights.h5"
+_BACKBONE_FILE = "stem.weights.h5"  # the name in run folders since the first version
 
 
 class CaptionTask(TrainingTask):
@@ -58,7 +58,7 @@ class CaptionTask(TrainingTask):
             self.learner = WholeLearner(self.network, _loss)
             self._learn_from_pictures([image.image_id for image in training])
         else:
-            rows = self._freeze_stem(training)
+            rows = self._freeze_backbone(training)
             self.learner = Learner(self.network.decoder, _loss)
             self.make_batches = partial(feature_batches, rows, captions, config.batch_size)
 
@@ -78,14 +78,14 @@ class CaptionTask(TrainingTask):
         )
         self.make_batches = partial(shard_batches, make_dataset)
 
-    def _freeze_stem(self, training: list[CaptionedImage]) -> FeatureRows:
-        """Makes the stem final and computes its features of all pictures; gives those for training."""
-        cache, stem = Path(self.config.options.cache), self.network.stem
+    def _freeze_backbone(self, training: list[CaptionedImage]) -> FeatureRows:
+        """Makes the backbone final and computes its features of all pictures; gives those for training."""
+        cache, backbone = Path(self.config.options.cache), self.network.backbone
         cache.mkdir(parents=True, exist_ok=True)
         if not self.config.init:
-            _initialize_stem(self.network, self.config.options, training)
-        path = cache / f"{weights_digest(stem)[:16]}.features"
-        units = stem.output_shape[-1]
+            _initialize_backbone(self.network, self.config.options, training)
+        path = cache / f"{weights_digest(backbone)[:16]}.features"
+        units = backbone.output_shape[-1]
         rows = cached_features(path, units, training, self._captioner.features)
         self._validation_rows = cached_features(path, units, self._validation, self._captioner.features)
         if not self.config.init:
@@ -138,10 +138,10 @@ class CaptionTask(TrainingTask):
 
 
 class WholeLearner(Learner):
-    """Stem and decoder. The stem's batch norms keep their statistics, which small batches would only blur."""
+    """Backbone and decoder. The backbone's batch norms keep their statistics, which small batches would only blur."""
 
     def call(self, inputs, training=None):
-        features = self.network.stem(inputs["image"], training=False)
+        features = self.network.backbone(inputs["image"], training=False)
         return self.network.decoder({"features": features, "input_ids": inputs["input_ids"]}, training=training)
 
 
@@ -175,20 +175,22 @@ def _drawn(image: CaptionedImage, caption: Caption) -> Picture:
     return Picture(shown, f"{caption.text} ({caption.probability:.3f})\ntruth: {join_tokens(image.captions[0])}")
 
 
-def _initialize_stem(network: ShowAndTell, options: CaptionOptions, training: list[CaptionedImage]) -> None:
-    """Gives the stem the weights of the file, those of the run that is resumed, or random ones, calibrated."""
-    kept = Path(options.cache) / _STEM_FILE
-    if options.stem_weights:
+def _initialize_backbone(network: ShowAndTell, options: CaptionOptions, training: list[CaptionedImage]) -> None:
+    """Gives the backbone the weights of the file, those of the run that is resumed, or random ones, calibrated."""
+    kept = Path(options.cache) / _BACKBONE_FILE
+    if options.backbone_weights:
         try:
-            load_stem_weights(network.stem, options.stem_weights)
+            load_backbone_weights(network.backbone, options.backbone_weights)
         except (OSError, ValueError) as error:
-            raise UsageError(f"--stem-weights {options.stem_weights}: {error}; give weights of this stem") from error
+            raise UsageError(
+                f"--backbone-weights {options.backbone_weights}: {error}; give weights of this backbone"
+            ) from error
     elif kept.is_file():
-        network.stem.load_weights(kept)
+        network.backbone.load_weights(kept)
     else:
-        calibrate(network.stem, _views(training[:_CALIBRATION_PICTURES], network))
-        unfinished = kept.with_name(f"unfinished.{_STEM_FILE}")
-        network.stem.save_weights(unfinished)
+        calibrate(network.backbone, _views(training[:_CALIBRATION_PICTURES], network))
+        unfinished = kept.with_name(f"unfinished.{_BACKBONE_FILE}")
+        network.backbone.save_weights(unfinished)
         os.replace(unfinished, kept)
 
 

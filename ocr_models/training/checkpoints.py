@@ -14,8 +14,9 @@ from ocr_models.errors import UsageError
 from ocr_models.training.config import TrainingConfig
 
 _STATE, _CONFIG = "checkpoint.json", "config.json"
-# Options that decide which network is trained, and which parts of it.
-_NETWORK_OPTIONS = ("attention", "freeze_stem", "shrink_ratio", "stem_weights", "fine_tune_rate", "overfit")
+# Options that decide which network is trained, and which parts of it; and earlier names of two of them.
+_NETWORK_OPTIONS = ("attention", "freeze_backbone", "shrink_ratio", "backbone_weights", "fine_tune_rate", "overfit")
+_RENAMED_OPTIONS = {"freeze_stem": "freeze_backbone", "stem_weights": "backbone_weights"}
 
 
 @dataclass
@@ -63,7 +64,7 @@ def check_same_run(config: TrainingConfig, run: Path, must_exist: bool = False) 
 
 def _what_is_trained(config: dict[str, Any]) -> dict[str, Any]:
     """What must stay the same in a run; its data, its rate and its end may change."""
-    options = config.get("options", {})
+    options = {_RENAMED_OPTIONS.get(name, name): value for name, value in config.get("options", {}).items()}
     parts = {name: options[name] for name in _NETWORK_OPTIONS if name in options}
     same = {name: config.get(name) for name in ("task", "arch", "init", "mixed_precision")}
     return {**same, **parts}

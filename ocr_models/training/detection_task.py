@@ -10,7 +10,7 @@ import numpy as np
 from ocr_models.data.dataset import ShardConfig, read_examples
 from ocr_models.data.loading.batches import detection_batches, labelled_pages, validation_pages
 from ocr_models.data.loading.skips import SkipCounts
-from ocr_models.detection.east import build_east, freeze_stem
+from ocr_models.detection.east import build_east, freeze_backbone
 from ocr_models.detection.east_losses import east_loss
 from ocr_models.detection.text_detector import TextDetector
 from ocr_models.metrics import DetectionCounts
@@ -32,8 +32,8 @@ class DetectionTask(TrainingTask):
         options = config.options
         self.build = partial(build_east, config.arch.removeprefix("east-"))
         self.network = start_from(self.build(), config)
-        if options.freeze_stem:
-            freeze_stem(self.network)
+        if options.freeze_backbone:
+            freeze_backbone(self.network)
         self.learner = Learner(self.network, partial(_loss, score_loss=options.score_loss))
         if isinstance(options.data, ShardConfig):
             self._learn_from_shards(options.data)

@@ -25,14 +25,14 @@ class DetectionOptions:
         window_px: side of a training window, a multiple of 32.
         shrink_ratio: of EAST's score map.
         score_loss: "balanced" or "dice".
-        freeze_stem: head-tune: only EAST's merge branch and head learn.
+        freeze_backbone: head-tune: only EAST's merge branch and head learn.
     """
 
     data: DataConfig | ShardConfig
     window_px: int = 384
     shrink_ratio: float = 0.2
     score_loss: str = "balanced"
-    freeze_stem: bool = False
+    freeze_backbone: bool = False
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def _parse_data(args: argparse.Namespace, task: Task) -> DataConfig | ShardConfi
 
 def _add_detection_arguments(parser: argparse.ArgumentParser) -> None:
     _add_data_arguments(parser)
-    parser.add_argument("--freeze-stem", action="store_true", help="train merge branch and head only")
+    parser.add_argument("--freeze-backbone", action="store_true", help="train merge branch and head only")
     parser.add_argument("--score-loss", choices=["balanced", "dice"], default="balanced", help="default: %(default)s")
     parser.add_argument(
         "--window-px", type=int, default=384, metavar="N", help="side of a training window; default: %(default)s"
@@ -120,7 +120,7 @@ def _parse_detection(args: argparse.Namespace) -> DetectionOptions:
         args.window_px,
         args.shrink_ratio,
         args.score_loss,
-        freeze_stem=args.freeze_stem,
+        freeze_backbone=args.freeze_backbone,
     )
 
 

@@ -39,7 +39,7 @@ def numpy(tensor):
 
 
 def features(network):
-    return numpy(network.stem(images(), training=False))
+    return numpy(network.backbone(images(), training=False))
 
 
 def decode(network, ids, **options):
@@ -48,13 +48,13 @@ def decode(network, ids, **options):
 
 def test_numbers_of_the_paper():
     size = SIZES["show-and-tell"]
-    assert (size.stem, size.resized_px, size.image_px) == ("inception-v3", 346, 299)
+    assert (size.backbone, size.resized_px, size.image_px) == ("inception-v3", 346, 299)
     assert (size.embedding_units, size.lstm_units, size.dropout) == (512, 512, 0.3)
 
 
 def test_inception_v3_with_its_decoder():
     network = build_captioner(100)
-    assert network.stem.count_params() == 21_802_784  # of Keras's Inception v3 without its classifier
+    assert network.backbone.count_params() == 21_802_784  # of Keras's Inception v3 without its classifier
     # Image embedding 2048 * 512, word embedding 100 * 512, the four gates of the LSTM with 512 inputs, 512 states and
     # a bias each, logits from 512 units with a bias; a mean and a scale for each of 2048 features.
     gates = 4 * 512 * (512 + 512 + 1)
@@ -139,3 +139,9 @@ def test_standardized_features_have_mean_0_and_deviation_1():
     standard = numpy(layer(features))
     np.testing.assert_allclose(standard.mean(axis=0), [0, 0, 0], atol=1e-3)
     np.testing.assert_allclose(standard.std(axis=0), [1, 1, 0], atol=1e-3)
+
+
+def test_config_with_the_earlier_name_of_the_backbone_is_read(network):
+    config = network.get_config()
+    config["stem"] = config.pop("backbone")
+    assert ShowAndTell.from_config(config).size == network.size

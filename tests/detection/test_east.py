@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from ocr_models.detection.east import build_east, freeze_stem, unfreeze_stem
+from ocr_models.detection.east import build_east, freeze_backbone, unfreeze_backbone
 from ocr_models.detection.east_losses import east_loss
 from ocr_models.detection.targets import make_targets
 from ocr_models.inference.batch_norm_folding import fold_batch_norm
@@ -23,9 +23,9 @@ def _train_one_step(east):
     return model.train_on_batch(images, truth)
 
 
-@pytest.mark.parametrize("stem", ["fast", "vgg16"])
-def test_builds_predicts_and_learns(stem):
-    model = build_east(stem=stem)
+@pytest.mark.parametrize("backbone", ["fast", "vgg16"])
+def test_builds_predicts_and_learns(backbone):
+    model = build_east(backbone=backbone)
     answer = model.predict(np.full((2, 64, 96, 1), 128.0), verbose=0)
     assert answer["score_logits"].shape == (2, 16, 24, 1)
     assert answer["geometry_map"].shape == (2, 16, 24, 5)
@@ -41,10 +41,10 @@ def test_first_answers_are_of_a_usual_words_size():
     assert (np.abs(answer[..., 4]) < np.pi / 4).all()
 
 
-@pytest.mark.parametrize("stem", ["fast", "vgg16"])
-def test_head_tune_leaves_the_stem_as_it_is(stem):
-    model = build_east(stem=stem)
-    freeze_stem(model)
+@pytest.mark.parametrize("backbone", ["fast", "vgg16"])
+def test_head_tune_leaves_the_backbone_as_it_is(backbone):
+    model = build_east(backbone=backbone)
+    freeze_backbone(model)
     before = {layer.name: layer.get_weights() for layer in model.layers}
     _train_one_step(model)
     changed = {
@@ -56,7 +56,7 @@ def test_head_tune_leaves_the_stem_as_it_is(stem):
     assert "score_logits" in changed and "merge_32_conv" in changed
     assert not [name for name in changed if name.startswith("stem_")]
 
-    unfreeze_stem(model)
+    unfreeze_backbone(model)
     assert all(layer.trainable for layer in model.layers)
 
 
@@ -83,6 +83,6 @@ def test_folded_model_answers_the_same():
         np.testing.assert_allclose(values, expected[name], rtol=1e-3, atol=1e-3)
 
 
-def test_unknown_stem_names_the_choices():
+def test_unknown_backbone_names_the_choices():
     with pytest.raises(ValueError, match="vgg16"):
-        build_east(stem="resnet")
+        build_east(backbone="resnet")

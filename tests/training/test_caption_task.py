@@ -53,16 +53,16 @@ def test_captions_are_learned(trained):
         assert f"a {color} box" in n_best[0].text
 
 
-def test_run_is_resumed_with_its_stem_and_features(trained, data, capsys):
+def test_run_is_resumed_with_its_backbone_and_features(trained, data, capsys):
     cache = trained.parent / "tell-run" / "features"
     before = {path.name: path.read_bytes() for path in cache.iterdir()}
-    assert len(before) == 2  # the stem, and a file of features
+    assert len(before) == 2  # the backbone, and a file of features
     main(arguments(trained, data, "--overfit", 4, "--steps", 81, "--decay-epochs", 1000))
     assert {path.name: path.read_bytes() for path in cache.iterdir()} == before
     assert json.loads((trained.parent / "tell-run" / "checkpoint.json").read_text())["step"] == 81
 
 
-def test_fine_tuning_trains_the_stem_too(trained, data, tmp_path):
+def test_fine_tuning_trains_the_backbone_too(trained, data, tmp_path):
     """On a data set with a vocabulary of its own: the bundle's is kept."""
     first = find_bundle(str(trained), "caption")
     vocabulary = Vocabulary.load(first.vocabulary_path)
@@ -114,10 +114,13 @@ def test_pictures_for_validation_are_those_of_their_shards(data, tmp_path):
     [
         ([], "--data and --validation go together"),
         (["--overfit", "2", "--validation", "elsewhere"], "--overfit and --validation"),
-        (["--fine-tune"], "--fine-tune trains on what phase one has trained: give its bundle by --init"),
-        (["--init", "bundle", "--stem-weights", "file"], "--init and --stem-weights"),
+        (
+            ["--fine-tune"],
+            "--fine-tune continues from a captioner that phase one has trained: give its bundle by --init",
+        ),
+        (["--init", "bundle", "--backbone-weights", "file"], "--init and --backbone-weights"),
         (["--data", "nowhere/train-*", "--overfit", "2"], "nowhere/train-*: no file fits"),
-        (["--stem-weights", "nowhere.weights.h5", "--overfit", "2"], "--stem-weights nowhere.weights.h5"),
+        (["--backbone-weights", "nowhere.weights.h5", "--overfit", "2"], "--backbone-weights nowhere.weights.h5"),
         (["--init", "nowhere", "--fine-tune", "--overfit", "2"], "nowhere: no such model bundle"),
     ],
 )

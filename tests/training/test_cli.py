@@ -85,9 +85,9 @@ def test_attention_recognizer_starts_from_a_crnn(pdfs, tmp_path):
             np.testing.assert_allclose(weight, of_crnn, atol=1e-6)
 
 
-def test_detector_is_fine_tuned_with_its_stem_as_it_was(pdfs, tmp_path):
+def test_detector_is_fine_tuned_with_its_backbone_as_it_was(pdfs, tmp_path):
     first = write_bundle(tmp_path / "first", build_east(), {"task": "detection", "arch": "east-fast"})
-    options = ["--steps", 3, "--batch-size", 2, "--window-px", 64, "--init", first.path, "--freeze-stem"]
+    options = ["--steps", 3, "--batch-size", 2, "--window-px", 64, "--init", first.path, "--freeze-backbone"]
 
     assert main(arguments("detection", tmp_path / "east", pdfs, *options)) == 0
 
