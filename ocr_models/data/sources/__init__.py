@@ -1,1 +1,1 @@
-"""Labelled sources, one module a format. No TensorFlow, Keras or Beam in here."""
+"""Labelled sources, one module per format. They import neither TensorFlow nor Keras nor Beam."""

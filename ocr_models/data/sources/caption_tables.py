@@ -1,7 +1,7 @@
-"""Pictures with captions: a CSV table with the columns ``image`` and ``caption``, or the JSON of COCO's captions.
+"""Pictures with captions: a CSV table with the columns ``image`` and ``caption``, or COCO's caption JSON.
 
-The JSON has ``images`` (``id``, ``file_name``) and ``annotations`` (``image_id``, ``caption``). A picture is where the
-table says, in ``images/`` beside the table, or anywhere below it if only one is called so.
+The JSON has ``images`` (``id``, ``file_name``) and ``annotations`` (``image_id``, ``caption``). A picture is at the
+path in the table, in ``images/`` beside the table, or anywhere below it if its name occurs only once.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _EXPECTED = "expected a picture and one caption, in quotes if it has commas"
 
 @dataclass(frozen=True)
 class CaptionsSource:
-    """All tables of captions below ``root``, or one of them; examples have tokens, but no ids yet."""
+    """All tables of captions below ``root``, or the one at ``root``. The examples have tokens, but no ids yet."""
 
     root: str
     task: Task = Task.CAPTION
@@ -68,7 +68,7 @@ _Row = tuple[str | None, str | None]
 
 
 def _read_table(files: Files, path: str) -> list[_Row]:
-    """The names of pictures with their captions, None where a row lacks one; nothing of a file of another kind."""
+    """The picture and caption of each row, None if missing; no rows if the file isn't a table of captions."""
     try:
         text = files.read(path).decode("utf-8-sig")
         return _read_json(text) if path.lower().endswith(".json") else _read_csv(text)
@@ -82,7 +82,7 @@ def _read_csv(text: str) -> list[_Row]:
     rows = csv.DictReader(io.StringIO(text, newline=""))
     if not {"image", "caption"} <= set(rows.fieldnames or ()):
         return []
-    too_many = rows.restkey  # of cells: a caption's comma would cut it short
+    too_many = rows.restkey  # the row has too many cells: an unquoted comma would cut its caption short
     return [(row["image"], None if too_many in row else row["caption"]) for row in rows]
 
 

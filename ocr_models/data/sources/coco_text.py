@@ -1,8 +1,8 @@
-"""COCO-Text: one JSON file about the texts in pictures of COCO.
+"""COCO-Text: one JSON file that labels the texts in COCO's pictures.
 
-The file has ``imgs`` (of each id: ``file_name``) and ``anns`` (of each id: ``image_id``, ``bbox`` as x, y, width and
-height, ``mask`` or ``polygon`` as x and y of its corners, ``utf8_string``, ``legibility``): Veit et al., "COCO-Text:
-Dataset and Benchmark for Text Detection and Recognition in Natural Images", 2016. Its ``imgToAnns`` says nothing more.
+``imgs`` maps ids to ``file_name``; ``anns`` maps ids to ``image_id``, ``bbox`` (x, y, width, height), ``mask`` or
+``polygon`` (x and y of each corner), ``utf8_string`` and ``legibility``: Veit et al., "COCO-Text: Dataset and Benchmark
+for Text Detection and Recognition in Natural Images", 2016. ``imgToAnns`` adds nothing and isn't read.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ _KEYS = ("bbox", "mask", "polygon", "utf8_string", "legibility")
 
 @dataclass(frozen=True)
 class CocoTextSource:
-    """The pictures that a JSON file knows: it is ``root``, or the only one in this folder; they are anywhere below.
+    """The pictures that a JSON file lists. The file is ``root``, or the only one below it, as are the pictures.
 
-    Illegible texts, and those without a text, are to be ignored.
+    Texts that are illegible or have no transcription are to be ignored.
     """
 
     root: str
@@ -50,7 +50,9 @@ class CocoTextSource:
         listing = list_source(files, self.root)
         table = [name for name in listing.chosen if name.endswith(".json")]
         if len(table) != 1:
-            raise UsageError(f"{self.root}: {len(table)} JSON files; give the folder with the one of COCO-Text, or it")
+            raise UsageError(
+                f"{self.root}: {len(table)} JSON files; give COCO-Text's JSON file, or a folder with no other"
+            )
         pictures, folder = PictureNames(listing.paths), posixpath.dirname(table[0])
         for wanted, of_picture in sorted(_read_table(files, listing.paths[table[0]]).items()):
             name = pictures.find(wanted, folder)
@@ -66,7 +68,7 @@ class CocoTextSource:
 
 
 def _read_table(files: Files, path: str) -> dict[str, list[dict[str, Any]]]:
-    """The annotations of each picture, by its file name."""
+    """The annotations of each picture, by file name."""
     try:
         table = json.loads(files.read(path))
         of_picture: dict[str, list[dict[str, Any]]] = defaultdict(list)
@@ -89,14 +91,14 @@ def _label(annotation: dict[str, Any]) -> TextLabel:
             x, y, width, height = map(float, annotation["bbox"])
             corners = (x, y, x + width, y + height)
     except (KeyError, TypeError, ValueError) as error:
-        raise DocumentError(Stage.LABEL, f"annotation {annotation}: no bbox or mask that can be read") from error
+        raise DocumentError(Stage.LABEL, f"annotation {annotation}: no readable bbox or mask") from error
     return TextLabel("" if is_ignored else text, corners, is_ignored)
 
 
 def _polygon_corners(polygon: np.ndarray) -> tuple[float, ...]:
-    """Four corners of a polygon (N, 2); of one with more, those of the smallest turned box around it.
+    """The four corners of a polygon (N, 2); if it has more, those of the smallest rotated box around it.
 
-    Which of them is first isn't said: it is the one from which the text runs most nearly to the right.
+    COCO-Text doesn't say which corner is the first: the one is taken from which the text runs most nearly to the right.
     """
     quad = polygon if len(polygon) == 4 else cv2.boxPoints(cv2.minAreaRect(polygon))
     if signed_area(quad) < 0:

@@ -1,4 +1,4 @@
-"""The formats of labelled sources, by their names on the command line."""
+"""The formats of labelled sources by their names on the command line."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _PAGES = (Task.DETECTION, Task.RECOGNITION)
 
 
 def _task(format_name: str, options: SourceOptions, tasks: tuple[Task, ...]) -> Task:
-    """The task that was asked for, or the format's own, its first. Raises UsageError if it can't be had."""
+    """The requested task, or else the first that the format has. Raises UsageError if it lacks the requested one."""
     task = options.task or tasks[0]
     if task not in tasks:
         raise UsageError(f"--task {task}: --format {format_name} gives {' or '.join(tasks)} only")
@@ -32,7 +32,7 @@ def _task(format_name: str, options: SourceOptions, tasks: tuple[Task, ...]) -> 
 
 
 def _synthetic(root: str, options: SourceOptions) -> Source:
-    """Fonts are what it is drawn from: their folder is the source; the option names more."""
+    """The source is a folder of fonts to draw with; the option names more such folders."""
     return SyntheticSource(
         options.count,
         _task("synthetic", options, _PAGES),
@@ -60,14 +60,14 @@ FORMATS: dict[str, Callable[[str, SourceOptions], Source]] = {
     "mnist": lambda root, options: MnistSource(root, _task("mnist", options, (Task.RECOGNITION,))),
     "captions": lambda root, options: CaptionsSource(root, _task("captions", options, (Task.CAPTION,))),
 }
-"""What opens each format: takes the source's place and the options, and raises UsageError for options it can't meet."""
+"""Opens a source of each format at a place; raises UsageError for options that the format doesn't support."""
 
 
 def open_source(format_name: str, root: str, options: SourceOptions) -> Source:
-    """The source at a place; reads nothing yet.
+    """Opens a source; reads nothing yet.
 
     Raises:
-        UsageError: there is no such format, or it hasn't such options.
+        UsageError: there is no such format, or it doesn't support the options.
     """
     if format_name not in FORMATS:
         raise UsageError(f"--format {format_name}: no such format; give one of {', '.join(sorted(FORMATS))}")

@@ -1,8 +1,9 @@
-"""ICDAR's focused and incidental scene text: pictures, each with a file ``gt_NAME.txt`` of its words.
+"""ICDAR's focused and incidental scene text: pictures, each with a file ``gt_NAME.txt`` that lists its words.
 
-A line holds eight numbers, the corners clockwise from the text's top-left, and the transcription, all parted by commas,
-of which the transcription may hold more (ICDAR 2015, task 4.1); or the four numbers of a box, parted by commas or
-spaces, and the transcription in quotes or without (ICDAR 2013, task 2.1). "###" marks what is to be ignored.
+In ICDAR 2015 (task 4.1), a line has eight numbers, the corners clockwise from the text's top-left, and the
+transcription, separated by commas; the transcription may contain commas. In ICDAR 2013 (task 2.1), a line has the four
+numbers of a box, separated by commas or spaces, and the transcription, with or without quotes. "###" marks a text that
+is to be ignored.
 """
 
 from __future__ import annotations
@@ -34,7 +35,10 @@ _IGNORED = "###"
 
 @dataclass(frozen=True)
 class IcdarSource:
-    """Pictures below ``root`` with ``gt_NAME.txt`` beside them, in ``gt/`` there or one level up, or once anywhere."""
+    """Pictures below ``root`` with their label files.
+
+    The ``gt_NAME.txt`` of a picture is beside it, in ``gt/`` there or one level up, or the only one of its name.
+    """
 
     root: str
     task: Task
@@ -60,9 +64,9 @@ class IcdarSource:
 
 
 class _Truths:
-    """Label files, and which of them were taken for a picture."""
+    """Label files, and which of them were assigned to a picture."""
 
-    def __init__(self, names: list[str]):
+    def __init__(self, names: list[str]) -> None:
         self.names = names
         self._by_stem: dict[str, list[str]] = defaultdict(list)
         self._taken: set[str] = set()
@@ -70,7 +74,7 @@ class _Truths:
             self._by_stem[file_stem(name).removeprefix("gt_")].append(name)
 
     def take(self, picture: str) -> str | None:
-        """The labels of a picture: those nearest to it, or the only ones of its name; None if there are none."""
+        """The label file of a picture: the nearest, or the only one of its name; None if there is none."""
         candidates = self._by_stem.get(file_stem(picture), [])
         folder = posixpath.dirname(picture)
         for place in (folder, posixpath.join(folder, "gt"), posixpath.join(posixpath.dirname(folder), "gt")):
@@ -89,11 +93,11 @@ class _Truths:
 def parse_icdar(data: bytes) -> list[TextLabel]:
     """The labels in the bytes of a ``gt_NAME.txt``, UTF-8 with or without a byte order mark.
 
-    A transcription may begin with numbers, so that a line alone doesn't tell what it is: a file is taken to have
-    eight numbers a line if at least half of its lines do.
+    Since a transcription may begin with numbers, one line doesn't tell which of the two formats it has: a file is taken
+    to have eight numbers per line if at least half of its lines do.
 
     Raises:
-        DocumentError: with stage "label", for a line that can't be read: text that isn't labelled would be learned as
+        DocumentError: with stage "label", if a line can't be parsed. Skipping it would teach that its text is
             background.
     """
     lines = [line for line in text_lines(data) if line.strip()]

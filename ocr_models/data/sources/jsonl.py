@@ -35,7 +35,7 @@ _EXTENSIONS = (".jsonl", ".ndjson", ".json")
 
 @dataclass(frozen=True)
 class JsonlSource:
-    """All ``.jsonl``, ``.ndjson`` and ``.json`` files below ``root``, or one of them."""
+    """All ``.jsonl``, ``.ndjson`` and ``.json`` files below ``root``, or the one at ``root``."""
 
     root: str
     task: Task = Task.DETECTION
@@ -69,7 +69,7 @@ class JsonlSource:
 
 
 def _objects(files: Files, table: str, path: str) -> Iterator[tuple[str, tuple[int, int], bytes]]:
-    """Each object of a file: its name, where it begins and ends, and its bytes."""
+    """Yields each object of a file: its name, the positions of its first byte and after its last, and its bytes."""
     with files.open(path) as file:
         if table.lower().endswith(".json"):
             data = file.read()
@@ -88,7 +88,7 @@ def _item(
     try:
         record = json.loads(data.decode("utf-8-sig"))
         if not isinstance(record, dict):
-            raise ValueError("it is something else")
+            raise ValueError("it is another JSON value")
     except ValueError as error:
         return SourceItem(name, None, DocumentError(Stage.LABEL, f"expected a JSON object ({error})"))
     labels = {key: record[key] for key in LABEL_KEYS if record.get(key) is not None}
@@ -103,8 +103,8 @@ def _item(
 
 
 def _embedded(line: bytes) -> bytes:
-    """The picture in an object's ``image_base64``."""
+    """Decodes an object's ``image_base64``."""
     try:
         return base64.b64decode(json.loads(line.decode("utf-8-sig"))["image_base64"], validate=True)
     except (binascii.Error, TypeError, ValueError) as error:
-        raise DocumentError(Stage.DECODE, f"image_base64 is no base64 ({error})") from error
+        raise DocumentError(Stage.DECODE, f"image_base64 isn't base64 ({error})") from error

@@ -1,4 +1,4 @@
-"""From a picture's bytes and its labels to examples: the same steps for all formats."""
+"""Makes examples from a picture's bytes and its labels, in the same steps for all formats."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from ocr_models.vocabulary import tokenize
 
 @dataclass(frozen=True)
 class TextLabel:
-    """A text as a format has it.
+    """A text and its place as a format states them.
 
     Attributes:
-        text: "" where it is not known.
+        text: "" if it is not known.
         corners: x and y of four corners, clockwise from the text's top-left; or xmin, ymin, xmax, ymax of a box, which
-            says nothing of how the text runs; or nothing, where the place is not known. In pixels as they are stored,
-            whatever EXIF says.
+            doesn't tell in which direction the text runs; or empty if the place is not known. In pixels of the picture
+            as stored, before EXIF's orientation is applied.
         ignore: whether the place counts neither as text nor as background.
     """
 
@@ -41,13 +41,13 @@ def read_or_reject(
     label: Callable[[bytes], LabelledPicture],
     span: tuple[int, int] | None = None,
 ) -> Iterator[LabelledPicture | RejectedPicture]:
-    """Reads the one picture of an item and labels it; a DocumentError on the way makes it a rejected one.
+    """Reads and labels the one picture of an item; yields a RejectedPicture if that raises DocumentError.
 
     Args:
-        item: its labels may be the DocumentError that says why it has none, or no picture.
-        path: of the picture, local.
-        label: is given the file's bytes.
-        span: the first byte of the part of the file that it is given instead, and the one after its last.
+        item: its labels may be a DocumentError, which says why it has no labels or no picture.
+        path: the local path of the picture; None if there is none.
+        label: labels the picture, given its bytes.
+        span: the picture is only this part of the file: the positions of its first byte and after its last.
     """
     data = None
     try:
@@ -62,7 +62,7 @@ def read_or_reject(
 
 
 def read_labels(files: Files, path: str) -> bytes | DocumentError:
-    """The file of one picture's labels, or why it can't be read, which then costs this picture only."""
+    """Reads the label file of one picture. An error is returned, so that it costs this picture only."""
     try:
         return files.read(path)
     except OSError as error:
@@ -70,13 +70,13 @@ def read_labels(files: Files, path: str) -> bytes | DocumentError:
 
 
 def text_lines(data: bytes) -> list[str]:
-    """The lines of a text file, UTF-8 with or without a byte order mark; empty ones too, so that they can be counted.
+    """The lines of a UTF-8 text, with or without a byte order mark; empty lines are kept, for the line numbers.
 
     Raises:
-        DocumentError: with stage "label", where it isn't UTF-8.
+        DocumentError: with stage "label", if it isn't UTF-8.
     """
     try:
-        # Not splitlines, which also splits at characters that may stand in a text.
+        # Not splitlines, which also splits at characters that may occur in a text.
         return [line.removesuffix("\r") for line in data.decode("utf-8-sig").split("\n")]
     except UnicodeDecodeError as error:
         raise DocumentError(Stage.LABEL, f"the labels aren't UTF-8 ({error}); convert them") from error
@@ -85,17 +85,17 @@ def text_lines(data: bytes) -> list[str]:
 def label_page(
     name: str, data: bytes, labels: Sequence[TextLabel], task: Task, image_id: str | None = None
 ) -> LabelledPicture:
-    """A page with its texts: one example for detection, or one for each word that can be cut out for recognition.
+    """Labels a page: one example for detection, or for recognition one for each word that can be cut out.
 
     Args:
         name: of the picture in its source.
         data: the encoded picture.
-        labels: in reading order, where the source has one.
+        labels: in reading order, if the source has one.
         task: ``DETECTION`` or ``RECOGNITION``.
-        image_id: of the page's example; its name, if not given. A word's has "#" and its index in ``labels`` added.
+        image_id: of the page's example; default: ``name``. A word's has "#" and its index in ``labels`` added.
 
     Raises:
-        DocumentError: the picture is broken, or words are asked for whose places nobody knows.
+        DocumentError: the picture is broken, or ``task`` is recognition and the place of no word is known.
     """
     return label_picture(name, read_picture(data), labels, task, image_id)
 
@@ -103,7 +103,7 @@ def label_page(
 def label_picture(
     name: str, picture: CheckedPicture, labels: Sequence[TextLabel], task: Task, image_id: str | None = None
 ) -> LabelledPicture:
-    """``label_page`` of a page that was read."""
+    """``label_page`` for a page that is already read."""
     image_id = image_id or name
     fitted = [fit_label(label, picture) for label in labels]
     repairs = _said(labels, [", ".join(f.repairs) for f in fitted])
@@ -116,7 +116,7 @@ def label_picture(
 
 
 def label_pixels(name: str, truth: PageTruth, task: Task) -> LabelledPicture:
-    """``label_page`` of a page that no file holds, such as a rendered one; it is encoded as PNG."""
+    """``label_page`` for a page without a file, such as a rendered one; it is encoded as PNG."""
     labels = [
         TextLabel(text, tuple(quad.ravel().tolist()), bool(ignore))
         for quad, text, ignore in zip(truth.quads, truth.texts, truth.ignore, strict=True)
@@ -125,28 +125,28 @@ def label_pixels(name: str, truth: PageTruth, task: Task) -> LabelledPicture:
 
 
 def label_crop(name: str, data: bytes, text: str, image_id: str | None = None) -> LabelledPicture:
-    """A picture of nothing but one text: an example for recognition.
+    """Labels a picture that shows one text and nothing else: one example for recognition.
 
     Raises:
-        DocumentError: the picture is broken or the text empty.
+        DocumentError: the picture is broken or the text is empty.
     """
     return _label_word(name, read_picture(data), text, image_id or name)
 
 
 def label_crop_pixels(name: str, truth: WordTruth) -> LabelledPicture:
-    """``label_crop`` of a picture that no file holds; it is encoded as PNG."""
+    """``label_crop`` for a picture without a file; it is encoded as PNG."""
     return _label_word(name, picture_of(truth.image), truth.text, name)
 
 
 def label_captions(name: str, data: bytes, captions: Sequence[str], image_id: str | None = None) -> LabelledPicture:
-    """A picture with what people say of it: an example for each caption.
+    """Labels a picture with captions: one example for each.
 
     Raises:
-        DocumentError: the picture is broken or has no caption with a word in it.
+        DocumentError: the picture is broken, or none of its captions has a word.
     """
     tokens = [tokenize(caption) for caption in captions]
     if not any(tokens):
-        raise DocumentError(Stage.LABEL, "no caption of it has a word; expected at least one")
+        raise DocumentError(Stage.LABEL, "none of its captions has a word; expected at least one")
     picture = read_picture(data)
     examples = tuple(_example(picture, image_id or name, caption=caption) for caption in tokens if caption)
     rejected = tuple(f"caption {i} ({captions[i]!r}): no words" for i, caption in enumerate(tokens) if not caption)
@@ -160,14 +160,14 @@ def _crop_example(image_id: str, data: bytes, image_format: str, width_px: int, 
 
 def _label_word(name: str, picture: CheckedPicture, text: str, image_id: str) -> LabelledPicture:
     if not text:
-        raise DocumentError(Stage.LABEL, "the text is empty; expected what stands in the picture")
+        raise DocumentError(Stage.LABEL, "the text is empty; expected the text in the picture")
     size = picture.width_px, picture.height_px
     example = _crop_example(image_id, picture.data, picture.image_format, *size, text)
     return LabelledPicture(name, picture.digest, picture.perceptual_hash, (example,))
 
 
 def fit_label(label: TextLabel, picture: CheckedPicture) -> FittedQuad:
-    """The place of a text in the upright picture, by the rules of ``quads``; zeros where it is not known."""
+    """The place of a text in the upright picture, by the rules of the module ``quads``; zeros if it is not known."""
     if not label.corners:
         return FittedQuad(np.zeros((4, 2), np.float32))
     if len(label.corners) == 4:
@@ -199,7 +199,7 @@ def _without_place(labels: Sequence[TextLabel]) -> tuple[str, ...]:
 def _page_example(
     picture: CheckedPicture, labels: Sequence[TextLabel], fitted: Sequence[FittedQuad], image_id: str
 ) -> Example:
-    """A page for detection. What is left of a rejected label there is ignored."""
+    """A page for detection. The part of a rejected label that is inside the page is ignored."""
     kept = [(label, f) for label, f in zip(labels, fitted, strict=True) if f.quad is not None]
     ignore = [label.ignore or f.rejection is not None for label, f in kept]
     return _example(
@@ -214,14 +214,14 @@ def _page_example(
 def _word_examples(
     picture: CheckedPicture, labels: Sequence[TextLabel], fitted: Sequence[FittedQuad], image_id: str
 ) -> tuple[Example, ...]:
-    """The words of a page whose texts and places are known, cut out as the page reader cuts them."""
+    """The words with a known text and place, cut out as the page reader does it."""
     wanted = {
         i: f.quad
         for i, (label, f) in enumerate(zip(labels, fitted, strict=True))
         if label.text and label.corners and not label.ignore and f.quad is not None and f.rejection is None
     }
     if labels and not any(label.corners for label in labels):
-        raise DocumentError(Stage.LABEL, "the places of its words are not known, so that none can be cut out")
+        raise DocumentError(Stage.LABEL, "the places of its words are not known, so none can be cut out")
     if not wanted:
         return ()
     page, quads, _ = level_page(picture.gray(), np.stack([*wanted.values()]))

@@ -1,4 +1,4 @@
-"""MNIST's idx files: each digit a picture for recognition, white on black, with its label as the text."""
+"""MNIST's idx files: each digit is a picture for recognition, white on black, with its label as the text."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _DIGITS_PER_ITEM = 5000
 
 @dataclass(frozen=True)
 class MnistSource:
-    """All pairs of files ``NAME-images-idx3-ubyte`` and ``NAME-labels-idx1-ubyte`` below ``root``, gzipped or not."""
+    """All pairs ``NAME-images-idx3-ubyte`` and ``NAME-labels-idx1-ubyte`` below ``root``, gzipped or not."""
 
     root: str
     task: Task = Task.RECOGNITION
@@ -53,7 +53,7 @@ class MnistSource:
 
 @dataclass(frozen=True)
 class _Digits:
-    """Successive digits of a file: its name, the index of the first, and their labels, a byte each."""
+    """Successive digits of a file: the file's name, the index of the first digit, and their labels, one byte each."""
 
     file: str
     start: int
@@ -73,5 +73,5 @@ def _items(files: Files, name: str, images_path: str, labels_path: str) -> Itera
 
 @functools.lru_cache(maxsize=1)
 def _read_images(path: str, changed_ns: int) -> np.ndarray:
-    """A file of images, unpacked once for all of its items."""
+    """Unpacks a file of images once for all of its items."""
     return read_idx(Path(path), 3)

@@ -1,8 +1,8 @@
-"""MSRA-TD500: pictures, each with a file ``NAME.gt`` of its text lines as turned boxes, without what they say.
+"""MSRA-TD500: pictures, each with a file ``NAME.gt`` that lists its text lines as rotated boxes without text.
 
-A line holds: index, 1 if it is difficult, x, y, width and height of a level box, and the angle in radians, positive
-clockwise, by which the box is to be turned about its center (Yao et al., "Detecting Texts of Arbitrary Orientations in
-Natural Images", 2012).
+A line has: index, 1 if the text is difficult, x, y, width and height of an upright box, and the angle in radians,
+positive clockwise, by which the box is rotated about its center (Yao et al., "Detecting Texts of Arbitrary Orientations
+in Natural Images", 2012).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from ocr_models.records import Task
 
 @dataclass(frozen=True)
 class MsraTd500Source:
-    """Pictures below ``root`` with ``NAME.gt`` beside them; difficult lines are to be ignored."""
+    """Pictures below ``root``, each with a ``NAME.gt`` beside it; difficult lines are to be ignored."""
 
     root: str
     task: Task = Task.DETECTION
@@ -53,7 +53,7 @@ class MsraTd500Source:
 
 
 def parse_turned_boxes(data: bytes) -> list[TextLabel]:
-    """The labels in the bytes of a ``NAME.gt``. Raises DocumentError with stage "label" for a line of another kind."""
+    """The labels in the bytes of a ``NAME.gt``. Raises DocumentError with stage "label" if a line can't be parsed."""
     labels = []
     for number, line in enumerate(text_lines(data), start=1):
         if not line.strip():

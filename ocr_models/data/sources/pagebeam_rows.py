@@ -1,4 +1,4 @@
-"""The rows that ``pagebeam run`` writes, as labelled pages: what was read is taken for the truth."""
+"""The rows that ``pagebeam run`` writes, as labelled pages: the words read are taken as the truth."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import functools
 import itertools
 import os
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,33 +19,33 @@ from ocr_models.data.sources.source import Files, LabelledPicture, RejectedPictu
 from ocr_models.errors import DocumentError, Stage, UsageError
 from ocr_models.io.documents import HEAD_BYTES, DocumentKind, page_renderer, sniff_kind
 from ocr_models.io.hashing import hash_file
-from ocr_models.io.images import decode_image
+from ocr_models.io.images import PageImage, decode_image
 from ocr_models.io.sequence_example import page_image_bytes
 from ocr_models.io.tfrecord import iter_records, open_tfrecord
 from ocr_models.pages.word_crops import turn_upright
 from ocr_models.records import PageTruth, Task
 
 CHANGED = "the document changed since it was read; run pagebeam run on it again"
-DEFAULT_DPI = 200.0  # of rows that state none: those of images, which have pixels of their own
+DEFAULT_DPI = 200.0  # for rows without one, which are of images: those aren't rendered
 _KEYS = ["run_id", "source_uri", "page_index", "status"]
 _COLUMNS = ["source_sha256", "page_count", "dpi", "rotation_deg", "words"]
 
 
 @dataclass(frozen=True)
 class ReadPage:
-    """A page that was read well, as its row has it.
+    """A row with the status "ok".
 
     Attributes:
-        name: of its document without the folder that all documents have in common, and "#3" for the third page of many.
+        name: the path of the document below the folder that all documents share, and "#3" for the third of many pages.
         source_uri: the document.
-        source_sha256: of its bytes when it was read.
+        source_sha256: of the document's bytes when it was read.
         page_index: from 0.
-        dpi: that a PDF's page was rendered at.
-        rotation_deg: how far its content is turned clockwise.
+        dpi: the resolution at which a PDF's page was rendered.
+        rotation_deg: by how much its content is turned clockwise.
         quads: float32 (N, 4, 2), pixels of the page as given.
         texts: N strings.
         confidences: float32 (N,).
-        lines: int32 (N,), the line that each word is in.
+        lines: int32 (N,), the index of the line that each word is in.
     """
 
     name: str
@@ -61,12 +61,12 @@ class ReadPage:
 
 
 def read_pages(files: Files, run_dir: str) -> Iterator[ReadPage]:
-    """The pages with status "ok" of all finished runs in an output folder; of a page read more than once, the last row.
+    """Yields the pages with status "ok" of all finished runs in an output folder, each as its last run read it.
 
-    Rows are read a group at a time, after their keys.
+    The keys are read first, then the rows in batches.
 
     Raises:
-        UsageError: there is no finished run in the folder, or no page.
+        UsageError: the folder has no finished run or no such page.
     """
     paths = _row_files(files, run_dir)
     newest: dict[tuple[str, int], str] = {}
@@ -83,7 +83,7 @@ def read_pages(files: Files, run_dir: str) -> Iterator[ReadPage]:
 
 @dataclass(frozen=True)
 class PagebeamSource:
-    """Pages, turned upright, with the quads and texts that were read on them; or (recognition) their words.
+    """Pages, turned upright, with the quads and texts read on them; or, for recognition, their words.
 
     Attributes:
         root: the output folder of ``pagebeam run``.
@@ -110,14 +110,17 @@ class PagebeamSource:
 
 
 def page_pixels(path: str, page: ReadPage) -> np.ndarray:
-    """The page's picture as it was read: gray, uint8 (H, W).
+    """Decodes a page again as it was read.
 
     Args:
-        path: the document, local.
-        page: says which page, and what the document was like.
+        path: the local path of the document.
+        page: the row of the page.
+
+    Returns:
+        uint8 (H, W), gray.
 
     Raises:
-        DocumentError: the document isn't the one that was read any more, or can't be decoded.
+        DocumentError: the document has changed since it was read, or can't be decoded.
     """
     try:
         status = os.stat(path)
@@ -135,15 +138,15 @@ def page_pixels(path: str, page: ReadPage) -> np.ndarray:
 
 @functools.lru_cache(4)
 def _identify(path: str, size_bytes: int, changed_ns: int) -> tuple[str, DocumentKind]:
-    """A file's sha256 and kind, found once for all of its pages."""
+    """The file's SHA-256 and kind, determined once for all of its pages."""
     with open(path, "rb") as file:
         digest = hash_file(file, HEAD_BYTES)
     return digest.sha256, sniff_kind(digest.head)
 
 
 @functools.lru_cache(4)
-def _renderer(path: str, sha256: str, kind: DocumentKind, dpi: float):
-    """Keeps the last documents open, as their pages are mostly asked for one after the other."""
+def _renderer(path: str, sha256: str, kind: DocumentKind, dpi: float) -> Callable[[int], PageImage]:
+    """Keeps the last documents open, since their pages are usually requested one after the other."""
     return page_renderer(path, kind, dpi)
 
 
@@ -167,7 +170,7 @@ def _rows(files: Files, paths: list[str], columns: list[str]) -> Iterator[dict[s
 
 
 def _common_folder(uris: set[str]) -> str:
-    """What all URIs begin with, up to and with a slash."""
+    """The common beginning of all URIs, up to and including a slash."""
     first, last = min(uris), max(uris)
     length = next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))
     return first[: first.rfind("/", 0, length) + 1]

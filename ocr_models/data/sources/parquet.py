@@ -41,7 +41,7 @@ class _RowGroup:
 
 @dataclass(frozen=True)
 class ParquetSource:
-    """All ``.parquet`` files below ``root``, or one of them."""
+    """All ``.parquet`` files below ``root``, or the one at ``root``."""
 
     root: str
     task: Task = Task.DETECTION
@@ -51,18 +51,20 @@ class ParquetSource:
         listing = list_source(files, self.root)
         tables = [name for name in listing.chosen if name.lower().endswith(".parquet")]
         if not tables:
-            raise UsageError(f"{self.root}: no .parquet there; --format parquet expects tables with a row a picture")
+            raise UsageError(
+                f"{self.root}: no .parquet there; --format parquet expects tables with a row for each picture"
+            )
         for table in tables:
             try:
                 with files.open(listing.paths[table]) as file:
                     yield from self._items(table, pq.ParquetFile(file), listing)
             except pa.ArrowInvalid as error:
-                yield SourceItem(table, listing.paths[table], DocumentError(Stage.OPEN, f"no Parquet file: {error}"))
+                yield SourceItem(table, listing.paths[table], DocumentError(Stage.OPEN, f"not a Parquet file: {error}"))
 
     def _items(self, table: str, rows: pq.ParquetFile, listing: Listing) -> Iterator[SourceItem]:
         schema = rows.schema_arrow
         if "image" not in schema.names:
-            raise UsageError(f"{listing.paths[table]}: columns {schema.names}; expected one called image")
+            raise UsageError(f"{listing.paths[table]}: columns {schema.names}; expected one named image")
         check_task(listing.paths[table], [dict.fromkeys(schema.names, ())], self.task)
         if pa.types.is_string(schema.field("image").type) or pa.types.is_large_string(schema.field("image").type):
             yield from _pictures_elsewhere(table, rows, listing)
@@ -107,5 +109,5 @@ def _rows(table: pq.ParquetFile, row_groups: list[int] | None = None) -> Iterato
 def _embedded(image: Any) -> bytes:
     data = image.get("bytes") if isinstance(image, dict) else image
     if not isinstance(data, bytes):
-        raise DocumentError(Stage.OPEN, "the row has no bytes of a picture; expected them in the column image")
+        raise DocumentError(Stage.OPEN, "the row has no picture; expected its bytes in the column image")
     return data

@@ -1,4 +1,4 @@
-"""Born-digital PDFs as labelled pages: rendered, with the words of their text layers for truth."""
+"""Born-digital PDFs as labelled pages: rendered, with the words of their text layers as the truth."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ _EXTENSIONS = (".pdf", ".pdf.gz")
 
 @dataclass(frozen=True)
 class PdfSource:
-    """The pages of all ``*.pdf`` and ``*.pdf.gz`` in a folder, each an item: "doc.pdf#3" is the third one.
+    """The pages of all ``*.pdf`` and ``*.pdf.gz`` in a folder. Each is an item; "doc.pdf#3" is the third page.
 
     Attributes:
         root: the folder, or one file.
         task: detection or recognition.
-        dpi: that pages are rendered at.
-        degrade: whether pages then look printed, scanned, faxed or photographed.
-        seed: of that, together with a page's name.
+        dpi: the resolution at which pages are rendered.
+        degrade: whether pages are made to look printed, scanned, faxed or photographed.
+        seed: determines the degradation, together with the name of the page.
     """
 
     root: str
@@ -85,5 +85,5 @@ def _read_page(path: str, page_index: int, dpi: float) -> PageTruth:
 
 @functools.lru_cache(2)
 def _open(path: str) -> pdfium.PdfDocument:
-    """Keeps the last documents open, as their pages are mostly asked for one after the other."""
+    """Keeps the last documents open, since their pages are usually requested one after the other."""
     return open_pdf(Path(path))

@@ -1,6 +1,6 @@
-"""Pictures as data sets hold them: whole, upright, in PNG or JPEG with 8 bits a sample.
+"""Pictures as data sets store them: complete, upright, in PNG or JPEG with 8 bits per sample.
 
-Most files are so already, and pass byte for byte; the others are encoded anew.
+Most files are so already and are kept byte for byte; the others are encoded again.
 """
 
 from __future__ import annotations
@@ -18,26 +18,26 @@ from ocr_models.errors import DocumentError, Stage
 from ocr_models.geometry import quarter_turn_matrix
 from ocr_models.io.images import ColorMode, check_page_size, decode_image, open_image, to_page_image
 
-_FORMATS = {"PNG": "png", "JPEG": "jpeg", "MPO": "jpeg"}  # MPO: a JPEG that other frames follow, as cameras write it
+_FORMATS = {"PNG": "png", "JPEG": "jpeg", "MPO": "jpeg"}  # MPO: a JPEG followed by other frames, as cameras write it
 _JPEG_QUALITY = 95
 _HASH_SIDE = 8
-_THUMBNAIL_PX = 16 * _HASH_SIDE  # a JPEG is decoded to no more than is needed for its hash
+_THUMBNAIL_PX = 16 * _HASH_SIDE  # a JPEG is decoded no larger than its hash needs
 _MIRROR = {2: 1, 4: 3, 5: 8, 7: 6}  # EXIF: a mirrored orientation is its partner's after a flip from left to right
 _TURNS = {1: 0, 6: 3, 3: 2, 8: 1}  # counterclockwise quarter turns that make an orientation upright
 
 
 @dataclass(frozen=True)
 class CheckedPicture:
-    """A picture that was checked.
+    """A picture that was checked and, if necessary, encoded again.
 
     Attributes:
-        data: encoded.
+        data: the encoded picture.
         image_format: "png" or "jpeg".
         height_px: of the upright picture.
-        width_px: likewise.
-        digest: sha256, in hex, of the bytes it came as.
-        perceptual_hash: ``difference_hash`` of it.
-        to_upright: affine (2, 3), from pixels as they were stored to upright ones.
+        width_px: of the upright picture.
+        digest: SHA-256, in hex, of the original bytes.
+        perceptual_hash: its ``difference_hash``.
+        to_upright: affine matrix (2, 3) from pixels of the original to pixels of the upright picture.
     """
 
     data: bytes
@@ -54,13 +54,12 @@ class CheckedPicture:
 
 
 def read_picture(data: bytes) -> CheckedPicture:
-    """Checks an encoded picture to its end, and encodes it anew where it is turned, mirrored or of another kind.
+    """Checks an encoded picture to its end, and encodes it again if it is rotated, mirrored or of another format.
 
-    Of a file with several frames, the first is taken. Transparency is laid on white: decoders differ in what they make
-    of it.
+    If a file has several frames, the first is taken. Transparency is laid on white, since decoders differ there.
 
     Raises:
-        DocumentError: with stage "decode", where the data is no image, is cut short or is too large.
+        DocumentError: with stage "decode", if the data is no image, is cut short or is too large.
     """
     with warnings.catch_warnings(), open_image(io.BytesIO(data)) as image:
         warnings.simplefilter("ignore")  # about odd metadata
@@ -82,7 +81,7 @@ def read_picture(data: bytes) -> CheckedPicture:
 
 
 def picture_of(gray: np.ndarray) -> CheckedPicture:
-    """A picture of pixels, uint8 (H, W), encoded as PNG."""
+    """Encodes pixels, uint8 (H, W), as a PNG picture."""
     data, (height, width) = encode_picture(gray), gray.shape
     digest = hashlib.sha256(data).hexdigest()
     return CheckedPicture(data, "png", height, width, digest, difference_hash(gray), np.eye(2, 3))
@@ -95,10 +94,10 @@ def encode_picture(pixels: np.ndarray, image_format: str = "png") -> bytes:
 
 
 def difference_hash(gray: np.ndarray) -> int:
-    """64 bits that are much the same for a picture and its scaled, recompressed or brightened copies.
+    """The perceptual hash dHash (Krawetz, 2013), nearly the same for scaled, recompressed or brightened copies.
 
-    The picture is shrunk to 9×8 cells; a bit says whether a cell is darker than its right neighbor, the top left one
-    first (Krawetz's dHash, 2013).
+    The picture is shrunk to 9×8 cells; each of the 64 bits, from the top left, tells whether a cell is darker than its
+    right neighbor.
 
     Args:
         gray: uint8 (H, W).
@@ -108,12 +107,12 @@ def difference_hash(gray: np.ndarray) -> int:
 
 
 def upright_matrix(orientation: int, height: int, width: int) -> np.ndarray:
-    """The affine matrix (2, 3) that goes with making an image upright.
+    """The affine matrix (2, 3) from pixels of a stored image to pixels of the upright one.
 
     Args:
-        orientation: 1 to 8, EXIF's number for how the stored image lies.
+        orientation: EXIF's number, 1 to 8.
         height: of the stored image, in pixels.
-        width: likewise.
+        width: of the stored image, in pixels.
     """
     if orientation not in _MIRROR:
         return quarter_turn_matrix(_TURNS[orientation], height, width)
@@ -122,7 +121,7 @@ def upright_matrix(orientation: int, height: int, width: int) -> np.ndarray:
 
 
 def _orientation(image: Image.Image) -> int:
-    """EXIF's number, 1 to 8; 1 where there is none that is known."""
+    """EXIF's orientation, 1 to 8; 1 if it is missing or unknown."""
     try:
         orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
     except Exception as error:  # Pillow raises what its parsers raise
@@ -133,13 +132,13 @@ def _orientation(image: Image.Image) -> int:
 
 
 def _is_plain(image: Image.Image) -> bool:
-    """Whether every decoder makes the same 8-bit gray or RGB pixels of it."""
+    """Tells whether all decoders give the same 8-bit gray or RGB pixels."""
     modes = ("L", "RGB") if image.format in ("JPEG", "MPO") else ("1", "L", "P", "RGB")
     return image.format in _FORMATS and image.mode in modes and "transparency" not in image.info
 
 
 def _thumbnail(image: Image.Image) -> np.ndarray:
-    """A plain image in gray, small if it is a JPEG. All of its data is read for it, so that what is cut short shows."""
+    """A plain image in gray, small if it is a JPEG. All of its data is read, so that a cut file is noticed."""
     image.draft("L", (_THUMBNAIL_PX, _THUMBNAIL_PX))
     return to_page_image(image).pixels
 

@@ -1,9 +1,11 @@
 """The rules by which labelled quads are kept, repaired or rejected, the same for all formats.
 
-1. Corners go clockwise from the text's own top-left. Those of a quad that crosses itself are put in order by their
-   angle about their center, from the first given one on; those of a counterclockwise one are taken backwards from it.
-2. A quad partly outside the picture has each corner moved to the picture's nearest point, if at least half of its area
-   is inside; else it is rejected, and what is inside becomes a region to ignore: there is text that nobody can read.
+1. Corners go clockwise from the text's own top-left. If a quad crosses itself, its corners are sorted by their angle
+   about their center, beginning with the first one given; if it is counterclockwise, their order is reversed, again
+   beginning with the first one given.
+2. If a quad is partly outside the picture and at least half of its area is inside, each corner is moved to the nearest
+   point of the picture. If less is inside, the quad is rejected and the part inside becomes a region to ignore, since
+   it shows text that can't be read.
 3. A quad of less than 1 px², or with an edge shorter than 1 px, is rejected as empty.
 """
 
@@ -19,11 +21,11 @@ _MIN_INSIDE = 0.5
 
 @dataclass(frozen=True)
 class FittedQuad:
-    """A labelled quad after the rules.
+    """The result of the rules for a labelled quad.
 
     Attributes:
-        quad: float32 (4, 2); of a rejected one, the region to ignore, or None where nothing of it is inside.
-        repairs: what was done to it.
+        quad: float32 (4, 2); if the quad is rejected, the region to ignore, or None if no part is inside.
+        repairs: the changes made to it.
         rejection: why it can't be used; None if it can.
     """
 
@@ -32,9 +34,9 @@ class FittedQuad:
     rejection: str | None = None
 
 
-@np.errstate(over="ignore", invalid="ignore")  # absurd numbers are found to be no area
+@np.errstate(over="ignore", invalid="ignore")  # absurd numbers turn out to be no area
 def fit_quad(corners: np.ndarray, width_px: int, height_px: int) -> FittedQuad:
-    """Applies the rules to the corners (4, 2) of one text, in a picture of this size. All numbers must be finite."""
+    """Applies the rules to the corners (4, 2) of one text in a picture of this size. All numbers must be finite."""
     if _is_plain(corners.tolist(), width_px, height_px):
         return FittedQuad(corners.astype(np.float32))
     ordered, repairs = _in_order(np.asarray(corners, np.float64))
@@ -52,7 +54,7 @@ def fit_quad(corners: np.ndarray, width_px: int, height_px: int) -> FittedQuad:
 
 
 def _is_plain(corners: list[list[float]], width_px: int, height_px: int) -> bool:
-    """Whether a quad is inside, convex, clockwise and large enough, as most are: seen in a sixth of the time."""
+    """Tells whether a quad is inside, convex, clockwise and large enough, in a sixth of the time of all rules."""
     area = 0.0
     for (x, y), (next_x, next_y), (last_x, last_y) in zip(
         corners, corners[1:] + corners[:1], corners[2:] + corners[:2], strict=True
@@ -67,18 +69,18 @@ def _is_plain(corners: list[list[float]], width_px: int, height_px: int) -> bool
 
 
 def signed_area(quad: np.ndarray) -> float:
-    """The area of corners (N, 2) in px²; negative where they go counterclockwise, as seen."""
+    """The area of a polygon with corners (N, 2), in px²; negative if they go counterclockwise as seen."""
     (x, y), (next_x, next_y) = quad.T, _next_corners(quad).T
     return float((x * next_y - next_x * y).sum() / 2)
 
 
 def _next_corners(quad: np.ndarray) -> np.ndarray:
-    """For each corner (N, 2) the one after it; np.roll takes ten times as long, and there are texts by the million."""
+    """The corner after each of the corners (N, 2). np.roll takes ten times as long, and there are millions of texts."""
     return np.concatenate([quad[1:], quad[:1]])
 
 
 def crosses_itself(quad: np.ndarray) -> bool:
-    """Whether opposite edges of the quad (4, 2) cross each other."""
+    """Tells whether opposite edges of the quad (4, 2) cross each other."""
     a, b, c, d = quad
     return _cross(a, b, c, d) or _cross(b, c, d, a)
 
@@ -94,7 +96,7 @@ def _in_order(quad: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
 
 
 def _cross(a: np.ndarray, b: np.ndarray, c: np.ndarray, d: np.ndarray) -> bool:
-    """Whether the inner points of a–b and c–d meet in one point."""
+    """Tells whether the segments a–b and c–d cross in an inner point of both."""
     return _side(a, b, c) * _side(a, b, d) < 0 and _side(c, d, a) * _side(c, d, b) < 0
 
 
@@ -104,12 +106,12 @@ def _side(a: np.ndarray, b: np.ndarray, point: np.ndarray) -> float:
 
 def _is_empty(quad: np.ndarray) -> bool:
     edges = np.linalg.norm(_next_corners(quad) - quad, axis=1)
-    # An area that is too large for a float is no number, and smaller than nothing.
+    # An area too large for a float is NaN, which compares as false.
     return not (signed_area(quad) >= _MIN_AREA_PX and edges.min() >= _MIN_EDGE_PX)
 
 
 def _share_inside(quad: np.ndarray, width_px: int, height_px: int) -> float:
-    """The share, 0 to 1, of a clockwise quad's area that lies in the picture."""
+    """The share, 0 to 1, of a clockwise quad's area that is inside the picture."""
     inside = quad
     for axis, limit, sign in ((0, 0, 1), (1, 0, 1), (0, width_px, -1), (1, height_px, -1)):
         inside = _cut(inside, sign * (inside[:, axis] - limit))
@@ -117,7 +119,7 @@ def _share_inside(quad: np.ndarray, width_px: int, height_px: int) -> float:
 
 
 def _cut(polygon: np.ndarray, depth: np.ndarray) -> np.ndarray:
-    """The part of a polygon (N, 2) whose depth (N,) behind a line isn't negative (Sutherland and Hodgman, 1974)."""
+    """Clips a polygon (N, 2) to where its depth (N,) behind a line isn't negative (Sutherland and Hodgman, 1974)."""
     kept = []
     for i in range(len(polygon)):
         here, before = depth[i], depth[i - 1]

@@ -1,4 +1,4 @@
-"""A review that a person has done: the crops beside its CSV, with the texts that the person typed."""
+"""A finished review: the crops beside its CSV, with the texts that a person typed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _COLUMNS = {"crop", "text", "source_uri", "page_index"}
 
 @dataclass(frozen=True)
 class ReviewedWord:
-    """A word that a person has read: its crop's name, the crop's bytes, or None if they can't be read, and its text."""
+    """A word that a person has read: the name of its crop, the crop's bytes (None if unreadable), and its text."""
 
     crop: str
     png: bytes | None
@@ -30,9 +30,9 @@ class ReviewedWord:
 
 @dataclass(frozen=True)
 class ReviewSource:
-    """The corrected words of a review, one picture for each page, so that a page's words stay in one split.
+    """The corrected words of a review, as one picture per page, so that the words of a page stay in one split.
 
-    Rows without a text are not used: nobody looked at them, or they show no text.
+    Rows without a text are not used: they weren't reviewed or show no text.
 
     Attributes:
         root: the CSV, ``review.csv`` or ``words.csv``, with ``crops/`` beside it.
@@ -51,7 +51,7 @@ class ReviewSource:
         folder = posixpath.dirname(self.root)
         for _, of_page in itertools.groupby(rows, key=lambda row: (row["source_uri"], row["page_index"])):
             words = tuple(_read_word(files, folder, row) for row in of_page)
-            # Crops are named by their page; as they are small, they come with the item.
+            # Crops are named after their page. They are small enough to come with the item.
             yield SourceItem(posixpath.basename(words[0].crop).rpartition("-")[0], None, words)
 
     def read(self, item: SourceItem, path: str | None) -> Iterator[LabelledPicture | RejectedPicture]:
@@ -66,20 +66,22 @@ class ReviewSource:
             except DocumentError as error:
                 yield RejectedPicture(word.crop, error.stage, str(error), word.png)
         if examples:
-            # The page's own picture isn't here to be compared with others: its hash is one that no other is near.
+            # The picture of the page isn't available: this hash is near no other.
             perceptual_hash = int.from_bytes(digest.digest()[:8], "big")
             yield LabelledPicture(item.name, digest.hexdigest(), perceptual_hash, tuple(examples))
 
 
 def _read_table(files: Files, path: str) -> list[dict[str, str]]:
-    """The rows, with the texts as a data set has them. Spreadsheets part cells by semicolons or tabs, too."""
+    """The rows, their texts normalized as in data sets. Spreadsheets may separate cells by semicolons or tabs."""
     try:
         text = files.read(path).decode("utf-8-sig")
         header = text.partition("\n")[0]
         table = csv.DictReader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=header.count))
         rows = list(table)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UsageError(f"{path}: no CSV in UTF-8 ({error}); give the CSV that the review sheet saved") from error
+        raise UsageError(
+            f"{path}: not a CSV file in UTF-8 ({error}); give the CSV that the review sheet saved"
+        ) from error
     if missing := _COLUMNS - set(table.fieldnames or ()):
         raise UsageError(f"{path}: no column {', '.join(sorted(missing))}; give the CSV that the review sheet saved")
     for number, row in enumerate(rows, start=2):

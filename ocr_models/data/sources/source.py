@@ -1,7 +1,7 @@
-"""Labelled sources: what ``pagebeam prepare`` and ``pagebeam evaluate`` read pictures and their labels from.
+"""Labelled sources: pictures and labels, as ``pagebeam prepare`` and ``pagebeam evaluate`` read them.
 
-A source is listed once, by ``Source.items`` where the run is started, and read item by item, by ``Source.read`` in
-child processes on any machine. One bad picture costs nothing but itself.
+``Source.items`` lists a source once, on the machine that starts the run; ``Source.read`` reads it item by item, in
+child processes on any machine. A bad picture costs only itself.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ PICTURE_EXTENSIONS = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp",
 
 
 class Files(Protocol):
-    """The files of one file system, as far as sources need them."""
+    """The operations on a file system that sources need."""
 
     def list(self, folder: str) -> list[str]:
-        """All files below a folder, at any depth, sorted, without hidden ones; a file names itself."""
+        """All files below a folder, at any depth, sorted, without hidden ones; of a path to a file, that file."""
 
     def read(self, path: str) -> bytes:
-        """All of a file. Raises OSError where it can't be read."""
+        """The content of a file. Raises OSError if it can't be read."""
 
     def open(self, path: str) -> BinaryIO:
-        """A file, seekable, for the sources that need only a part of it. Raises OSError where it can't be read."""
+        """Opens a seekable file. Raises OSError if it can't be read."""
 
     def count_pdf_pages(self, path: str) -> int:
-        """The pages of a PDF, gzipped or not. Raises DocumentError where it can't be opened."""
+        """The number of pages of a PDF, gzipped or not. Raises DocumentError if it can't be opened."""
 
 
 class LocalFiles:
@@ -57,7 +57,7 @@ class LocalFiles:
 
 
 def _walk(folder: str, above: frozenset[str]) -> Iterator[str]:
-    """All files below a folder but hidden ones; links to folders are followed, unless they lead back up."""
+    """Yields all files below a folder except hidden ones. Follows links to folders unless they lead back up."""
     here = os.path.realpath(folder)
     if here in above:
         return
@@ -69,12 +69,13 @@ def _walk(folder: str, above: frozenset[str]) -> Iterator[str]:
 
 @dataclass(frozen=True)
 class SourceItem:
-    """What is read in one go: a picture with its labels, or a part of a file of many.
+    """A unit of reading: a picture with its labels, or a part of a file with many pictures.
 
     Attributes:
         name: unique in the source and the same on any machine: "images/a.jpg", "train-images#0-999", "doc.pdf#3".
-        path: the file whose bytes are needed to read it; None if there is none.
-        labels: what else is known of it; small, and picklable. A DocumentError says why nothing is known.
+        path: the file that is needed to read it; None if there is none.
+        labels: its labels or other data of the format, small and picklable; or a DocumentError that says why there are
+            none.
     """
 
     name: str
@@ -88,12 +89,12 @@ class LabelledPicture:
 
     Attributes:
         name: unique in the source, such as its item's name.
-        digest: sha256, in hex, of the picture's bytes as the source has them; of the encoded picture where the source
-            has pixels only.
+        digest: SHA-256, in hex, of the picture's bytes in the source, or of the encoded picture if the source has only
+            pixels.
         perceptual_hash: 64 bits, ``pictures.difference_hash`` of the upright picture in gray.
-        examples: one, or one for each word or caption; none where no label was of use.
-        repairs: what was done to labels, each with its text.
-        rejected_labels: which labels are left out, and why, such as "text 3 ('abc'): outside the picture".
+        examples: one, or one for each word or caption; none if no label was usable.
+        repairs: the changes made to labels, each with the label's text.
+        rejected_labels: the labels that are left out, and why, such as "text 3 ('abc'): outside the picture".
     """
 
     name: str
@@ -111,8 +112,8 @@ class RejectedPicture:
     Attributes:
         name: unique in the source, such as its item's name.
         stage: where it failed: "open", "decode", "label", …
-        reason: what was wrong with it.
-        data: the picture's bytes, as far as they could be read.
+        reason: why it failed.
+        data: the picture's bytes; None if they couldn't be read.
     """
 
     name: str
@@ -122,7 +123,7 @@ class RejectedPicture:
 
 
 class Source(Protocol):
-    """A frozen, picklable dataclass for each format."""
+    """A labelled source. Each format has one frozen, picklable dataclass."""
 
     @property
     def format(self) -> str:
@@ -130,7 +131,7 @@ class Source(Protocol):
 
     @property
     def task(self) -> Task:
-        """What its examples teach."""
+        """The task of its examples."""
 
     def items(self, files: Files) -> Iterator[SourceItem]:
         """All items, in an order that depends on names alone.
@@ -145,16 +146,16 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class SourceOptions:
-    """What a source may be told; most formats need nothing of it.
+    """Options of a source; most formats need none.
 
     Attributes:
-        task: what examples shall teach; None for the format's own. Pages can be cut into words for recognition.
-        dpi: the resolution that PDFs are rendered at.
-        degrade: whether clean renderings are degraded as a scanner would.
-        count: how many synthetic pictures are drawn.
-        seed: which ones.
-        fonts: folders of fonts for them.
-        lexicons: files with one word a line for them.
+        task: of the examples; None for the format's default. Pages can be cut into words for recognition.
+        dpi: the resolution at which PDFs are rendered.
+        degrade: whether clean renderings are degraded as by a scanner.
+        count: the number of synthetic pictures.
+        seed: of synthetic pictures and degradation.
+        fonts: folders of fonts for synthetic pictures.
+        lexicons: files with one word per line for synthetic pictures.
     """
 
     task: Task | None = None
@@ -168,17 +169,17 @@ class SourceOptions:
 
 @dataclass(frozen=True)
 class Listing:
-    """The files of a source: ``paths`` by their names relative to its folder, and the names that were asked for."""
+    """The files of a source: their ``paths`` by names relative to its folder, and the names that are chosen."""
 
     paths: dict[str, str]
     chosen: tuple[str, ...]
 
 
 def list_source(files: Files, root: str) -> Listing:
-    """Lists the folder of a source. Where its root is a file, this is the only one chosen of the folder it is in.
+    """Lists the folder of a source. If ``root`` is a file, its folder is listed, but only the file is chosen.
 
     Raises:
-        UsageError: there is nothing.
+        UsageError: there is no file.
     """
     found = files.list(root)
     if not found:
@@ -195,7 +196,7 @@ def _by_name(found: list[str], folder: str) -> dict[str, str]:
 
 
 def is_picture(name: str) -> bool:
-    """Whether a file's name is a picture's."""
+    """Tells whether a file has the extension of a picture."""
     return name.lower().endswith(PICTURE_EXTENSIONS)
 
 
@@ -205,9 +206,9 @@ def file_stem(name: str) -> str:
 
 
 class PictureNames:
-    """The pictures among the names of a listing, to be found by what labels call them."""
+    """Finds the pictures of a listing by the names that label files give them."""
 
-    def __init__(self, names: Iterable[str]):
+    def __init__(self, names: Iterable[str]) -> None:
         self._names = frozenset(filter(is_picture, names))
         self._by_base: dict[str, list[str]] = defaultdict(list)
         self._by_stem: dict[str, list[str]] = defaultdict(list)
@@ -219,7 +220,7 @@ class PictureNames:
         return iter(sorted(self._names))
 
     def find(self, wanted: str, folder: str) -> str | None:
-        """The picture that labels in a folder call so: there, in ``images/`` there, or the only one that ends so."""
+        """The picture that a label file in ``folder`` names: there, in ``images/`` there, or the only one so named."""
         wanted = posixpath.normpath(wanted)
         for place in (folder, posixpath.join(folder, "images")):
             name = posixpath.normpath(posixpath.join(place, wanted))
@@ -231,11 +232,11 @@ class PictureNames:
         return ending[0] if len(ending) == 1 else None
 
     def find_stem(self, wanted: str, folder: str) -> str | None:
-        """The picture of this stem in a folder or in ``images/`` there."""
+        """The picture with this file stem in ``folder`` or its ``images/``."""
         places = (folder, posixpath.join(folder, "images"))
         return next((name for name in self._by_stem.get(wanted, []) if posixpath.dirname(name) in places), None)
 
 
 def no_picture(wanted: str) -> DocumentError:
-    """What is wrong with labels of a picture that isn't found."""
-    return DocumentError(Stage.OPEN, f"picture {wanted}: not there, or in several places; put one where its labels say")
+    """The error for labels whose picture isn't found."""
+    return DocumentError(Stage.OPEN, f"picture {wanted}: not found, or in several places; put one where its labels say")

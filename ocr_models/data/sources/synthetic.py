@@ -1,4 +1,4 @@
-"""Pages and words drawn with fonts, as many as wanted. Each depends on the seed and its number alone."""
+"""Any number of pages and words drawn with fonts. Each depends only on the seed and its number."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from ocr_models.records import PageTruth, Task, WordTruth
 _PAGES_PER_ITEM, _WORDS_PER_ITEM = 8, 256
 _PAGE_CHARACTERS = "".join(chr(code) for code in range(33, 127))
 _LETTERS = frozenset(LATIN)
-_MIN_SIDE_PX, _MAX_ASPECT = 4, 18  # of a crop: what is smaller, or wider than so many heights, isn't a word
+_MIN_SIDE_PX, _MAX_ASPECT = 4, 18  # of a crop; one that is smaller, or wider than so many heights, isn't a usable word
 
 
 @dataclass(frozen=True)
@@ -32,13 +32,13 @@ class SyntheticSource:
     """Drawn pages (detection) or words (recognition): "synthetic-000123" is the same in every run.
 
     Attributes:
-        count: of them.
+        count: the number of pages or words.
         task: detection or recognition.
-        fonts: folders of fonts, there on every machine that draws.
-        lexicons: files with one word a line; pseudo-words are made without them.
-        degrade: whether they look printed, scanned, faxed or photographed.
+        fonts: folders of fonts, present on every machine that draws.
+        lexicons: files with one word per line; without them, pseudo-words are made.
+        degrade: whether they are made to look printed, scanned, faxed or photographed.
         dpi: of pages. Words are as large as on pages of 200 dpi.
-        seed: other ones for another seed.
+        seed: determines the text and the looks of all pages and words.
     """
 
     count: int
@@ -87,5 +87,5 @@ class SyntheticSource:
 
 @functools.lru_cache(2)
 def _load(fonts: tuple[str, ...], lexicons: tuple[str, ...], characters: str) -> tuple[TextSource, FontLibrary]:
-    """Once a process, as it takes seconds; raises UsageError where a folder or a lexicon can't be used."""
+    """Loads once per process, since it takes seconds. Raises UsageError if a folder or lexicon can't be used."""
     return TextSource([Path(lexicon) for lexicon in lexicons], characters), load_fonts(fonts)

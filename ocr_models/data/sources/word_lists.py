@@ -1,7 +1,7 @@
-"""Pictures of single words with lists of what they say, as of IIIT5K, ICDAR 2013 (task 2.3) and many others.
+"""Pictures of single words with lists of their labels, as in IIIT5K, ICDAR 2013 (task 2.3) and many other data sets.
 
-A line of a list holds a picture's path, from the list's folder on, and its label, parted by a space, a tab or a comma:
-``train/1009_2.png You`` or ``word_1.png, "Tiredness"``. In a label in quotes, ``\\\\"`` and ``""`` stand for a quote.
+A line of a list has the path of a picture, relative to the list's folder, and its label, separated by a space, a tab or
+a comma: ``train/1009_2.png You`` or ``word_1.png, "Tiredness"``. In a quoted label, ``\\"`` and ``""`` mean a quote.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ _ESCAPED = re.compile(r'\\(["\\])|""')
 
 @dataclass(frozen=True)
 class WordsSource:
-    """Pictures below ``root`` and their lists: each ``.txt``, ``.csv`` and ``.tsv`` that names one, or ``root`` itself.
+    """Pictures below ``root``, with all lists (``.txt``, ``.csv``, ``.tsv``) below it or, if it is a file, that list.
 
-    Pictures that no list names are rejected, as are those with two labels, and lines of which nothing can be made.
+    Pictures that are in no list or have several labels are rejected, as are lines that can't be parsed.
     """
 
     root: str
@@ -73,7 +73,7 @@ class WordsSource:
 
 
 def _read_list(files: Files, path: str) -> list[tuple[int, str]]:
-    """The lines of a list with their numbers, but for empty ones; none of a file that is no list, such as a license."""
+    """The lines of a list, except empty ones, with their numbers; none if the file is no list, such as a license."""
     try:
         lines = [(i, line.strip()) for i, line in enumerate(text_lines(files.read(path)), start=1) if line.strip()]
     except DocumentError as error:

@@ -86,5 +86,5 @@ def test_tables_without_what_is_needed_are_refused(tmp_path):
     with pytest.raises(UsageError, match="--task recognition"):
         read_all("parquet", tmp_path)
     pq.write_table(pa.table({"picture": PICTURES}), tmp_path / "a.parquet")
-    with pytest.raises(UsageError, match="expected one called image"):
+    with pytest.raises(UsageError, match="expected one named image"):
         read_all("parquet", tmp_path)
