@@ -1,9 +1,15 @@
-"""A trained model as one folder: ``model.keras``, ``config.json``, and for recognizers ``charset.txt``, for captioners
-``vocabulary.txt``. Detectors and CRNNs that were trained with TensorFlow have ``graph.pb``, too, from which they load
-faster; CRNNs may have ``lexicon.bloom``, known words.
+"""A bundle: a trained model as one folder.
 
-``config.json`` holds the task, the architecture, the training configuration, the scores and the sha256 of the other
-files, so that a bundle is checked and named without loading the model or importing Keras.
+Every bundle has ``model.keras`` and ``config.json``; a recognizer also has ``charset.txt``, a captioner
+``vocabulary.txt``. Detectors and CRNNs that were trained with TensorFlow also have ``graph.pb``, which loads faster
+than the Keras model. A CRNN may have ``lexicon.bloom``, a set of known words.
+
+``config.json`` holds the task, the architecture, the training configuration, the scores and the SHA-256 of the other
+files, so that a bundle can be checked and named without loading the model or importing Keras.
+
+A bundle is replaced as a whole. The new files are written to the subfolder ``unfinished-bundle``, which is then renamed
+to ``complete-bundle``: from that moment on, the new bundle counts. Its files are then copied over the old ones, and the
+subfolder is removed. If the process is killed in between, the next one that reads or writes the bundle does the rest.
 """
 
 from __future__ import annotations
@@ -11,6 +17,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,12 +27,18 @@ from typing import TYPE_CHECKING, Any
 from ocr_models.errors import UsageError
 
 if TYPE_CHECKING:
+    import keras
+
+    from ocr_models.charset import Charset
     from ocr_models.lexicon import Lexicon
+    from ocr_models.vocabulary import Vocabulary
 
 WEIGHTS = Path(__file__).parent / "weights"
 DEFAULT_BUNDLES = {"detection": "east-fast", "recognition": "crnn-fast"}
 _MODEL, _GRAPH, _CONFIG = "model.keras", "graph.pb", "config.json"
 _CHARSET, _VOCABULARY, _LEXICON = "charset.txt", "vocabulary.txt", "lexicon.bloom"
+_FILES = (_MODEL, _GRAPH, _CHARSET, _VOCABULARY, _LEXICON, _CONFIG)
+_UNFINISHED, _COMPLETE = "unfinished-bundle", "complete-bundle"  # subfolders that exist while a bundle is written
 
 
 @dataclass(frozen=True)
@@ -33,8 +48,8 @@ class Bundle:
     Attributes:
         path: the folder.
         id: the name and the start of the digest, "crnn-fast@0123456789ab".
-        digest: sha256 over all of its files but ``config.json``.
-        config: what ``config.json`` holds.
+        digest: the SHA-256 of all of its files except ``config.json``.
+        config: the content of ``config.json``.
     """
 
     path: Path
@@ -48,7 +63,7 @@ class Bundle:
 
     @property
     def graph_path(self) -> Path | None:
-        """The network as a TensorFlow graph (``ocr_models.inference.frozen_graph``), where the bundle has it."""
+        """The network as a TensorFlow graph (``ocr_models.inference.frozen_graph``); None if the bundle has none."""
         path = self.path / _GRAPH
         return path if path.is_file() else None
 
@@ -58,7 +73,7 @@ class Bundle:
 
     @property
     def lexicon_path(self) -> Path | None:
-        """The known words (``ocr_models.lexicon``), where the bundle has them."""
+        """The known words (``ocr_models.lexicon``); None if the bundle has none."""
         path = self.path / _LEXICON
         return path if path.is_file() else None
 
@@ -68,7 +83,7 @@ class Bundle:
 
     @property
     def temperature(self) -> float | None:
-        """Of a recognizer that was calibrated (``ocr_models.metrics.apply_temperature``), else None."""
+        """The temperature of a calibrated recognizer (``ocr_models.metrics.apply_temperature``), else None."""
         return self.config.get("temperature")
 
 
@@ -78,27 +93,40 @@ def shipped_bundles() -> list[str]:
 
 
 def is_shipped(path: Path) -> bool:
-    """Whether a folder is that of a bundle that comes with the package."""
+    """Whether a folder lies where the bundles that come with the package do."""
     return path.resolve().parent == WEIGHTS.resolve()
 
 
+def check_not_shipped(path: Path) -> None:
+    """Raises UsageError if a folder that is to be written is that of a shipped bundle."""
+    if is_shipped(path):
+        raise UsageError(
+            f"{path}: a bundle that comes with the package, which is never changed; copy its folder and give the copy"
+        )
+
+
 def find_bundle(name_or_path: str, task: str) -> Bundle:
-    """Finds and checks a bundle by the name of a shipped one or by its folder.
+    """Finds and checks a bundle by its folder or by the name of a shipped one.
+
+    If the replacement of the bundle was interrupted by a kill, this completes it.
 
     Args:
-        name_or_path: "crnn-fast", or "path/to/bundle".
-        task: a task of ``pagebeam train``, such as "detection": what the bundle must be trained for.
+        name_or_path: "path/to/bundle", or "crnn-fast". Anything with a separator is a path. A bare name is the folder
+            of that name in the working directory if there is one, else the shipped bundle.
+        task: the task of ``pagebeam train`` that the bundle must be trained for, such as "detection".
 
     Raises:
-        UsageError: there is no such bundle, a file is missing or damaged, or it is trained for something else.
+        UsageError: there is no such bundle, a file is missing or damaged, or it is trained for another task.
     """
-    path = WEIGHTS / name_or_path if (WEIGHTS / name_or_path / _CONFIG).is_file() else Path(name_or_path)
+    path = _path_of(name_or_path)
     if not path.is_dir():
         raise UsageError(
             f"{name_or_path}: no such model bundle; give the folder of a trained one or a shipped name: "
             + ", ".join(shipped_bundles())
         )
     try:
+        with suppress(FileNotFoundError):  # another process was faster
+            _install(path)
         config = json.loads((path / _CONFIG).read_text(encoding="utf-8"))
         digest = _digest(path)
     except (OSError, ValueError) as error:
@@ -115,48 +143,116 @@ def find_bundle(name_or_path: str, task: str) -> Bundle:
     return Bundle(path, f"{config['arch']}@{digest[:12]}", digest, config)
 
 
-def write_bundle(path: Path, model, config: dict[str, Any], charset=None, graph: bytes | None = None) -> Bundle:
-    """Writes a bundle for ``model`` (a Keras model); ``config`` must hold "task" and "arch".
+def write_bundle(
+    path: Path,
+    model: keras.Model,
+    config: dict[str, Any],
+    charset: Charset | Vocabulary | None = None,
+    graph: bytes | None = None,
+) -> Bundle:
+    """Writes a bundle, in the place of an older one if there is one, whose lexicon goes, too.
 
-    ``charset`` has a ``save(path)``: a ``Charset``, or, for a captioner, a ``Vocabulary``. ``graph`` is the model's.
-    The files of an older bundle in the folder are replaced one by one by renames, ``config.json`` last: a bundle
-    caught between is refused by its digest, never half used. Its lexicon goes.
+    If the process is killed, the folder holds either the old bundle or the new one.
+
+    Args:
+        path: its folder.
+        model: the network.
+        config: must hold "task" and "arch".
+        charset: of a recognizer, or the vocabulary of a captioner.
+        graph: the network as ``ocr_models.inference.frozen_graph.freeze`` gives it.
+
+    Raises:
+        UsageError: the folder is that of a shipped bundle.
     """
-    path.mkdir(parents=True, exist_ok=True)
-    unfinished = path / "unfinished.keras"
-    model.save(unfinished)
-    os.replace(unfinished, path / _MODEL)
-    for name in (_GRAPH, _LEXICON):
-        (path / name).unlink(missing_ok=True)
-    if graph is not None:
-        (path / _GRAPH).write_bytes(graph)
-    if charset is not None:
-        charset.save(path / (_VOCABULARY if config["task"] == "caption" else _CHARSET))
-    return _write_config(path, {**config, "digest": _digest(path)})
+
+    def write(folder: Path) -> None:
+        model.save(folder / _MODEL)
+        if graph is not None:
+            (folder / _GRAPH).write_bytes(graph)
+        if charset is not None:
+            charset.save(folder / (_VOCABULARY if config["task"] == "caption" else _CHARSET))
+
+    return _replace(path, config, write)
 
 
 def set_temperature(bundle: Bundle, temperature: float) -> Bundle:
     """Stores a recognizer's temperature in its bundle, for all who load it from now on.
 
-    The bundle's id stays as it is: what is read doesn't change, only how sure it is said to be.
+    The id of the bundle stays the same: the temperature changes the confidences of the text, not the text.
+
+    Raises:
+        UsageError: the bundle is a shipped one.
     """
-    return _write_config(bundle.path, {**bundle.config, "temperature": temperature})
+    check_not_shipped(bundle.path)
+    config = {**bundle.config, "temperature": temperature}
+    unfinished = bundle.path / "unfinished.json"
+    _save_config(unfinished, config)
+    os.replace(unfinished, bundle.path / _CONFIG)
+    return find_bundle(str(bundle.path), config["task"])
 
 
 def set_lexicon(bundle: Bundle, lexicon: Lexicon, names: list[str]) -> Bundle:
-    """Puts a lexicon into a CRNN's bundle, in the place of an older one, with the names of the word lists in it.
+    """Puts a lexicon into the bundle of a CRNN, in the place of an older one, with the names of its word lists.
 
-    The bundle's id changes, as what is read does.
+    The id of the bundle changes, because the text that is read does. If the process is killed, the folder holds either
+    the old bundle or the new one.
+
+    Raises:
+        UsageError: the bundle is a shipped one.
     """
-    lexicon.save(bundle.path / _LEXICON)
-    return _write_config(bundle.path, {**bundle.config, "lexicons": names, "digest": _digest(bundle.path)})
+
+    def write(folder: Path) -> None:
+        for name in (_MODEL, _GRAPH, _CHARSET, _VOCABULARY):
+            if (bundle.path / name).is_file():
+                shutil.copyfile(bundle.path / name, folder / name)
+        lexicon.save(folder / _LEXICON)
+
+    return _replace(bundle.path, {**bundle.config, "lexicons": names}, write)
 
 
-def _write_config(path: Path, config: dict[str, Any]) -> Bundle:
-    unfinished = path / "unfinished.json"
-    unfinished.write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    os.replace(unfinished, path / _CONFIG)
+def _path_of(name_or_path: str) -> Path:
+    path, shipped = Path(name_or_path), WEIGHTS / name_or_path
+    is_name = path.name == name_or_path
+    return shipped if is_name and not path.is_dir() and (shipped / _CONFIG).is_file() else path
+
+
+def _replace(path: Path, config: dict[str, Any], write: Callable[[Path], None]) -> Bundle:
+    """Replaces the bundle in a folder by the files that ``write`` writes into the folder it is given, and a config."""
+    check_not_shipped(path)
+    _install(path)
+    unfinished = path / _UNFINISHED
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir(parents=True)
+    write(unfinished)
+    _save_config(unfinished / _CONFIG, {**config, "digest": _digest(unfinished)})
+    os.replace(unfinished, path / _COMPLETE)
+    _install(path)
     return find_bundle(str(path), config["task"])
+
+
+def _install(path: Path) -> None:
+    """Replaces the bundle in a folder by the one in its subfolder ``complete-bundle``, if there is one.
+
+    After a kill at any step, the next call does the rest: the subfolder stays whole until all its files are copied.
+    """
+    complete, unfinished = path / _COMPLETE, path / _UNFINISHED
+    if not complete.is_dir():
+        return
+    unfinished.mkdir(exist_ok=True)
+    for name in _FILES:
+        if (complete / name).is_file():
+            copy = unfinished / f"{os.getpid()}-{name}"
+            shutil.copyfile(complete / name, copy)
+            os.replace(copy, path / name)
+        else:
+            (path / name).unlink(missing_ok=True)
+    shutil.rmtree(unfinished)
+    os.replace(complete, unfinished)
+    shutil.rmtree(unfinished)
+
+
+def _save_config(path: Path, config: dict[str, Any]) -> None:
+    path.write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _digest(path: Path) -> str:

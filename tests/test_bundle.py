@@ -2,14 +2,24 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import shutil
+from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 
-from ocr_models.bundle import find_bundle, set_lexicon, set_temperature, shipped_bundles, write_bundle
+from ocr_models.bundle import (
+    WEIGHTS,
+    find_bundle,
+    is_shipped,
+    set_lexicon,
+    set_temperature,
+    shipped_bundles,
+    write_bundle,
+)
 from ocr_models.charset import LATIN, Charset
 from ocr_models.errors import UsageError
 from ocr_models.lexicon import Lexicon
@@ -147,3 +157,138 @@ def test_unknown_name_lists_the_shipped_ones():
         find_bundle("crnn-enormous", "recognition")
     assert str(refusal.value).startswith("crnn-enormous: no such model bundle")
     assert str(refusal.value).endswith(", ".join(shipped_bundles()))
+
+
+@pytest.fixture
+def namesake(folder, tmp_path, monkeypatch):
+    """A bundle of one's own, in the working directory, with the name of a shipped one."""
+    monkeypatch.chdir(tmp_path)
+    return folder.rename(tmp_path / "crnn-fast")
+
+
+@pytest.mark.parametrize("path", ["./crnn-fast", "crnn-fast/", "crnn-fast", "{cwd}/crnn-fast"])
+def test_folder_in_the_working_directory_is_not_shadowed_by_a_shipped_name(namesake, written, path):
+    assert find_bundle(path.format(cwd=namesake.parent), "recognition").id == written.id
+
+
+def test_name_without_such_a_folder_is_the_shipped_bundles(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert find_bundle("crnn-fast", "recognition").path == WEIGHTS / "crnn-fast"
+
+
+@pytest.mark.parametrize("path", ["./crnn-fast", "weights/crnn-fast"])
+def test_path_is_never_a_shipped_name(path, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match=f"{path}: no such model bundle"):
+        find_bundle(path, "recognition")
+
+
+def test_shipped_bundles_are_known_by_their_folder(written, tmp_path):
+    assert all(is_shipped(WEIGHTS / name) for name in shipped_bundles())
+    assert not is_shipped(written.path)
+    (tmp_path / "link").symlink_to(WEIGHTS / "crnn-fast")
+    assert is_shipped(tmp_path / "link")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda bundle: set_temperature(bundle, 2.0),
+        lambda bundle: set_lexicon(bundle, Lexicon.of(["word"]), ["words"]),
+        lambda bundle: write_bundle(bundle.path, tiny_model(), CONFIG, Charset("abc")),
+    ],
+)
+def test_shipped_bundle_is_never_written(change):
+    bundle = find_bundle("crnn-light", "recognition")
+    before = {path: path.stat().st_mtime_ns for path in bundle.path.iterdir()}
+    with pytest.raises(UsageError, match="crnn-light: a bundle that comes with the package, which is never"):
+        change(bundle)
+    assert {path: path.stat().st_mtime_ns for path in bundle.path.iterdir()} == before
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL: nothing handles it."""
+
+
+def write_half(path, content, **_):
+    with open(path, "w" if isinstance(content, str) else "wb") as file:
+        file.write(content[: len(content) // 2])
+
+
+def remove_a_file(folder, **_):
+    for path in [path for path in Path(folder).glob("*") if path.is_file()][:1]:
+        path.unlink()
+
+
+# Everything by which a bundle's files change, each with what it has done when it is killed in the middle.
+STEPS = {
+    (os, "replace"): lambda old, new: None,
+    (shutil, "copyfile"): lambda old, new: write_half(new, Path(old).read_bytes()),
+    (shutil, "rmtree"): remove_a_file,
+    (Path, "mkdir"): lambda folder, **_: None,
+    (Path, "unlink"): lambda path, **_: None,
+    (Path, "write_bytes"): write_half,
+    (Path, "write_text"): write_half,
+}
+
+
+def is_killed(change, number, monkeypatch):
+    """Whether ``change()`` comes to so many steps, of which the last one kills it."""
+    taken = []
+
+    def fatal(step, in_the_middle):
+        def wrapper(*args, **kwargs):
+            taken.append(step)
+            if len(taken) == number:
+                patch.undo()
+                in_the_middle(*args, **kwargs)
+                raise Killed
+            return step(*args, **kwargs)
+
+        return wrapper
+
+    with monkeypatch.context() as patch:
+        for (owner, name), in_the_middle in STEPS.items():
+            patch.setattr(owner, name, fatal(getattr(owner, name), in_the_middle))
+        try:
+            change()
+        except Killed:
+            return True
+    return False
+
+
+CHANGES = {
+    "rewritten": lambda folder: write_bundle(folder, tiny_model(), {**CONFIG, "arch": "crnn-fast"}, Charset("abc")),
+    "rewritten with a graph": lambda folder: write_bundle(
+        folder, tiny_model(), {**CONFIG, "arch": "crnn-fast"}, Charset("abc"), graph=b"another graph"
+    ),
+    "lexicon": lambda folder: set_lexicon(find_bundle(str(folder), "recognition"), Lexicon.of(["other"]), ["others"]),
+    "temperature": lambda folder: set_temperature(find_bundle(str(folder), "recognition"), 2.0),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_bundle_is_the_old_or_the_new_one_after_a_kill_at_any_step(change, written, tmp_path, monkeypatch):
+    old = find_bundle(str(written.path), "recognition").config
+    outcomes, number = [], 0
+    while True:
+        number += 1
+        folder = shutil.copytree(written.path, tmp_path / str(number))
+        if not is_killed(lambda folder=folder: change(folder), number, monkeypatch):
+            break
+        found = find_bundle(str(folder), "recognition")
+        outcomes.append(found.config == old)
+        assert found.digest == found.config["digest"]
+        assert change(folder) == find_bundle(str(folder), "recognition")  # and it can be done again
+    assert outcomes == sorted(outcomes, reverse=True)  # the old one up to some step, the new one from there on
+    assert outcomes[0] and len(outcomes) > 1
+    assert {path.name for path in folder.iterdir()} <= set(os.listdir(written.path))
+
+
+def test_bundle_is_found_after_kills_of_the_recovery_too(written, tmp_path, monkeypatch):
+    folder = shutil.copytree(written.path, tmp_path / "bundle")
+    shutil.copytree(written.path, folder / "complete-bundle")
+    _flip_a_byte(folder / "model.keras")
+    for number in range(20, 0, -1):
+        is_killed(lambda: find_bundle(str(folder), "recognition"), number, monkeypatch)
+    assert find_bundle(str(folder), "recognition").digest == written.digest

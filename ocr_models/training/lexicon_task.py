@@ -28,7 +28,7 @@ def train_lexicon(args: argparse.Namespace) -> int:
     Raises:
         UsageError: no such CRNN, or a word list that can't be read or has no words.
     """
-    bundle = find_bundle(str(args.output.absolute()), "recognition")  # not one that ships, but for its folder
+    bundle = find_bundle(str(args.output.absolute()), "recognition")  # a path, never a shipped name
     if bundle.config["arch"] == "attention":
         raise UsageError(f"{args.output}: an attention recognizer takes no lexicon; give a CRNN's bundle")
     words = {word for path in args.lexicons for word in _read_words(path)}

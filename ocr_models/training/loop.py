@@ -12,7 +12,7 @@ import keras
 from tqdm import tqdm
 
 from ocr_models import __version__
-from ocr_models.bundle import write_bundle
+from ocr_models.bundle import check_not_shipped, write_bundle
 from ocr_models.inference.frozen_graph import freeze
 from ocr_models.training.checkpoints import Progress, check_same_run, resume, save_checkpoint
 from ocr_models.training.config import TrainingConfig
@@ -45,9 +45,10 @@ def train(
         The scores of the best weights.
 
     Raises:
-        UsageError: the run can't be, or not be gone on with.
+        UsageError: the run can't start or can't be resumed, or ``output`` is a shipped bundle.
         Interrupted: SIGINT or SIGTERM came, and the run was saved.
     """
+    check_not_shipped(output)
     run = output.parent / f"{output.name}-run"
     check_same_run(config, run, must_resume)
     with devices_of(config):
