@@ -1,19 +1,19 @@
-"""Pagebeam as a library: what programs import.
+"""The public interface of Pagebeam: what programs import.
 
-Documents on this machine, without Beam:
+Read local documents, without Beam:
 
     for page in pagebeam.read_document("scan.pdf"):
         print(page.text)
 
-OCR as a step of a Beam pipeline:
+Run OCR as a step of a Beam pipeline:
 
     documents = root | pagebeam.ReadDocuments(["scans"])
     rows = documents | pagebeam.OcrPages()
     rows | pagebeam.WritePages("ocr-out", expected=documents)
 
-The rows of an output folder: ``pagebeam.read_rows("ocr-out")``.
+Read the rows of an output folder: ``pagebeam.read_rows("ocr-out")``.
 
-Importing this package is quick: a name loads what it needs (TensorFlow, Beam) when it is first used.
+Importing this package is quick: each name loads what it needs (TensorFlow, Beam) on first use.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ _LAZY = {
     "read_rows": "pipelines.reading.read_rows",
 }
 
-if not TYPE_CHECKING:  # a type checker would take every name for one of these
+if not TYPE_CHECKING:  # with a module's __getattr__, a type checker would accept any name
 
     def __getattr__(name: str) -> Any:
         if name not in _LAZY:
