@@ -1,1 +1,4 @@
-"""Data sets: ``pagebeam prepare`` makes them, ``pagebeam inspect`` reads them back, the review sheet corrects them."""
+"""``pagebeam prepare`` makes data sets, and review sheets for corrections; ``pagebeam inspect`` reads data sets back.
+
+Start with ``prepare.py``.
+"""

@@ -1,0 +1,1 @@
+"""Decoding in child processes, ahead of the models that use the pixels. Start with ``stream.py``."""

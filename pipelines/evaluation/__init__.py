@@ -1,1 +1,1 @@
-"""``pagebeam evaluate``: models, or any tool's output, against labelled data."""
+"""``pagebeam evaluate``: scores models, or any tool's output, against labelled data. Start with ``evaluate.py``."""
