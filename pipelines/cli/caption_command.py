@@ -17,7 +17,7 @@ def main(argv: Sequence[str]) -> ExitStatus:
     arguments, beam_args = _parser().parse_known_args(argv)
     if runs_in_threads(arguments, beam_args):
         import_ahead("ocr_models.captioning.captioner")
-    from pipelines.cli.run_summary import report_run  # loads Beam: not for help and usage errors
+    from pipelines.cli.run_summary import report_run  # loads Beam, which help and usage errors don't need
     from pipelines.reading.caption_reader import CaptionOptions, run_captioner
     from pipelines.reading.schemas import CAPTIONS
 
@@ -28,13 +28,15 @@ def main(argv: Sequence[str]) -> ExitStatus:
 def _parser() -> argparse.ArgumentParser:
     parser = make_parser(
         "caption",
-        "Captions pictures and writes one Parquet row a page below DIR/captions.",
+        "Captions pictures and writes one Parquet row per page below DIR/captions.",
         "0 all pages read; 3 finished, some pages failed",
         "--runner=DataflowRunner --project=NAME",
     )
     add_run_arguments(parser)
-    parser.add_argument("--captioner", required=True, metavar="BUNDLE", help="folder of a trained model; none ships")
     parser.add_argument(
-        "--beam-width", type=positive, default=3, metavar="N", help="captions a picture; default: %(default)s"
+        "--captioner", required=True, metavar="BUNDLE", help="folder of a trained model; none is shipped"
+    )
+    parser.add_argument(
+        "--beam-width", type=positive, default=3, metavar="N", help="captions per picture; default: %(default)s"
     )
     return parser

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pipelines.evaluation.evaluate import EvaluateOptions
 
 _PREDICTION_FORMATS = ("text", "hocr", "alto", "pagebeam")
-# The scores that are printed, by their places in evaluation.json.
+# The scores that are printed: their keys in evaluation.json, and their labels.
 _PRINTED = {
     "bag_of_words": {"f_score": "word F1", "precision": "precision", "recall": "recall"},
     "words_by_box": {"f_score": "word F1 by box", "precision": "precision", "recall": "recall"},
@@ -36,7 +36,7 @@ _PRINTED = {
 def main(argv: Sequence[str]) -> ExitStatus:
     """Runs the command and returns its exit status."""
     arguments, beam_args = _parser().parse_known_args(argv)
-    from pipelines.evaluation.evaluate import evaluate  # loads Beam: not for --help and usage errors
+    from pipelines.evaluation.evaluate import evaluate  # loads Beam, which help and usage errors don't need
 
     summary = evaluate(_options(arguments, [*argv], beam_args))
     _report(summary, arguments.output.rstrip("/"))
@@ -57,9 +57,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--format", required=True, choices=["shards", *sorted(FORMATS)], help="how pictures are labelled"
     )
-    parser.add_argument("--output", required=True, metavar="DIR", help="folder of the evaluation; replaces one in it")
+    parser.add_argument(
+        "--output", required=True, metavar="DIR", help="folder of the evaluation; replaces an earlier one"
+    )
     parser.add_argument("--task", type=Task, choices=list(Task), help="default: what the data are labelled for")
-    parser.add_argument("--casefold", action="store_true", help="upper and lower case are the same")
+    parser.add_argument("--casefold", action="store_true", help="treat upper and lower case as the same")
     add_runner_arguments(parser)
     _add_evaluated(parser)
     add_rendering_arguments(parser.add_argument_group("sources"))
@@ -69,17 +71,19 @@ def _parser() -> argparse.ArgumentParser:
 def _add_evaluated(parser: argparse.ArgumentParser) -> None:
     models = parser.add_argument_group("models")
     for name, task in (("--detector", "detection"), ("--recognizer", "recognition")):
-        models.add_argument(name, metavar="NAME|BUNDLE", help=f"default: {DEFAULT_BUNDLES[task]}, which ships")
-    models.add_argument("--captioner", metavar="BUNDLE", help="none ships")
+        models.add_argument(name, metavar="NAME|BUNDLE", help=f"default: {DEFAULT_BUNDLES[task]}, which is shipped")
+    models.add_argument("--captioner", metavar="BUNDLE", help="folder of a trained model; none is shipped")
     models.add_argument(
-        "--beam-width", type=positive, metavar="N", help="for decoding; default: 1, greedy; captions: 3"
+        "--beam-width", type=positive, metavar="N", help="of decoding; default: 1 (greedy), for captions 3"
     )
     models.add_argument(
-        "--fit-temperature", action="store_true", help="to these data, and store it in the recognizer's bundle"
+        "--fit-temperature",
+        action="store_true",
+        help="fit a temperature to these data and store it in the recognizer's bundle",
     )
-    predictions = parser.add_argument_group("predictions of any tool, in place of models")
+    predictions = parser.add_argument_group("predictions of any tool, instead of models")
     predictions.add_argument("--predictions", metavar="PATH", help="file or folder; pages are matched by file name")
-    predictions.add_argument("--predictions-format", choices=_PREDICTION_FORMATS, help="what is in it")
+    predictions.add_argument("--predictions-format", choices=_PREDICTION_FORMATS, help="format of the predictions")
 
 
 def _options(arguments: argparse.Namespace, argv: list[str], beam_args: list[str]) -> EvaluateOptions:

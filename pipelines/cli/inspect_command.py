@@ -1,4 +1,4 @@
-"""``pagebeam inspect``: checks TFRecord shards, describes and draws what is in them."""
+"""``pagebeam inspect``: checks TFRecord shards, and describes and draws their examples."""
 
 from __future__ import annotations
 
@@ -33,7 +33,9 @@ def main(argv: Sequence[str]) -> ExitStatus:
     for fault in inspection.faults:
         print(f"DAMAGED {fault}")
     if inspection.faults:
-        raise PagebeamError(f"{len(inspection.faults)} faults; make the data set anew: pagebeam prepare --overwrite")
+        raise PagebeamError(
+            f"{len(inspection.faults)} faults; prepare the data set again: pagebeam prepare --overwrite"
+        )
     return ExitStatus.OK
 
 
@@ -41,13 +43,13 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="pagebeam inspect",
         allow_abbrev=False,
-        description="Reads shards back: verifies checksums, and hashes and counts where dataset.json lies beside them; "
+        description="Reads shards back: verifies checksums and, if dataset.json lies beside them, hashes and counts; "
         "prints statistics and some examples.",
-        epilog="Exit status: 0 all is whole; 1 something is damaged or missing; 2 usage.",
+        epilog="Exit status: 0 everything is intact; 1 something is damaged or missing; 2 usage error.",
     )
     parser.add_argument("shards", nargs="+", metavar="SHARDS", help="files, globs or folders of data sets")
     parser.add_argument("--draw", metavar="FILE.png", help="draw examples with their labels")
-    parser.add_argument("--count", type=count, default=6, metavar="N", help="of examples; default: %(default)s")
+    parser.add_argument("--count", type=count, default=6, metavar="N", help="number of examples; default: %(default)s")
     return parser
 
 
@@ -67,7 +69,7 @@ def _print_statistics(inspection: Inspection) -> None:
 
 
 def _quartiles(histogram: Counter[int]) -> str:
-    """The least, the quartiles and the largest of the values in a histogram."""
+    """The minimum, the quartiles and the maximum of the values in a histogram, as text."""
     if not histogram:
         return "none"
     values = sorted(histogram)
@@ -82,7 +84,7 @@ def _quartiles(histogram: Counter[int]) -> str:
 
 
 def _describe(example: Example) -> str:
-    """One line of what an example holds."""
+    """One line that describes an example."""
     size = f"{example.width_px}×{example.height_px} {example.image_format}"
     labels = " ".join(example.caption) or " ".join(example.texts[:_SHOWN_TEXTS])
     more = f" … {len(example.texts)} texts" if len(example.texts) > _SHOWN_TEXTS else ""

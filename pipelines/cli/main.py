@@ -1,4 +1,4 @@
-"""The ``pagebeam`` command. What it exits with is ``ocr_models.errors.ExitStatus``."""
+"""The ``pagebeam`` command. It exits with an ``ocr_models.errors.ExitStatus``."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ import ocr_models
 from ocr_models.errors import ExitStatus, PagebeamError
 from pipelines.runtime.quick_start import claim_process
 
-# Sub-commands: the module whose main(argv) runs it and returns the exit status, and what it does. Modules are imported
-# when they are asked for, so that help and usage errors are quick.
+# For each sub-command, the module whose main(argv) runs it and returns the exit status, and its help text. Only the
+# module of the sub-command that is called is imported, so that help and usage errors are quick.
 _COMMANDS = {
     "run": ("pipelines.cli.run_command", "read documents"),
     "caption": ("pipelines.cli.caption_command", "caption pictures"),
@@ -44,24 +44,29 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"pagebeam: {error}", file=sys.stderr)
         return error.exit_status
     except KeyboardInterrupt:
-        print("pagebeam: interrupted; what was written isn't complete and doesn't count", file=sys.stderr)
+        print("pagebeam: interrupted; what was written is incomplete and will be ignored", file=sys.stderr)
         return ExitStatus.FAILED
 
 
 def command() -> NoReturn:
-    """Runs the command and ends the process. Functions registered with ``atexit`` run; Python's own clean-up, which
-    frees TensorFlow's objects one by one, would take 2 seconds for nothing and is skipped."""
+    """Runs the command and ends the process.
+
+    Functions registered with ``atexit`` run, but not Python's own clean-up, which would spend 2 seconds on freeing
+    TensorFlow's objects one by one.
+    """
     status = main()
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(BrokenPipeError):  # "| head" has seen enough
+        with contextlib.suppress(BrokenPipeError):  # the reader of a pipe, such as "| head", has gone
             stream.flush()
     os._exit(status)
 
 
 def _parser() -> argparse.ArgumentParser:
-    """For help, the version, and errors about the sub-command's name."""
-    parser = argparse.ArgumentParser(prog="pagebeam", description="Bulk OCR: documents in, one Parquet row a page out.")
+    """The parser for help, the version, and errors in the sub-command's name."""
+    parser = argparse.ArgumentParser(
+        prog="pagebeam", description="Bulk OCR: documents in, one Parquet row per page out."
+    )
     parser.add_argument("--version", action="version", version=f"pagebeam {ocr_models.__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, (_, help_) in _COMMANDS.items():

@@ -1,4 +1,4 @@
-"""``pagebeam prepare``: makes a data set, or a sheet on which a person corrects what was read."""
+"""``pagebeam prepare``: makes a data set, or a sheet on which people correct what was read."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def main(argv: Sequence[str]) -> ExitStatus:
     arguments, beam_args = _parser().parse_known_args(argv)
     if arguments.below is not None:
         return _write_review(arguments, beam_args)
-    from pipelines.datasets.prepare import prepare  # loads Beam: not for --help and usage errors
+    from pipelines.datasets.prepare import prepare  # loads Beam, which help and usage errors don't need
 
     options = _options(arguments, beam_args)
     start = time.monotonic()
@@ -44,8 +44,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = make_parser(
         "prepare",
         "Makes a data set of TFRecord shards from labelled pictures, PDFs or the rows of a run.",
-        "0 everything is in the data set, or it was there already; 3 it is whole, but some pictures or labels are in "
-        "its quarantine",
+        "0 everything is in the data set, or it was there already; 3 it is complete, but some pictures or labels are "
+        "in its quarantine",
         "--runner=DataflowRunner, or --direct_running_mode=multi_processing for processes",
     )
     parser.add_argument("source", metavar="SOURCE", help="folder, or file of labels, local or on gs://, s3://, hdfs://")
@@ -64,23 +64,27 @@ def _add_shard_arguments(parser: argparse.ArgumentParser) -> None:
         "--splits", default="0.9,0.05,0.05", metavar="T,V,T", help="train, validation, test; default: %(default)s"
     )
     shards.add_argument(
-        "--shards", type=positive, metavar="N", help="of train, others in proportion; default: of about 100 MB"
+        "--shards", type=positive, metavar="N", help="shards of train, others in proportion; default: of about 100 MB"
     )
-    shards.add_argument("--gzip", action="store_true", dest="compressed", help="compress them")
+    shards.add_argument("--gzip", action="store_true", dest="compressed", help="compress the shards")
     shards.add_argument(
-        "--min-count", type=positive, default=4, metavar="N", help="of tokens in vocabulary.txt; default: %(default)s"
+        "--min-count",
+        type=positive,
+        default=4,
+        metavar="N",
+        help="occurrences that a token needs to be in vocabulary.txt; default: %(default)s",
     )
 
 
 def _add_source_arguments(parser: argparse.ArgumentParser) -> None:
     source = parser.add_argument_group("sources")
-    source.add_argument("--task", type=Task, choices=LABEL_TASKS, help="what examples teach; default: the format's own")
+    source.add_argument("--task", type=Task, choices=LABEL_TASKS, help="task of the examples; default: the format's")
     add_rendering_arguments(source)
     source.add_argument(
         "--below",
         type=_confidence,
         metavar="P",
-        help="of a run, write what has less confidence (0 to 1) to a sheet for people to correct, in place of shards",
+        help="instead of shards, write the words of a run with less confidence (0 to 1) to a sheet for correction",
     )
 
 

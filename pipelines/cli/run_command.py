@@ -18,7 +18,7 @@ def main(argv: Sequence[str]) -> ExitStatus:
     arguments, beam_args = _parser().parse_known_args(argv)
     if runs_in_threads(arguments, beam_args):
         import_ahead("ocr_models.pages.page_reader")
-    from pipelines.cli.run_summary import report_run  # loads Beam: not for help and usage errors
+    from pipelines.cli.run_summary import report_run  # loads Beam, which help and usage errors don't need
     from pipelines.reading.ocr_reader import OcrOptions, run_ocr
     from pipelines.reading.schemas import PAGES
 
@@ -27,21 +27,21 @@ def main(argv: Sequence[str]) -> ExitStatus:
 
 
 def runs_in_threads(arguments: argparse.Namespace, beam_args: Sequence[str]) -> bool:
-    """Whether this process will run the models, so that it may load what they need while Beam starts."""
+    """Whether this process will run the models, so that it can load what they need while Beam starts."""
     return arguments.runner == LOCAL_RUNNER and not any("direct_running_mode" in argument for argument in beam_args)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = make_parser(
         "run",
-        "Reads documents and writes one Parquet row a page below DIR/pages.",
+        "Reads documents and writes one Parquet row per page below DIR/pages.",
         "0 all pages read; 3 finished, some pages failed",
         "--runner=DataflowRunner --project=NAME",
     )
     add_run_arguments(parser)
-    bundle_help = "shipped model, or folder of a trained one; default: %(default)s"
+    bundle_help = "name of a shipped model, or folder of a trained one; default: %(default)s"
     for name, task in (("--detector", "detection"), ("--recognizer", "recognition")):
         parser.add_argument(name, default=DEFAULT_BUNDLES[task], metavar="NAME|BUNDLE", help=bundle_help)
-    beam_help = "above 1, words are searched for, without a lexicon; default: 1, each step's likeliest character"
+    beam_help = "above 1, beam search without a lexicon; default: 1, the most likely character of each step"
     parser.add_argument("--beam-width", type=positive, default=1, metavar="N", help=beam_help)
     return parser

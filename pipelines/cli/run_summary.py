@@ -11,11 +11,11 @@ from ocr_models.errors import ExitStatus
 from pipelines.reading.schemas import Table
 from pipelines.reading.shards import first_headline
 
-SHOWN_LINES = 12  # of the first page: enough to see whether it was read well
+SHOWN_LINES = 12  # of the first page, enough to see whether it was read well
 
 
 def report_run(manifest: dict[str, Any], output: str, table: Table, done: str) -> ExitStatus:
-    """Prints what became of a run, whose pages were "read", say; returns the exit status."""
+    """Prints a summary of a run, whose pages were ``done``, such as "read"; returns the exit status."""
     _print_first_page(manifest, output, table)
     _print_summary(manifest, output, table, done)
     return ExitStatus.SOME_FAILED if manifest["pages"]["failed"] else ExitStatus.OK
@@ -42,6 +42,6 @@ def _print_summary(manifest: dict[str, Any], output: str, table: Table, done: st
 
 
 def _this_python() -> str:
-    """This Python as a shell finds it: where none is activated, plain ``python`` is another one, or none at all."""
+    """The path of this Python for a shell, in which plain ``python`` may be another one or missing."""
     relative = os.path.relpath(sys.executable)
     return shlex.quote(sys.executable if relative.startswith(os.pardir) else relative)
