@@ -1,4 +1,4 @@
-"""What a pipeline runs on. Loads no Beam, so that the command's help is quick."""
+"""Options for running a pipeline. This module doesn't import Beam, so that the command's help is quick."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ LOCAL_RUNNER = "FnApiRunner"
 
 @dataclass(frozen=True, kw_only=True)
 class BeamOptions:
-    """What a pipeline runs on.
+    """How a pipeline is run.
 
     Attributes:
-        workers: threads of the local runner, or processes where ``beam_args`` ask for them.
-        runner: Beam's name for a runner.
-        beam_args: all other options, for Beam.
+        workers: number of threads of the local runner, or of processes if ``beam_args`` ask for them.
+        runner: name of a Beam runner.
+        beam_args: all other options, which are passed to Beam.
     """
 
     workers: int = field(default_factory=lambda: os.cpu_count() or 1)

@@ -1,7 +1,7 @@
-"""How far a run is: counts of pages, shown while it runs.
+"""The progress of a run: counts of pages, shown while it runs.
 
-Local workers are threads of the process that shows the bar, and count in its memory. On other runners the same counts
-come back as Beam metrics.
+Local workers are threads of the process that shows the progress, and count in its memory. From other runners the same
+counts come back as Beam metrics.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from tqdm import tqdm
 
 NAMESPACE = "pagebeam"
 EXPECTED = "expected"
-REFRESH_S = 0.5
-QUIET_REFRESH_S = 30.0
+REFRESH_S = 0.5  # of the bar on a terminal
+QUIET_REFRESH_S = 30.0  # between the lines elsewhere, as in a log
 
 Element = TypeVar("Element")
 
@@ -29,11 +29,11 @@ _counts_lock = threading.Lock()
 
 
 def count_pages(name: str, pages: int = 1) -> None:
-    """Counts pages, or other elements, by what became of them, here and as the Beam metric ``pages_<name>``.
+    """Counts pages, or other elements, by their outcome, in this process and as the Beam metric ``pages_<name>``.
 
     Args:
-        name: "ok", "blank", "failed", or ``EXPECTED`` when a document was opened.
-        pages: how many.
+        name: "ok", "blank", "failed", or ``EXPECTED`` when a document is opened.
+        pages: number of pages.
     """
     Metrics.counter(NAMESPACE, f"pages_{name}").inc(pages)
     with _counts_lock:
@@ -41,18 +41,18 @@ def count_pages(name: str, pages: int = 1) -> None:
 
 
 def count_expected(element: Element) -> Element:
-    """Counts an element that will be worked on, and returns it: for ``beam.Map``."""
+    """Counts an element as expected and returns it, for ``beam.Map``."""
     count_pages(EXPECTED)
     return element
 
 
 def observe_ms(stage: str, elapsed_ms: float) -> None:
-    """Adds to the Beam metric ``<stage>_ms``: what a page took in a stage."""
+    """Adds the time that a page took in a stage to the Beam metric ``<stage>_ms``."""
     Metrics.distribution(NAMESPACE, f"{stage}_ms").update(round(elapsed_ms))
 
 
 def start_counting() -> None:
-    """Sets this process's counts to zero, before a run."""
+    """Resets this process's counts before a run."""
     with _counts_lock:
         _counts.clear()
 
@@ -70,10 +70,10 @@ def metric_counts(result: PipelineResult) -> Counter[str]:
 
 
 class ProgressBar:
-    """Shows counts on stderr until the ``with`` block ends: as a bar on a terminal, else as a line now and then.
+    """Shows counts on stderr until the ``with`` block ends: as a bar on a terminal, else as a line every 30 seconds.
 
     Args:
-        read_counts: gives the present counts.
+        read_counts: returns the current counts.
         unit: what is counted, in the singular.
     """
 
@@ -122,5 +122,5 @@ class ProgressBar:
 
 
 def pages_done(counts: Counter[str]) -> int:
-    """Pages that have a row, of whatever status."""
+    """The number of pages that have a row, whatever its status."""
     return counts["ok"] + counts["blank"] + counts["failed"]

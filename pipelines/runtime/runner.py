@@ -1,4 +1,4 @@
-"""Pipelines on a runner: made, guarded against what Beam loses, and run to their end."""
+"""Creates pipelines on a runner, keeps Beam from losing their elements, and runs them."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from pipelines.runtime.beam_options import LOCAL_RUNNER, BeamOptions
 def make_pipeline(options: BeamOptions) -> beam.Pipeline:
     """An empty pipeline for the runner in the options.
 
-    The local runner is named because Beam's plain DirectRunner picks one of three engines by what is in the graph. Its
-    workers are threads, which share one copy of the models, unless ``--direct_running_mode`` says otherwise.
+    The local runner is FnApiRunner and not Beam's DirectRunner, which picks one of three engines depending on the
+    graph. Its workers are threads, which share one copy of the models, unless ``--direct_running_mode`` says otherwise.
 
     Raises:
         UsageError: the runner isn't available, or the local runner doesn't know an option.
@@ -33,18 +33,18 @@ def make_pipeline(options: BeamOptions) -> beam.Pipeline:
 
 
 def keep_all_elements() -> None:
-    """Keeps Beam's local runner from losing elements, in this whole process.
+    """Keeps Beam's local runner from losing elements, in the whole process.
 
     Beam 2.77 also flushes its workers' buffers from a timer, without waiting for an element that is being written to
-    them: stages that yield many elements for more than a second lost some, or broke them (4 of 6,000 pages of 20 kB).
-    0 means: flush by size alone. Every transform of ours that yields pages, rows or pictures calls this as it is
-    applied, so that a host program's pipelines are guarded, too.
+    them: stages that yielded many elements for more than a second lost or corrupted some (4 of 6,000 pages of 20 kB).
+    A limit of 0 means that buffers are flushed by size alone. Every transform of ours that yields pages, rows or
+    pictures calls this when it is applied, so that a host program's pipelines are guarded too.
     """
     worker_handlers.DATA_BUFFER_TIME_LIMIT_MS = 0
 
 
 def run_pipeline(pipeline: beam.Pipeline, unit: str = "page") -> None:
-    """Runs a pipeline to its end, showing progress on stderr.
+    """Runs a pipeline until it has finished, showing progress on stderr.
 
     Args:
         pipeline: the pipeline.
@@ -54,7 +54,7 @@ def run_pipeline(pipeline: beam.Pipeline, unit: str = "page") -> None:
         PagebeamError: the pipeline failed.
     """
     try:
-        if isinstance(pipeline.runner, FnApiRunner):  # returns when all is done
+        if isinstance(pipeline.runner, FnApiRunner):  # its run() returns when everything is done
             progress.start_counting()
             with progress.ProgressBar(progress.local_counts, unit):
                 pipeline.run()
@@ -62,12 +62,12 @@ def run_pipeline(pipeline: beam.Pipeline, unit: str = "page") -> None:
         result = pipeline.run()
         with progress.ProgressBar(lambda: progress.metric_counts(result), unit):
             result.wait_until_finish()
-    except Exception as error:  # a runner passes a worker's error on as text, its traceback first
+    except Exception as error:  # runners pass a worker's error on as text, after its traceback
         raise PagebeamError(f"the run failed: {(str(error).strip() or repr(error)).splitlines()[-1]}") from error
 
 
 def _check_local_args(beam_args: list[str]) -> None:
-    """Raises UsageError for options that Beam doesn't know and would ignore. Other runners may know more than Beam."""
+    """Raises UsageError for options that Beam doesn't know and would ignore. Other runners may have more options."""
     known = PipelineOptions(beam_args).get_all_options()
     given = PipelineOptions(beam_args).get_all_options(retain_unknown_options=True)
     unknown = [f"--{name}" for name in given if name not in known]

@@ -1,6 +1,6 @@
 """Files on any of Beam's file systems. No other module calls ``FileSystems``.
 
-Files are plain bytes here: nothing is packed or unpacked on the way, whatever a file's extension.
+Files are read and written as plain bytes: nothing is compressed or decompressed, whatever a file's extension.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from ocr_models.io import hashing
 class StorageError(DocumentError, OSError):
     """A file can't be opened, read, listed or deleted.
 
-    It is a DocumentError, so that a document which is gone or unreadable becomes a failed row like any other bad one,
-    and an OSError, which is what sources of labelled pictures expect of files.
+    It is a DocumentError, so that a missing or unreadable document becomes a failed row like any other bad one, and an
+    OSError, which is what sources of labelled pictures expect.
     """
 
 
 @dataclass(frozen=True)
 class StoredFile:
-    """A file that was listed: its path, its size in bytes and the time of its last change in seconds."""
+    """A listed file: its path, its size in bytes and its modification time in seconds since the epoch."""
 
     path: str
     size_bytes: int
@@ -38,12 +38,12 @@ class StoredFile:
 
 
 def is_remote(path: str) -> bool:
-    """Whether a path names a file system by a scheme, as ``gs://`` does."""
+    """Whether a path begins with the scheme of a file system, such as ``gs://``."""
     return FileSystems.get_scheme(path) is not None
 
 
 def absolute_uri(path: str) -> str:
-    """A URI as it is; a local path made absolute, so that it means the same on every worker of this machine."""
+    """Makes a local path absolute, so that it means the same to all workers on this machine; leaves a URI as it is."""
     return path if is_remote(path) else os.path.abspath(path)
 
 
@@ -58,81 +58,81 @@ def exists(path: str) -> bool:
 
 
 def open_file(path: str) -> BinaryIO:
-    """Opens a file for reading. Raises StorageError where that fails."""
+    """Opens a file for reading. Raises StorageError if that fails."""
     try:
         return FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED)
-    except Exception as error:  # every file system has its own
+    except Exception as error:  # each file system has its own kinds of errors
         raise StorageError(Stage.OPEN, f"the file can't be opened ({error})") from error
 
 
 def create_file(path: str) -> BinaryIO:
-    """Opens a new file for writing; other processes see it under its name from the start."""
+    """Opens a new file for writing; other processes see it under its name immediately."""
     return FileSystems.create(path, compression_type=CompressionTypes.UNCOMPRESSED)
 
 
 @contextlib.contextmanager
 def atomic_writer(path: str) -> Iterator[BinaryIO]:
-    """Opens a file for writing; it appears under its name when the block ends without an error.
+    """Opens a file for writing that appears under its name when the ``with`` block ends without an error.
 
-    Until then it has a name that begins with "_", which no reader looks at.
+    Until then its name begins with "_", and readers skip it.
     """
     folder, _, name = path.rpartition("/")
     temporary = f"{folder}/_{name}.{uuid.uuid4().hex}.tmp"
     with create_file(temporary) as file:
         yield file
-    if exists(path):  # from an earlier try; not all file systems rename onto a file
+    if exists(path):  # from an earlier attempt; not all file systems rename onto an existing file
         delete([path])
     FileSystems.rename([temporary], [path])
 
 
 def read_bytes(path: str) -> bytes:
-    """All bytes of a file. Raises StorageError where it can't be opened."""
+    """All bytes of a file. Raises StorageError if it can't be opened."""
     with open_file(path) as file:
         return file.read()
 
 
 def write_bytes(path: str, data: bytes) -> None:
-    """Writes a whole file, which appears when it is complete."""
+    """Writes a file, which appears when it is complete."""
     with atomic_writer(path) as file:
         file.write(data)
 
 
 def hash_file(path: str, head_bytes: int = 0) -> hashing.FileDigest:
-    """Reads a file through for its SHA-256, its size and its first bytes.
+    """Reads a whole file for its SHA-256, its size and its first ``head_bytes`` bytes.
 
     Raises:
-        StorageError: it can't be opened, or not be read to its end.
+        StorageError: it can't be opened or read completely.
     """
     with open_file(path) as file:
         try:
             return hashing.hash_file(file, head_bytes)
-        except Exception as error:  # every file system has its own
+        except Exception as error:  # each file system has its own kinds of errors
             raise StorageError(Stage.OPEN, f"the file can't be read ({error})") from error
 
 
 def match_files(pattern: str) -> list[StoredFile]:
-    """The files that a glob stands for; ``**`` reaches into all folders below.
+    """The files that match a glob, in which ``**`` stands for folders at any depth.
 
     Raises:
-        StorageError: they can't be listed; the reason says what the file system lacks.
+        StorageError: they can't be listed; the message says what the file system lacks.
     """
     try:
         found = FileSystems.match([pattern])[0].metadata_list
-    except Exception as error:  # every file system has its own
+    except Exception as error:  # each file system has its own kinds of errors
         raise StorageError(Stage.OPEN, f"{pattern} can't be listed ({error})") from error
     return [StoredFile(file.path, file.size_in_bytes, file.last_updated_in_seconds) for file in found]
 
 
 def list_folder(folder: str) -> dict[str, int]:
-    """Sizes in bytes of the files in a folder, by name, and of those one folder below, by folder/name."""
+    """Sizes in bytes of the files in a folder, by name, and in its direct subfolders, by folder/name."""
     base = folder.rstrip("/") + "/"
-    pattern = glob.escape(base)  # for a folder called a[1]
+    pattern = glob.escape(base)  # the folder may be called a[1]
     found = [*match_files(pattern + "*"), *match_files(pattern + "*/*")]
     return {file.path.removeprefix(base): file.size_bytes for file in found}
 
 
 def delete(paths: Iterable[str]) -> None:
-    """Deletes files. Beam would take local paths for patterns, and delete a1/b for a[12]/b, too.
+    """Deletes exactly these files. Beam would treat local paths as patterns, and for a[12]/b delete a1/b as well.
 
     Raises:
         StorageError: one of them can't be deleted.
@@ -143,16 +143,16 @@ def delete(paths: Iterable[str]) -> None:
                 FileSystems.delete([path])
             else:
                 os.remove(path)
-        except Exception as error:  # every file system has its own
+        except Exception as error:  # each file system has its own kinds of errors
             raise StorageError(Stage.OPEN, f"{path} can't be deleted ({error})") from error
 
 
 def check_writable(folder: str) -> None:
-    """Raises UsageError unless files can be written in an output folder."""
+    """Raises UsageError unless files can be written to an output folder."""
     probe = join(folder, f"_probe-{uuid.uuid4().hex}.tmp")
     try:
         with create_file(probe) as file:
             file.write(b"pagebeam")
         delete([probe])
-    except Exception as error:  # every file system has its own
+    except Exception as error:  # each file system has its own kinds of errors
         raise UsageError(f"can't write to the output folder {folder}: {error}") from error
