@@ -1,7 +1,7 @@
-"""What printing, scanning, faxing and photographing do to a page: for gray uint8 images with dark text on light.
+"""Degrades clean images as printing, scanning, faxing and photographing do: gray uint8, dark text on a light ground.
 
-Amounts are in pixels at about 200 dpi. About a third of the outputs stay clean. Noise comes from fields made once in
-a process, of which each image takes a random cut: drawing normal deviates would cost more than all the rest.
+Amounts are in pixels at about 200 dpi. About a third of the outputs stay clean. Noise is a random cut of a field that
+is made once per process: drawing normal deviates for each image would cost more than everything else.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from numpy.random import Generator
 
 
 class Look(StrEnum):
-    """Kinds of documents that have faults of their own."""
+    """Kinds of documents with their own degradations."""
 
     BOOK = "book"  # old, in letterpress
     RECEIPT = "receipt"
 
 
 _FIELD_PX = 1024
-_MIN_TEXT_PX = 13  # a word crop of fewer rows can't be read: resolution isn't lowered below that
+_MIN_TEXT_PX = 13  # text in fewer rows can't be read, so resolution isn't lowered further
 
 
 def degrade_word(image: np.ndarray, rng: Generator, look: Look | None = None) -> np.ndarray:
-    """A degraded copy of a word crop: uint8 (H, W) to uint8 of the same shape; in any way, or in those of a look."""
+    """Degrades a word crop, uint8 (H, W), in any way or as ``look`` requires; returns a copy of the same shape."""
     scale = min(1.2, max(0.45, image.shape[0] / 36))
     if rng.random() < 0.2:
         image = _tilt(image, rng)
@@ -38,18 +38,19 @@ def degrade_word(image: np.ndarray, rng: Generator, look: Look | None = None) ->
 
 
 def degrade_page(image: np.ndarray, quads: np.ndarray, rng: Generator) -> tuple[np.ndarray, np.ndarray]:
-    """A degraded copy of a page, and its quads moved with it.
+    """Degrades a page and moves its quads with it.
 
     Args:
         image: uint8 (H, W).
-        quads: float32 (N, 4, 2), pixels; corners count from the image's outer edge, pixel centers lie at halves.
-        rng: where every choice comes from.
+        quads: float32 (N, 4, 2), in pixels from the outer edge of the image, so that pixel centers are at halves.
+        rng: the source of every random choice.
 
     Returns:
-        uint8 (H', W'), larger than given where the page was turned by more than 3 degrees, and float32 (N, 4, 2).
+        A copy of the image, uint8 (H', W'), which is larger if the page was turned by more than 3 degrees; and the
+        quads, float32 (N, 4, 2).
     """
     kind = _draw_kind(rng, _KINDS)
-    if kind is _dot_matrix:  # its dots go with the size of the letters, which vary on a page
+    if kind is _dot_matrix:  # its dots depend on the size of the letters, which varies on a page
         kind = _faint
     if rng.random() < 0.04:
         image = _panel(image, rng)
@@ -127,7 +128,7 @@ def _low_resolution(image: np.ndarray, rng: Generator, scale: float) -> np.ndarr
 
 
 def _faint(image: np.ndarray, rng: Generator, scale: float) -> np.ndarray:
-    """A thermal printer's or a tired ribbon's pale strokes."""
+    """The pale strokes of a thermal printer or a worn ribbon."""
     if rng.random() < 0.5:
         image = _ink(image, rng, scale)
     image = _blur(image, _between(rng, 0.4, 1.1) * scale)
@@ -144,7 +145,9 @@ def _letterpress(image: np.ndarray, rng: Generator, scale: float) -> np.ndarray:
     image = _light(image, rng, amount=_between(rng, 0, 0.25), sigma=_between(rng, 4, 28))
     image = _blur(image, _between(rng, 0.3, 0.9) * scale)
     low, high = cv2.minMaxLoc(image)[:2]
-    level = low + (high - low) * _between(rng, 0.47, 0.8)  # broken print keeps what tells a comma from a period
+    level = low + (high - low) * _between(
+        rng, 0.47, 0.8
+    )  # at less than 0.47, commas lost their tails and looked like periods
     image = cv2.threshold(image, level, 255, cv2.THRESH_BINARY)[1]
     if rng.random() < 0.3:
         image = _specks(image, rng)
@@ -152,7 +155,7 @@ def _letterpress(image: np.ndarray, rng: Generator, scale: float) -> np.ndarray:
 
 
 def _dot_matrix(image: np.ndarray, rng: Generator, scale: float) -> np.ndarray:
-    """Letters made of some ten rows of dots, as receipt printers do."""
+    """Letters made of 11 to 17 rows of dots, as by receipt printers."""
     height, width = image.shape
     rows = int(_between(rng, 11, 18))
     columns = max(3, round(width * rows / height * _between(rng, 0.8, 1.2)))
@@ -261,7 +264,7 @@ def _motion(image: np.ndarray, rng: Generator, scale: float) -> np.ndarray:
 
 
 def _light(image: np.ndarray, rng: Generator, amount: float, sigma: float, shadow: bool = False) -> np.ndarray:
-    """Uneven light (a share of ``amount``), a shadow's edge, and noise of ``sigma`` gray values."""
+    """Light that is dimmer by up to ``amount`` in places, the edge of a shadow, and noise of ``sigma`` gray levels."""
     out = image.astype(np.float32)
     if amount:
         grid = 1 - amount * rng.random((3, 3), np.float32)
@@ -275,7 +278,7 @@ def _light(image: np.ndarray, rng: Generator, amount: float, sigma: float, shado
 
 
 def _shadow(shape: tuple[int, ...], rng: Generator) -> np.ndarray:
-    """float32 (H, W): 1 in the light, less behind a soft straight edge."""
+    """Factors float32 (H, W): 1 in the light, less behind a soft straight edge."""
     angle, (height, width) = rng.random() * 2 * math.pi, shape
     x = (np.arange(width, dtype=np.float32) / width - rng.random()) * math.cos(angle)
     y = (np.arange(height, dtype=np.float32) / height - rng.random()) * math.sin(angle)
@@ -318,7 +321,7 @@ def _resize(image: np.ndarray, factor: float) -> np.ndarray:
 
 
 def _tilt(image: np.ndarray, rng: Generator) -> np.ndarray:
-    """A word that doesn't quite stand level in its crop, or leans."""
+    """Turns and slants a word a little in its crop."""
     height, width = image.shape
     turn = math.tan(math.radians(_between(rng, -1.5, 1.5))) * min(1.0, 4 * height / width)
     lean = _between(rng, -0.12, 0.12)
@@ -327,7 +330,7 @@ def _tilt(image: np.ndarray, rng: Generator) -> np.ndarray:
 
 
 def _panel(image: np.ndarray, rng: Generator) -> np.ndarray:
-    """A tinted or inverted rectangle somewhere on the page."""
+    """Tints or inverts a rectangle somewhere on the page."""
     height, width = image.shape
     top, left = int(height * rng.random() * 0.8), int(width * rng.random() * 0.6)
     bottom, right = top + int(height * _between(rng, 0.04, 0.3)), left + int(width * _between(rng, 0.2, 0.8))
@@ -338,7 +341,7 @@ def _panel(image: np.ndarray, rng: Generator) -> np.ndarray:
 
 
 def _draw_angle(rng: Generator) -> float:
-    """Degrees: mostly within 1.5, sometimes to 8, rarely to 30."""
+    """An angle in degrees: mostly up to 1.5, sometimes up to 8, rarely up to 30, in either direction."""
     u = rng.random()
     return _between(rng, -1, 1) * (1.5 if u < 0.8 else 8 if u < 0.96 else 30)
 
@@ -356,7 +359,7 @@ def _move_page(
     size = (width, height)
     if abs(angle) > 3:
         matrix, size = _grow(matrix, width, height)
-    # Quads count from the pixels' corners, OpenCV from their centers.
+    # Quads are measured from the corners of pixels, OpenCV's coordinates from their centers.
     shift = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])
     border = 255 if rng.random() < 0.8 else int(200 * rng.random())
     turned = cv2.warpPerspective(image, np.linalg.inv(shift) @ matrix @ shift, size, borderValue=border)
@@ -366,7 +369,7 @@ def _move_page(
 
 
 def _grow(matrix: np.ndarray, width: int, height: int) -> tuple[np.ndarray, tuple[int, int]]:
-    """The matrix moved, and the size (width, height) made such that the whole page stays in the picture."""
+    """Shifts the matrix, and gives the size (width, height), so that the whole page stays in the picture."""
     corners = np.array([[[0, 0], [width, 0], [width, height], [0, height]]], np.float32)
     moved = cv2.perspectiveTransform(corners, matrix)[0]
     low, high = moved.min(axis=0), moved.max(axis=0)

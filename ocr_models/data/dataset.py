@@ -1,7 +1,7 @@
-"""Data sets as ``pagebeam prepare`` writes them: shards of examples, and what stands beside them.
+"""Data sets as ``pagebeam prepare`` writes them: shards of examples, and the files beside them.
 
-A data set is named by a glob of its shards (``data/train-*``, ``data/*/train-*`` for several) or by its folder, which
-means the shards of one split. Light on purpose: neither TensorFlow nor Keras.
+A data set is named by a glob of its shards (``data/train-*``, or ``data/*/train-*`` for several data sets) or by its
+folder, which means the shards of one split. This module imports neither TensorFlow nor Keras.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from ocr_models.io.tfrecord import iter_records, open_tfrecord
 from ocr_models.records import Example, Task
 from ocr_models.vocabulary import Vocabulary
 
-UNFINISHED = "a data set that isn't finished; run the command of pagebeam prepare that began it again"
+UNFINISHED = "a data set that isn't finished; run the same pagebeam prepare command again"
 
 
 @dataclass(frozen=True)
 class ShardConfig:
-    """Shards to train with.
+    """Shards to train with, each a glob or folder as for ``find_shards``.
 
     Attributes:
-        training: of examples to learn from, as ``find_shards`` takes them.
-        validation: of examples to choose the best weights by; of a folder, its ``validation-*``.
+        training: the examples to learn from.
+        validation: the examples by which the best weights are chosen; of a folder, the shards ``validation-*``.
         augment: degrade, crop or recolor training examples at random.
     """
 
@@ -41,13 +41,13 @@ class ShardConfig:
     augment: bool = True
 
     def check(self, task: Task) -> None:
-        """Raises UsageError unless both are there and teach what is to be learned."""
+        """Raises UsageError unless both exist and are data sets for ``task``."""
         check_task(self.training, task)
         check_task(self.validation, task, "validation")
 
 
 def find_shards(pattern: str, split: str = "train") -> list[Path]:
-    """The shards that a glob or a folder names, sorted; of a folder those of ``split``.
+    """The shards that a glob names, or those of ``split`` in a folder, sorted.
 
     Raises:
         UsageError: there is none, or their data set isn't finished.
@@ -55,7 +55,7 @@ def find_shards(pattern: str, split: str = "train") -> list[Path]:
     wanted = str(Path(glob.escape(pattern)) / f"{split}-*") if Path(pattern).is_dir() else pattern
     shards = sorted(Path(name) for name in glob.glob(wanted, recursive=True) if Path(name).is_file())
     if not shards:
-        raise UsageError(f"{pattern}: no file fits {wanted}; give a glob of TFRecord shards, such as 'data/train-*'")
+        raise UsageError(f"{pattern}: no file matches {wanted}; give a glob of TFRecord shards, such as 'data/train-*'")
     for folder in sorted({shard.parent for shard in shards}):
         if (folder / STARTED).exists():
             raise UsageError(f"{folder}: {UNFINISHED}")
@@ -63,21 +63,21 @@ def find_shards(pattern: str, split: str = "train") -> list[Path]:
 
 
 def read_examples(pattern: str, split: str = "train") -> Iterator[Example]:
-    """The examples of all shards in their order; every record is compared with its checksums.
+    """Yields the examples of all shards in order; every record is compared with its checksums.
 
     Args:
-        pattern: as ``find_shards`` takes it.
-        split: of a folder.
+        pattern: a glob or folder, as for ``find_shards``.
+        split: the split to read if ``pattern`` is a folder.
 
     Raises:
-        UsageError: no file fits the pattern, or a shard is damaged.
+        UsageError: no file matches the pattern, or a shard is damaged.
     """
     for path in find_shards(pattern, split):
         yield from read_shard(path)
 
 
 def read_shard(path: Path) -> Iterator[Example]:
-    """The examples of one shard. Raises UsageError if it is damaged."""
+    """Yields the examples of one shard. Raises UsageError if it is damaged."""
     try:
         with open_tfrecord(path) as file:
             yield from map(parse_example, iter_records(file, verify=True))
@@ -88,10 +88,10 @@ def read_shard(path: Path) -> Iterator[Example]:
 
 
 def check_task(pattern: str, task: Task, split: str = "train") -> None:
-    """Checks what a data set teaches: by each ``dataset.json`` beside the shards, or by the first record.
+    """Checks that data sets are for a task, by each ``dataset.json`` beside the shards or, without it, a first record.
 
     Raises:
-        UsageError: it teaches something else, or nothing: no shard has a record.
+        UsageError: a data set is for another task, or no shard has a record.
     """
     for folder, shards in _by_folder(pattern, split).items():
         found = _stated_task(folder) or next(filter(None, map(seen_task, shards)), None)
@@ -103,18 +103,18 @@ def check_task(pattern: str, task: Task, split: str = "train") -> None:
 
 
 def read_dataset_json(data: bytes, place: str) -> dict[str, Any]:
-    """What a ``dataset.json`` says, whichever version of pagebeam wrote it.
+    """Parses a ``dataset.json`` of this or an earlier version of pagebeam.
 
     Args:
-        data: the file.
-        place: where it is, for errors.
+        data: the content of the file.
+        place: its path or URI, for errors.
 
     Raises:
-        UsageError: it is none of pagebeam's.
+        UsageError: pagebeam didn't write it.
     """
     try:
         found = json.loads(data)
-        if "flavor" in found:  # what the task was called at first
+        if "flavor" in found:  # the first versions' name for the task
             found["task"] = found.pop("flavor")
             found["options"]["task"] = found["options"].pop("flavor", None)
             found["options"].pop("below", None)
@@ -126,10 +126,10 @@ def read_dataset_json(data: bytes, place: str) -> dict[str, Any]:
 
 
 def find_charset(pattern: str) -> Charset:
-    """The characters of ``charset.txt`` beside the shards; of several folders, those of all, sorted.
+    """The characters in ``charset.txt`` beside the shards; if they are in several folders, the sorted union.
 
     Raises:
-        UsageError: a folder has none.
+        UsageError: a folder has no such file.
     """
     charsets = [Charset.load(_beside(folder, CHARSET)) for folder in _by_folder(pattern, "train")]
     if len(charsets) == 1:
@@ -138,16 +138,16 @@ def find_charset(pattern: str) -> Charset:
 
 
 def find_vocabulary(pattern: str, split: str = "train") -> Vocabulary:
-    """The words of ``vocabulary.txt`` beside the shards.
+    """The words in ``vocabulary.txt`` beside the shards.
 
     Raises:
-        UsageError: there is none, or those of several folders differ, so that the shards' ids mean different words.
+        UsageError: there is none, or those of several folders differ, so that their shards' ids mean different words.
     """
     paths = [_beside(folder, VOCABULARY) for folder in _by_folder(pattern, split)]
     vocabularies = [Vocabulary.load(path) for path in paths]
     for path, vocabulary in zip(paths, vocabularies, strict=True):
         if vocabulary.words != vocabularies[0].words:
-            raise UsageError(f"{path}: other words than in {paths[0]}; prepare both data sets as one")
+            raise UsageError(f"{path}: its words differ from those in {paths[0]}; prepare both data sets as one")
     return vocabularies[0]
 
 
@@ -165,13 +165,13 @@ def _beside(folder: Path, name: str) -> Path:
 
 
 def _stated_task(folder: Path) -> Task | None:
-    """The task that ``dataset.json`` states; None where there is no such file."""
+    """The task stated in ``dataset.json``; None if there is no such file."""
     path = folder / DATASET_JSON
     return Task(read_dataset_json(path.read_bytes(), str(path))["task"]) if path.is_file() else None
 
 
 def seen_task(shard: Path) -> Task | None:
-    """The task that a shard's first record looks like; None for an empty shard."""
+    """The task that the first record of a shard is an example for; None if the shard is empty."""
     example = next(read_shard(shard), None)
     if example is None:
         return None

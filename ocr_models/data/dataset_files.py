@@ -1,4 +1,4 @@
-"""The names of a data set's files, as ``pagebeam prepare`` writes them."""
+"""The names of the files in a data set that ``pagebeam prepare`` writes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ CONTACT_SHEET = "contact_sheet.png"
 QUARANTINE = "quarantine"
 QUARANTINE_LIST = f"{QUARANTINE}/quarantine.jsonl"
 STAGING = "_staging"
-STARTED = f"{STAGING}/started"  # stands in a data set until it is finished
+STARTED = f"{STAGING}/started"  # exists until the data set is finished
 SHARD_NAME = re.compile(rf"({'|'.join(SPLITS)})-(\d{{5}})-of-(\d{{5}})\.tfrecord(\.gz)?")
 
 
@@ -21,7 +21,7 @@ def shard_name(split: str, shard: int, shard_count: int, compressed: bool = Fals
 
 
 def missing_shards(names: Iterable[str]) -> list[str]:
-    """The shards that are promised by the "of" in these names and are not among them."""
+    """The shards that don't occur in ``names`` although the "of" in other names implies them, sorted."""
     names = set(names)
     promised: set[str] = set()
     for match in filter(None, map(SHARD_NAME.fullmatch, names)):

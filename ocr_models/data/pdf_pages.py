@@ -1,8 +1,8 @@
-"""Born-digital PDFs as training truth: a page's picture, and the words of its own text layer with their boxes.
+"""Born-digital PDFs as training truth: the rendered page, and the words of its text layer with their boxes.
 
-Boxes follow ``word_boxes``, with the extent of the glyphs for that of the ink. Text layers lie now and then:
-letterspaced text comes as single letters, hidden text is listed, some fonts give a wrong size. Words that can't be
-trusted are marked ``ignore``, and a page with many of them is refused.
+Boxes are as defined in ``word_boxes``, with the extent of the glyphs in place of that of the ink. Text layers are not
+always right: letterspaced text appears as single letters, hidden text is listed, some fonts state a wrong size. Words
+that can't be trusted are marked ``ignore``, and a page whose words are torn into letters is refused.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from ocr_models.records import PageTruth
 
 _TALL = frozenset("bdfhklABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
 _FLAT = frozenset("acemnorsuvwxz")
-_MAX_WORDS_TORN = 0.3
+_MAX_WORDS_TORN = 0.3  # the share of words that are single letters
 _MIN_WORDS = 20
-_MIN_INK_CONTRAST = 40
+_MIN_INK_CONTRAST = 40  # gray levels between the darkest and the lightest pixel of a word's box; less is hidden text
 
 
 @dataclass(frozen=True)
 class _Glyph:
-    """One character of the text layer, in PDF points with the origin at the bottom-left of the page."""
+    """A character of the text layer, in PDF points with the origin at the bottom-left of the page."""
 
     char: str
     left: float
@@ -48,10 +48,10 @@ class _Glyph:
 
 
 def open_pdf(source: Path | bytes) -> pdfium.PdfDocument:
-    """Opens a PDF, a file or its bytes, also one that is gzipped as Debian ships them.
+    """Opens a PDF, given as a file or its bytes. It may be gzipped, as Debian ships PDFs.
 
     Raises:
-        DocumentError: with stage "open", where it is none, is broken or wants a password.
+        DocumentError: with stage "open", if it is no PDF, is broken or needs a password.
     """
     try:
         if isinstance(source, bytes):
@@ -64,7 +64,7 @@ def open_pdf(source: Path | bytes) -> pdfium.PdfDocument:
 
 
 def count_pdf_pages(path: Path) -> int:
-    """The pages of a PDF, gzipped or not; raises DocumentError as ``open_pdf`` does."""
+    """The number of pages of a PDF, gzipped or not; raises DocumentError as ``open_pdf`` does."""
     with open_pdf(path) as pdf:
         return len(pdf)
 
@@ -85,7 +85,7 @@ def _glyphs(textpage: pdfium.PdfTextPage) -> Iterator[_Glyph]:
 
 
 def _split_words(glyphs: Iterator[_Glyph]) -> Iterator[list[_Glyph]]:
-    """Parts the glyphs at white space, at a new baseline and at wide gaps that the layer has no space for."""
+    """Splits the glyphs at white space, at a new baseline, and at wide gaps without a space in the text layer."""
     word: list[_Glyph] = []
     for glyph in glyphs:
         if glyph.char.isspace() or glyph.char in "\x00\ufffe\uffff":
@@ -106,7 +106,7 @@ def _split_words(glyphs: Iterator[_Glyph]) -> Iterator[list[_Glyph]]:
 
 
 def _em_is_plausible(word: list[_Glyph], em: float) -> bool:
-    """Whether the glyphs' own heights agree with the font size, which Type 3 and odd fonts misstate."""
+    """Tells whether the glyphs' heights agree with the font size, which Type 3 and odd fonts misstate."""
     for glyph in word:
         height = glyph.top - glyph.baseline
         if glyph.char in _TALL:
@@ -117,7 +117,7 @@ def _em_is_plausible(word: list[_Glyph], em: float) -> bool:
 
 
 def _word_truth(word: list[_Glyph], scale: float, height_px: int) -> tuple[np.ndarray, str, bool]:
-    """A word's box (xmin, ymin, xmax, ymax) in pixels, its text, and whether it can be trusted."""
+    """The word's box (xmin, ymin, xmax, ymax) in pixels, its text, and whether it can be trusted."""
     em = float(np.median([g.em for g in word]))
     baseline = float(np.median([g.baseline for g in word]))
     text = normalize_text("".join(g.char for g in word))
@@ -129,14 +129,14 @@ def _word_truth(word: list[_Glyph], scale: float, height_px: int) -> tuple[np.nd
     level = all(abs(g.angle) < 0.02 or abs(g.angle - 2 * np.pi) < 0.02 for g in word)
     trusted = level and box[2] - box[0] >= 1.0 and _em_is_plausible(word, em) and text.strip(".·_-") != ""
     trusted = trusted and not any(0xE000 <= ord(c) <= 0xF8FF for c in text)
-    if not level or not trusted:  # an ignored region should cover the ink, whatever the font size says
+    if not level or not trusted:  # an ignored region must cover the ink even if the font size is wrong
         ink = np.array([min(g.left for g in word), max(g.top for g in word), 0, min(g.bottom for g in word)]) * scale
         box[1], box[3] = height_px - ink[1], height_px - ink[3]
     return box, text, trusted
 
 
 def _image_boxes(page: pdfium.PdfPage, scale: float, height_px: int) -> Iterator[np.ndarray]:
-    """Where pictures stand: they may show text that the layer knows nothing of."""
+    """The boxes of pictures, which may show text that isn't in the text layer."""
     for item in page.get_objects(filter=[raw.FPDF_PAGEOBJ_IMAGE], max_depth=3):
         left, bottom, right, top = item.get_bounds()
         yield np.array([left * scale, height_px - top * scale, right * scale, height_px - bottom * scale])
@@ -149,11 +149,11 @@ def _has_ink(image: np.ndarray, box: np.ndarray) -> bool:
 
 
 def read_pdf_page(page: pdfium.PdfPage, dpi: float) -> PageTruth:
-    """The truth of one page rendered at ``dpi``.
+    """The truth of a page rendered at ``dpi``.
 
     Raises:
-        DocumentError: with stage "label" and the reason, for a page that teaches nothing or can't be trusted: turned,
-            shifted by a crop box, nearly empty, or with a layer that tears words to letters.
+        DocumentError: with stage "label" and the reason, if the page is useless or can't be trusted: it is turned,
+            shifted by a crop box, nearly empty, or its text layer tears words into letters.
         pdfium.PdfiumError: the page is broken.
     """
     left, bottom = page.get_cropbox()[:2]
@@ -167,7 +167,7 @@ def read_pdf_page(page: pdfium.PdfPage, dpi: float) -> PageTruth:
     textpage = page.get_textpage()
     words = list(_split_words(_glyphs(textpage)))
     if len(words) < _MIN_WORDS:
-        raise DocumentError(Stage.LABEL, f"the text layer has {len(words)} words, less than {_MIN_WORDS}")
+        raise DocumentError(Stage.LABEL, f"the text layer has {len(words)} words, fewer than {_MIN_WORDS}")
     letters = sum(len(word) == 1 and word[0].char.isalpha() for word in words)
     if letters > _MAX_WORDS_TORN * len(words):
         raise DocumentError(
@@ -190,6 +190,6 @@ def read_pdf_page(page: pdfium.PdfPage, dpi: float) -> PageTruth:
 
 
 def find_pdfs(folders: list[str]) -> list[Path]:
-    """All PDFs (``.pdf``, ``.pdf.gz``) under the folders, sorted, without symbolic links."""
+    """All PDFs (``.pdf``, ``.pdf.gz``) below the folders, sorted, without symbolic links."""
     found = [p for folder in folders for p in sorted(Path(folder).rglob("*")) if not p.is_symlink()]
     return [p for p in found if p.name.endswith((".pdf", ".pdf.gz"))]

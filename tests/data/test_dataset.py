@@ -7,13 +7,21 @@ import numpy as np
 import pytest
 
 from ocr_models.charset import Charset
-from ocr_models.data.dataset import check_task, find_charset, find_shards, find_vocabulary, read_examples
+from ocr_models.data.dataset import (
+    check_task,
+    find_charset,
+    find_shards,
+    find_vocabulary,
+    read_dataset_json,
+    read_examples,
+)
 from ocr_models.errors import UsageError
 from ocr_models.records import Task
 from tests.shards import page_example, striped_word, word_example, write_captions, write_shard
 
 PAGE = np.full((40, 60), 255, np.uint8)
 LEFT_HALF = [[0, 0], [30, 0], [30, 40], [0, 40]]
+STATED = {"task": "recognition", "options": {"task": None, "seed": 1}, "splits": {}, "sources": {}}
 
 
 @pytest.fixture
@@ -40,9 +48,9 @@ def test_folder_with_signs_of_a_glob_in_its_name_is_found(tmp_path):
 
 
 def test_pattern_without_files_is_refused(words):
-    with pytest.raises(UsageError, match=r"test-\*: no file fits .*; give a glob of TFRecord shards"):
+    with pytest.raises(UsageError, match=r"test-\*: no file matches .*; give a glob of TFRecord shards"):
         list(read_examples(f"{words}/test-*"))
-    with pytest.raises(UsageError, match="no file fits"):
+    with pytest.raises(UsageError, match="no file matches"):
         find_shards(str(words), "test")
 
 
@@ -61,12 +69,23 @@ def test_task_is_told_by_the_summary_or_by_the_first_record(words, tmp_path):
     check_task(str(write_captions(tmp_path / "captions")), Task.CAPTION)
     with pytest.raises(UsageError, match="pages: a data set for detection, but one for recognition was expected; "):
         check_task(str(pages), Task.RECOGNITION)
-    (words / "dataset.json").write_text(json.dumps({"task": "detection"}))
+    (words / "dataset.json").write_text(json.dumps(STATED | {"task": "detection"}))
     with pytest.raises(UsageError, match="prepare it with --task recognition"):
         check_task(str(words), Task.RECOGNITION)
     (words / "dataset.json").write_text("{}")
-    with pytest.raises(UsageError, match=r"dataset\.json: names no task"):
+    with pytest.raises(UsageError, match=r"dataset\.json: this is not the dataset\.json of"):
         check_task(str(words), Task.RECOGNITION)
+
+
+def test_dataset_json_of_the_first_versions_is_read_as_one_of_now():
+    old = {"flavor": "recognition", "options": {"flavor": None, "below": None, "seed": 1}, "splits": {}, "sources": {}}
+    assert read_dataset_json(json.dumps(old).encode(), "data/dataset.json") == STATED
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b'{"task": "ocr"}', json.dumps(STATED | {"task": "ocr"}).encode()])
+def test_other_json_is_no_dataset_json(content):
+    with pytest.raises(UsageError, match=r"^data/dataset\.json: this is not the dataset\.json of"):
+        read_dataset_json(content, "data/dataset.json")
 
 
 def test_charset_is_the_one_beside_the_shards(words, tmp_path):
@@ -82,7 +101,7 @@ def test_vocabularies_of_several_folders_must_be_the_same(tmp_path):
     one, two = (write_captions(tmp_path / name) for name in ("one", "two"))
     assert find_vocabulary(f"{tmp_path}/*/train-*").words == find_vocabulary(str(one)).words
     (two / "vocabulary.txt").write_text("<S>\n</S>\n<UNK>\na\n")
-    with pytest.raises(UsageError, match=r"two/vocabulary\.txt: other words than in"):
+    with pytest.raises(UsageError, match=r"two/vocabulary\.txt: its words differ from those in"):
         find_vocabulary(f"{tmp_path}/*/train-*")
 
 

@@ -119,7 +119,7 @@ def test_pictures_for_validation_are_those_of_their_shards(data, tmp_path):
             "--fine-tune continues from a captioner that phase one has trained: give its bundle by --init",
         ),
         (["--init", "bundle", "--backbone-weights", "file"], "--init and --backbone-weights"),
-        (["--data", "nowhere/train-*", "--overfit", "2"], "nowhere/train-*: no file fits"),
+        (["--data", "nowhere/train-*", "--overfit", "2"], "nowhere/train-*: no file matches"),
         (["--backbone-weights", "nowhere.weights.h5", "--overfit", "2"], "--backbone-weights nowhere.weights.h5"),
         (["--init", "nowhere", "--fine-tune", "--overfit", "2"], "nowhere: no such model bundle"),
     ],

@@ -168,7 +168,7 @@ def test_detector_learns_from_shards(pages, tmp_path):
         ("recognition", "pages", [], "prepare it with --task recognition"),
         ("detection", "words", [], "a data set for recognition, but one for detection was expected"),
         ("recognition", "words", ["--fonts", "somewhere"], "--data and --pdfs or --fonts: give one of both"),
-        ("recognition", "words", ["--validation", "nowhere-*"], "nowhere-*: no file fits nowhere-*"),
+        ("recognition", "words", ["--validation", "nowhere-*"], "nowhere-*: no file matches nowhere-*"),
         ("recognition", "words", ["--validation", ""], "--data and --validation go together"),
     ],
 )

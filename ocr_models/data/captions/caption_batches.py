@@ -1,4 +1,4 @@
-"""Captions as the arrays that the captioner learns from. Runs in worker processes: no Keras in here."""
+"""Captions as arrays for training the captioner. Worker processes run this, so it doesn't import Keras."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from ocr_models.data.captions.features import FeatureRows
 from ocr_models.vocabulary import Vocabulary
 
 Arrays = dict[str, np.ndarray]
-_LENGTH_STEP = 8  # a few lengths instead of any: each new shape makes the training step be compiled anew
+_LENGTH_STEP = 8  # lengths are multiples of this, since the training step is compiled anew for each shape
 
 
 def encoded_captions(images: Sequence[CaptionedImage], vocabulary: Vocabulary) -> list[tuple[int, list[int]]]:
-    """All captions, each as the index of its picture and its ids from ``<S>`` to ``</S>``."""
+    """All captions, each as the index of its picture and its word ids from ``<S>`` to ``</S>``."""
     return [(i, vocabulary.encode(caption)) for i, image in enumerate(images) for caption in image.captions]
 
 
 def shifted(captions: Sequence[Sequence[int]]) -> tuple[np.ndarray, Arrays]:
-    """Input and target ids of captions, shifted by one step against each other and padded.
+    """The input and target ids of captions, shifted against each other by one step, and padded.
 
     Args:
         captions: ids from ``<S>`` to ``</S>``.
@@ -41,14 +41,14 @@ def shifted(captions: Sequence[Sequence[int]]) -> tuple[np.ndarray, Arrays]:
 def feature_batches(
     features: FeatureRows, captions: Sequence[tuple[int, list[int]]], batch_size: int, seed: int
 ) -> Iterator[tuple[Arrays, Arrays]]:
-    """Batches for the decoder alone: ``features`` (B, F) and ``input_ids`` (B, T); and the targets."""
+    """Batches for the decoder alone: the inputs ``features`` (B, F) and ``input_ids`` (B, T), and the targets."""
     for batch in _shuffled_batches(captions, batch_size, np.random.default_rng(seed)):
         input_ids, targets = shifted([ids for _, ids in batch])
         yield {"features": features.take([i for i, _ in batch]), "input_ids": input_ids}, targets
 
 
 def _shuffled_batches(captions: Sequence, batch_size: int, rng: np.random.Generator) -> Iterator[list]:
-    """Full batches forever; every caption once before any comes again."""
+    """Yields full batches endlessly; no caption is repeated before all others have occurred."""
     batch = []
     while True:
         for i in rng.permutation(len(captions)):

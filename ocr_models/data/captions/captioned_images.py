@@ -1,6 +1,6 @@
 """Pictures with captions, from the shards of a data set.
 
-Nothing but names, places and captions is kept in memory; the pictures' bytes are read when they are needed.
+Only names, positions and captions are kept in memory; the bytes of a picture are read when they are needed.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ class CaptionedImage:
     """A picture in a shard, and its captions as tokens.
 
     Attributes:
-        image_id: its name.
+        image_id: the name of the picture.
         path: the shard.
-        offset: where in the shard, unpacked, the picture's record begins.
-        captions: what people wrote, tokenized.
+        offset: the position in bytes of the picture's record in the shard, after unpacking.
+        captions: the captions, tokenized.
     """
 
     image_id: str
@@ -44,7 +44,7 @@ class CaptionedImage:
             return page_image_bytes(next(iter_records(file)))
 
     def pixels(self) -> np.ndarray:
-        """The picture, uint8 (H, W, 3) RGB, as ``pagebeam caption`` sees it. Raises UsageError if it is broken."""
+        """The picture, uint8 (H, W, 3) RGB, decoded as by ``pagebeam caption``. Raises UsageError if it is broken."""
         try:
             return decode_image(self.read(), ColorMode.RGB).pixels
         except DocumentError as error:
@@ -52,14 +52,15 @@ class CaptionedImage:
 
 
 def read_captions(pattern: str, split: str = "train") -> list[CaptionedImage]:
-    """Reads shards of caption examples; those of one picture, by ``picture_id``, come together.
+    """Reads shards of caption examples and groups them by ``picture_id``.
 
     Args:
-        pattern: as ``dataset.find_shards`` takes it.
-        split: of a folder.
+        pattern: a glob or folder, as for ``dataset.find_shards``.
+        split: the split to read if ``pattern`` is a folder.
 
     Raises:
-        UsageError: there is no shard or no vocabulary beside it, one is damaged, or ids are those of other words.
+        UsageError: there is no shard or no vocabulary beside it, a shard is damaged, or its ids don't fit the
+            vocabulary.
     """
     vocabulary = find_vocabulary(pattern, split)
     places: dict[str, tuple[Path, int]] = {}
@@ -80,12 +81,12 @@ def read_captions(pattern: str, split: str = "train") -> list[CaptionedImage]:
 
 
 def picture_id(example: Example) -> str:
-    """What tells a captioned picture from others: its name, or its content where it has none."""
+    """Identifies a captioned picture: its name or, if it has none, the hash of its content."""
     return example.image_id or hashlib.sha256(example.data).hexdigest()
 
 
 def _words(record: Example, vocabulary: Vocabulary, path: Path) -> tuple[str, ...]:
-    """The tokens of a caption; where a record has none, those of its ids."""
+    """The tokens of a caption; if the record has none, the words of its ids."""
     if not record.caption_ids:
         raise UsageError(f"{path}: a record without caption ids; expected a data set of --format captions")
     if max(record.caption_ids) >= len(vocabulary):

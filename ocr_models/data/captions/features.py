@@ -1,4 +1,4 @@
-"""The frozen stem's features of pictures, computed once and kept in a file. No Keras in here."""
+"""The frozen backbone's features of pictures, computed once and kept in a file. Doesn't import Keras."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from ocr_models.data.captions.captioned_images import CaptionedImage
 
-_CHUNK = 32  # pictures between two writes
+_CHUNK = 32  # pictures per write
 
 
 @dataclass(frozen=True)
@@ -20,9 +20,9 @@ class FeatureRows:
     """The features of some pictures, in a file of rows.
 
     Attributes:
-        path: the file; each row is the sha256 of an encoded picture and its float32 features.
-        units: features a picture.
-        rows: int (N,), the rows of the N pictures.
+        path: the file; each row is the SHA-256 of an encoded picture and its float32 features.
+        units: the number of features per picture.
+        rows: int (N,), the indices of the rows of N pictures.
     """
 
     path: Path
@@ -30,27 +30,27 @@ class FeatureRows:
     rows: np.ndarray
 
     def take(self, pictures: Sequence[int] | slice) -> np.ndarray:
-        """Features (n, units) of pictures by their index."""
+        """The features (n, units) of pictures, given by their indices."""
         return np.memmap(self.path, _row_type(self.units), "r")["features"][self.rows[pictures]]
 
 
 def cached_features(
     path: Path, units: int, images: Sequence[CaptionedImage], compute: Callable[[list[np.ndarray]], np.ndarray]
 ) -> FeatureRows:
-    """The features of pictures; those that the file lacks are computed and appended to it.
+    """The features of pictures; those that aren't in the file yet are computed and appended to it.
 
     Args:
-        path: the file, one for each state of the stem; it need not exist.
-        units: features a picture.
+        path: the file, one for each state of the backbone; it need not exist.
+        units: the number of features per picture.
         images: the pictures.
-        compute: features (n, units) of n pictures, uint8 (H, W, 3).
+        compute: gives the features (n, units) of n pictures, uint8 (H, W, 3).
 
     Raises:
         UsageError: a picture can't be decoded.
     """
     row_of = {digest: row for row, digest in enumerate(_digests(path, units))}
     digests = [hashlib.sha256(image.read()).digest() for image in images]
-    # Of pictures with the same bytes one is enough.
+    # One of several pictures with the same bytes is enough.
     missing = list({digest: i for i, digest in enumerate(digests) if digest not in row_of}.values())
     with path.open("ab") as file:
         for start in tqdm(
@@ -67,7 +67,7 @@ def cached_features(
 
 
 def _digests(path: Path, units: int) -> list[bytes]:
-    """The pictures of the file's rows; a last row that was cut off is removed."""
+    """The digests of the pictures in the file; an incomplete last row is removed."""
     if not path.is_file():
         return []
     size = _row_type(units).itemsize

@@ -1,4 +1,4 @@
-"""Training examples as the arrays that a model learns from. Runs in worker processes: no Keras in here."""
+"""Training examples as arrays for the models. Worker processes run this, so it doesn't import Keras."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ocr_models.records import Example, PageTruth, WordTruth
 
 Arrays = dict[str, np.ndarray]
 
-# The detector sees a page at about 100 dpi; the spread stands for other print sizes and scales.
+# The detector sees a page at about 100 dpi; the range covers other print sizes and scales.
 DETECTION_DPI = (70.0, 150.0)
 WINDOWS_A_PAGE = 6
 _SHUFFLED_WINDOWS = 96
@@ -31,13 +31,13 @@ _SHUFFLED_WORDS = 4096
 def recognition_batches(
     config: DataConfig, charset: Charset, batch_size: int, seed: int
 ) -> Iterator[tuple[np.ndarray, Arrays]]:
-    """Batches of words of one width bucket: crops (B, 32, W, 1) uint8 and their labels and lengths."""
+    """Endless batches of words of one width bucket: crops (B, 32, W, 1) uint8, and their labels and lengths."""
     rng = np.random.default_rng(seed)
     buckets: dict[int, list[tuple[np.ndarray, str]]] = collections.defaultdict(list)
     for word in _shuffled(word_examples(config, charset, seed), _SHUFFLED_WORDS, rng):
         crop = resize_crop(word.image)
         if len(word.text) > logit_length(crop.shape[1]):
-            continue  # narrower than four pixels a character: not to be read
+            continue  # less than four pixels per character: CTC can't align it
         bucket = bucket_of(crop.shape[1])
         buckets[bucket].append((crop, word.text))
         if len(buckets[bucket]) == batch_size:
@@ -45,16 +45,17 @@ def recognition_batches(
 
 
 def teacher_forced(images: np.ndarray, truth: Arrays, start_id: int) -> tuple[Arrays, Arrays]:
-    """A batch for CTC made one for an attention recognizer (``ocr_models.recognition.attention_network``).
+    """Turns a batch for CTC into one for an attention recognizer (``ocr_models.recognition.attention_network``).
 
     Args:
         images: crops (B, 32, W, 1).
         truth: "labels" (B, L) padded with 0, "label_length" (B,), "logit_length" (B,).
-        start_id: what the decoder is fed first.
+        start_id: the first input of the decoder.
 
     Returns:
-        Inputs "image", "logit_length" and "token_ids" (B, L + 1), the labels after the start id; and truth "targets"
-        (B, L + 1), the labels before the end, with "weights", 1 up to the end and 0 on the padding.
+        The inputs "image", "logit_length" and "token_ids" (B, L + 1), which are the start id and then the labels; and
+        the truth "targets" (B, L + 1), which are the labels and then the end, with "weights" (B, L + 1), 1 up to the
+        end and 0 on the padding.
     """
     labels, lengths = truth["labels"], truth["label_length"]
     ends = np.zeros((len(labels), 1), labels.dtype)
@@ -68,16 +69,16 @@ def teacher_forced(images: np.ndarray, truth: Arrays, start_id: int) -> tuple[Ar
 def attention_batches(
     config: DataConfig, charset: Charset, batch_size: int, seed: int
 ) -> Iterator[tuple[Arrays, Arrays]]:
-    """The batches of ``recognition_batches`` for an attention recognizer, whose start id is one above its classes."""
+    """``recognition_batches`` for an attention recognizer, whose start id is the one after its classes."""
     for images, truth in recognition_batches(config, charset, batch_size, seed):
         yield teacher_forced(images, truth, start_id=len(charset) + 1)
 
 
 def word_batch(words: list[tuple[np.ndarray, str]], width: int, charset: Charset) -> tuple[np.ndarray, Arrays]:
-    """Crops (32, w) and texts as padded arrays; labels are padded to the longest of the batch."""
+    """Makes padded arrays of crops (32, w) and their texts, as ``recognition_batches`` yields them."""
     images = pad_crops([crop for crop, _ in words], width)[..., None]
     lengths = np.array([len(text) for _, text in words], np.int32)
-    # A few label widths instead of any: each new shape makes the training step be compiled anew.
+    # Labels are padded to a multiple of 8, since the training step is compiled anew for each shape.
     labels = np.zeros((len(words), -(-int(lengths.max()) // 8) * 8), np.int32)
     for i, (_, text) in enumerate(words):
         labels[i, : len(text)] = charset.encode(text)
@@ -88,7 +89,7 @@ def word_batch(words: list[tuple[np.ndarray, str]], width: int, charset: Charset
 def detection_batches(
     config: DataConfig, batch_size: int, window_px: int, shrink_ratio: float, seed: int
 ) -> Iterator[tuple[np.ndarray, Arrays]]:
-    """Batches of page windows (B, S, S, 1) uint8 with the maps of ``make_targets``."""
+    """Endless batches of page windows (B, S, S, 1) uint8 with the maps of ``make_targets``."""
     rng = np.random.default_rng(seed + 1)
     batch = []
     pages = page_examples(config, DETECTION_DPI, seed)
@@ -101,7 +102,7 @@ def detection_batches(
 
 
 def window_batch(windows: list[PageTruth], shrink_ratio: float) -> tuple[np.ndarray, Arrays]:
-    """Pictures of one size (H, W), multiples of 32, as an array, with their targets."""
+    """Makes an array of windows of one size (H, W), multiples of 32, with their targets."""
     height, width = windows[0].image.shape
     targets = [make_targets(w.quads, w.ignore, height, width, shrink_ratio) for w in windows]
     score, geometry, mask = (np.stack(maps) for maps in zip(*targets, strict=True))
@@ -110,7 +111,7 @@ def window_batch(windows: list[PageTruth], shrink_ratio: float) -> tuple[np.ndar
 
 
 def page_windows(page: PageTruth, size: int, rng: np.random.Generator) -> Iterator[PageTruth]:
-    """Windows around random words, so that few are empty, and one anywhere."""
+    """Yields one window anywhere, and the others around random words, so that few are empty."""
     centers = page.quads[~page.ignore].mean(axis=1) if (~page.ignore).any() else np.zeros((0, 2))
     for i in range(WINDOWS_A_PAGE):
         height, width = page.image.shape
@@ -124,9 +125,9 @@ def page_windows(page: PageTruth, size: int, rng: np.random.Generator) -> Iterat
 
 
 def cut_window(page: PageTruth, x: int, y: int, size: int) -> PageTruth:
-    """A square window with its words; beyond the page's edge the picture is white.
+    """Cuts out a square window with its words; it is white beyond the edges of the page.
 
-    Words cut by the window's edge to less than half of their length are ignored: nobody could tell their extent.
+    Words of which less than half is inside are ignored, since their extent can't be seen.
     """
     view = page.image[y : y + size, x : x + size]
     bottom, right = size - view.shape[0], size - view.shape[1]
@@ -142,12 +143,12 @@ def cut_window(page: PageTruth, x: int, y: int, size: int) -> PageTruth:
 
 
 def known_text(text: str, charset: Charset) -> str | None:
-    """The text as the charset can write it: as it is, or normalized; None if neither will do."""
+    """The text, as it is or normalized, whichever the charset covers; None if it covers neither."""
     return next((known for known in (text, normalize_text(text)) if known in charset), None)
 
 
 def seen_page(example: Example, factor: float = 1.0) -> PageTruth:
-    """A page at the scale that the page reader's detector would see it at, times ``factor``.
+    """Scales a page as the page reader does for its detector, times ``factor``.
 
     Raises:
         DocumentError: the picture is broken.
@@ -163,18 +164,18 @@ def seen_page(example: Example, factor: float = 1.0) -> PageTruth:
 
 
 def validation_words(config: DataConfig, charset: Charset, count: int, seed: int) -> list[WordTruth]:
-    """The same words for every run with this seed, from pages that training doesn't see."""
+    """Words from pages that training doesn't see, the same for the same seed."""
     return _take(word_examples(config, charset, seed, validation=True), count)
 
 
 def validation_pages(config: DataConfig, count: int, seed: int) -> list[PageTruth]:
-    """Whole degraded pages at 100 dpi that training doesn't see."""
+    """Whole degraded pages at 100 dpi that training doesn't see, the same for the same seed."""
     rng = np.random.default_rng(seed)
     return [degraded(page, rng) for page in _take(page_examples(config, (100, 100), seed, validation=True), count)]
 
 
 def labelled_words(examples: Iterable[Example], charset: Charset, count: int) -> list[WordTruth]:
-    """The first words of recognition examples that have a text; it may have characters that the charset lacks.
+    """The first words of recognition examples with a text, which may have characters outside the charset.
 
     Raises:
         UsageError: a picture is broken, or there is no such word.
@@ -185,12 +186,12 @@ def labelled_words(examples: Iterable[Example], charset: Charset, count: int) ->
         for example in itertools.islice(readable, count)
     ]
     if not words:
-        raise UsageError("no word with a text among the shards for validation; give others by --validation")
+        raise UsageError("the validation shards have no word with a text; give others with --validation")
     return words
 
 
 def labelled_pages(examples: Iterable[Example], count: int) -> list[PageTruth]:
-    """The first pages of detection examples whose places are known, as the page reader's detector would see them.
+    """The first pages of detection examples whose places are all known, scaled as for the page reader's detector.
 
     Raises:
         UsageError: a picture is broken, or there is no page.
@@ -203,7 +204,7 @@ def labelled_pages(examples: Iterable[Example], count: int) -> list[PageTruth]:
         except DocumentError as error:
             raise _broken(example, error) from error
     if not pages:
-        raise UsageError("no page with known places among the shards for validation; give others by --validation")
+        raise UsageError("the validation shards have no page with known places; give others with --validation")
     return pages
 
 
@@ -223,7 +224,7 @@ def _take(items: Iterator, count: int) -> list:
 
 
 def _shuffled(items: Iterator, size: int, rng: np.random.Generator) -> Iterator:
-    """The items in random order as far as a buffer of ``size`` reaches."""
+    """Yields the items in an order shuffled by a buffer of ``size``."""
     buffer: list = []
     for item in items:
         buffer.append(item)

@@ -1,10 +1,10 @@
-"""Batches from shards, by ``tf.data``: the only place outside Keras that needs TensorFlow.
+"""Endless batches from shards, by ``tf.data``. Training from shards therefore needs TensorFlow with any Keras backend.
 
     shards, interleaved ─► shuffle ─► parse, decode, augment ─► bucket by width, or cut windows ─► pad, mask ─► prefetch
 
-What comes out is what ``batches`` and ``captioning.batches`` make, by the same functions, endlessly. Pictures are
-decoded and scaled by the code that does it when pages are read: TensorFlow's kernels give colors another gray and show
-what lies under transparency. Words go through Python in chunks, as a call costs more than a word.
+The batches are those of ``batches`` and ``captions.caption_batches``, made by the same functions. Pictures are decoded
+and scaled by the code that also reads pages: TensorFlow's kernels convert colors to other gray values and show what is
+hidden by transparency. Words go through Python in chunks, since a call costs more than a word.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from ocr_models.data.captions.captioned_images import picture_id
 from ocr_models.data.dataset import find_shards, find_vocabulary
 from ocr_models.data.loading.batches import (
     DETECTION_DPI,
+    Arrays,
     known_text,
     page_windows,
     seen_page,
@@ -45,10 +46,10 @@ from ocr_models.records import PageTruth
 from ocr_models.vocabulary import Vocabulary
 
 _OPEN_SHARDS = 8
-# Records that wait in memory, packed as they are, to be drawn from at random; and windows, unpacked.
+# The sizes of the buffers for shuffling: encoded records, and decoded windows.
 _SHUFFLED_WORDS, _SHUFFLED_PAGES, _SHUFFLED_PICTURES, _SHUFFLED_WINDOWS = 8192, 48, 512, 96
-_CHUNK = 64  # words for a call of Python
-_CALLS = 2  # at a time: one decodes or resizes while another has the interpreter
+_CHUNK = 64  # words per call of Python
+_CALLS = 2  # at the same time: one decodes or resizes while another holds the interpreter
 _BATCHES_AHEAD = 4
 _MIN_SIDE_PX = 4  # of a word
 
@@ -63,17 +64,17 @@ def recognition_dataset(
     deterministic: bool = False,
     counts: SkipCounts | None = None,
 ) -> tf.data.Dataset:
-    """Batches of words of one width bucket, as ``batches.recognition_batches`` gives them.
+    """Batches of words of one width bucket, as ``batches.recognition_batches`` yields them.
 
     Args:
-        pattern: shards, as ``dataset.find_shards`` takes them.
-        charset: words with other characters, also after ``normalize_text``, are skipped.
-        batch_size: words a batch.
-        seed: of the order and of what augmentation does.
-        augment: degrade words as a scanner would.
+        pattern: shards, as for ``dataset.find_shards``.
+        charset: words with other characters, even after ``normalize_text``, are skipped.
+        batch_size: words per batch.
+        seed: of the order and the augmentation.
+        augment: degrade words as a scanner does.
         attention: make batches for an attention recognizer, as ``batches.attention_batches`` does.
-        deterministic: the same seed gives the same batches in the same order, at some cost.
-        counts: where skipped words are counted.
+        deterministic: give the same batches in the same order for the same seed, which is slower.
+        counts: counts the skipped words.
     """
     chunks = _records(pattern, _SHUFFLED_WORDS, seed, deterministic).batch(_CHUNK)
     read = _WordReader(charset, seed, augment, counts or SkipCounts())
@@ -95,19 +96,19 @@ def detection_dataset(
     deterministic: bool = False,
     counts: SkipCounts | None = None,
 ) -> tf.data.Dataset:
-    """Batches of page windows with their targets, as ``batches.detection_batches`` gives them.
+    """Batches of page windows with their targets, as ``batches.detection_batches`` yields them.
 
-    Pages are seen at the scale that the page reader would choose, times 0.7 to 1.5.
+    Pages are scaled as by the page reader, times 0.7 to 1.5.
 
     Args:
-        pattern: shards, as ``dataset.find_shards`` takes them.
-        batch_size: windows a batch.
+        pattern: shards, as for ``dataset.find_shards``.
+        batch_size: windows per batch.
         window_px: side of a window, a multiple of 32.
         shrink_ratio: of the score map.
-        seed: of the order, the scales, the windows and of what augmentation does.
-        augment: degrade pages as a scanner would.
-        deterministic: the same seed gives the same batches in the same order, at some cost.
-        counts: where broken pages are counted.
+        seed: of the order, the scales, the windows and the augmentation.
+        augment: degrade pages as a scanner does.
+        deterministic: give the same batches in the same order for the same seed, which is slower.
+        counts: counts the skipped pages.
     """
     pages = _records(pattern, _SHUFFLED_PAGES, seed, deterministic).enumerate()
     read = _PageReader(window_px, shrink_ratio, seed, augment, counts or SkipCounts())
@@ -129,17 +130,17 @@ def caption_dataset(
     """Batches of pictures with the input ids, target ids and weights of their captions.
 
     The inputs are ``image`` uint8 (B, S, S, 3), cropped, mirrored and recolored at random, and ``input_ids`` (B, T);
-    the truth is that of ``captioning.batches.shifted``.
+    the truth is that of ``caption_batches.shifted``.
 
     Args:
-        pattern: shards, as ``dataset.find_shards`` takes them.
-        vocabulary: what the ids count in; it need not be the data set's.
-        sides: of the resized picture and of the crop.
-        batch_size: captions a batch.
-        seed: of the order and of what augmentation does.
+        pattern: shards, as for ``dataset.find_shards``.
+        vocabulary: of the ids in the batches; it may differ from the data set's.
+        sides: of the resized picture and of the crop, in pixels.
+        batch_size: captions per batch.
+        seed: of the order and the augmentation.
         image_ids: the pictures to take; None for all.
-        deterministic: the same seed gives the same batches in the same order, at some cost.
-        counts: where broken pictures are counted.
+        deterministic: give the same batches in the same order for the same seed, which is slower.
+        counts: counts the broken pictures.
     """
     records = _records(pattern, _SHUFFLED_PICTURES, seed, deterministic).enumerate()
     read = _CaptionReader(find_vocabulary(pattern), vocabulary, sides, image_ids, seed, counts or SkipCounts())
@@ -151,18 +152,18 @@ def caption_dataset(
 
 
 def shard_batches(make_dataset: Callable[..., tf.data.Dataset], seed: int) -> Iterator[Any]:
-    """The batches of a dataset as arrays; runs in a worker process, which leaves the GPUs to the trainer.
+    """Yields the batches of a dataset as arrays. Runs in a worker process and leaves the GPUs to the trainer.
 
     Raises:
         PagebeamError: a shard is damaged.
     """
-    with contextlib.suppress(RuntimeError):  # TensorFlow is in use already: this is the trainer's own process
+    with contextlib.suppress(RuntimeError):  # TensorFlow is already initialized: this is the trainer's process
         tf.config.set_visible_devices([], "GPU")
     try:
         yield from make_dataset(seed=seed).as_numpy_iterator()
     except (tf.errors.DataLossError, tf.errors.OutOfRangeError) as error:
         raise PagebeamError(
-            f"a shard is damaged ({error.message}); pagebeam inspect tells which: copy it again or prepare it anew"
+            f"a shard is damaged ({error.message}); pagebeam inspect tells which one: copy or prepare it again"
         ) from error
 
 
@@ -196,7 +197,7 @@ def _compression_type(shard: Path) -> str:
 
 
 def _records(pattern: str, shuffled: int, seed: int, deterministic: bool) -> tf.data.Dataset:
-    """Records of interleaved shards in another order each time, endlessly."""
+    """Endless records of interleaved shards, in another order in each pass."""
     shards = find_shards(pattern)
     kinds = [_compression_type(path) for path in shards]
     files = tf.data.Dataset.from_tensor_slices(([str(path) for path in shards], kinds))
@@ -216,7 +217,7 @@ def _finished(batches: tf.data.Dataset, deterministic: bool) -> tf.data.Dataset:
 
 
 def _call(function: Callable[..., Any], spec: Any, *inputs: tf.Tensor) -> Any:
-    """Results of a Python function of arrays, in the structure and with the shapes of ``spec``."""
+    """Calls a Python function on arrays; the results have the structure and shapes of ``spec``."""
     specs = tf.nest.flatten(spec)
     results = tf.numpy_function(
         lambda *arrays: tf.nest.flatten(function(*arrays)), inputs, [each.dtype for each in specs], stateful=False
@@ -227,9 +228,9 @@ def _call(function: Callable[..., Any], spec: Any, *inputs: tf.Tensor) -> Any:
 
 
 class _WordReader:
-    """Makes a chunk of records the words that can be learned, resized as for reading."""
+    """Turns a chunk of records into the usable words, resized as for reading."""
 
-    def __init__(self, charset: Charset, seed: int, augment: bool, counts: SkipCounts):
+    def __init__(self, charset: Charset, seed: int, augment: bool, counts: SkipCounts) -> None:
         self._charset, self._seed, self._augment, self._counts = charset, seed, augment, counts
 
     def __call__(self, chunk: int, records: np.ndarray) -> tuple[np.ndarray, ...]:
@@ -264,8 +265,15 @@ class _WordReader:
         return (crop, text) if len(text) <= logit_length(crop.shape[1]) else Reason.TOO_LONG
 
 
-def _word_arrays(charset: Charset, start_id: int | None, buckets, widths, pixels, texts):
-    """Words of one bucket, padded, with their labels."""
+def _word_arrays(
+    charset: Charset,
+    start_id: int | None,
+    buckets: np.ndarray,
+    widths: np.ndarray,
+    pixels: np.ndarray,
+    texts: np.ndarray,
+) -> tuple[Any, Arrays]:
+    """Pads the words of one bucket, and makes their labels."""
     crops = [np.frombuffer(crop, np.uint8).reshape(INPUT_HEIGHT, -1) for crop in pixels]
     words = [(crop, text.decode()) for crop, text in zip(crops, texts, strict=True)]
     images, truth = word_batch(words, int(buckets[0]), charset)
@@ -273,9 +281,9 @@ def _word_arrays(charset: Charset, start_id: int | None, buckets, widths, pixels
 
 
 class _PageReader:
-    """Makes a record windows of its page with their targets."""
+    """Turns a record into windows of its page with their targets."""
 
-    def __init__(self, window_px: int, shrink_ratio: float, seed: int, augment: bool, counts: SkipCounts):
+    def __init__(self, window_px: int, shrink_ratio: float, seed: int, augment: bool, counts: SkipCounts) -> None:
         self._window_px, self._shrink_ratio, self._seed = window_px, shrink_ratio, seed
         self._augment, self._counts = augment, counts
 
@@ -301,7 +309,7 @@ class _PageReader:
 
 
 class _CaptionReader:
-    """Makes a record its picture, varied, and the ids of its caption; or nothing."""
+    """Turns a record into its picture, randomly varied, and the ids of its caption; or into nothing."""
 
     def __init__(
         self,
@@ -311,7 +319,7 @@ class _CaptionReader:
         image_ids: Collection[str] | None,
         seed: int,
         counts: SkipCounts,
-    ):
+    ) -> None:
         self._of_shards, self._vocabulary, self._sides = of_shards, vocabulary, sides
         self._image_ids = None if image_ids is None else frozenset(image_ids)
         self._seed, self._counts = seed, counts
@@ -332,10 +340,10 @@ class _CaptionReader:
         return random_view(image, *self._sides, np.random.default_rng((self._seed, index)))[None], ids
 
 
-def _caption_arrays(images: np.ndarray, ids: np.ndarray):
+def _caption_arrays(images: np.ndarray, ids: np.ndarray) -> tuple[Arrays, Arrays]:
     input_ids, truth = shifted([row[row != _NO_TOKEN].tolist() for row in ids])
     return {"image": images, "input_ids": input_ids}, truth
 
 
 def _strings(values: list[bytes]) -> np.ndarray:
-    return np.array([*values, b""], object)[:-1]  # of objects even where there are none
+    return np.array([*values, b""], object)[:-1]  # an array of objects even if empty

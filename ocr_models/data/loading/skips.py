@@ -1,4 +1,4 @@
-"""Examples that training can't use, counted by reason: nothing is left out silently."""
+"""Counts the examples that training can't use by reason, so that nothing is left out silently."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ _WORDS = {
 
 
 class SkipCounts:
-    """Counts that the processes which make batches share with the trainer: give it to them when they start.
+    """Counts shared by the trainer and the processes that make batches; pass it to them when they start.
 
-    An example counts each time it comes up, so also in each pass over the data.
+    An example is counted each time it comes up, so in each pass over the data.
     """
 
     def __init__(self) -> None:
         self._counts = multiprocessing.get_context("spawn").Array("q", 1 + len(Reason))  # the first: all examples
 
     def add_seen(self, count: int) -> None:
-        """Counts examples that came up, used or not."""
+        """Counts examples, used or skipped."""
         with self._counts.get_lock():
             self._counts[0] += count
 
@@ -51,11 +51,11 @@ class SkipCounts:
         return self._counts[0]
 
     def skipped(self) -> dict[str, int]:
-        """Examples skipped so far, by reason in words; without the reasons that there was no example for."""
+        """The number of examples skipped so far by reason, in words; reasons that didn't occur are left out."""
         return {_WORDS[reason]: self._counts[reason] for reason in Reason if self._counts[reason]}
 
     def __str__(self) -> str:
-        """One sentence; empty where nothing was skipped."""
+        """A summary in one line; empty if nothing was skipped."""
         skipped = self.skipped()
         if not skipped:
             return ""

@@ -1,6 +1,6 @@
-"""Endless examples for training, from born-digital PDFs and from the synthetic generator.
+"""Endless training examples from born-digital PDFs and from the synthetic generator.
 
-A source is made inside each worker process from a ``DataConfig``; what it yields depends on its seed alone.
+Each worker process makes its own source from a ``DataConfig``; the examples depend only on the seed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ import pypdfium2 as pdfium
 from ocr_models.charset import LATIN, Charset
 from ocr_models.data.augmentation import degrade_page, degrade_word
 from ocr_models.data.pdf_pages import find_pdfs, open_pdf, read_pdf_page
-from ocr_models.data.synthetic.fonts import load_fonts
+from ocr_models.data.synthetic.fonts import FontLibrary, load_fonts
+from ocr_models.data.synthetic.pages import render_page
 from ocr_models.data.synthetic.text_source import TextSource
 from ocr_models.data.synthetic.words import PAIR_MAX_LENGTH, PAIR_SHARE, render_words
 from ocr_models.errors import DocumentError, UsageError
@@ -27,24 +28,24 @@ from ocr_models.recognition.crops import MARGIN_X, MARGIN_Y
 from ocr_models.records import PageTruth, WordTruth
 
 _log = logging.getLogger(__name__)
-_VALIDATION_EVERY = 40  # of a PDF's pages, one in so many is kept for validation
-_MAX_DRAWS = 4000  # pages without a usable one among them, before training gives up
+_VALIDATION_EVERY = 40  # one in so many pages of a PDF is kept for validation
+_MAX_DRAWS = 4000  # without a usable page, before training gives up
 _MAX_SIDE_PX = 5000  # of a rendered page
 _WORDS_A_PAGE = 150
 _WORD_DPI = (100, 150, 200, 200, 200, 250, 300)
-_MAX_ASPECT = 18  # a crop wider than this many heights isn't a word
+_MAX_ASPECT = 18  # a crop that is wider than so many heights isn't a usable word
 
 
 @dataclass(frozen=True)
 class DataConfig:
-    """Where training examples come from.
+    """The sources of training examples.
 
     Attributes:
         pdfs: folders of born-digital PDFs.
         fonts: folders of fonts for the synthetic generator.
-        lexicons: files with one word a line; pseudo-words are made without them.
-        synthetic_share: 0 to 1, of examples that are synthetic where there are PDFs too.
-        hold_out: a file with lines "NAME.pdf PAGE" (from 1), or "NAME.pdf" for all its pages: never used.
+        lexicons: files with one word per line; without them, pseudo-words are made.
+        synthetic_share: the share of synthetic examples, 0 to 1, if there are both PDFs and fonts.
+        hold_out: a file that lists pages never to use, "NAME.pdf PAGE" (from 1) or "NAME.pdf" for all pages of a PDF.
     """
 
     pdfs: tuple[str, ...] = ()
@@ -54,14 +55,14 @@ class DataConfig:
     hold_out: str | None = None
 
     def check(self) -> None:
-        """Raises UsageError where there is nothing to train with."""
+        """Raises UsageError if there is nothing to train with."""
         if not self.pdfs and not self.fonts:
             raise UsageError(
                 "no training data: give --pdfs DIR (born-digital PDFs), --fonts DIR (synthetic text) or both, or "
                 "--data GLOB (shards)"
             )
         if self.pdfs and not find_pdfs(list(self.pdfs)):
-            raise UsageError(f"no *.pdf or *.pdf.gz under --pdfs {' '.join(self.pdfs)}; give a folder that holds some")
+            raise UsageError(f"no *.pdf or *.pdf.gz under --pdfs {' '.join(self.pdfs)}; give a folder with some")
         if self.hold_out and not Path(self.hold_out).is_file():
             raise UsageError(f'--hold-out {self.hold_out}: no such file; give lines "NAME.pdf PAGE" or "NAME.pdf"')
 
@@ -79,9 +80,9 @@ def _read_hold_out(path: str | None) -> tuple[set[str], set[tuple[str, int]]]:
 
 
 class PdfPages:
-    """Random pages of PDFs with their truth; each file equally likely whatever its length, times a slow root of it."""
+    """Random pages of PDFs with their truth; a PDF's chance grows with the square root of its number of pages."""
 
-    def __init__(self, config: DataConfig):
+    def __init__(self, config: DataConfig) -> None:
         self._held_names, self._held_pages = _read_hold_out(config.hold_out)
         paths = [p for p in find_pdfs(list(config.pdfs)) if p.name.removesuffix(".gz") not in self._held_names]
         self._documents: list[tuple[Path, pdfium.PdfDocument]] = []
@@ -96,7 +97,7 @@ class PdfPages:
         self._chances = weights / weights.sum()
 
     def draw(self, rng: np.random.Generator, dpi: float, validation: bool = False) -> PageTruth:
-        """A usable page rendered at ``dpi``, of the training or of the validation pages."""
+        """Draws a usable page, either for training or for validation, rendered at ``dpi``."""
         for _ in range(_MAX_DRAWS):
             path, document = self._documents[rng.choice(len(self._documents), p=self._chances)]
             page_index = int(rng.integers(len(document)))
@@ -114,7 +115,7 @@ class PdfPages:
 
 
 def _read_page(document: pdfium.PdfDocument, page_index: int, dpi: float) -> PageTruth | None:
-    """The page's truth; None where it is of no use: too large, broken, or refused by ``read_pdf_page``."""
+    """The truth of a page; None if it is too large, broken, or refused by ``read_pdf_page``."""
     try:
         page = document[page_index]
         return read_pdf_page(page, dpi) if max(page.get_size()) * dpi / 72 <= _MAX_SIDE_PX else None
@@ -123,7 +124,7 @@ def _read_page(document: pdfium.PdfDocument, page_index: int, dpi: float) -> Pag
 
 
 def _cut_word(image: np.ndarray, quad: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A word cut as the detector would: its box with margins, each side off by some share of the height."""
+    """Cuts out a word as the page reader does, but each side is off by a random share of the height."""
     (x0, y0), (x1, y1) = quad[0], quad[2]
     height = y1 - y0
     jitter = rng.normal(0, (0.06, 0.035, 0.06, 0.035)) * height
@@ -139,7 +140,7 @@ def _cut_word(image: np.ndarray, quad: np.ndarray, rng: np.random.Generator) -> 
 def pdf_words(
     pages: PdfPages, charset: Charset, rng: np.random.Generator, validation: bool = False
 ) -> Iterator[WordTruth]:
-    """Words cut from PDF pages. The commonest are thinned out, so that "the" doesn't fill the batches."""
+    """Yields words cut from PDF pages. The commonest are thinned out, so that "the" doesn't fill the batches."""
     seen: collections.Counter[str] = collections.Counter()
     while True:
         truth = pages.draw(rng, float(rng.choice(_WORD_DPI)), validation)
@@ -160,7 +161,7 @@ def pdf_words(
 
 
 def _with_next(truth: PageTruth, i: int, charset: Charset) -> tuple[str, np.ndarray] | None:
-    """A word as one with the next on its line, as a detector's box holds two now and then: text and quad (4, 2)."""
+    """A word and the next on its line as one text and quad (4, 2), since detected boxes sometimes hold two words."""
     if i + 1 >= len(truth.texts) or truth.ignore[i + 1] or not truth.texts[i + 1]:
         return None
     first, second = truth.quads[i], truth.quads[i + 1]
@@ -172,7 +173,7 @@ def _with_next(truth: PageTruth, i: int, charset: Charset) -> tuple[str, np.ndar
 
 
 def synthetic_words(config: DataConfig, charset: Charset, rng: np.random.Generator) -> Iterator[WordTruth]:
-    """Words drawn with fonts, degraded."""
+    """Yields words drawn with fonts, degraded."""
     text_source = TextSource(list(config.lexicons), charset.characters)
     fonts = load_fonts(list(config.fonts))
     while True:
@@ -186,7 +187,7 @@ def synthetic_words(config: DataConfig, charset: Charset, rng: np.random.Generat
 
 
 def word_examples(config: DataConfig, charset: Charset, seed: int, validation: bool = False) -> Iterator[WordTruth]:
-    """The mixture that the recognizer is trained with; for validation PDF words alone, where there are PDFs."""
+    """Yields words for training the recognizer from PDFs and fonts; for validation only from PDFs, if there are any."""
     rng = np.random.default_rng(seed)
     pdf = pdf_words(PdfPages(config), charset, rng, validation) if config.pdfs else None
     synthetic = synthetic_words(config, charset, rng) if config.fonts else None
@@ -198,7 +199,7 @@ def word_examples(config: DataConfig, charset: Charset, seed: int, validation: b
 def page_examples(
     config: DataConfig, dpi: tuple[float, float], seed: int, validation: bool = False
 ) -> Iterator[PageTruth]:
-    """Clean pages at a dpi drawn log-uniformly between two bounds: the detector is trained with them ``degraded``."""
+    """Yields clean pages, each at a dpi drawn log-uniformly between two bounds."""
     rng = np.random.default_rng(seed)
     pages = PdfPages(config) if config.pdfs else None
     text_source = TextSource(list(config.lexicons), LATIN)
@@ -206,16 +207,14 @@ def page_examples(
     while True:
         resolution = float(np.exp(rng.uniform(*np.log(dpi))))
         if pages is not None and (fonts is None or validation or rng.random() >= config.synthetic_share):
-            truth = pages.draw(rng, resolution, validation)
+            yield pages.draw(rng, resolution, validation)
         else:
-            truth = _synthetic_page(text_source, fonts, rng, resolution)
-        yield truth
+            assert fonts is not None  # DataConfig.check demands PDFs or fonts
+            yield _synthetic_page(text_source, fonts, rng, resolution)
 
 
-def _synthetic_page(text_source, fonts, rng, dpi: float) -> PageTruth:
-    """Drawn at 200 dpi and scaled down: hinted glyphs at screen sizes don't look like a scan's."""
-    from ocr_models.data.synthetic.pages import render_page
-
+def _synthetic_page(text_source: TextSource, fonts: FontLibrary, rng: np.random.Generator, dpi: float) -> PageTruth:
+    """Draws a page at 200 dpi and scales it down, since hinted glyphs at screen sizes don't look scanned."""
     truth = render_page(text_source, fonts, rng, dpi=200)
     factor = dpi / 200
     image = cv2.resize(truth.image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
@@ -223,6 +222,6 @@ def _synthetic_page(text_source, fonts, rng, dpi: float) -> PageTruth:
 
 
 def degraded(truth: PageTruth, rng: np.random.Generator) -> PageTruth:
-    """The page as print, scanner, fax or camera would give it."""
+    """Makes a page look printed, scanned, faxed or photographed."""
     image, quads = degrade_page(truth.image, truth.quads, rng)
     return PageTruth(image, quads, truth.texts, truth.ignore)

@@ -20,7 +20,7 @@ def images(tmp_path):
 
 
 def mean_colors(pictures):
-    """Stands for a stem: three features."""
+    """Takes the place of a backbone: three features."""
     return np.stack([x.mean(axis=(0, 1)) for x in pictures])
 
 
@@ -43,7 +43,7 @@ def test_inputs_and_targets_are_shifted_by_one():
 
 
 def test_features_are_computed_once(images, tmp_path):
-    compute, path = Counting(), tmp_path / "stem.features"
+    compute, path = Counting(), tmp_path / "backbone.features"
     rows = cached_features(path, 3, images[:3], compute)
     assert compute.computed == 3
     again = cached_features(path, 3, images[::-1], compute)
@@ -54,7 +54,7 @@ def test_features_are_computed_once(images, tmp_path):
 
 
 def test_row_that_was_cut_off_is_computed_again(images, tmp_path):
-    path = tmp_path / "stem.features"
+    path = tmp_path / "backbone.features"
     cached_features(path, 3, images, mean_colors)
     path.write_bytes(path.read_bytes()[:-1])
     compute = Counting()
@@ -67,7 +67,7 @@ def test_feature_batches_have_each_caption_once_an_epoch(images, tmp_path):
     vocabulary = Vocabulary.build([caption for image in images for caption in image.captions], 1)
     captions = encoded_captions(images, vocabulary)
     assert len(captions) == 8 and captions[3][0] == 1
-    rows = cached_features(tmp_path / "stem.features", 3, images, mean_colors)
+    rows = cached_features(tmp_path / "backbone.features", 3, images, mean_colors)
     make = pickle.loads(pickle.dumps(partial(feature_batches, rows, captions, 4)))  # as worker processes get it
     batches = list(itertools.islice(make(seed=1), 4))
     for epoch in (batches[:2], batches[2:]):

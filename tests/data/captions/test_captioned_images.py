@@ -56,7 +56,7 @@ def test_file_that_has_no_records_is_refused(tmp_path):
     with pytest.raises(UsageError, match=str(shard)):
         read_captions(str(tmp_path))
     shard.unlink()
-    with pytest.raises(UsageError, match="no file fits"):
+    with pytest.raises(UsageError, match="no file matches"):
         read_captions(str(tmp_path))
 
 

@@ -46,7 +46,7 @@ def test_each_page_is_a_picture_with_its_text_layer_for_truth(folder):
 
 
 def test_refused_page_says_why_and_costs_no_other(folder):
-    reason = "the text layer has 4 words, less than 20"
+    reason = "the text layer has 4 words, fewer than 20"
     assert read(folder)["book.pdf#2"] == RejectedPicture("book.pdf#2", "label", reason)
 
 
