@@ -1,4 +1,4 @@
-"""Decoding ahead of what is being worked on, within a limit of memory."""
+"""Decoding ahead of the models, within a memory limit."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from concurrent.futures import Future
 from pipelines.decoding.child import Answer, Request
 from pipelines.decoding.pool import DecodePool
 
-AHEAD_AT_ONCE = 2  # requests in the decoders; more would only exceed the limit of memory by more
+AHEAD_AT_ONCE = 2  # requests in the decoders; more would only exceed the memory limit further
 
 
 class DecodeAhead:
-    """Decodes in the order of the requests, before the answers are taken, within a limit of memory.
+    """Decodes requests in order, before their answers are taken, within a memory limit.
 
-    Only the decoder learns how large a page is. So decoding stops when the answers that wait to be taken have
-    ``max_bytes``; the ``AHEAD_AT_ONCE`` requests that are in the decoders then may exceed that.
+    The size of a page is known only when it is decoded. So no further request is started while the answers that wait to
+    be taken have ``max_bytes``; the ``AHEAD_AT_ONCE`` requests in the decoders may then exceed the limit.
 
     Args:
         pool: the decoders.
-        max_bytes: of the answers' values, by their ``nbytes``.
+        max_bytes: memory for answers that wait to be taken, by the ``nbytes`` of their values.
     """
 
     def __init__(self, pool: DecodePool, max_bytes: int) -> None:
@@ -33,7 +33,7 @@ class DecodeAhead:
         self._waiting_bytes = 0
 
     def submit(self, request: Request) -> Future[Answer]:
-        """Queues a request and returns at once. Give the future to ``take``."""
+        """Queues a request and returns immediately. Pass the future to ``take``."""
         future: Future[Answer] = Future()
         with self._lock:
             self._queue.append((request, future))
@@ -44,7 +44,7 @@ class DecodeAhead:
         """Waits for an answer. Answers must be taken in the order of their requests.
 
         Raises:
-            DocumentError: as ``DecodePool.submit`` says.
+            DocumentError: see ``DecodePool.submit``.
         """
         answer = future.result()
         with self._lock:

@@ -1,6 +1,6 @@
 """The child process that decodes pages for ``pipelines.decoding.pool``.
 
-Native decoders meet hostile files here. When one crashes, hangs or wants too much memory, this process dies instead of
+Native decoders meet untrusted files here. If one crashes, hangs or needs too much memory, this process dies instead of
 the run. It imports neither Beam nor TensorFlow, so it starts quickly and stays small.
 """
 
@@ -31,17 +31,17 @@ READY = "ready"
 
 
 class Request(Protocol):
-    """A question about a document; classes of them may live in other modules, as light as this one.
+    """A question about a document. Other modules may define requests if they import as little as this one.
 
     Attributes:
-        stage: where a document fails that crashes the child or takes too long.
+        stage: stage of the failure if the document crashes the child or takes too long.
     """
 
     @property
     def stage(self) -> Stage: ...
 
     def answer(self) -> Any:
-        """Runs in the child; raises DocumentError for a bad document."""
+        """Runs in the child. Raises DocumentError for a bad document."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class CountPages:
 
 @dataclass(frozen=True)
 class CountPdfPages:
-    """Asks for the number of pages of a local PDF of a labelled source, which may be gzipped."""
+    """Asks for the number of pages of a labelled source's local PDF, gzipped or not."""
 
     path: str
     stage = Stage.OPEN
@@ -69,7 +69,7 @@ class CountPdfPages:
 
 @dataclass(frozen=True)
 class RenderPage:
-    """Asks for the pixels of one page of a local document; ``sha256`` tells it from what was there earlier."""
+    """Asks for the pixels of one page of a local document; ``sha256`` tells it from an earlier file at that path."""
 
     path: str
     sha256: str | None
@@ -97,10 +97,10 @@ class DecodeRecord:
 
 @dataclass(frozen=True)
 class Answer:
-    """What comes back for a request: a value, or a DocumentError; and how long that took."""
+    """The response to a request: a value or an error, and the time it took."""
 
     value: Any
-    error: tuple[Stage, str] | None  # where it failed, and why
+    error: tuple[Stage, str] | None  # the stage and message of a DocumentError
     elapsed_ms: float
 
 
@@ -108,12 +108,12 @@ class Answer:
 def _page_renderer(
     path: str, sha256: str | None, kind: DocumentKind, dpi: float, color_mode: ColorMode
 ) -> Callable[[int], PageImage]:
-    """Keeps the last documents open, as their pages are mostly asked for one after the other."""
+    """Keeps the last documents open, because their pages are usually requested one after the other."""
     return documents.page_renderer(path, kind, dpi, color_mode)
 
 
 def serve(connection: Connection) -> None:
-    """Answers requests until the other side hangs up."""
+    """Answers requests until the other side closes the connection."""
     while True:
         try:
             request = connection.recv()
@@ -123,7 +123,7 @@ def serve(connection: Connection) -> None:
 
 
 def answer(request: Request) -> Answer:
-    """Answers one request; whatever its document does to the decoder becomes the answer's error."""
+    """Answers one request; an exception of any kind becomes the answer's error."""
     start = time.perf_counter()
     value: Any = None
     error: tuple[Stage, str] | None = None
@@ -132,18 +132,18 @@ def answer(request: Request) -> Answer:
     except DocumentError as document_error:
         error = document_error.stage, str(document_error)
     except MemoryError:
-        error = request.stage, "decoding takes more memory than a page is allowed"
+        error = request.stage, "decoding takes more memory than is allowed for a page"
     except Exception as unforeseen:
         error = request.stage, f"{type(unforeseen).__name__}: {unforeseen}"
     return Answer(value, error, (time.perf_counter() - start) * 1000)
 
 
 def main() -> None:
-    """Serves the connection whose file descriptor is the first argument, within the bytes that are the second."""
+    """Serves a connection. The arguments are its file descriptor and the memory limit of this process in bytes."""
     memory_limit_bytes = int(sys.argv[2])
     resource.setrlimit(resource.RLIMIT_AS, (memory_limit_bytes, memory_limit_bytes))
-    Image.MAX_IMAGE_PIXELS = None  # our own limit counts page by page: one page of a TIFF may fail alone
+    Image.MAX_IMAGE_PIXELS = None  # our own limit is checked page by page, so one page of a TIFF may fail alone
     connection = Connection(int(sys.argv[1]))
     connection.send(READY)
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())  # decoders talk about every flaw of a file
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())  # decoders report every flaw of a file
     serve(connection)

@@ -1,6 +1,6 @@
-"""Decoding in child processes, which may crash, hang or run out of memory without harm to the run.
+"""Decoding in child processes, which may crash, hang or run out of memory without harming the run.
 
-The children are started afresh (never forked: TensorFlow doesn't survive that). One thread feeds each of them, so that
+The children are new processes, never forks, which TensorFlow doesn't survive. One thread feeds each of them, so that
 pages are decoded on other cores while the models read.
 """
 
@@ -28,11 +28,11 @@ CHILD_CODE = "from pipelines.decoding.child import main; main()"
 
 @dataclass(frozen=True)
 class DecodeLimits:
-    """What one page may cost to decode.
+    """Limits for decoding one page.
 
     Attributes:
-        time_s: seconds until the decoder is taken for hung.
-        memory_bytes: address space of a child process, in which about 200 MB are its own.
+        time_s: seconds after which the decoder is considered hung.
+        memory_bytes: address space of a child process, which itself takes about 200 MB of it.
     """
 
     time_s: float = TIME_LIMIT_S
@@ -43,8 +43,8 @@ class DecodePool:
     """A fixed number of decoding child processes.
 
     Args:
-        size: how many children; they start at once, in the background.
-        limits: what one page may cost.
+        size: number of children; they start immediately, in the background.
+        limits: limits for one page.
     """
 
     def __init__(self, size: int, limits: DecodeLimits | None = None) -> None:
@@ -56,20 +56,20 @@ class DecodePool:
             self._threads.submit(self._start_child)
 
     def submit(self, request: Request) -> Future[Answer]:
-        """Queues a request and returns at once.
+        """Queues a request and returns immediately.
 
         Returns:
-            The future answer. Its result() raises DocumentError where the document is bad, and where decoding it
-            crashed the child or ran over a limit.
+            A future of the answer. Its result() raises DocumentError if the document is bad, or if decoding it crashed
+            the child or exceeded a limit.
         """
         return self._threads.submit(self.call, request)
 
     def start(self, function: Callable[[], None]) -> None:
-        """Queues a function that makes calls; it runs in the thread of a child."""
+        """Queues a function that uses ``call``; it runs in one of the pool's threads."""
         self._threads.submit(function)
 
     def close(self) -> None:
-        """Ends the children; requests that still wait are dropped."""
+        """Stops the children and drops requests that are still queued."""
         self._threads.shutdown(cancel_futures=True)
         while not self._children.empty():
             self._children.get().stop()
@@ -82,7 +82,7 @@ class DecodePool:
             self._children.put(child)
 
     def call(self, request: Request) -> Answer:
-        """Waits for a child and for its answer; raises as ``submit`` says."""
+        """Waits for a free child and for its answer. Raises DocumentError as ``submit`` describes."""
         child = self._children.get()
         try:
             answer = child.call(request)
@@ -94,7 +94,7 @@ class DecodePool:
 
 
 class _Child:
-    """One decoding process, started again after it was lost."""
+    """One decoding process, which is restarted if it was lost."""
 
     def __init__(self, limits: DecodeLimits) -> None:
         self._limits = limits
@@ -102,7 +102,7 @@ class _Child:
         self._connection: Connection | None = None
 
     def call(self, request: Request) -> Answer:
-        """Sends a request and waits for the answer, at most as long as the time limit."""
+        """Sends a request and waits for the answer, for at most the time limit."""
         self.start()
         assert self._connection is not None
         try:
@@ -113,23 +113,23 @@ class _Child:
             exit_status = self.stop()
             raise DocumentError(request.stage, f"the document crashed its decoder ({exit_status})") from error
         self.stop()
-        raise DocumentError(request.stage, f"decoding took more than {self._limits.time_s:g} s and was given up")
+        raise DocumentError(request.stage, f"decoding took more than {self._limits.time_s:g} s and was stopped")
 
     def stop(self) -> str:
-        """Ends the process, if any, and says how it ended."""
+        """Stops the process, if there is one, and returns how it ended."""
         if self._process is None:
             return "not running"
         assert self._connection is not None
         self._connection.close()
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(0.2)  # one that crashed is just going: let its own exit status be seen
+            self._process.wait(0.2)  # a crashed process is about to end with a status of its own
         self._process.kill()
         status = self._process.wait()
         self._process = self._connection = None
         return f"signal {-status}" if status < 0 else f"exit status {status}"
 
     def start(self) -> None:
-        """Starts the process, unless it runs."""
+        """Starts the process unless it is running."""
         if self._process is not None:
             return
         connection, childs_end = multiprocessing.Pipe()
@@ -141,9 +141,9 @@ class _Child:
                 env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "OPENBLAS_NUM_THREADS": "1"},
             )
         try:
-            connection.recv()  # it is ready: only from now on does its time count
+            connection.recv()  # it is ready: the time limit doesn't include its start
         except EOFError as error:
-            raise RuntimeError(f"the decoder process ended at its start with status {process.wait()}") from error
+            raise RuntimeError(f"the decoder process ended during its start with status {process.wait()}") from error
         self._process, self._connection = process, connection
 
 
@@ -152,7 +152,7 @@ _shared_pool_lock = threading.Lock()
 
 
 def shared_pool() -> DecodePool:
-    """The process's own pool, with a child for every core; made when first asked for."""
+    """The pool of this process, with a child for every core; created on first use."""
     global _shared_pool
     with _shared_pool_lock:
         if _shared_pool is None:

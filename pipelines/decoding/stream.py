@@ -1,7 +1,7 @@
-"""The one machine behind ``run``, ``caption``, ``prepare`` and ``evaluate``: work in, results out. No Beam in here.
+"""The stream behind ``run``, ``caption``, ``prepare`` and ``evaluate``: work in, results out. It doesn't use Beam.
 
-Work is cut into requests, which child processes answer ahead of time. Models get what was decoded in batches; a batch
-that fails is tried again item by item, so that only the guilty item fails.
+Work is split into requests, which child processes answer ahead of time. Models process the decoded items in batches; a
+batch that fails is retried item by item, so that only the item at fault fails.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from pipelines.decoding.child import Answer, Request
 from pipelines.decoding.pool import DecodePool
 
 MAX_BATCH_BYTES = 64_000_000
-"""Of pixels: a batch of very large pages is cut short to bound memory, and so is what is decoded meanwhile."""
+"""Limit for the pixels of a batch, and for those decoded meanwhile: it bounds memory if pages are very large."""
 
 
 class Sized(Protocol):
-    """What fills a batch; ``nbytes`` is the memory that it takes."""
+    """An item of a batch; ``nbytes`` is the memory that it takes."""
 
     @property
     def nbytes(self) -> int: ...
@@ -40,9 +40,9 @@ class Submission(Generic[Key]):
     """A request on its way to a decoder.
 
     Attributes:
-        key: what the stream knows the request by.
-        request: for the decoder.
-        file: a local copy that must not be deleted before the answer is there.
+        key: identifies the request to the stream.
+        request: the request for the decoder.
+        file: a local copy that must not be deleted before the answer has arrived.
     """
 
     key: Key
@@ -52,17 +52,17 @@ class Submission(Generic[Key]):
 
 @dataclass(frozen=True)
 class Done(Generic[Result]):
-    """A result that needs no decoding, or no processing, any more."""
+    """A result that needs no decoding, or no further processing."""
 
     result: Result
 
 
 class DecodeStream(ABC, Generic[Work, Key, Result]):
-    """A stream; subclasses say what work, answers and failures become.
+    """Base class of streams; subclasses define what becomes of work, answers and failures.
 
     Args:
         pool: the decoders.
-        ahead: requests that are decoded, or wait for it, while earlier answers are worked on.
+        ahead: number of requests that are queued or decoded while earlier answers are processed.
     """
 
     def __init__(self, pool: DecodePool, ahead: int) -> None:
@@ -72,7 +72,7 @@ class DecodeStream(ABC, Generic[Work, Key, Result]):
 
     @abstractmethod
     def submissions(self, work: Work) -> Iterator[Submission[Key] | Done[Result]]:
-        """The requests for a piece of work, and results for what can't be requested."""
+        """The requests for a piece of work, and the results of what can't be requested."""
 
     @abstractmethod
     def decoded(self, submission: Submission[Key], answer: Answer) -> Iterable[Result]:
@@ -80,14 +80,14 @@ class DecodeStream(ABC, Generic[Work, Key, Result]):
 
     @abstractmethod
     def undecoded(self, submission: Submission[Key], error: DocumentError) -> Result:
-        """The result for a request that failed."""
+        """The result of a request that failed."""
 
     @abstractmethod
     def status_of(self, result: Result) -> str:
-        """What progress counts a result as: "ok", "blank" or "failed"."""
+        """The status as which progress counts a result: "ok", "blank" or "failed"."""
 
     def add(self, work: Work) -> Iterator[Result]:
-        """Takes work in; yields the results that were finished in the meantime, of this work or of earlier work."""
+        """Accepts work; yields the results that are finished by now, of this work or of earlier work."""
         for submitted in self.submissions(work):
             if isinstance(submitted, Done):
                 yield submitted.result
@@ -97,7 +97,7 @@ class DecodeStream(ABC, Generic[Work, Key, Result]):
                 yield from self._take()
 
     def finish(self) -> Iterator[Result]:
-        """Yields the results of all work that is still on its way."""
+        """Yields the results of all work that isn't finished yet."""
         while self._pending:
             yield from self._take()
 
@@ -112,12 +112,12 @@ class DecodeStream(ABC, Generic[Work, Key, Result]):
 
 
 class BatchStream(DecodeStream[Work, Key, Result], Generic[Work, Key, Item, Result]):
-    """A stream whose answers are processed in batches, as models want them.
+    """A stream whose answers are processed in batches, for models.
 
     Args:
         pool: the decoders.
-        batch_size: items that are processed at once, fewer where they take more than ``MAX_BATCH_BYTES``.
-        ahead: requests that are decoded, or wait for it, while a batch is filled and processed.
+        batch_size: number of items that are processed at once; fewer if they reach ``MAX_BATCH_BYTES``.
+        ahead: number of requests that are queued or decoded while a batch is filled and processed.
     """
 
     def __init__(self, pool: DecodePool, batch_size: int, ahead: int) -> None:
@@ -131,11 +131,11 @@ class BatchStream(DecodeStream[Work, Key, Result], Generic[Work, Key, Item, Resu
 
     @abstractmethod
     def process(self, items: list[Item]) -> Iterable[Result]:
-        """The results of a batch, one for each item. An exception of any kind is one for the whole batch."""
+        """The results of a batch, one per item. An exception of any kind means that the whole batch failed."""
 
     @abstractmethod
     def unprocessed(self, item: Item, error: Exception) -> Result:
-        """The result for an item that fails by itself."""
+        """The result of an item that fails in a batch of its own."""
 
     def decoded(self, submission: Submission[Key], answer: Answer) -> Iterator[Result]:
         for item in self.items(submission, answer):

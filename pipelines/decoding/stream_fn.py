@@ -23,14 +23,14 @@ class SharedModel(Generic[Model]):
     """A model that all workers of a process share.
 
     Attributes:
-        load: loads it; called once a process.
+        load: loads the model; called once per process.
     """
 
     load: Callable[[], Model]
     shared: Shared = field(default_factory=Shared)
 
     def acquire(self) -> Model:
-        """The model, loaded by the first call in a process."""
+        """Returns the model, which the first call in a process loads."""
         return self.shared.acquire(self.load)
 
 
@@ -39,7 +39,7 @@ class StreamFn(beam.DoFn):
 
     @abstractmethod
     def make_stream(self) -> DecodeStream[Any, Any, Any]:
-        """An empty stream, for one bundle."""
+        """Returns an empty stream for one bundle."""
 
     def start_bundle(self) -> None:
         self._stream = self.make_stream()

@@ -207,8 +207,8 @@ def test_a_picture_that_kills_its_decoder_is_quarantined_alone(tmp_path, monkeyp
     reasons = {problem["name"]: problem["reason"] for problem in quarantined(tmp_path / "out")}
     assert reasons == {
         "crash": "the document crashed its decoder (signal 11)",
-        "devour": "decoding takes more memory than a page is allowed",
-        "hang": "decoding took more than 1 s and was given up",
+        "devour": "decoding takes more memory than is allowed for a page",
+        "hang": "decoding took more than 1 s and was stopped",
     }
 
 

@@ -31,7 +31,7 @@ def page_request(folder: Path, seed: int) -> RenderPage:
     [
         (Crash(), "render", r"crashed its decoder \(signal 11\)"),
         (Hang(), "render", r"took more than 1 s"),
-        (Devour(), "decode", r"takes more memory than a page is allowed"),
+        (Devour(), "decode", r"takes more memory than is allowed for a page"),
     ],
 )
 def test_a_document_that_kills_its_decoder_fails_alone(strict_pool, tmp_path, request_, stage, message):
@@ -58,7 +58,7 @@ def test_a_child_that_cannot_start_is_no_fault_of_the_document(monkeypatch):
     pool = DecodePool(1)
 
     for _ in range(2):
-        with pytest.raises(RuntimeError, match="ended at its start with status 7"):
+        with pytest.raises(RuntimeError, match="ended during its start with status 7"):
             pool.submit(ListModules()).result()
     pool.close()
 
