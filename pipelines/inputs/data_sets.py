@@ -1,4 +1,4 @@
-"""The shards of data sets, as ``inspect`` and ``evaluate`` read them."""
+"""Finds the shards and descriptions of data sets, for ``inspect``, ``evaluate`` and ``prepare``."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from ocr_models.errors import UsageError
 from pipelines.inputs.discovery import find_documents
 from pipelines.runtime.storage import StorageError, exists, is_remote, join, list_folder, read_bytes
 
-# Shards of other tools: those of a dataset named "-00003-of-00012", and whatever is called a TFRecord file.
+# Names of other tools' shards: with a number such as "-00003-of-00012", or with the extension of a TFRecord file.
 _FOREIGN_SHARD = re.compile(r"[^/]*(-\d{5}-of-\d{5}[^/]*|\.tfrecords?(\.gz)?)$")
 
 
 def find_shards(place: str) -> list[str]:
     """The shards that a file, a glob or a folder names, sorted.
 
-    Of a folder those that ``pagebeam prepare`` wrote there; where it wrote none, all files at any depth that are called
-    as shards are. Of a glob's matches those that are called so; where none is, all.
+    In a folder, they are the shards that ``pagebeam prepare`` wrote there or, if there are none, all files at any depth
+    that are named like shards. Of a glob's matches, they are those named like shards or, if there are none, all.
 
     Raises:
-        UsageError: there are none, or they are of a data set that isn't finished.
+        UsageError: there are none, or they belong to a data set that isn't finished.
     """
     try:
         found = [join(place, name) for name in list_folder(place) if SHARD_NAME.fullmatch(name)]
@@ -42,10 +42,10 @@ def find_shards(place: str) -> list[str]:
 
 
 def read_description(folder: str) -> dict[str, Any] | None:
-    """What the ``dataset.json`` in a folder says; None where there is none.
+    """The content of the ``dataset.json`` in a folder; None if there is none.
 
     Raises:
-        UsageError: it is not one that pagebeam wrote.
+        UsageError: pagebeam didn't write it.
     """
     path = join(folder, DATASET_JSON)
     return read_dataset_json(read_bytes(path), path) if exists(path) else None

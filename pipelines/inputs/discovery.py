@@ -1,4 +1,4 @@
-"""Which documents a file name, folder or glob stands for."""
+"""Finds the documents that a file name, folder or glob stands for."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _DOCUMENT_NAME = re.compile(rf".*\.({_EXTENSIONS})", re.IGNORECASE | re.DOTALL)
 
 
 def check_inputs(inputs: Iterable[str]) -> None:
-    """Raises UsageError for the first input at which there are no documents."""
+    """Raises UsageError for the first input without documents."""
     for pattern in inputs:
         if next(find_documents(pattern), None) is None:
             raise UsageError(
@@ -27,8 +27,8 @@ def check_inputs(inputs: Iterable[str]) -> None:
 def find_documents(pattern: str) -> Iterator[str]:
     """Yields the URIs of the documents that a file name, folder or glob stands for.
 
-    A file that is named, or matched by a glob, is always taken. Of a folder, at any depth, the files are taken whose
-    extension or content is a document's, except hidden files.
+    A file that is named, or matched by a glob, is always included. From a folder, files at any depth are included if
+    their extension or content is that of a document, except hidden files.
     """
     if is_remote(pattern):
         folder = pattern.rstrip("/")
@@ -44,12 +44,12 @@ def find_documents(pattern: str) -> Iterator[str]:
 
 
 def is_glob(pattern: str) -> bool:
-    """Whether a pattern has characters that a glob gives a meaning to."""
+    """Whether a pattern has characters with a meaning in globs."""
     return any(character in pattern for character in "*?[")
 
 
 def _as_text(path: str) -> str:
-    """A path that can go into a row. Bytes in it that are no UTF-8 are escaped; such a file fails when it is opened."""
+    """A path that can go into a row. Bytes in it that aren't UTF-8 are escaped; such a file can't be opened."""
     return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 

@@ -1,4 +1,4 @@
-"""Documents opened: hashed, their kind detected, their pages counted and split into ranges."""
+"""Opens documents: hashes them, detects their kind, counts their pages and splits them into ranges."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pipelines.runtime.storage import hash_file
 
 
 def open_document(uri: str, pool: DecodePool) -> Iterator[PageRange]:
-    """Yields the page ranges of a document; a document that fails is one empty range with the error.
+    """Yields the page ranges of a document; one that can't be opened yields an empty range with the error.
 
     Args:
         uri: the document.
@@ -30,7 +30,7 @@ def open_document(uri: str, pool: DecodePool) -> Iterator[PageRange]:
             yield from split_pages(Document(uri, sha256, kind, len(offsets)), offsets)
         else:
             page_count = 1
-            if kind != DocumentKind.IMAGE:  # whose header is read when it is decoded
+            if kind != DocumentKind.IMAGE:  # an image is checked when it is decoded
                 file = local_copy(uri, sha256)
                 page_count = pool.submit(CountPages(file.name, kind)).result().value
             yield from split_pages(Document(uri, sha256, kind, page_count), [0] * page_count)

@@ -1,4 +1,4 @@
-"""Remote files as local ones, for decoders, which read paths."""
+"""Local copies of remote files, for decoders that need a path."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from pipelines.runtime.storage import StorageError, is_remote, open_file
 
 
 class LocalFile(Protocol):
-    """A file on this machine; hold on to it as long as its path, ``name``, is in use."""
+    """A file on this machine; keep a reference to it as long as its path, ``name``, is in use."""
 
     @property
     def name(self) -> str: ...
 
 
 class _Itself:
-    """A file that is local already."""
+    """A file that is already local."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -28,11 +28,11 @@ class _Itself:
 
 @functools.lru_cache(maxsize=4)
 def local_copy(uri: str, sha256: str | None) -> LocalFile:
-    """A local file with a file's bytes: itself, or a download, which is deleted when nothing refers to it any more.
+    """A file itself if it is local, else a download, which is deleted when nothing refers to it any more.
 
     Args:
         uri: the file.
-        sha256: tells it from what was at the same place earlier.
+        sha256: tells it from an earlier file of the same URI.
 
     Raises:
         StorageError: the download fails.
@@ -43,10 +43,10 @@ def local_copy(uri: str, sha256: str | None) -> LocalFile:
     with open_file(uri) as file:
         try:
             shutil.copyfileobj(file, copy)
-        except Exception as error:  # every file system has its own
+        except Exception as error:  # each file system has its own kinds of errors
             raise StorageError(Stage.OPEN, f"the file can't be downloaded ({error})") from error
     copy.flush()
     return copy
 
 
-atexit.register(local_copy.cache_clear)  # deletes downloads, also where the process ends at once
+atexit.register(local_copy.cache_clear)  # deletes downloads even if Python's own clean-up is skipped

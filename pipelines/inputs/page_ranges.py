@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 from ocr_models.io.documents import DocumentKind
 
-# So that the pages of one document spread evenly over workers, and an element of Beam stays some seconds of work.
+# They spread the pages of one document evenly over workers, and keep a Beam element to a few seconds of work.
 MAX_PAGES_PER_RANGE = 16
 RANGES_PER_DOCUMENT = 32
-RANGES_PER_GZIP_FILE = 8  # fewer, as a range is reached by unpacking all that is before it
+RANGES_PER_GZIP_FILE = 8  # fewer, because all that precedes a range must be decompressed to reach it
 
 
 @dataclass(frozen=True)
@@ -20,10 +20,10 @@ class Document:
     """A document that was opened, or could not be.
 
     Attributes:
-        uri: where it is: an absolute local path, or a URI of one of Beam's file systems.
-        sha256: of its bytes, in hex; None where they couldn't be read.
-        kind: None where it couldn't be opened.
-        page_count: 0 where it couldn't be opened.
+        uri: absolute local path, or URI on one of Beam's file systems.
+        sha256: SHA-256 of its bytes, in hex; None if they couldn't be read.
+        kind: kind of the document; None if it couldn't be opened.
+        page_count: number of pages; 0 if it couldn't be opened.
         error: why it couldn't be opened, or None.
     """
 
@@ -35,19 +35,19 @@ class Document:
 
     @property
     def expected_rows(self) -> int:
-        """A row for every page, and one for a document that couldn't be opened."""
+        """The number of rows: one per page, or one for a document that couldn't be opened."""
         return 1 if self.error else self.page_count
 
 
 @dataclass(frozen=True)
 class PageRange:
-    """Successive pages of a document; an empty range stands for a document that couldn't be opened.
+    """Consecutive pages of a document; an empty range stands for a document that couldn't be opened.
 
     Attributes:
         document: the document.
         start: index of the first page.
         stop: index after the last page.
-        offset: where ``start`` begins in the file, in bytes; for plain TFRecord files, else 0.
+        offset: where page ``start`` begins in a plain TFRecord file, in bytes; 0 for all other kinds.
     """
 
     document: Document
@@ -57,17 +57,17 @@ class PageRange:
 
 
 def page_id(source_uri: str, source_sha256: str | None, page_index: int) -> str:
-    """The id of a page: the same for the same page of the same bytes at the same place, in every run."""
+    """The id of a page: the same in every run, as long as the document's URI and bytes are the same."""
     identity = f"{source_uri}\0{source_sha256 or ''}\0{page_index}"
     return hashlib.sha256(identity.encode()).hexdigest()[:32]
 
 
 def split_pages(document: Document, offsets: Sequence[int]) -> Iterator[PageRange]:
-    """Cuts a document into ranges.
+    """Splits a document into page ranges.
 
     Args:
         document: the document.
-        offsets: for each page, where it begins in the file, in bytes; 0 where that means nothing.
+        offsets: for each page, where it begins in the file, in bytes; 0 if the kind of document has no offsets.
     """
     if document.kind == DocumentKind.GZIP_TFRECORD:
         length = math.ceil(document.page_count / RANGES_PER_GZIP_FILE)

@@ -15,12 +15,12 @@ from pipelines.inputs.page_ranges import PageRange
 from pipelines.runtime.storage import open_file
 
 READ_ERRORS = (OSError, EOFError, zlib.error)
-"""What reading raises for a file that is cut short or damaged, gzipped or not."""
+"""What reading raises for a file that is truncated or damaged, gzipped or not."""
 
 
 @contextlib.contextmanager
 def open_records(uri: str) -> Iterator[BinaryIO]:
-    """Opens a TFRecord file, unpacking it if its content is gzipped. Raises StorageError where it can't be opened."""
+    """Opens a TFRecord file, decompressing it if its content is gzipped. Raises StorageError if it can't be opened."""
     with open_file(uri) as file:
         yield unpacked(file)
 
@@ -29,7 +29,7 @@ def read_records(page_range: PageRange) -> Iterator[bytes]:
     """Yields the serialized SequenceExamples of a range of a TFRecord file's pages.
 
     Raises:
-        DocumentError: with stage "open", where the file can't be opened or breaks off.
+        DocumentError: with stage "open", if the file can't be opened, or is truncated or damaged.
     """
     is_plain = page_range.document.kind == DocumentKind.TFRECORD
     count = page_range.stop - page_range.start
@@ -40,16 +40,16 @@ def read_records(page_range: PageRange) -> Iterator[bytes]:
             skipped = 0 if is_plain else page_range.start
             yield from itertools.islice(iter_records(file), skipped, skipped + count)
         except READ_ERRORS as error:
-            raise DocumentError(Stage.OPEN, f"the file breaks off ({error})") from error
+            raise DocumentError(Stage.OPEN, f"the file is truncated or damaged ({error})") from error
 
 
 def record_offsets(uri: str) -> list[int]:
-    """Where each record of a TFRecord file begins, in bytes, unpacked.
+    """Where each record of a TFRecord file begins, in decompressed bytes.
 
-    Where the file breaks off, the broken record counts too: as the last page, which will fail.
+    If the file is truncated or damaged, the broken record counts too, as the last page, which will fail.
 
     Raises:
-        DocumentError: with stage "open", where there is no whole record.
+        DocumentError: with stage "open", if there is no complete record.
     """
     offsets = [0]
     with open_records(uri) as file:
@@ -58,7 +58,7 @@ def record_offsets(uri: str) -> list[int]:
                 offsets.append(offsets[-1] + record_bytes(payload))
         except (DocumentError, *READ_ERRORS) as error:
             if len(offsets) == 1:
-                raise DocumentError(Stage.OPEN, f"the file holds no whole TFRecord ({error})") from error
+                raise DocumentError(Stage.OPEN, f"the file holds no complete TFRecord ({error})") from error
             return offsets
     if len(offsets) == 1:
         raise DocumentError(Stage.OPEN, "the TFRecord file has no records")

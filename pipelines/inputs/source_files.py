@@ -1,4 +1,4 @@
-"""The files of a labelled source on any of Beam's file systems, and which of them it was made of."""
+"""The files of a labelled source on any of Beam's file systems, and a fingerprint of those that were used."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from pipelines.runtime.storage import StorageError, is_remote, match_files, open
 
 
 class SourceFiles:
-    """``ocr_models.data.sources.source.Files`` over Beam's file systems.
+    """``ocr_models.data.sources.source.Files`` on Beam's file systems.
 
     Args:
-        excluded: a folder whose files are not the source's: that of the output, which may lie in the source's.
+        excluded: the output folder, which may lie in the source's folder; its files don't belong to the source.
     """
 
     def __init__(self, excluded: str) -> None:
@@ -28,58 +28,61 @@ class SourceFiles:
         self._opened: set[str] = set()
 
     def list(self, folder: str) -> list[str]:
-        """All files below a folder, at any depth, sorted, without hidden ones; a file names itself."""
+        """All files below a folder, at any depth, sorted, without hidden ones; for a file, the file itself."""
         if f"{folder.rstrip('/')}/".startswith(self._excluded):
-            raise UsageError(f"{folder}: in the output folder, whose files are no source; give another --output")
+            raise UsageError(f"{folder}: in the output folder, whose files can't be a source; give another --output")
         found = _list_remote(folder) if is_remote(folder) else LocalFiles().list(folder)
         return [path for path in found if not path.startswith(self._excluded)]
 
     def read(self, path: str) -> bytes:
-        """All of a file. Raises OSError where it can't be read."""
+        """The bytes of a file. Raises OSError if it can't be read."""
         with self.open(path) as file:
             return file.read()
 
     def open(self, path: str) -> BinaryIO:
-        """A file, seekable. Raises OSError where it can't be read."""
+        """Opens a file, seekable, for reading. Raises OSError if it can't be read."""
         self._opened.add(path)
         return open_file(path) if is_remote(path) else LocalFiles().open(path)
 
     def count_pdf_pages(self, path: str) -> int:
-        """The pages of a PDF, gzipped or not, counted in a decoder, which it may crash. Raises DocumentError."""
+        """The number of pages of a PDF, gzipped or not, which may crash its decoder. Raises DocumentError."""
         self._opened.add(path)
         return shared_pool().submit(CountPdfPages(local_copy(path, None).name)).result().value
 
     def used(self, items: Iterable[SourceItem], places: Iterable[str]) -> set[str]:
-        """The files that the items were made of and those that they need; where there are none, all at these places."""
+        """The files that were read for the items and those that the items need; if none, all files at the places."""
         used = self._opened | {item.path for item in items if item.path}
         return used or {path for place in places for path in self.list(place)}
 
 
 def list_items(source: Source, files: SourceFiles, place: str) -> list[SourceItem]:
-    """All items of a source. Raises UsageError where there are none, or a table that many of them are in can't be read.
+    """All items of a source.
 
     Args:
-        source: lists them.
-        files: its files.
+        source: lists the items.
+        files: the source's files.
         place: the source as the user gave it.
+
+    Raises:
+        UsageError: there are none, or a file that lists many of them can't be read.
     """
     try:
         items = list(source.items(files))
     except OSError as error:
-        raise UsageError(f"{place}: a file there can't be read ({error}); mend or remove it") from error
+        raise UsageError(f"{place}: a file there can't be read ({error}); repair or remove it") from error
     if not items:
-        raise UsageError(f"{place}: no labelled pictures of format {source.format} there")
+        raise UsageError(f"{place}: no labelled pictures of format {source.format} were found there")
     return items
 
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """What tells whether the files of a source have changed.
+    """Tells whether the files of a source have changed.
 
     Attributes:
-        sha256: of the files' names, sizes and times, in hex.
-        files: how many there are.
-        bytes: of all of them.
+        sha256: SHA-256 of the files' names, sizes and modification times, in hex.
+        files: number of files.
+        bytes: size of all files together.
     """
 
     sha256: str
@@ -88,7 +91,7 @@ class Fingerprint:
 
 
 def fingerprint_files(paths: Iterable[str], root: str) -> Fingerprint:
-    """The fingerprint of files, which stays the same when the whole source moves to another folder."""
+    """The fingerprint of files; it stays the same if the whole source moves to another folder."""
     digest, files, total = hashlib.sha256(), 0, 0
     for path in sorted(paths):
         size, time = _size_and_time(path)
@@ -99,7 +102,7 @@ def fingerprint_files(paths: Iterable[str], root: str) -> Fingerprint:
 
 
 def _size_and_time(path: str) -> tuple[int, float]:
-    """A file's size and the time of its last change; (-1, 0) where there is none: its item will be quarantined."""
+    """A file's size and modification time; (-1, 0) if there is no such file: its item will be quarantined."""
     try:
         if not is_remote(path):
             status = os.stat(path)

@@ -1,4 +1,4 @@
-"""From inputs to page ranges."""
+"""PTransforms from inputs to page ranges."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from pipelines.runtime.runner import keep_all_elements
 class ReadDocuments(beam.PTransform):
     """Root → the page ranges of all documents at the inputs; nothing is decoded yet.
 
-    A document that can't be opened is one empty range with the error.
+    A document that can't be opened becomes one empty range with the error.
 
     Attributes:
-        inputs: files, folders and globs on any Beam file system. A document that several of them name is read once.
+        inputs: files, folders and globs on any Beam file system. A document named by several of them is read once.
     """
 
     inputs: Sequence[str]
@@ -38,7 +38,7 @@ class ReadDocuments(beam.PTransform):
 
 
 class OpenDocuments(beam.PTransform):
-    """URIs → the page ranges of the documents there, of which a large document gives several."""
+    """URIs → the page ranges of the documents there; a large document has several."""
 
     def expand(self, uris: beam.PCollection[str]) -> beam.PCollection[PageRange]:
         keep_all_elements()
