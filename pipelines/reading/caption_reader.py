@@ -1,4 +1,4 @@
-"""``pagebeam caption``: writes a sentence about every picture."""
+"""``pagebeam caption``: captions every picture with a sentence."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class CaptionOptions(RunOptions):
 
     Attributes:
         captioner: folder of the model.
-        beam_width: of its decoding, which is also how many captions a picture gets.
+        beam_width: width of its beam search, and number of captions per picture.
     """
 
     captioner: str
@@ -39,7 +39,7 @@ def run_captioner(options: CaptionOptions) -> dict[str, Any]:
         The run's manifest.
 
     Raises:
-        UsageError: before any work: a broken model, and what ``read_all`` checks.
+        UsageError: before any work: the model is broken, or see ``read_all``.
         PagebeamError: the run ended without all of its rows.
     """
     models = {"captioner": find_bundle(options.captioner, "caption")}
@@ -48,7 +48,7 @@ def run_captioner(options: CaptionOptions) -> dict[str, Any]:
 
 
 class CaptionReader:
-    """Makes rows of what a ``Captioner`` says about pictures."""
+    """Turns the captions that a ``Captioner`` gives pictures into rows."""
 
     table = CAPTIONS
     color_mode = ColorMode.RGB

@@ -30,7 +30,7 @@ class OcrOptions(RunOptions):
     Attributes:
         detector: name or folder of the model that finds words.
         recognizer: name or folder of the model that reads them.
-        beam_width: of the recognizer's decoding; 1 takes each step's likeliest character.
+        beam_width: width of the recognizer's beam search; 1 takes the most likely character of each step.
     """
 
     detector: str
@@ -45,7 +45,7 @@ def run_ocr(options: OcrOptions) -> dict[str, Any]:
         The run's manifest.
 
     Raises:
-        UsageError: before any work: a broken model, and what ``read_all`` checks.
+        UsageError: before any work: a model is broken, or see ``read_all``.
         PagebeamError: the run ended without all of its rows.
     """
     ocr_pages = OcrPages(options.detector, options.recognizer, options.beam_width, options.dpi)
@@ -54,17 +54,17 @@ def run_ocr(options: OcrOptions) -> dict[str, Any]:
 
 @dataclass
 class OcrPages(beam.PTransform):
-    """Page ranges → one row for every page with its words, lines and text, whatever happens to it.
+    """Page ranges → one row for every page with its words, lines and text; a page that fails has a row with the error.
 
-    Rows are dicts with the columns of ``pipelines.reading.schemas.PAGES``, but for ``run_id``, which ``WritePages``
-    adds. The models are loaded once a process, by its first worker, which sets TensorFlow's threads and precision for
-    the process as ``PageReader.load`` says. Pages are decoded in child processes.
+    Rows are dicts with the columns of ``pipelines.reading.schemas.PAGES``, except ``run_id``, which ``WritePages``
+    adds. The models are loaded once per process, by its first worker, which sets TensorFlow's threads and precision for
+    the process as ``PageReader.load`` describes. Pages are decoded in child processes.
 
     Attributes:
         detector: name or folder of the model that finds words.
         recognizer: name or folder of the model that reads them.
-        beam_width: of the recognizer's decoding; 1 takes each step's likeliest character.
-        dpi: for rendering PDFs.
+        beam_width: width of the recognizer's beam search; 1 takes the most likely character of each step.
+        dpi: resolution for rendering PDFs.
     """
 
     detector: str = DEFAULT_BUNDLES["detection"]
@@ -77,19 +77,19 @@ class OcrPages(beam.PTransform):
         return page_ranges | self.read_pages()
 
     def find_models(self) -> dict[str, Bundle]:
-        """The checked bundles by their role. Raises UsageError for a broken one."""
+        """The checked bundles by role. Raises UsageError for a broken one."""
         return {
             "detector": find_bundle(self.detector, "detection"),
             "recognizer": find_bundle(self.recognizer, "recognition"),
         }
 
     def read_pages(self) -> ReadPages:
-        """The transform that does it, for these models."""
+        """The transform that reads pages with these models."""
         return ReadPages(functools.partial(_load_reader, self.detector, self.recognizer, self.beam_width), self.dpi)
 
 
 class OcrReader:
-    """Makes rows of the words that a ``PageReader`` reads."""
+    """Turns the words that a ``PageReader`` reads into rows."""
 
     table = PAGES
     color_mode = ColorMode.GRAY
@@ -128,7 +128,7 @@ def _columns(page: OcrPage) -> Row:
 
 
 def _flat_quads(items: Sequence[Word | TextLine]) -> np.ndarray:
-    """The quads as (N, 8), to an eighth of a pixel: what is finer is noise, and makes rows twice as large."""
+    """The quads as (N, 8), rounded to 1/8 pixel: finer digits are noise, and would make rows twice as large."""
     quads = np.array([item.quad for item in items], np.float32).reshape(-1, 8)
     return np.round(quads * 8) / 8
 

@@ -1,4 +1,4 @@
-"""From page ranges to rows, in batches, while the next pages are decoded: no Beam in here."""
+"""From page ranges to rows, in batches, while the next pages are decoded. It doesn't use Beam."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from pipelines.reading.schemas import Row, Table
 
 
 class Reader(Protocol):
-    """What a run does with its pages, which is all that sets the kinds of runs apart.
+    """What a run does with its pages; kinds of runs differ in nothing else.
 
     Attributes:
         table: the schema of its rows.
-        color_mode: the pixels that it wants.
-        model_ids: the columns that name its models, in every row.
+        color_mode: color mode of the pages that it reads.
+        model_ids: ids of its models, by the columns that every row has for them.
     """
 
     table: Table
@@ -44,13 +44,13 @@ class Reader(Protocol):
             For each page its ``status`` and the columns of what was read; ``PageStream`` adds the others.
 
         Raises:
-            Exception: of any kind, for the whole batch. Its attribute ``stage``, if it has one, says where.
+            Exception: of any kind: the whole batch failed. Its attribute ``stage``, if any, says at which stage.
         """
 
 
 @dataclass(frozen=True)
 class _Page:
-    """Which page: the document and the page's index in it."""
+    """Identifies a page: its document, and its index in it."""
 
     document: Document
     index: int
@@ -68,14 +68,14 @@ class _DecodedPage:
 
 
 class PageStream(BatchStream[PageRange, _Page, _DecodedPage, Row]):
-    """Reads page ranges as they come: one row for every page, without the column ``run_id``.
+    """Turns page ranges into rows, one for every page, without the column ``run_id``.
 
     Args:
-        reader: makes rows of pages.
+        reader: reads the pages.
         pool: the decoders.
-        dpi: for rendering PDFs.
-        batch_size: pages that are read at once; as many again are decoded meanwhile, large pages fewer.
-        observe_ms: is told how long a page took in the stages "decode" and "read".
+        dpi: resolution for rendering PDFs.
+        batch_size: number of pages read at once; as many are decoded meanwhile, or fewer if they are large.
+        observe_ms: called with a stage, "decode" or "read", and the milliseconds that a page took in it.
     """
 
     def __init__(
@@ -99,9 +99,9 @@ class PageStream(BatchStream[PageRange, _Page, _DecodedPage, Row]):
                 yield submission
                 page_index += 1
             if document.kind and page_index < page_range.stop:
-                shrunk = f"the file has {page_index} pages, but had {document.page_count} before"
+                shrunk = f"the file has {page_index} pages, but had {document.page_count} when it was opened"
                 raise DocumentError(Stage.OPEN, shrunk)
-        except DocumentError as error:  # the file is gone or breaks off, and with it the pages that are left
+        except DocumentError as error:  # the file is gone or truncated: its remaining pages are lost
             for lost_index in range(page_index, page_range.stop):
                 yield Done(self._failed_row(_Page(document, lost_index), error))
 

@@ -1,4 +1,4 @@
-"""The rows of an output folder, read back."""
+"""Reads the rows of an output folder back."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _TABLES = {table.folder: table for table in (PAGES, CAPTIONS)}
 def read_rows(output: str, columns: Sequence[str] | None = None, folder: str = PAGES.folder) -> pa.Table:
     """All pages of an output folder, each once, as an Arrow table.
 
-    The runs of a folder add up in it. Of a document that several finished runs read, the rows of the newest run count;
-    runs without a manifest, which were cut off, don't. The rows of a shard are sorted by ``source_uri`` and
+    A folder may hold several runs. If several finished runs read the same document, its rows come from the newest one;
+    runs without a manifest, which were cut off, are ignored. The rows of a shard are sorted by ``source_uri`` and
     ``page_index``; the table is not.
 
     Args:
@@ -38,7 +38,7 @@ def read_rows(output: str, columns: Sequence[str] | None = None, folder: str = P
         raise UsageError(f"{output}: no column {', '.join(strange)}; the columns are {', '.join(schema.names)}")
     runs = sorted(_finished_runs(output, folder), key=lambda run: run["run_id"], reverse=True)
     if not runs:
-        raise UsageError(f"{output}: no finished run with {folder}; give the folder that was its --output")
+        raise UsageError(f"{output}: no finished run with {folder}; give the --output folder of a run")
     read: set[str] = set()
     tables = [pa.Table.from_batches([], pa.schema([schema.field(name) for name in wanted]))]
     for run in runs:

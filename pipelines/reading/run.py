@@ -1,4 +1,4 @@
-"""Runs: documents in, one Parquet row a page out, whatever is read off the pages."""
+"""Runs: documents in, one Parquet row per page out, whatever is read from the pages."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from pipelines.runtime.storage import absolute_uri, check_writable
 
 @dataclass(frozen=True, kw_only=True)
 class RunOptions(BeamOptions):
-    """The options that all kinds of runs have.
+    """The options of all kinds of runs.
 
     Attributes:
         inputs: files, folders and globs, on any Beam file system.
-        output: the data set's folder, on any Beam file system.
-        dpi: for rendering PDFs.
+        output: the output folder, on any Beam file system.
+        dpi: resolution for rendering PDFs.
     """
 
     inputs: list[str]
@@ -40,13 +40,13 @@ def define_pipeline(
 
     Args:
         root: the pipeline.
-        output: the data set's folder.
-        run: the run's name, inputs and table, and what its manifest says of it.
-        read_pages: reads them; its rows must be those of the run's table.
-        rows_per_shard: about how many pages go into one file.
+        output: the output folder.
+        run: the run's id, inputs and table, and what else its manifest says about it.
+        read_pages: reads the pages; its rows must fit the run's table.
+        rows_per_shard: approximate number of rows per file.
 
     Returns:
-        The manifest, as the one element of a PCollection, when it is written.
+        A PCollection whose one element is the manifest, when it has been written.
     """
     documents = root | ReadDocuments(run.inputs)
     rows = documents | read_pages
@@ -57,9 +57,9 @@ def read_all(options: RunOptions, table: Table, models: dict[str, Bundle], read_
     """Reads all pages at the inputs, showing progress on stderr.
 
     Args:
-        options: the inputs and the output. All of them, with those that a kind of run adds, go into the manifest.
+        options: the options of the run; all of them, with those that a kind of run adds, go into the manifest.
         table: the schema of the rows.
-        models: the checked bundles, by their role in the run; for the manifest.
+        models: the checked bundles by role, for the manifest.
         read_pages: reads the pages.
 
     Returns:
@@ -80,7 +80,7 @@ def read_all(options: RunOptions, table: Table, models: dict[str, Bundle], read_
 
 
 def describe_run(options: RunOptions, table: Table, models: dict[str, Bundle]) -> RunDescription:
-    """Names a run and notes what it is made with."""
+    """Describes a run for its manifest, and gives it an id."""
     return RunDescription(
         inputs=options.inputs,
         table=table,

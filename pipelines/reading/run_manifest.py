@@ -1,4 +1,4 @@
-"""The manifest of a run, ``DIR/runs/<run_id>.json``: written last, it says that the run is whole."""
+"""The manifest of a run, ``DIR/runs/<run_id>.json``: it is written last and means that the run is complete."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class Totals:
     """What a run's rows must add up to.
 
     Attributes:
-        documents: all that were found.
-        failed_documents: those of them that couldn't be opened.
-        rows: a row for every page, and one for every failed document.
+        documents: number of documents found.
+        failed_documents: number of documents that couldn't be opened.
+        rows: number of rows: one per page, and one per failed document.
     """
 
     documents: int = 0
@@ -35,18 +35,18 @@ class Totals:
 
     @staticmethod
     def of(document: Document) -> Totals:
-        """What one document adds."""
+        """The totals of one document."""
         return Totals(1, int(document.error is not None), document.expected_rows)
 
     @staticmethod
     def of_row(row: Row) -> Totals:
-        """What one row adds, where only rows are known: a document is counted by its first page."""
+        """The totals of one row, for when only rows are known: a document is counted by its first page."""
         is_first, is_opened = row["page_index"] == 0, row["page_count"] is not None
         return Totals(int(is_first), int(is_first and not is_opened), 1)
 
     @staticmethod
     def sum(parts: Iterable[Totals]) -> Totals:
-        """The totals of several parts."""
+        """The sum of several totals."""
         documents = failed_documents = rows = 0
         for part in parts:
             documents += part.documents
@@ -64,11 +64,11 @@ class RunDescription:
     """What is known about a run before it starts.
 
     Attributes:
-        run_id: its name, a new one by default; names sort by time.
-        inputs: as the user gave them.
-        table: the schema of its rows.
-        options: all options that influenced the rows.
-        models: id and digest of each model, by its role.
+        run_id: id of the run, a new one by default; ids sort by time.
+        inputs: inputs as the user gave them.
+        table: schema of its rows.
+        options: all options that influence the rows.
+        models: id and digest of each model, by role.
         start_time: seconds since the epoch.
     """
 
@@ -81,7 +81,7 @@ class RunDescription:
 
 
 def manifest_path(output: str, run_id: str) -> str:
-    """Where a run's manifest is."""
+    """The path of a run's manifest."""
     return join(output, f"runs/{run_id}.json")
 
 
@@ -89,7 +89,7 @@ def write_manifest(shards: Iterable[Shard], output: str, run: RunDescription, to
     """Checks that the rows add up to what was opened, and commits the run by writing its manifest.
 
     Raises:
-        PagebeamError: where rows are missing or too many; then there is no manifest.
+        PagebeamError: there are too few or too many rows; then no manifest is written.
     """
     manifest = build_manifest(run, totals, sorted(shards, key=lambda shard: shard.path))
     write_bytes(manifest_path(output, run.run_id), json.dumps(manifest, indent=2, ensure_ascii=False).encode())
@@ -97,7 +97,7 @@ def write_manifest(shards: Iterable[Shard], output: str, run: RunDescription, to
 
 
 def build_manifest(run: RunDescription, totals: Totals, shards: list[Shard]) -> dict[str, Any]:
-    """The manifest as it goes into the file."""
+    """The content of the manifest. Raises PagebeamError as ``write_manifest`` does."""
     rows = sum(shard.rows for shard in shards)
     if rows != totals.rows:
         raise PagebeamError(
@@ -126,7 +126,7 @@ def read_manifest(output: str, run_id: str) -> dict[str, Any]:
     """Reads a run's manifest back.
 
     Raises:
-        PagebeamError: where there is none: the run isn't whole.
+        PagebeamError: there is none, so the run is not complete.
     """
     path = manifest_path(output, run_id)
     if not exists(path):

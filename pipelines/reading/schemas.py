@@ -1,7 +1,7 @@
-"""The tables of rows: their columns, and how rows travel to the files.
+"""The tables of rows: their columns, and how rows are packed on the way to their files.
 
-A row is a dict with a table's columns. On the way to its shard it is packed into bytes, as one compressed Arrow record
-batch, which is what keeps the shuffle small.
+A row is a dict with a table's columns. For the shuffle to its shard it is packed into bytes, as one compressed Arrow
+record batch, which keeps the shuffle small.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Table:
-    """What the rows of a run are like.
+    """The schema of a run's rows.
 
     Attributes:
-        folder: where they go, below the output folder.
-        version: of the schema.
+        folder: folder of the rows, below the output folder.
+        version: version of the schema.
         schema: the columns.
-        statuses: what can become of a page: "ok" first, "failed" last.
-        headline: the column that a person looks at first, a text.
+        statuses: possible statuses of a page: "ok" first, "failed" last.
+        headline: the text column that a person wants to see first.
     """
 
     folder: str
@@ -34,10 +34,10 @@ class Table:
     headline: str
 
     def pack_row(self, row: Row) -> bytes:
-        """Packs a row for the shuffle; ``unpack_rows`` is the way back.
+        """Packs a row for the shuffle; ``unpack_rows`` is the inverse.
 
         Raises:
-            ValueError: for a row that isn't one of this table's (``pyarrow.ArrowInvalid`` is a ValueError too).
+            ValueError: the row doesn't fit this table (``pyarrow.ArrowInvalid`` is a ValueError too).
         """
         if strange := row.keys() - set(self.schema.names):
             raise ValueError(f"the table of {self.folder} has no column {', '.join(sorted(strange))}")
@@ -59,7 +59,7 @@ def _column(name: str, kind: pa.DataType, doc: str, nullable: bool = True) -> pa
     return pa.field(name, kind, nullable=nullable, metadata={"doc": doc})
 
 
-_QUAD = pa.list_(pa.float32())  # of no fixed size, which Spark can't read
+_QUAD = pa.list_(pa.float32())  # not of a fixed size, which Spark can't read
 _QUAD_DOC = "x, y of 4 corners in pixels, rounded to 1/8, clockwise from the text's own top left"
 
 _WORD = pa.struct(
@@ -94,7 +94,7 @@ _FAILURE = pa.struct(
     ]
 )
 
-# What all tables begin with: which page it is.
+# The first columns of all tables, which identify the page.
 _PAGE_COLUMNS = (
     _column("page_id", pa.string(), "32 hex digits: a hash of source_uri, source_sha256 and page_index", False),
     _column("source_uri", pa.string(), "the document: an absolute path, or a URI", False),
@@ -114,7 +114,7 @@ _FAILURE_COLUMN = _column("failure", _FAILURE, "null unless failed")
 
 
 def _run_columns(version: int) -> tuple[pa.Field, ...]:
-    """What all tables end with: how the row came about."""
+    """The last columns of all tables, which say how the row was made."""
     return (
         _column("schema_version", pa.int32(), f"version of this table's schema; now {version}", False),
         _column("elapsed_ms", pa.float32(), "time spent on the page: its decoding and its share of its batch", False),

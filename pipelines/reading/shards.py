@@ -1,7 +1,7 @@
-"""The files of a run's output folder, written so that a reader never meets half a file.
+"""The shards of a run, written so that a reader never sees a partial file.
 
-A file is written under a temporary name that no reader looks at and then renamed. Its final name depends on nothing
-but the run and the shard's number, so that a bundle which is run twice leaves the same file once.
+A file is written under a temporary name, which readers skip, and then renamed. Its final name depends only on the run
+and the shard's number, so that a bundle that runs twice leaves one file.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ import pyarrow.parquet as pq
 from pipelines.reading.schemas import Table
 from pipelines.runtime.storage import atomic_writer, join, open_file
 
-ROWS_PER_GROUP = 64  # about 2 MB of words, which is what is unpacked at a time
-PAGES_PER_BLOCK = 64  # pages of a document that stay together in a shard
+ROWS_PER_GROUP = 64  # about 2 MB of words, which are unpacked at a time
+PAGES_PER_BLOCK = 64  # consecutive pages of a document that stay together in a shard
 
 SortedRow = tuple[str, int, bytes]
-"""A packed row behind what it is sorted by: source_uri, page_index."""
+"""A packed row, preceded by its sort key: source_uri and page_index."""
 
 
 @dataclass(frozen=True)
@@ -29,10 +29,10 @@ class Shard:
     """A written file.
 
     Attributes:
-        path: below the output folder.
-        rows: how many it has.
-        statuses: rows by status.
-        failures: failed rows by stage.
+        path: path below the output folder.
+        rows: number of rows.
+        statuses: number of rows by status.
+        failures: number of failed rows by stage.
     """
 
     path: str
@@ -48,7 +48,7 @@ def shard_of(source_uri: str, page_index: int, shard_count: int) -> int:
 
 
 def shard_path(table: Table, run_id: str, shard: int, shard_count: int) -> str:
-    """Where a shard is, below the output folder."""
+    """The path of a shard below the output folder."""
     return f"{table.folder}/run={run_id}/part-{shard:05d}-of-{shard_count:05d}.parquet"
 
 
@@ -58,7 +58,7 @@ def write_shard(output: str, path: str, table: Table, rows: Iterable[SortedRow])
     Args:
         output: the output folder, on any Beam file system.
         path: the file's path below it.
-        table: what the rows are like.
+        table: the schema of the rows.
         rows: in any order.
     """
     statuses: Counter[str] = Counter()
@@ -74,7 +74,7 @@ def write_shard(output: str, path: str, table: Table, rows: Iterable[SortedRow])
 
 
 def add_empty_shards(shards: Iterable[Shard], output: str, table: Table, run_id: str, shard_count: int) -> list[Shard]:
-    """Writes a file for each shard that got no row, as the files' names promise ``shard_count`` of them."""
+    """Writes a file for each shard without rows, as the files' names promise ``shard_count`` shards; returns all."""
     shards = list(shards)
     paths = {shard_path(table, run_id, shard, shard_count) for shard in range(shard_count)}
     missing = paths - {shard.path for shard in shards}
@@ -82,7 +82,7 @@ def add_empty_shards(shards: Iterable[Shard], output: str, table: Table, run_id:
 
 
 def first_headline(output: str, table: Table, paths: Iterable[str]) -> dict[str, Any] | None:
-    """The first row of these shards with a text in its headline: its source_uri, page_index and headline."""
+    """Source_uri, page_index and headline of the first row in these shards that has a headline; None if none has."""
     columns = ["source_uri", "page_index", table.headline]
     for path in paths:
         with open_file(join(output, path)) as file:

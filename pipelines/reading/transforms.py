@@ -1,4 +1,4 @@
-"""From page ranges to rows, from rows to Parquet shards and, last, the manifest."""
+"""PTransforms from page ranges to rows, and from rows to Parquet shards and the manifest."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from pipelines.runtime.storage import absolute_uri
 
 @dataclass
 class ReadPages(beam.PTransform):
-    """Page ranges → one row for every page, whatever happens to it.
+    """Page ranges → one row for every page; a page that fails has a row with the error.
 
     Attributes:
-        load_reader: loads the models; called once a process, as all its workers share them.
-        dpi: for rendering PDFs.
-        batch_size: pages that are read at once.
+        load_reader: loads the models; called once per process, whose workers share them.
+        dpi: resolution for rendering PDFs.
+        batch_size: number of pages read at once.
     """
 
     load_reader: Callable[[], Reader]
@@ -55,16 +55,16 @@ class _ReadPagesFn(StreamFn):
 
 @dataclass
 class WritePages(beam.PTransform):
-    """Rows → Parquet shards below ``output`` and, when all of them are there, the run's manifest.
+    """Rows → Parquet shards below ``output`` and, when all of them have been written, the run's manifest.
 
-    Gives the manifest, as the one element of a PCollection, when it is written.
+    The result is a PCollection whose one element is the manifest, when it has been written.
 
     Attributes:
-        output: the data set's folder, on any Beam file system; the runs in it add up.
-        run: what the manifest says of the run, and the name that its rows get; a run of its own by default.
-        expected: the page ranges that the rows were read from. The run fails without a manifest if there isn't a row
-            for each of their pages. None: the rows are what there is.
-        rows_per_shard: about how many rows go into one file.
+        output: the output folder, on any Beam file system; it can hold several runs.
+        run: describes the run for its manifest and gives its rows their ``run_id``; a new run by default.
+        expected: the page ranges that the rows were read from. If there isn't a row for each of their pages, the run
+            fails and writes no manifest. None: any number of rows is right.
+        rows_per_shard: approximate number of rows per file.
     """
 
     output: str
@@ -102,7 +102,7 @@ class _CountPages(beam.PTransform):
 
 
 class _CountRows(beam.PTransform):
-    """Rows → one ``Totals`` of what there is."""
+    """Rows → one ``Totals`` of them."""
 
     def expand(self, rows: beam.PCollection[Row]) -> beam.PCollection[Totals]:
         return rows | "Count" >> beam.Map(Totals.of_row) | "Sum" >> beam.CombineGlobally(Totals.sum)
