@@ -41,7 +41,6 @@ class _Glyph:
     bottom: float
     right: float
     top: float
-    origin_x: float
     baseline: float
     em: float
     angle: float
@@ -81,7 +80,7 @@ def _glyphs(textpage: pdfium.PdfTextPage) -> Iterator[_Glyph]:
         if raw.FPDFText_GetMatrix(textpage, i, matrix):
             em *= float(np.hypot(matrix.c, matrix.d))
         angle = raw.FPDFText_GetCharAngle(textpage, i)
-        yield _Glyph(char, left.value, bottom.value, right.value, top.value, x.value, y.value, em, angle)
+        yield _Glyph(char, left.value, bottom.value, right.value, top.value, y.value, em, angle)
 
 
 def _split_words(glyphs: Iterator[_Glyph]) -> Iterator[list[_Glyph]]:

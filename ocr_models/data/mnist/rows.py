@@ -1,6 +1,7 @@
-"""Rows of MNIST digits: several in a row on a noisy canvas, a small world for recognizers of sequences.
+"""Rows of MNIST digits on a noisy canvas, a small task for sequence recognizers.
 
-The digits are the real ones of LeCun, Cortes and Burges, in their own idx files. Runs in worker processes: no Keras.
+The digits are those of LeCun, Cortes and Burges, from their idx files. Worker processes run this, so it doesn't import
+Keras.
 """
 
 from __future__ import annotations
@@ -24,17 +25,17 @@ PAD_LABEL = -1
 DIGIT_PX = 28
 GAP_PX = (3, 10)  # between two digits, both ends included
 MAX_DIGITS = 7
-# Seven digits with the widest gaps fill it. One width for all rows: where a row begins and how much of the canvas it
-# leaves empty then tells nothing of the number of its digits. And it is one of the recognizer's ``WIDTH_BUCKETS``: a
-# canvas that is widened when it is read would end otherwise than those in training.
+# Seven digits with the widest gaps fill it. All rows have the same width, so that it doesn't reveal the number of
+# digits. It is one of the recognizer's ``WIDTH_BUCKETS``: a canvas padded for reading would end differently from those
+# in training.
 CANVAS_WIDTH = 256
-NOISE_LEVELS = (16, 128)  # the canvas is uniform noise from 0 up to a level of its own
+NOISE_LEVELS = (16, 128)  # each canvas has uniform noise from 0 up to a level drawn from this range
 
-# By so many 256ths training digits are stretched and slanted, at most and in each direction: as by other writers.
+# Training digits are stretched and slanted by up to so many 256ths in each direction, as if by other writers.
 _STRETCH, _SLANT = 30, 40
 
 _FILES = {"train": "train", "validation": "train", "test": "t10k"}
-_HELD_OUT_PART = 12  # the last twelfth of the train images (5,000 of 60,000) is for validation
+_HELD_OUT_PART = 12  # the last twelfth of the training images (5,000 of 60,000) is for validation
 
 
 @dataclass(frozen=True)
@@ -49,11 +50,11 @@ def load_digits(folder: str | Path, split: str) -> Digits:
     """Reads MNIST from its idx files, plain or gzipped (``train-images-idx3-ubyte.gz``).
 
     Args:
-        folder: where the files are.
-        split: "train" or "validation", which share no image of the train files, or "test".
+        folder: the folder of the files.
+        split: "train" or "validation", which are disjoint parts of the training files, or "test".
 
     Raises:
-        UsageError: a file is missing or damaged, or images and labels don't belong together.
+        UsageError: a file is missing or damaged, or images and labels don't fit.
     """
     images_path = _find(Path(folder), f"{_FILES[split]}-images-idx3-ubyte")
     labels_path = _find(Path(folder), f"{_FILES[split]}-labels-idx1-ubyte")
@@ -85,9 +86,9 @@ class Rows:
     """Pictures of digit rows.
 
     Attributes:
-        images: uint8 (N, 32, 256, 1), what the recognizers take.
-        labels: int32 (N, L), numbers of ``CHARSET`` (digit d is d + 1), padded with -1 to the longest row.
-        lengths: int32 (N,), digits of each row.
+        images: uint8 (N, 32, 256, 1), as the recognizers take them.
+        labels: int32 (N, L), ids in ``CHARSET`` (digit d is d + 1), padded with -1 to the longest row.
+        lengths: int32 (N,), the number of digits of each row.
     """
 
     images: np.ndarray
@@ -96,10 +97,10 @@ class Rows:
 
 
 def build_rows(digits: Digits, lengths: np.ndarray, rng: np.random.Generator, distort: bool = False) -> Rows:
-    """Draws a row of digits for each of ``lengths``, int (N,), 1 to 7; with ``distort``, each under a map of its own.
+    """Draws a row of digits for each of ``lengths``, int (N,), 1 to 7; with ``distort``, each digit is distorted.
 
-    Digits are drawn with replacement; each stands anywhere in the canvas's height, the row anywhere in its width. All
-    numbers drawn are whole ones: the same generator gives the same rows on every machine.
+    Digits are drawn with replacement. Each has a random vertical position, each row a random horizontal one. All random
+    numbers are integers, so that the same generator gives the same rows on every machine.
     """
     lengths = np.asarray(lengths, np.int32)
     if lengths.ndim != 1 or not ((lengths >= 1) & (lengths <= MAX_DIGITS)).all():
@@ -119,7 +120,7 @@ def build_rows(digits: Digits, lengths: np.ndarray, rng: np.random.Generator, di
 
 
 def _places(lengths: np.ndarray, longest: int, rng: np.random.Generator) -> np.ndarray:
-    """The left edge of each digit, (N, L): random gaps between them, and random room before the first."""
+    """The left edge of each digit, (N, L), with random gaps between digits and random space before the first."""
     gaps = rng.integers(GAP_PX[0], GAP_PX[1] + 1, size=(len(lengths), longest))
     gaps[:, 0] = 0
     places = np.cumsum(gaps + DIGIT_PX, axis=1) - DIGIT_PX
@@ -134,7 +135,7 @@ def _noise(count: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def _paint(images: np.ndarray, rows: np.ndarray, tops: np.ndarray, lefts: np.ndarray, digits: np.ndarray) -> None:
-    """Puts one digit on each of the ``rows``, where it is brighter than what is there."""
+    """Paints one digit on each of the ``rows``, keeping brighter pixels of the canvas."""
     pixels = np.arange(DIGIT_PX)
     y = tops[:, None, None] + pixels[:, None]  # (R, 28, 1)
     x = lefts[:, None, None] + pixels  # (R, 1, 28)
@@ -143,33 +144,33 @@ def _paint(images: np.ndarray, rows: np.ndarray, tops: np.ndarray, lefts: np.nda
 
 
 def distorted(digits: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Each digit (N, 28, 28) under an affine map of its own about its middle, with the nearest pixel's gray."""
-    half_pixels = 2 * np.arange(DIGIT_PX, dtype=np.int16) - (DIGIT_PX - 1)  # from the middle: -27, -25, ..., 27
+    """Applies to each digit (N, 28, 28) a random affine map about its center, with nearest-neighbor sampling."""
+    half_pixels = 2 * np.arange(DIGIT_PX, dtype=np.int16) - (DIGIT_PX - 1)  # from the center: -27, -25, ..., 27
     stretch = rng.integers(-_STRETCH, _STRETCH + 1, size=(2, len(digits), 1, 1), dtype=np.int16) + 256
     slant = rng.integers(-_SLANT, _SLANT + 1, size=(2, len(digits), 1, 1), dtype=np.int16)
     y = _source(stretch[0] * half_pixels[:, None] + slant[0] * half_pixels)  # (N, 28, 28)
     x = _source(stretch[1] * half_pixels + slant[1] * half_pixels[:, None])
-    framed = np.pad(digits, ((0, 0), (1, 1), (1, 1)))  # what lies beyond a digit's square is black
+    framed = np.pad(digits, ((0, 0), (1, 1), (1, 1)))  # beyond the square of a digit it is black
     pixels = (y * framed.shape[2] + x).reshape(len(digits), -1)
     return np.take_along_axis(framed.reshape(len(digits), -1), pixels.astype(np.intp), axis=1).reshape(digits.shape)
 
 
 def _source(offsets: np.ndarray) -> np.ndarray:
-    """The pixel of a framed digit at offsets from its middle, given in 512ths of a pixel."""
+    """The index of the pixel in a framed digit at offsets from its center, given in 512ths of a pixel."""
     return np.clip(((offsets + (256 * (DIGIT_PX - 1) + 256)) >> 9) + 1, 0, DIGIT_PX + 1)
 
 
 def decoder_sequences(labels: np.ndarray, start_id: int, end_id: int) -> tuple[np.ndarray, np.ndarray]:
-    """What a decoder that is taught is given and what it should answer, step by step.
+    """The inputs and targets of a decoder trained by teacher forcing, step by step.
 
     Args:
         labels: int (N, L), padded with -1.
         start_id: the first input.
-        end_id: the answer after the last label.
+        end_id: the target after the last label.
 
     Returns:
-        inputs, (N, L + 1): the start, then each label; where nothing follows, the end.
-        targets, (N, L + 1): each label, then the end, then -1.
+        inputs, (N, L + 1): the start id, then the labels, padded with the end id.
+        targets, (N, L + 1): the labels, then the end id, padded with -1.
     """
     padding = np.full((len(labels), 1), PAD_LABEL, np.int32)
     targets = np.concatenate([labels, padding], axis=1).astype(np.int32)
@@ -180,21 +181,21 @@ def decoder_sequences(labels: np.ndarray, start_id: int, end_id: int) -> tuple[n
 
 
 def row_batches(folder: str, length: int, batch_size: int, seed: int) -> Iterator[Rows]:
-    """Endless batches of training rows, all of ``length`` digits, which are distorted."""
+    """Yields endless batches of training rows of ``length`` distorted digits each."""
     digits, rng = load_digits(folder, "train"), np.random.default_rng(seed)
     while True:
         yield build_rows(digits, np.full(batch_size, length), rng, distort=True)
 
 
 def ctc_batches(folder: str, length: int, batch_size: int, seed: int) -> Iterator[tuple[np.ndarray, Arrays]]:
-    """The batches of ``row_batches`` as a CRNN learns them: images, and the truth of ``ctc_loss``."""
+    """``row_batches`` for a CRNN: images, and the truth of ``ctc_loss``."""
     for rows in row_batches(folder, length, batch_size, seed):
         labels = np.maximum(rows.labels, BLANK_ID)
         yield rows.images, {"labels": labels, "label_length": rows.lengths, "logit_length": _logit_length(rows)}
 
 
 def attention_batches(folder: str, length: int, batch_size: int, seed: int) -> Iterator[tuple[Arrays, Arrays]]:
-    """The batches of ``row_batches`` as an attention recognizer learns them: its inputs, and its "targets"."""
+    """``row_batches`` for an attention recognizer: its inputs, and its "targets"."""
     for rows in row_batches(folder, length, batch_size, seed):
         token_ids, targets = decoder_sequences(rows.labels, start_id=len(CHARSET) + 1, end_id=BLANK_ID)
         inputs = {"image": rows.images, "logit_length": _logit_length(rows), "token_ids": token_ids}
@@ -206,5 +207,5 @@ def _logit_length(rows: Rows) -> np.ndarray:
 
 
 def held_out_rows(folder: str, split: str, length: int, count: int, seed: int) -> Rows:
-    """The same rows each time, of digits that training doesn't see: of "validation" or of "test"."""
+    """Rows of digits that training doesn't see, of "validation" or "test"; the same for the same seed."""
     return build_rows(load_digits(folder, split), np.full(count, length), np.random.default_rng(seed))

@@ -1,6 +1,6 @@
-"""Font files to draw with: found in folders, checked for Latin letters, drawn evenly by family.
+"""Fonts to draw with, found in folders and checked for Latin letters. They are drawn by family, then by face.
 
-A face counts as covering a character if it draws something for it that is not its picture for "no such glyph".
+A face covers a character if it draws a picture for it other than the picture for missing glyphs.
 """
 
 from __future__ import annotations
@@ -25,26 +25,26 @@ _PROBE_PX = 24
 _REQUIRED = "AZaegilmxz059.,-()"
 _CACHED_FACES = 400
 
-# Pictures instead of letters, capitals instead of small letters, and outlines too thin to print.
+# These fonts have pictures instead of letters, capitals instead of small letters, or outlines too thin to print.
 _UNWANTED = re.compile(
     r"\bcaps|\bSC\b|initials|symbol|dingbat|ornament|emoji|music|icon|awesome|hairline|braille|barcode|signwriting|keyboard",
     re.I,
 )
-# The script fonts of Noto repeat the Latin letters of a few, or have none.
+# Noto's fonts for other scripts repeat the Latin letters of these, or have none.
 _NOTO = re.compile(r"noto (sans|serif)( mono| display)?|noto mono", re.I)
 _STYLE_WORDS = re.compile(
     r"\b(thin|extralight|ultralight|light|lt|book|medium|semibold|demibold|demi|bold|extrabold|black|heavy|retina|regular|italic|oblique"
     r"|condensed|cond|semicondensed|expanded|exp|semiexpanded|[0-9]+)\b",
     re.I,
 )
-# What most documents, and most old books, are set in (or its metric double) is drawn more often than display faces.
+# The faces that most documents and old books are set in, and their metric equivalents, are drawn more often.
 _FREQUENT = re.compile(
     r"times|termes|nimbus roman|nimbus sans|liberation s|heros|arimo|tinos|carlito|caladea|pagella"
     r"|latin modern roman$|cmu serif$|open sans|roboto|stix|computer modern|libertine|garamond|charis|helvet"
     r"|old standard|didot|bodoni|caslon|baskerv|schoolbook|century",
     re.I,
 )
-# Revivals of what books were set in up to 1930, and what comes close to it.
+# Revivals of the faces of books up to 1930, and similar faces.
 _OLD_BOOKS = re.compile(
     r"old standard|didot|bodoni|caslon|baskerv|schola$|c059|schoolbook|century(?! gothic)|cmu (classical )?serif$"
     r"|lmroman[0-9]+|latin modern roman$|garamond|goudy|im fell|essays1743|linden hill|fanwood|junicode|elstob|prociono"
@@ -55,16 +55,16 @@ _OLD_BOOKS = re.compile(
 
 
 class FontKind(StrEnum):
-    """What a face is for."""
+    """The use of a face."""
 
     MONO = "mono"
-    TEXT = "text"  # all families but those that are mono as a whole
-    BOOK = "book"  # old ones
+    TEXT = "text"  # all families except those with monospaced faces only
+    BOOK = "book"  # old books
 
 
 @dataclass(frozen=True)
 class FontFace:
-    """One usable font file: ``family`` is without words for weight and width."""
+    """A usable font file. ``family`` excludes words for weight and width."""
 
     path: str
     family: str
@@ -75,7 +75,7 @@ class FontFace:
 
 @dataclass
 class FontLibrary:
-    """Faces to draw from. It can be pickled; opened fonts stay in their process."""
+    """Faces to choose from. Pickling leaves out opened fonts."""
 
     faces: Sequence[FontFace]
     _glyphs: OrderedDict[tuple[str, int], FaceGlyphs] = field(default_factory=OrderedDict, repr=False)
@@ -98,7 +98,7 @@ class FontLibrary:
         return {**self.__dict__, "_glyphs": OrderedDict()}
 
     def face(self, rng: Generator, kind: FontKind | None = None) -> FontFace:
-        """A face of a kind, or any: the family first, then upright regular about half of the time."""
+        """Draws a family of a kind, or of any, and then a face, at least half of the time upright and not bold."""
         names, bounds = self._families[kind]
         faces = self._by_family[names[int(np.searchsorted(bounds, rng.random() * bounds[-1], side="right"))]]
         plain = [face for face in faces if not face.bold and not face.italic]
@@ -113,7 +113,7 @@ class FontLibrary:
         return face
 
     def glyphs(self, face: FontFace, size_px: float = GRID_PX) -> FaceGlyphs:
-        """The face's letters, fit for ``size_px`` pixels an em, from a cache (what was used longest ago goes)."""
+        """The letters of the face for sizes of about ``size_px`` pixels per em, from an LRU cache."""
         key = (face.path, GRID_PX if size_px < 1.4 * GRID_PX else LARGE_GRID_PX)
         glyphs = self._glyphs.get(key)
         if glyphs is None:
@@ -124,11 +124,11 @@ class FontLibrary:
         return glyphs
 
     def covers(self, face: FontFace, text: str) -> bool:
-        """Whether the face has a glyph for every character of ``text``."""
+        """Tells whether the face has a glyph for every character of ``text``."""
         return self.glyphs(face).covers(text)
 
     def face_for(self, rng: Generator, text: str) -> FontFace:
-        """A face that covers ``text``; LookupError if the library has none."""
+        """Draws a face that covers ``text``. Raises LookupError if there is none."""
         for _ in range(12):
             face = self.face(rng)
             if self.covers(face, text):
@@ -140,7 +140,7 @@ class FontLibrary:
 
 
 def load_fonts(dirs: Sequence[str | Path]) -> FontLibrary:
-    """The usable fonts below ``dirs``; UsageError if a folder has none."""
+    """Loads the usable fonts below ``dirs``. Raises UsageError if a folder has none."""
     faces: dict[tuple, FontFace] = {}
     for folder in dirs:
         paths = sorted(path for path in Path(folder).rglob("*") if path.suffix.lower() in FONT_SUFFIXES)
@@ -157,7 +157,7 @@ def load_fonts(dirs: Sequence[str | Path]) -> FontLibrary:
 
 
 def _weighted(names: list[str]) -> tuple[list[str], np.ndarray]:
-    """Families, and up to where in the sum of their weights each of them reaches."""
+    """Families with their cumulative weights."""
     return names, np.asarray(list(accumulate(12.0 if _FREQUENT.search(name) else 1.0 for name in names)))
 
 
@@ -180,7 +180,7 @@ def _read_face(path: Path) -> tuple[tuple[str, str], FontFace] | None:
 
 
 def _has_letters(glyphs: FaceGlyphs) -> bool:
-    """Whether marks and letters have the proportions of Latin type, which ornaments at their places don't have."""
+    """Tells whether marks and letters have the proportions of Latin type, unlike ornaments in their place."""
     shapes = {}
     for char in ".-lmx":
         glyph = glyphs.get(char)

@@ -1,8 +1,7 @@
-"""One face's letters as pictures, drawn once at a large size and put together into words of any size.
+"""The letters of a face as pictures, drawn once at a large size and composed to words of any size.
 
-A word is composed on a grid of ``GRID_PX`` pixels an em and scaled down to its size and its place between the pixels.
-That is several times as fast as asking FreeType for each word, and looks as a PDF renderer's text does: no outline is
-bent to the pixels.
+A word is composed on a grid of ``GRID_PX`` pixels per em and scaled down to its size and subpixel position. This is
+several times as fast as rendering each word with FreeType and looks like a PDF renderer's text, which isn't hinted.
 """
 
 from __future__ import annotations
@@ -20,13 +19,15 @@ LARGE_GRID_PX = 160
 _ABOVE_EM, _BELOW_EM, _SIDE_EM = 1.25, 0.5, 0.35
 _MISSING = "\U0010fffe"
 _LIGATURES = re.compile("ffi|ffl|ff|fi|fl|.")
-_KERNED = frozenset("AFKLPRTVWXYfrvwy\"'‘’“”")  # where kerning is to be seen; other pairs aren't worth the look-up
+_KERNED = frozenset(
+    "AFKLPRTVWXYfrvwy\"'‘’“”"
+)  # pairs that begin otherwise have no visible kerning, so they aren't looked up
 _INK_SEEN = 48
 _LAYOUT = ImageFont.Layout.RAQM if features.check("raqm") else ImageFont.Layout.BASIC
 
 
 class Glyph(NamedTuple):
-    """A letter on the grid: its ink, uint8 (H, W), from (left, top) pixels off the pen's place; its advance."""
+    """A letter on the grid: its ink, uint8 (H, W), at (left, top) pixels from the pen; and its advance."""
 
     mask: np.ndarray
     left: int
@@ -35,9 +36,9 @@ class Glyph(NamedTuple):
 
 
 class FaceGlyphs:
-    """The letters of the font file at ``path`` at ``grid`` pixels an em, drawn when they are first asked for."""
+    """The letters of the font file at ``path``, at ``grid`` pixels per em, drawn when first needed."""
 
-    def __init__(self, path: str, grid: int = GRID_PX):
+    def __init__(self, path: str, grid: int = GRID_PX) -> None:
         self.grid = grid
         self.font = ImageFont.truetype(path, grid, layout_engine=_LAYOUT)
         self._space = self.font.getlength(" ")
@@ -46,7 +47,7 @@ class FaceGlyphs:
         self._missing = self._draw(_MISSING)
 
     def get(self, unit: str) -> Glyph | None:
-        """A letter's or ligature's picture; None if the face has none."""
+        """The glyph of a letter or ligature; None if the face has none."""
         if unit not in self._glyphs:
             glyph, missing = self._draw(unit), self._missing
             if (
@@ -60,16 +61,16 @@ class FaceGlyphs:
         return self._glyphs[unit]
 
     def covers(self, text: str) -> bool:
-        """Whether the face draws every character of ``text``."""
+        """Tells whether the face draws every character of ``text``."""
         return all(self.get(char) is not None for char in text)
 
     def width(self, text: str, size_px: float) -> float:
-        """Pixels from the pen's place before ``text`` to that behind it."""
+        """The advance of the pen over ``text``, in pixels."""
         ends = [end for _, _, end in self._place(text, 0.0, False)]
         return ends[-1] * size_px / self.grid if ends else 0.0
 
     def space(self, size_px: float) -> float:
-        """Width of a space in pixels."""
+        """The width of a space in pixels."""
         return self._space * size_px / self.grid
 
     def paint(
@@ -86,7 +87,7 @@ class FaceGlyphs:
     ) -> tuple[float, float] | None:
         """Draws ``text`` from ``x`` on the baseline, in pixels; returns (left, right) of its ink, or None.
 
-        Characters that the face lacks are left out. Letters are ``stretch`` times as wide as the face has them.
+        Characters that the face lacks are left out. Letters are ``stretch`` times as wide as in the face.
         """
         scale, scale_x = size_px / self.grid, stretch * size_px / self.grid
         placed = list(self._place(text, tracking_px / scale_x, ligatures))
@@ -103,7 +104,7 @@ class FaceGlyphs:
         return (left + float(columns[0]), left + float(columns[-1]) + 1) if columns.size else None
 
     def _place(self, text: str, tracking: float, ligatures: bool) -> Iterator[tuple[Glyph, float, float]]:
-        """(glyph, its pen's place, the pen's place behind it), in pixels of the grid."""
+        """Yields (glyph, position of the pen before it, position after it), in pixels of the grid."""
         pen, before = 0.0, ""
         for unit in _LIGATURES.findall(text) if ligatures and not tracking else text:
             glyph = self.get(unit)
@@ -132,7 +133,7 @@ class FaceGlyphs:
 
 
 def _compose(strip: np.ndarray, placed: list[tuple[Glyph, float, float]], origin: float, baseline: float) -> None:
-    """Puts the glyphs on the strip, each where it covers what is there."""
+    """Paints the glyphs on the strip, keeping the darker ink where they overlap."""
     height, width = strip.shape
     for glyph, pen, _ in placed:
         x, y = round(origin + pen) + glyph.left, round(baseline) + glyph.top
@@ -145,7 +146,7 @@ def _compose(strip: np.ndarray, placed: list[tuple[Glyph, float, float]], origin
 
 
 def _shrink(strip: np.ndarray, width: int, height: int) -> np.ndarray:
-    """Halving by areas and then linearly: a third of the time of ``INTER_AREA``, and as smooth."""
+    """Halves by area, then scales linearly: as smooth as ``INTER_AREA`` in a third of the time."""
     while strip.shape[0] > 1.6 * height:
         strip = cv2.resize(strip, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
     return cv2.resize(strip, (width, height), interpolation=cv2.INTER_LINEAR)

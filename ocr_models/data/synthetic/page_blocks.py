@@ -1,6 +1,7 @@
-"""What pages are made of: paragraphs, headings, lists, tables, code, figures with captions, footnotes.
+"""The blocks of a page: paragraphs, headings, lists, tables, code, figures with captions, footnotes.
 
-Every block is drawn into a ``Column`` from its ``y`` downwards, stops at its bottom, and moves ``y`` below itself.
+Every block is drawn into a ``Column`` from its ``y`` downwards, ends at its bottom at the latest, and moves ``y`` below
+itself.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ _LINE_END_MARKS = "".join(_LINE_ENDS)
 
 @dataclass
 class Column:
-    """Where text flows, in pixels."""
+    """The area that text flows into, in pixels."""
 
     x: float
     y: float
@@ -26,11 +27,11 @@ class Column:
     bottom: float
 
     def room(self, style: Style, lines: float = 1) -> bool:
-        """Whether that many lines still fit."""
+        """Tells whether so many lines still fit."""
         return self.y + lines * style.size * style.leading <= self.bottom
 
     def next_baseline(self, style: Style) -> float:
-        """Goes one line down; returns that line's baseline."""
+        """Moves down by one line; returns the baseline of that line."""
         baseline = self.y + 0.76 * style.size
         self.y += style.size * style.leading
         return baseline
@@ -39,7 +40,7 @@ class Column:
 def paragraph(
     page: PageCanvas, column: Column, style: Style, words: int, align: str = "justify", indent: float = 0.0
 ) -> None:
-    """Running text, often with words in another face, marks at lines' ends, narrow spaces; rarely in capitals."""
+    """Running text, often with words in another face, marks at line ends or narrow spaces; rarely in capitals."""
     text, first, hyphenate = page.tokens(style, words), True, align == "justify"
     if text:
         text[0] = text[0][:1].upper() + text[0][1:]
@@ -69,7 +70,7 @@ def paragraph(
 
 
 def _other_style(page: PageCanvas, style: Style) -> Style:
-    """What stands out in a paragraph: slanted, bold, or monospaced."""
+    """The style of emphasized words in a paragraph: slanted, bold, or monospaced."""
     if page.chance(0.3):
         return replace(style.sized(page.between(0.85, 1.0)), face=page.fonts.face(page.rng, FontKind.MONO))
     slanted = page.chance(0.6)
@@ -77,7 +78,7 @@ def _other_style(page: PageCanvas, style: Style) -> Style:
 
 
 def _switch_styles(page: PageCanvas, row: list[str], style: Style, other: Style, share: float) -> list[Style]:
-    """The style of each word: runs in ``other``, a few of them lone letters or code, which go into ``row``."""
+    """The style of each word: some runs are in ``other``; a few become single letters or code, changed in ``row``."""
     styles, inside = [], False
     for i in range(len(row) if share else 0):
         inside = page.chance(0.5 if inside else share)
@@ -131,7 +132,7 @@ def bullets(page: PageCanvas, column: Column, style: Style) -> None:
             .replace("a)", f"{chr(97 + item)})")
             .replace("(i)", f"({'i' * (item % 3 + 1)})")
         )
-        if shape:  # a black, white or round mark, which is no word
+        if shape:  # a black, white or round mark, which isn't a word
             x, y, side = inner.x - 1.2 * style.size, inner.y + 0.5 * style.size, shape * style.size
             (page.draw.ellipse if page.chance(0.3) else page.draw.rectangle)(
                 (x - side, y - side, x + side, y + side), 0 if solid else 255, 0, 2
@@ -144,7 +145,7 @@ def bullets(page: PageCanvas, column: Column, style: Style) -> None:
 
 
 def table(page: PageCanvas, column: Column, style: Style, rows: int, columns: int, kind: str = "number") -> None:
-    """Cells with numbers or words: without rules, with rules between rows, or with a full grid."""
+    """Cells with numbers or words, without rules, with rules between rows, or with a full grid."""
     ruling, height = pick(page.rng, ("none", "rows", "grid", "ends")), style.size * page.between(1.2, 2.2)
     weights = [page.between(1.2, 2.6)] + [page.between(0.7, 1.3) for _ in range(columns - 1)]
     edges = [column.x]
@@ -187,7 +188,7 @@ def _cell(page: PageCanvas, left: float, right: float, baseline: float, style: S
 
 
 def code(page: PageCanvas, column: Column, style: Style, lines: int) -> None:
-    """A listing in a monospaced face, indented, sometimes numbered, framed or on gray."""
+    """A program listing in a monospaced face, indented, sometimes numbered, framed or on gray."""
     face = page.fonts.face(page.rng, FontKind.MONO)
     mono = Style(face, style.size * page.between(0.8, 1.0), style.ink, page.between(1.1, 1.35))
     lines = min(lines, int((column.bottom - column.y) / (mono.size * mono.leading)))
@@ -279,7 +280,7 @@ def plot(page: PageCanvas, frame: tuple[float, float, float, float], style: Styl
     page.line(
         left, bottom + 2.3 * style.size, page.tokens(style, 1 + int(3 * page.rng.random())), style, x1 - left, "center"
     )
-    for row in range(int(5 * page.rng.random())):  # a legend, its lines close to each other
+    for row in range(int(5 * page.rng.random())):  # a legend with close lines
         baseline = y0 + (1.4 + row) * style.size
         if baseline < bottom - style.size:
             page.line(left + 2 * style.size, baseline, page.tokens(style, 2, pick(page.rng, ("plain", "math"))), style)
@@ -304,7 +305,7 @@ def _curves(page: PageCanvas, left: float, top: float, right: float, bottom: flo
 
 
 def diagram(page: PageCanvas, frame: tuple[float, float, float, float], style: Style) -> None:
-    """Boxes with a word or two in each, and arrows."""
+    """Boxes with one or two words in each, and arrows."""
     x0, y0, x1, y1 = frame
     columns, rows = 2 + int(3 * page.rng.random()), 1 + int(3 * page.rng.random())
     width, height = (x1 - x0) / columns, (y1 - y0) / rows
@@ -320,7 +321,7 @@ def diagram(page: PageCanvas, frame: tuple[float, float, float, float], style: S
 
 
 def footnotes(page: PageCanvas, column: Column, style: Style) -> None:
-    """Small type under a short rule, at the column's bottom."""
+    """Small type under a short rule at the bottom of the column."""
     small = replace(style.sized(page.between(0.62, 0.8)), leading=1.15)
     count = 1 + int(3 * page.rng.random())
     top = column.bottom - count * 2.2 * small.size * small.leading
@@ -335,7 +336,7 @@ def footnotes(page: PageCanvas, column: Column, style: Style) -> None:
 
 
 def leaders(page: PageCanvas, column: Column, style: Style, kind: str = "plain") -> None:
-    """A table of contents' line: entry, dots (a region to ignore) and the page's number."""
+    """A line of a table of contents: entry, dots (a region to ignore) and page number."""
     baseline, depth = column.next_baseline(style), int(3 * page.rng.random())
     x = column.x + depth * 1.5 * style.size
     words = page.fill(page.tokens(style, 1 + int(7 * page.rng.random()), kind), style, 0.75 * column.width)

@@ -1,4 +1,4 @@
-"""A page being drawn: words go on it with their true quads, and everything else without."""
+"""A page to draw on, which keeps the true quads of the words."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from ocr_models.records import PageTruth
 
 @dataclass(frozen=True)
 class Style:
-    """How text is set: ``size`` is pixels an em, ``leading`` is lines' distance in em, ``tracking`` in pixels.
+    """The style of text: ``size`` in pixels per em, ``leading`` (distance of lines) in em, ``tracking`` in pixels.
 
-    ``spacing`` is the word space and ``stretch`` the letters' width, both as a share of what the face has. In
-    ``small_caps`` all but the first letter of a word is smaller.
+    ``spacing`` and ``stretch`` are the widths of spaces and letters relative to those of the face. With ``small_caps``,
+    all letters of a word but the first are smaller.
     """
 
     face: FontFace
@@ -39,14 +39,14 @@ class Style:
         return replace(self, size=self.size * factor, tracking=self.tracking * factor)
 
     def parts(self, text: str) -> tuple[tuple[str, float], ...]:
-        """The word's pieces of one size, each with its size."""
+        """Splits a word into parts of one size, each with its size."""
         if self.small_caps and len(text) > 1:
             return (text[:1], self.size), (text[1:], 0.78 * self.size)
         return ((text, self.size),)
 
 
 def is_leader(text: str) -> bool:
-    """Whether the token only leads the eye: a row of dots, dashes or underscores."""
+    """Tells whether a token is a leader: a row of dots, dashes or underscores."""
     return len(text) > 3 and not text[0].isalnum() and text == text[0] * len(text)
 
 
@@ -55,9 +55,11 @@ class PageCanvas:
 
     Args:
         size: (width, height) in pixels.
-        dpi: pixels an inch, for sizes given in points.
-        text_source, fonts, rng: what is written, in what, and where choices come from.
-        decorate: False leaves out all that isn't text: rules, boxes, pictures, scribbles.
+        dpi: pixels per inch, for sizes in points.
+        text_source: gives the text.
+        fonts: the faces that it is written in.
+        rng: the source of every random choice.
+        decorate: False leaves out everything that isn't text: rules, boxes, pictures, scribbles.
     """
 
     def __init__(
@@ -68,7 +70,7 @@ class PageCanvas:
         fonts: FontLibrary,
         rng: Generator,
         decorate: bool,
-    ):
+    ) -> None:
         self.width, self.height = size
         self.dpi, self.text_source, self.fonts, self.rng, self.decorate = dpi, text_source, fonts, rng, decorate
         self.image = Image.new("L", size, 255)
@@ -79,7 +81,7 @@ class PageCanvas:
         self._ignore: list[bool] = []
 
     def px(self, points: float) -> float:
-        """Points to pixels."""
+        """Converts points to pixels."""
         return points * self.dpi / 72
 
     def chance(self, probability: float) -> bool:
@@ -89,15 +91,15 @@ class PageCanvas:
         return low + (high - low) * self.rng.random()
 
     def pick_gap(self, style: Style) -> float:
-        """Pixels between two items of a list: none half of the time."""
+        """Draws the space between two items of a list in pixels; half of the time there is none."""
         return 0.0 if self.chance(0.5) else style.size * self.between(0.1, 0.7)
 
     def shade(self) -> int:
-        """A light gray for what lies behind text."""
+        """Draws a light gray for areas behind text."""
         return 200 + int(50 * self.rng.random())
 
     def token(self, style: Style, kind: str | None = None) -> str:
-        """A token that the style's face has all glyphs of: of running text, or of one kind of ``TextSource``."""
+        """Draws a token of running text, or of one kind of ``TextSource``, with glyphs in the style's face."""
         for _ in range(6):
             text = self.text_source.token(self.rng, kind) if kind else self.text_source.prose(self.rng)
             if self.fonts.covers(style.face, text):
@@ -108,18 +110,18 @@ class PageCanvas:
         return [text for text in (self.token(style, kind) for _ in range(count)) if text]
 
     def measure(self, text: str, style: Style) -> float:
-        """Width in pixels."""
+        """The width of a word in pixels."""
         glyphs = self.fonts.glyphs(style.face, style.size)
         width = sum(glyphs.width(part, size) for part, size in style.parts(text))
         return width * style.stretch + style.tracking * len(text)
 
     def space(self, style: Style) -> float:
-        """Width of a space in pixels; a few fonts have none worth the name."""
+        """The width of a space in pixels. It has a minimum, since a few fonts have nearly none."""
         space = self.fonts.glyphs(style.face, style.size).space(style.size)
         return max(0.15 * style.size, space * style.spacing) * style.stretch
 
     def put(self, x: float, baseline: float, text: str, style: Style, ignore: bool = False) -> float:
-        """Writes one word and keeps its quad; returns where it ends. What doesn't fit on the page isn't written."""
+        """Writes a word, if it fits on the page, and keeps its quad; returns where the word ends."""
         advance = self.measure(text, style)
         top, bottom = baseline - ASCENT_EM * style.size, baseline + DESCENT_EM * style.size
         if (
@@ -138,7 +140,7 @@ class PageCanvas:
         return x + advance
 
     def _paint(self, x: float, baseline: float, text: str, style: Style) -> tuple[float, float] | None:
-        """Draws one word; returns (left, right) of its ink, or None."""
+        """Draws a word; returns (left, right) of its ink, or None."""
         glyphs, ligatures, ends = self.fonts.glyphs(style.face, style.size), self.ligatures and not style.face.mono, []
         for part, size in style.parts(text):
             ends.append(
@@ -163,8 +165,8 @@ class PageCanvas:
     ) -> float:
         """Writes words in a row; returns where the last one ends.
 
-        ``align`` is "left", "right", "center" or "justify" within ``width`` pixels. ``styles`` are those of the single
-        words, if they differ; the space between them is that of ``style``.
+        ``align`` is "left", "right", "center" or "justify" within ``width`` pixels. ``styles`` are the styles of the
+        words if they differ; the space between words is that of ``style``.
         """
         styles = styles or [style] * len(words)
         widths = [self.measure(word, style) for word, style in zip(words, styles, strict=True)]
@@ -179,7 +181,7 @@ class PageCanvas:
         return x - gap
 
     def fill(self, words: list[str], style: Style, width: float, hyphenate: bool = False) -> list[str]:
-        """Takes from the front of ``words`` as many as fit in ``width``, the last one cut by a hyphen if asked for."""
+        """Takes from the front of ``words`` as many as fit into ``width``; the last may be hyphenated."""
         used, row, gap = 0.0, [], self.space(style) + style.tracking
         while words:
             advance = self.measure(words[0], style)
@@ -204,7 +206,7 @@ class PageCanvas:
         return ""
 
     def vertical(self, x: float, y: float, words: Sequence[str], style: Style) -> None:
-        """Writes upwards along the margin; the line is one region to ignore, as words can't be found turned so far."""
+        """Writes upwards along the margin. The line is a region to ignore, since the detector can't find such words."""
         text = " ".join(words)
         length, height = int(self.measure(text, style)) + 2, int(style.size * 1.3)
         if y - length < 2 or x + height > self.width:
@@ -221,7 +223,7 @@ class PageCanvas:
             self.draw.line((x0, y0, x1, y1), fill=ink, width=max(1, round(thickness)))
 
     def dashes(self, x: float, baseline: float, width: float, style: Style) -> None:
-        """A rule made of dashes, dots, stars or the like: in letters, but no words."""
+        """A rule made of dashes, dots, stars or similar characters, which aren't words."""
         unit = pick(self.rng, ("-", "-", ".", ".", "*", "=", "_", "- ", ". ", "~", "·"))
         count = int(width / max(1.0, self.measure(unit, style)))
         if self.decorate and count > 0 and self.fonts.covers(style.face, unit.strip()) and baseline < self.height:
@@ -232,7 +234,7 @@ class PageCanvas:
             self.draw.rectangle((x0, y0, x1, y1), fill=fill, outline=ink, width=1 + int(2 * self.rng.random()))
 
     def picture(self, x0: float, y0: float, x1: float, y1: float) -> None:
-        """A photograph's gray blobs, edges and grain."""
+        """Gray blobs, edges and grain, as of a photograph."""
         width, height = int(x1 - x0), int(y1 - y0)
         if not self.decorate or width < 8 or height < 8:
             return
@@ -248,7 +250,7 @@ class PageCanvas:
         self.image.paste(Image.fromarray(np.clip(gray, 0, 255).astype(np.uint8)), (int(x0), int(y0)))
 
     def woodcut(self, x0: float, y0: float, x1: float, y1: float) -> None:
-        """Black and white alone: bent lines that swell with the shade, between solid shapes."""
+        """An engraving in black and white: bent lines, thicker in the shade, between solid shapes."""
         width, height = int(x1 - x0), int(y1 - y0)
         if not self.decorate or width < 8 or height < 8:
             return
@@ -265,7 +267,7 @@ class PageCanvas:
             self.draw.polygon([tuple(corner) for corner in corners.tolist()], fill=0)
 
     def staff(self, x0: float, x1: float, y: float, gap: float) -> None:
-        """Five lines of music, ``gap`` pixels apart from ``y`` down, with notes and bars."""
+        """A staff: five lines, ``gap`` pixels apart from ``y`` downwards, with notes and bars."""
         if not self.decorate:
             return
         for i in range(5):
@@ -282,11 +284,11 @@ class PageCanvas:
             x += gap * self.between(1.8, 5)
 
     def scribble(self, x: float, y: float, width: float, height: float) -> None:
-        """A signature or a pen's stroke: smooth, in loops, not text."""
+        """A signature or stroke of a pen: smooth, in loops, and no text."""
         if not self.decorate:
             return
         ink, thickness = int(120 * self.rng.random()), 2 + int(3 * self.rng.random())
-        if self.chance(0.5):  # a pen's loops, as in handwriting
+        if self.chance(0.5):  # loops as in handwriting
             t = np.linspace(0, 1, 24 * (2 + int(width / height)))
             turns, swell = 2 * np.pi * len(t) / 24 * t, 0.25 + 0.25 * np.sin(t * self.between(9, 40))
             across, down = x + t * width - swell * height * np.cos(turns), y + (0.5 + swell * np.sin(turns)) * height

@@ -1,4 +1,4 @@
-"""Layouts that documents really have: each fills one page with blocks."""
+"""The layouts of real documents. Each fills one page with blocks."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from ocr_models.data.synthetic.text_tokens import digits, pick
 
 
 def _flow(page: PageCanvas, column: Column, style: Style, align: str, plain: float = 0.6) -> None:
-    """Blocks of all kinds until the column is full; ``plain`` is the share of mere paragraphs."""
+    """Blocks of all kinds until the column is full; ``plain`` is the share of paragraphs."""
     indent, gap = pick(page.rng, ((0.0, 0.7), (1.5, 0.0), (1.0, 0.2)))
     while column.room(style, 2):
         u = page.rng.random()
@@ -56,7 +56,7 @@ def _code_block(page: PageCanvas, column: Column, style: Style) -> None:
 
 
 def _quote(page: PageCanvas, column: Column, style: Style) -> None:
-    """A pull quote: larger or slanted, set in from both sides."""
+    """A pull quote: larger or slanted, indented on both sides."""
     face = page.fonts.sibling(style.face, False, True)
     big, inset = replace(style.sized(page.between(1.0, 1.5)), face=face), 0.1 * column.width
     inner = Column(column.x + inset, column.y + 0.5 * big.size, column.width - 2 * inset, column.bottom)
@@ -78,7 +78,7 @@ _BLOCKS: tuple[Callable[[PageCanvas, Column, Style], None], ...] = (
 
 
 def _article(page: PageCanvas) -> None:
-    """A paper or report in one to three columns, its title over them all."""
+    """A paper or report in one to three columns under a title."""
     style, frame = body_style(page, 8.5, 11.5), page_frame(page)
     running_lines(page, frame, style)
     if page.chance(0.5):
@@ -96,7 +96,7 @@ def _article(page: PageCanvas) -> None:
 
 
 def _book(page: PageCanvas) -> None:
-    """A page of a book: one justified column, hardly anything else."""
+    """A page of a book: one justified column and little else."""
     style, frame = body_style(page, 9, 12.5, FontKind.BOOK if page.chance(0.5) else FontKind.TEXT), page_frame(page)
     running_lines(page, frame, style)
     if page.chance(0.3):
@@ -175,7 +175,7 @@ def _field(page: PageCanvas, column: Column, style: Style) -> None:
 
 
 def _receipt(page: PageCanvas) -> None:
-    """A narrow strip: centered head, items with prices at the right, totals, thanks; mostly monospaced."""
+    """A receipt: a narrow strip with a centered head, items with prices at the right, and totals; often monospaced."""
     style = body_style(page, 7, 11, FontKind.MONO if page.chance(0.65) else None)
     if style.face.mono and page.chance(0.5):
         style = replace(style, tracking=style.size * page.between(0.1, 0.3))
@@ -222,7 +222,7 @@ def _receipt(page: PageCanvas) -> None:
 
 
 def _price(page: PageCanvas, style: Style, room: float) -> list[str]:
-    """One amount, or a count, a price and an amount, where they fit."""
+    """An amount or, if they fit, a count, a price and an amount."""
     if page.chance(0.3):
         row = [digits(page.rng, 1), pick(page.rng, ("x", "@", "X", "*")), *page.tokens(style, 2, "money")]
         if page.fill(list(row), style, room) == row:
@@ -231,7 +231,7 @@ def _price(page: PageCanvas, style: Style, room: float) -> list[str]:
 
 
 def _refcard(page: PageCanvas) -> None:
-    """A reference card: columns of tiny lines, each a command, lone italic letters and what it does."""
+    """A reference card: columns of tiny lines, each with a command, single italic letters and a description."""
     style, frame = body_style(page, 5, 7.5), page_frame(page)
     style = replace(style, leading=page.between(1.0, 1.25))
     mono = replace(style, face=page.fonts.face(page.rng, FontKind.MONO if page.chance(0.7) else FontKind.TEXT))
@@ -291,7 +291,7 @@ def _checkbox(page: PageCanvas, column: Column, style: Style) -> None:
 
 
 def _title(page: PageCanvas) -> None:
-    """A cover: few large lines with much space between."""
+    """A cover: a few large lines with much space between them."""
     style, frame = body_style(page, 10, 15), page_frame(page)
     align = pick(page.rng, ("center", "center", "left"))
     frame.y += page.height * page.between(0.02, 0.2)
@@ -323,7 +323,7 @@ def _contents(page: PageCanvas) -> None:
 
 
 def _listing(page: PageCanvas) -> None:
-    """Program text, most of a page of it."""
+    """A page with little but program text."""
     style, frame = body_style(page, 8, 11), page_frame(page)
     while frame.room(style, 4):
         if page.chance(0.4):
@@ -345,7 +345,7 @@ def _statement(page: PageCanvas) -> None:
 
 
 def _slide(page: PageCanvas) -> None:
-    """A presentation's slide: large type, bullets, a picture or plot, a colored head."""
+    """A slide of a presentation: large type, bullets, a picture or plot, a colored head."""
     style, frame = body_style(page, 14, 24), page_frame(page)
     (bar if page.chance(0.4) else _plain_head)(page, frame, style)
     columns = split_columns(page, frame, 1 + int(2 * page.rng.random()))

@@ -1,4 +1,4 @@
-"""How pages are set up, before blocks fill them: style of the text, margins, running lines, columns, bars."""
+"""The setup of a page before blocks fill it: style of the text, margins, running lines, columns, bars."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ocr_models.data.synthetic.text_tokens import pick
 
 
 def body_style(page: PageCanvas, low: float, high: float, kind: FontKind | None = FontKind.TEXT) -> Style:
-    """A style of ``low`` to ``high`` points, seldom bold or italic; a ``kind`` of None is any face."""
+    """Draws a style of ``low`` to ``high`` points, seldom bold or italic. ``kind`` None means any face."""
     face = page.fonts.face(page.rng, kind)
     if face.bold or face.italic:
         face = page.fonts.sibling(face, False) if page.chance(0.85) else face
@@ -26,7 +26,7 @@ def page_frame(page: PageCanvas) -> Column:
 
 
 def running_lines(page: PageCanvas, frame: Column, style: Style) -> None:
-    """A header and a footer with the page's number."""
+    """A header and a footer with the number of the page."""
     small, rng = style.sized(page.between(0.7, 1.0)), page.rng
     number, title = str(1 + int(900 * rng.random())), page.tokens(small, 2 + int(5 * rng.random()), "plain")
     above, below = frame.y - 1.6 * style.size, frame.bottom + 2.0 * style.size
@@ -53,7 +53,7 @@ def running_lines(page: PageCanvas, frame: Column, style: Style) -> None:
 
 
 def split_columns(page: PageCanvas, frame: Column, count: int, ruled: float = 0.0) -> list[Column]:
-    """Columns side by side; ``ruled`` is the chance of rules between them."""
+    """Columns side by side; ``ruled`` is the probability of rules between them."""
     gap = page.width * page.between(0.02, 0.045) if count > 1 else 0.0
     width = (frame.width - gap * (count - 1)) / count
     columns = [Column(frame.x + i * (width + gap), frame.y, width, frame.bottom) for i in range(count)]
@@ -64,7 +64,7 @@ def split_columns(page: PageCanvas, frame: Column, count: int, ruled: float = 0.
 
 
 def bar(page: PageCanvas, frame: Column, style: Style) -> None:
-    """White text on a dark bar (dark on white where nothing but text is drawn)."""
+    """White text on a dark bar, or only dark text if the page isn't decorated."""
     height = style.size * page.between(1.5, 2.4)
     page.box(frame.x, frame.y, frame.x + frame.width, frame.y + height, int(110 * page.rng.random()), None)
     light = replace(style, ink=255 - int(30 * page.rng.random()) if page.decorate else 0)

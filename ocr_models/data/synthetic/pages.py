@@ -1,4 +1,4 @@
-"""Whole pages drawn for training a detector: each a layout that documents really have, with every word's true quad."""
+"""Draws whole pages in the layouts of real documents, with the true quad of every word, to train a detector."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ def render_page(
     kind: str | None = None,
     decorate: bool = True,
 ) -> PageTruth:
-    """One clean page: its gray image, its words with quads, and regions to ignore (dot leaders, turned lines).
+    """Draws a clean page: its gray image, its words with quads, and regions to ignore (dot leaders, turned lines).
 
     Args:
-        text_source: what is written.
-        fonts: what it is written in.
-        rng: where every choice comes from.
-        dpi: pixels an inch of the page.
-        kind: a key of ``LAYOUTS``, drawn by weight if None.
+        text_source: gives the text.
+        fonts: the faces that it is written in.
+        rng: the source of every random choice.
+        dpi: pixels per inch.
+        kind: a key of ``LAYOUTS``; None draws one by weight.
         decorate: False leaves out rules, boxes, pictures and scribbles.
     """
     if kind is None:
@@ -53,7 +53,7 @@ def _draw_size_in(rng: Generator, kind: str) -> tuple[float, float]:
 
 
 def _stray_marks(page: PageCanvas) -> None:
-    """What lies on pages without being text: a frame, a pen's strokes, punch holes, folds, a dark edge."""
+    """Draws marks that aren't text: a frame, strokes of a pen, punch holes, a fold or a dark edge."""
     u, width, height = page.rng.random(), page.width, page.height
     if u < 0.04:
         inset = page.px(page.between(6, 16))

@@ -1,7 +1,7 @@
-"""What stands on real pages, token by token: words, numbers, code, addresses, citations, bullets, rare letters.
+"""Draws text as on real pages, token by token: words, numbers, code, addresses, citations, bullets, rare letters.
 
-A token has no white space in it and only characters of the charset. Lexicons (plain lists, one word a line) are
-optional: without them words are put together from syllables.
+A token has no white space and only characters of the charset. Lexicons (plain lists, one word per line) are optional:
+without them, words are composed of syllables.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from bisect import bisect
 from collections.abc import Callable, Sequence
 from itertools import accumulate
 from pathlib import Path
+from typing import BinaryIO
 
 from numpy.random import Generator
 
@@ -46,23 +47,23 @@ MAX_TOKEN_LENGTH = 32
 
 
 def read_lexicon(path: str | Path, limit: int = MAX_LEXICON_WORDS) -> list[str]:
-    """At most ``limit`` words of a list with one word a line, spread evenly over the file (UTF-8 or Latin-1)."""
+    """At most ``limit`` words, spread evenly over a list with one word per line, in UTF-8 or Latin-1."""
     try:
         size = os.stat(path).st_size
         with open(path, "rb") as file:
             lines = file.readlines() if size < 20 * limit else _spread_lines(file, size, limit)
     except OSError as error:
         raise UsageError(
-            f"lexicon {path} can't be read ({error.strerror}); give a text file, one word a line"
+            f"lexicon {path} can't be read ({error.strerror}); give a text file with one word per line"
         ) from None
     lines = lines[:: max(1, len(lines) // limit)]
     words = (unicodedata.normalize("NFC", _decode(line)).strip() for line in lines)
     return [word for word in words if word and len(word) <= 24 and not any(char.isspace() for char in word)]
 
 
-def _spread_lines(file, size: int, limit: int) -> list[bytes]:
+def _spread_lines(file: BinaryIO, size: int, limit: int) -> list[bytes]:
     lines = []
-    for i in range(limit):  # seeking spares reading a list of millions of words whole
+    for i in range(limit):  # seeking avoids reading all of a list of millions of words
         file.seek(i * size // limit)
         file.readline()
         lines.append(file.readline())
@@ -80,11 +81,11 @@ class TextSource:
     """Draws tokens.
 
     Args:
-        lexicons: paths of word lists, each drawn from alike; a path given twice counts twice.
-        charset: the characters that may occur; anything else is left out of the tokens.
+        lexicons: paths of word lists, all equally likely; a path given twice counts twice.
+        charset: the characters that may occur; others are left out of the tokens.
     """
 
-    def __init__(self, lexicons: Sequence[str | Path], charset: str):
+    def __init__(self, lexicons: Sequence[str | Path], charset: str) -> None:
         self.charset = "".join(char for char in charset if not char.isspace())
         if not self.charset:
             raise UsageError("the charset for synthetic text is empty; it needs at least one visible character")
@@ -96,11 +97,11 @@ class TextSource:
         self._bounds = list(accumulate(weights))
 
     def word(self, rng: Generator) -> str:
-        """A token of any kind, in about the shares in which kinds stand on real pages."""
+        """Draws a token of any kind; kinds are about as frequent as on real pages."""
         return self.token(rng, self._names[bisect(self._bounds, rng.random() * self._bounds[-1])])
 
     def token(self, rng: Generator, kind: str) -> str:
-        """A token of one kind, a key of ``_WEIGHTS``."""
+        """Draws a token of one kind, a key of ``_WEIGHTS``."""
         for _ in range(8):
             text = self._clean(_FREE_KINDS[kind](rng) if kind in _FREE_KINDS else _KINDS[kind](self, rng))
             if text:
@@ -108,7 +109,7 @@ class TextSource:
         return pick(rng, self.charset)
 
     def prose(self, rng: Generator) -> str:
-        """A token as running text has them: mostly words, some with punctuation, a few numbers and citations."""
+        """Draws a token of running text: mostly words, some with punctuation, a few numbers and citations."""
         u = rng.random()
         if u < 0.47:
             return self.token(rng, "common")
@@ -124,13 +125,13 @@ class TextSource:
         return text[:MAX_TOKEN_LENGTH]
 
     def stem(self, rng: Generator) -> str:
-        """A bare word as the lexicon has it."""
+        """A word as it is in a lexicon."""
         if self._lexicons:
             return pick(rng, pick(rng, self._lexicons))
         return "".join(pick(rng, ONSETS) + pick(rng, RIMES) for _ in range(1 + int(3.2 * rng.random())))
 
     def _short(self, rng: Generator) -> str:
-        """The shorter of two words, as those that are used much are short; in lower case more often than not."""
+        """The shorter of two words, since frequent words are short; mostly not capitalized."""
         word, u = min(self.stem(rng), self.stem(rng), key=len), rng.random()
         return word if u < 0.85 else word[:1].upper() + word[1:]
 
@@ -157,7 +158,7 @@ class TextSource:
         return first + "-" if u < 0.8 else f"{first}/{second}" if u < 0.92 else f"{first}—{second}"
 
     def _possessive(self, rng: Generator) -> str:
-        """A word with an apostrophe inside: a genitive, a contraction, an elision."""
+        """A word with an apostrophe: a genitive, a contraction or an elision."""
         mark, u = pick(rng, "'’’"), rng.random()
         if u < 0.4:
             elided = pick(rng, ELIDED) + mark + self._short(rng).lower()
@@ -168,7 +169,7 @@ class TextSource:
         return f"{self._cased(rng)}{mark}{ending}"
 
     def _knotted(self, rng: Generator) -> str:
-        """A word that digits, points, colons or dashes inside it don't part."""
+        """A word with digits, points, colons or dashes inside."""
         a, b, one = self._short(rng), self._short(rng), pick(rng, "01112345678")
         n, u = digits(rng, 1 + int(3 * rng.random())), 1 + int(9 * rng.random())
         forms = (
@@ -207,7 +208,9 @@ class TextSource:
         if u < 0.7:
             return wrap(rng, "".join(pick(rng, self._rare) for _ in range(min(length, 3))))
         word = list(self._cased(rng))
-        for i, char in enumerate(word):  # accents at any letter, so that none depends on the languages at hand
+        for i, char in enumerate(
+            word
+        ):  # accents at any letter, so that all occur whatever the languages of the lexicons
             if rng.random() < 0.35 and char in self._accented:
                 word[i] = pick(rng, self._accented[char])
         return "".join(word)

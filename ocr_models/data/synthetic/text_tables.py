@@ -1,11 +1,11 @@
-"""Lists that synthetic text is put together from."""
+"""Lists of the parts that synthetic text is composed of."""
 
 
 def _tokens(text: str) -> tuple[str, ...]:
     return tuple(text.split())
 
 
-# The words that most running text consists of, in the larger languages of the charset.
+# The most frequent words of running text in the larger languages of the charset.
 COMMON = _tokens(
     """
     the of and to in a is that for it as was with be by on not he his but at are this have had from or an they
@@ -26,7 +26,7 @@ COMMON = _tokens(
     """
 )
 
-# What stands before an apostrophe in French and Italian, and whole words with one in English.
+# The parts before an apostrophe in French and Italian, and whole English words with one.
 ELIDED = _tokens("l l l d d d qu qu n s c j m t jusqu lorsqu aujourd dell all nell un c")
 CONTRACTIONS = _tokens(
     """

@@ -14,7 +14,7 @@ ROMAN = ("I", "II", "III", "IV", "VI", "ix", "xii", "(iii)", "iv.")
 
 
 def pick(rng: Generator, items: Sequence[T]) -> T:
-    """One of ``items``, all alike. (``rng.choice`` takes thirty times as long.)"""
+    """Draws one of ``items``, all equally likely. ``rng.choice`` takes thirty times as long."""
     return items[int(rng.random() * len(items))]
 
 
@@ -24,7 +24,7 @@ def digits(rng: Generator, count: int) -> str:
 
 
 def wrap(rng: Generator, word: str) -> str:
-    """A word with punctuation behind it, or quotes or brackets around it."""
+    """A word followed by punctuation, or in quotes or brackets."""
     u = rng.random()
     if u < 0.62:
         return word + pick(rng, ",,,,....:;;!?")
@@ -123,7 +123,7 @@ def leaders(rng: Generator) -> str:
 
 
 def table(items: Sequence[str]) -> Callable[[Generator], str]:
-    """A generator that draws from a list."""
+    """Makes a generator that draws from a list."""
 
     def draw(rng: Generator) -> str:
         return pick(rng, items)
@@ -132,13 +132,13 @@ def table(items: Sequence[str]) -> Callable[[Generator], str]:
 
 
 def unit(rng: Generator) -> str:
-    """A unit, alone or behind a number."""
+    """A unit, alone or after a number."""
     unit = pick(rng, UNITS)
     return unit if rng.random() < 0.5 else str(int(rng.random() * 500)) + unit
 
 
 def math(rng: Generator) -> str:
-    """What stands in formulas that plain characters can write."""
+    """A part of a formula in plain characters."""
     a, b, n = pick(rng, "abcdefghijkmnpqrstuvxyzABCFGHLMNPRSTXYZ"), pick(rng, "ijklmnxyzt0123"), int(rng.random() * 20)
     forms = (
         f"{a}({b})",

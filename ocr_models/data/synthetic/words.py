@@ -1,10 +1,11 @@
-"""Word crops drawn for training a recognizer.
+"""Draws word crops to train a recognizer.
 
-Small blocks of a few lines are drawn whole and the words cut out of them, so that a crop shows what a crop of a real
-page shows: its neighbors' edges, the lines above and below, rules and underlines. Some blocks look like old books, some
-like receipts. Now and then a crop holds two words and the space between them, as a detector's box does.
+Words are cut out of small blocks of a few lines, so that a crop shows the same things as one of a real page: edges of
+its neighbors, the lines above and below, rules and underlines. Some blocks look like old books, some like receipts.
+Sometimes a crop has two words and the space between them, as detected boxes do.
 
-A crop is a word's box (``word_boxes``) with random margins, so that a detector's small errors are learned too.
+A crop is a word's box (``word_boxes``) with random margins, so that the recognizer learns to cope with a detector's
+small errors.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ from ocr_models.recognition.crops import MARGIN_X, MARGIN_Y
 from ocr_models.records import WordTruth
 
 JITTER_EM = 0.08
-_LOOSE_SHARE, _LOOSE_JITTER = 0.12, 2.5  # of the crops, and how much more of jitter above and below these have
-PAIR_SHARE = 0.07  # of the words, how many stand in one crop with the next
+_LOOSE_SHARE, _LOOSE_JITTER = 0.12, 2.5  # the share of crops whose jitter above and below is so many times larger
+PAIR_SHARE = 0.07  # the share of words that share a crop with the next
 PAIR_MAX_LENGTH = 28
 _CAPITALS = {Look.BOOK: 0.12, Look.RECEIPT: 0.6, None: 0.07}
 _Placed = tuple[str, float, float, float]  # text, left, right, baseline
@@ -34,16 +35,18 @@ _Placed = tuple[str, float, float, float]  # text, left, right, baseline
 
 @dataclass(frozen=True)
 class _Style:
-    """How a block is set.
+    """The style of a block.
 
     Attributes:
-        look: the faults that its words get; None for any.
-        em: its size in pixels.
+        look: the kind of document by which its words are degraded; None for any.
+        em: the size in pixels.
         capitals: whether all letters are capitals.
-        kind: of what kind its faces are; None for any.
-        tracking, gap: space between letters and between words, in em.
-        squeeze: its width by that of the face.
-        small_caps, ligatures: whether there are any.
+        kind: the kind of its faces; None for any.
+        tracking: the space between letters, in em.
+        gap: the space between words, in em.
+        squeeze: the width of letters relative to that of the face.
+        small_caps: whether capitalized words are set in small capitals.
+        ligatures: whether ligatures are used.
     """
 
     look: Look | None
@@ -57,22 +60,12 @@ class _Style:
     ligatures: bool
 
 
-def render_word(text_source: TextSource, fonts: FontLibrary, rng: Generator, height: int | None = 32) -> WordTruth:
-    """One crop, scaled to ``height`` rows, or as it was cut if that is None. Many at once cost less each."""
-    word = render_words(text_source, fonts, rng, 1)[0]
-    if height is None:
-        return word
-    width = max(4, round(word.image.shape[1] * height / word.image.shape[0]))
-    image = Image.fromarray(word.image).resize((width, height), Image.Resampling.BILINEAR)
-    return WordTruth(np.asarray(image), word.text)
-
-
 def render_words(
     text_source: TextSource, fonts: FontLibrary, rng: Generator, count: int, degrade: bool = True
 ) -> list[WordTruth]:
-    """``count`` crops, uint8 (H, W) as large as on a page of 200 dpi (12 to 80 rows), degraded unless told not.
+    """Draws ``count`` crops, uint8 (H, W), as large as on a page of 200 dpi (12 to 80 rows).
 
-    Words that were drawn next to each other come next to each other: shuffle them over a few thousand.
+    Words of one block follow each other: shuffle them over a few thousand.
     """
     words: list[WordTruth] = []
     while len(words) < count:
@@ -83,7 +76,7 @@ def render_words(
 
 
 def draw_size_px(rng: Generator) -> float:
-    """Pixels an em as on pages at 200 dpi: mostly 8 to 12 points (22 to 33 px), now and then headings and notes."""
+    """Draws a size as on pages at 200 dpi, in pixels per em: mostly 8 to 12 points (22 to 33 px)."""
     u = rng.random()
     if u < 0.8:
         return 20 + 14 * rng.random()
@@ -149,17 +142,17 @@ def _render_block(text_source: TextSource, fonts: FontLibrary, style: _Style, rn
     return [
         WordTruth(_cut(pixels, left, right, baseline, em, rng), text)
         for text, left, right, baseline in placed
-        if right <= pixels.shape[1]  # letterspaced text may run off the block
+        if right <= pixels.shape[1]  # letterspaced text may extend beyond the block
     ]
 
 
 def _drawn_text(text: str, style: _Style) -> str:
     capitals = text.upper()
-    return capitals if style.capitals and len(capitals) == len(text) else text  # not ß, which becomes two
+    return capitals if style.capitals and len(capitals) == len(text) else text  # not with ß, which becomes two letters
 
 
 def _run_together(line: list[_Placed], rng: Generator) -> list[_Placed]:
-    """The words of a line, some as one with the next: with a space in their text."""
+    """Joins some words of a line with the next, with a space in their text."""
     words: list[_Placed] = []
     for word in line:
         text, _, right, baseline = word
@@ -197,7 +190,7 @@ def _draw_line(
         glyphs = fonts.glyphs(own, em)
         if style.small_caps and text.isascii() and text.istitle():
             bounds = _draw_small_caps(image, x, baseline, text, glyphs, em, ink)
-            text = text.upper()  # what they look like, and what is written where they were set as capitals
+            text = text.upper()  # they look like capitals, and are transcribed as such
         else:
             bounds = glyphs.paint(image, x, baseline, text, em, ink, tracking, style.ligatures)
         if bounds:
@@ -217,7 +210,7 @@ def _other_face(fonts: FontLibrary, rng: Generator, text: str) -> FontFace | Non
 def _draw_small_caps(
     image: Image.Image, x: float, baseline: float, text: str, glyphs: FaceGlyphs, em: float, ink: int
 ) -> tuple[float, float] | None:
-    """A capital, then capitals of 0.78 of its size for the small letters."""
+    """Draws a capital, and then the small letters as capitals of 0.78 times its size."""
     ends: list[float] = []
     for char in text:
         size = em if char.isupper() else 0.78 * em
@@ -227,7 +220,7 @@ def _draw_small_caps(
 
 
 def _draw_rules(draw: ImageDraw.ImageDraw, placed: list, em: float, ink: int, width: int, rng: Generator) -> None:
-    """Underlines, and the rules of tables and boxes between and around words."""
+    """Draws underlines, or the rules of tables and boxes between and around words."""
     u, thickness = rng.random(), max(1, round(em * (0.03 + 0.06 * rng.random())))
     if u < 0.05:
         for _, left, right, baseline in placed:
@@ -245,7 +238,7 @@ def _draw_rules(draw: ImageDraw.ImageDraw, placed: list, em: float, ink: int, wi
 
 
 def _cut(pixels: np.ndarray, left: float, right: float, baseline: float, em: float, rng: Generator) -> np.ndarray:
-    """uint8 (H, W): the word's box with random margins, cut at whole pixels."""
+    """Cuts out a word's box with random margins at whole pixels, uint8 (H, W)."""
     grow = (rng.random(4) * 2 - 1) * JITTER_EM * em
     if rng.random() < _LOOSE_SHARE:
         grow[:2] *= _LOOSE_JITTER

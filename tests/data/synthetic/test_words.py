@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 from ocr_models.charset import LATIN
-from ocr_models.data.synthetic.words import PAIR_MAX_LENGTH, render_word, render_words
+from ocr_models.data.synthetic.words import PAIR_MAX_LENGTH, render_words
 
 
 def test_same_seed_gives_the_same_crops(text_source, fonts):
@@ -33,7 +33,3 @@ def test_clean_crops_show_something(text_source, fonts):
     words = render_words(text_source, fonts, np.random.default_rng(9), 300, degrade=False)
     seen = [int(word.image.max()) - int(word.image.min()) > 15 for word in words]
     assert np.mean(seen) > 0.97  # dots below the baseline may lie outside a crop that was moved up
-
-
-def test_height_is_as_asked(text_source, fonts):
-    assert render_word(text_source, fonts, np.random.default_rng(3), height=32).image.shape[0] == 32
