@@ -25,9 +25,8 @@ from ocr_models import __version__
 from ocr_models.errors import DocumentError, PagebeamError, UsageError
 
 if TYPE_CHECKING:
-    from ocr_models.pages.read_document import read_document
-
     from ocr_models.pages.page_reader import PageReader
+    from ocr_models.pages.read_document import read_document
     from ocr_models.records import OcrPage, TextLine, Word
     from pipelines.inputs.transforms import ReadDocuments
     from pipelines.reading.ocr_reader import OcrPages

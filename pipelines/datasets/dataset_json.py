@@ -1,4 +1,4 @@
-"""``dataset.json`` and what is written with it, last of all: what is in a data set, and that it is whole."""
+"""``dataset.json`` and the files written with it, last: they describe a data set and mark it as complete."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import cv2
+
 from ocr_models.data.dataset_files import (
     CHARSET,
     CONTACT_SHEET,
@@ -17,7 +18,6 @@ from ocr_models.data.dataset_files import (
     SPLITS,
     VOCABULARY,
 )
-
 from ocr_models.errors import PagebeamError
 from ocr_models.io.sequence_example import parse_example
 from ocr_models.records import Task
@@ -32,7 +32,7 @@ from pipelines.inputs.source_files import Fingerprint
 from pipelines.runtime.storage import join, write_bytes
 from pipelines.runtime.versions import versions
 
-MAX_LISTED = 1000  # duplicates in dataset.json; the quarantine's list has all
+MAX_LISTED = 1000  # duplicates in dataset.json; the quarantine's list has all of them
 
 
 @dataclass(frozen=True)
@@ -40,16 +40,16 @@ class DataSetDescription:
     """What is known about a data set before it is made.
 
     Attributes:
-        output: its folder.
-        source: where it comes from, as the user gave it.
-        format: of the source.
-        task: what its examples teach.
-        options: all that influences it besides the files of the source, as JSON has it.
-        fingerprint: of these files.
+        output: folder of the data set.
+        source: the source as the user gave it.
+        format: format of the source.
+        task: task that its examples are for.
+        options: everything that influences it besides the source's files, as JSON values.
+        fingerprint: fingerprint of the source's files.
         splits: the shares of its splits.
-        train_shards: shards of the training split; None for shards of about 100 MB.
+        train_shards: number of shards of the training split; None for shards of about 100 MB.
         compressed: whether shards are gzipped.
-        min_count: how often a token of captions must stand in the training split to get an id of its own.
+        min_count: how often a caption token must occur in the training split to get an id of its own.
     """
 
     output: str
@@ -64,7 +64,7 @@ class DataSetDescription:
     min_count: int = 4
 
     def build_vocabulary(self, totals: dict[str, DataSetCounts]) -> Vocabulary | None:
-        """The tokens of the training split; None where the examples are no captions."""
+        """The vocabulary of the training split; None if the examples aren't captions."""
         if self.task != Task.CAPTION:
             return None
         return Vocabulary.build([tuple(totals.get("train", DataSetCounts()).tokens.elements())], self.min_count)
@@ -81,25 +81,25 @@ def commit_dataset(
     """Checks that the shards hold what was read and writes all other files, ``dataset.json`` last.
 
     Args:
-        dataset: what is being made.
+        dataset: the data set.
         totals: counts of each split.
-        shards: all that were written.
-        problems: what didn't get in as it was.
+        shards: all shards that were written.
+        problems: what was left out or repaired.
         near: pictures that look alike.
         samples: staged records for the contact sheet, by file and offset.
 
     Returns:
-        What is in ``dataset.json``.
+        The content of ``dataset.json``.
 
     Raises:
-        PagebeamError: records are missing, or there are none; then there is no ``dataset.json``.
+        PagebeamError: records are missing, or there are none; then ``dataset.json`` is not written.
     """
     problems = sorted(problems)
     lines = "".join(json.dumps(asdict(problem), ensure_ascii=False) + "\n" for problem in problems)
     write_bytes(join(dataset.output, QUARANTINE_LIST), lines.encode("utf-8", "backslashreplace"))
     if not totals:
         raise PagebeamError(
-            f"{dataset.source}: none of its pictures can be used; {join(dataset.output, QUARANTINE_LIST)} says why"
+            f"{dataset.source}: none of its pictures can be used; see {join(dataset.output, QUARANTINE_LIST)} for why"
         )
     description = describe_dataset(dataset, totals, sorted(shards, key=lambda shard: shard.path), problems, near)
     name, entries = _labels_file(dataset, totals)
@@ -112,12 +112,12 @@ def commit_dataset(
 
 
 def _labels_file(dataset: DataSetDescription, totals: dict[str, DataSetCounts]) -> tuple[str, Sequence[str]]:
-    """The name of the file of what labels consist of, and its lines: what the training split has."""
+    """Name and lines of the file of tokens or characters that the training split's labels have."""
     vocabulary = dataset.build_vocabulary(totals)
     if vocabulary:
         return VOCABULARY, vocabulary.words
     characters = totals.get("train", DataSetCounts()).characters
-    return CHARSET, sorted(filter(str.isprintable, characters))  # a line break can't stand on a line
+    return CHARSET, sorted(filter(str.isprintable, characters))  # a line can't hold a line break
 
 
 def describe_dataset(
@@ -127,13 +127,13 @@ def describe_dataset(
     problems: list[Problem],
     near: NearDuplicates,
 ) -> dict[str, Any]:
-    """What goes into ``dataset.json``; without times, so that the same source gives the same file."""
+    """The content of ``dataset.json``, without times, so that the same source gives the same file."""
     splits = {split: _describe_split(split, totals[split], shards) for split in SPLITS if split in totals}
     for split, described in splits.items():
         written = sum(shard["examples"] for shard in described["shards"])
         if written != described["examples"]:
             raise PagebeamError(
-                f"{written} examples of {split} were written of {described['examples']}: the data set is not complete; "
+                f"{written} of {described['examples']} examples of {split} were written: the data set is not complete; "
                 "run it again"
             )
     everything = DataSetCounts.sum(totals.values())
@@ -175,7 +175,7 @@ def _describe_split(split: str, counts: DataSetCounts, shards: list[ShardFile]) 
 
 
 def _histograms(counts: DataSetCounts) -> dict[str, Any]:
-    """How often each length, size and character occurs; keys of sizes are the lower ends of steps."""
+    """How often each length, size and character occurs; the keys of sizes are the lower ends of their steps."""
     return {
         "text_length": {"step": 1, "counts": _in_order(counts.text_lengths)},
         "width_px": {"step": SIZE_STEP_PX, "counts": _in_order(counts.widths)},
@@ -189,7 +189,7 @@ def _in_order(counts: Counter[int]) -> dict[str, int]:
 
 
 def count_problems(problems: Iterable[Problem]) -> dict[str, Any]:
-    """Numbers of pictures and labels left out, pictures by stage, and of repaired labels."""
+    """Numbers of pictures left out, in all and by stage, of labels left out, and of labels repaired."""
     kinds = Counter(problem.kind for problem in problems)
     stages = Counter(problem.stage for problem in problems if problem.kind == "picture")
     return {

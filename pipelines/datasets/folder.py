@@ -1,4 +1,4 @@
-"""The folder of a data set: whether it is there already, and what an earlier run left."""
+"""The folder of a data set: checks whether the data set is already there, and clears what an earlier run left."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from ocr_models.data.dataset_files import (
     STARTED,
     VOCABULARY,
 )
-
 from ocr_models.errors import UsageError
 from pipelines.datasets.dataset_json import DataSetDescription
 from pipelines.runtime.storage import delete, is_remote, join, list_folder, write_bytes
@@ -25,7 +24,7 @@ _TEMPORARY = re.compile(r"(.*/)?_[^/]+\.[0-9a-f]{32}\.tmp")
 
 
 def is_unchanged(dataset: DataSetDescription, found: dict[str, Any]) -> bool:
-    """Whether this very data set is there already, with all of its shards."""
+    """Whether exactly this data set is already there, with all of its shards."""
     sizes = list_folder(dataset.output)
     return (
         found["sources"]["fingerprint"]["sha256"] == dataset.fingerprint.sha256
@@ -39,19 +38,19 @@ def is_unchanged(dataset: DataSetDescription, found: dict[str, Any]) -> bool:
 
 
 def begin_dataset(output: str, overwrite: bool) -> None:
-    """Marks a folder as one with a data set that isn't finished, and deletes what an earlier run left in it.
+    """Marks a folder as one with an unfinished data set, and deletes what an earlier run left in it.
 
     Args:
-        output: the folder; files in it that aren't a data set's are left alone.
-        overwrite: whether a finished data set, or one that somebody else made, may be deleted.
+        output: the folder; files in it that don't belong to a data set are left alone.
+        overwrite: whether a finished data set, or files that no run of ``pagebeam prepare`` left, may be deleted.
 
     Raises:
-        UsageError: it may not be, or nothing can be written there.
+        UsageError: there are such files and they may not be deleted, or the folder can't be written to.
     """
     names = [name for name in list_folder(output) if _is_ours(name)]
     if DATASET_JSON in names and not overwrite:
         raise UsageError(
-            f"{output} holds a data set of another source, of other options, or with other files than were written; "
+            f"{output} holds a data set from another source or with other options, or one whose files have changed; "
             "give another --output, or --overwrite to replace it"
         )
     if names and not overwrite and STARTED not in names:
@@ -61,9 +60,9 @@ def begin_dataset(output: str, overwrite: bool) -> None:
         )
     try:
         write_bytes(join(output, STARTED), b"")
-    except Exception as error:  # every file system has its own
+    except Exception as error:  # each file system has its own kinds of errors
         raise UsageError(f"can't write to the output folder {output}: {error}") from error
-    names.sort(key=lambda name: name != DATASET_JSON)  # first of all, as what is left isn't whole any more
+    names.sort(key=lambda name: name != DATASET_JSON)  # first, because the others alone are no complete data set
     for name in names:
         if name != STARTED:
             delete([join(output, name)])

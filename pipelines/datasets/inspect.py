@@ -1,4 +1,4 @@
-"""Data sets read back: whether their shards are whole, and what is in them."""
+"""Reads data sets back: checks whether their shards are intact, and counts what is in them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from ocr_models.data.dataset_files import DATASET_JSON, missing_shards
-
 from ocr_models.errors import DocumentError
 from ocr_models.io.sequence_example import parse_example
 from ocr_models.io.tfrecord import iter_records
@@ -25,11 +24,11 @@ class Inspection:
     """What was found in shards.
 
     Attributes:
-        shards: how many there are.
-        bytes: of all of them.
-        counts: of the examples that could be read; ``pictures`` counts examples, too.
+        shards: number of shards.
+        bytes: size of all shards together.
+        counts: counts of the examples that could be read; ``pictures`` counts examples too.
         samples: some examples, chosen by a hash of their content.
-        faults: what is damaged or missing, each with its file and, where it is known, the record's number from 0.
+        faults: what is damaged or missing, each with its file and, if known, the record's number from 0.
     """
 
     shards: int = 0
@@ -40,11 +39,11 @@ class Inspection:
 
 
 def inspect_shards(patterns: Iterable[str], count: int) -> Inspection:
-    """Reads shards through.
+    """Reads and checks shards.
 
     Args:
         patterns: files, globs and folders of data sets, on any Beam file system.
-        count: of samples that are kept.
+        count: number of samples to keep.
 
     Raises:
         UsageError: a pattern matches no file.
@@ -63,7 +62,7 @@ def inspect_shards(patterns: Iterable[str], count: int) -> Inspection:
 
 @dataclass(frozen=True)
 class _Expected:
-    """What ``dataset.json`` says of a shard."""
+    """What ``dataset.json`` says about a shard."""
 
     examples: int
     bytes: int
@@ -71,7 +70,7 @@ class _Expected:
 
 
 def _expected_shards(folders: Iterable[str]) -> dict[str, _Expected]:
-    """The shards that the ``dataset.json`` of these folders list, by path."""
+    """The shards that are listed in the ``dataset.json`` of these folders, by path."""
     expected = {}
     for folder in folders:
         description = read_description(folder)
@@ -82,7 +81,7 @@ def _expected_shards(folders: Iterable[str]) -> dict[str, _Expected]:
 
 
 def _read_shard(path: str, expected: _Expected | None, inspection: Inspection) -> Iterator[bytes]:
-    """Yields the payload of each whole record, and notes all else in ``inspection``."""
+    """Yields the payload of each intact record, and adds counts and faults to ``inspection``."""
     index, first_fault = 0, len(inspection.faults)
     digest = hash_file(path)
     inspection.shards += 1
@@ -95,7 +94,7 @@ def _read_shard(path: str, expected: _Expected | None, inspection: Inspection) -
                     yield payload
                 except DocumentError as error:
                     inspection.faults.append(f"{path}, record {index}: {error}")
-                index += 1  # so many records are read; the next one's number
+                index += 1  # number of records read, and index of the next one
     except (DocumentError, *READ_ERRORS) as error:
         inspection.faults.append(f"{path}, record {index}: {error}")
     if expected and len(inspection.faults) == first_fault:
@@ -108,7 +107,7 @@ def _read_shard(path: str, expected: _Expected | None, inspection: Inspection) -
 
 
 def _missing(paths: Iterable[str], expected: dict[str, _Expected]) -> Iterator[str]:
-    """The shards that don't exist, though ``dataset.json`` or the names of the others promise them."""
+    """Faults: the shards that don't exist, although ``dataset.json`` or the names of the others promise them."""
     names: dict[str, list[str]] = {}
     for path in paths:
         folder, _, name = path.rpartition("/")

@@ -1,7 +1,8 @@
 """Pictures that look alike: pairs whose 64-bit perceptual hashes differ in few bits, found without comparing all.
 
-A pair that differs in at most 3 bits is equal in one of four parts of 16 bits, so only pictures that share a part are
-compared. A part takes every fourth bit of the hash, since neighboring bits see the same margin of many pictures.
+Two hashes that differ in at most 3 bits are equal in at least one of four parts of 16 bits, so only pictures that share
+a part are compared. A part takes every fourth bit of the hash, because neighboring bits see the same margin in many
+pictures.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import numpy as np
 MAX_DISTANCE = 3  # bits
 PARTS = MAX_DISTANCE + 1
 MAX_LISTED = 100
-MAX_COMPARED = 20_000  # hashes that share a part; of more, only the first are compared
+MAX_COMPARED = 20_000  # hashes that share a part; if there are more, only the first are compared
 _ROWS_AT_ONCE = 256
 
 
@@ -26,10 +27,10 @@ class LookAlikes:
     """All pictures of one perceptual hash.
 
     Attributes:
-        hash: theirs.
-        names: the first name in each split that has one of them.
-        counts: how many are in each split.
-        second: another picture of the same split as the first, if there is one.
+        hash: their hash.
+        names: the first name in each split that has such pictures.
+        counts: number of pictures in each split.
+        second: the second name in one of the splits; None if no split has two.
     """
 
     hash: int
@@ -40,7 +41,7 @@ class LookAlikes:
 
 @dataclass(frozen=True)
 class NearPair:
-    """Two pictures that look alike; those in different splits come first in order."""
+    """Two pictures that look alike; pairs across splits come first in order."""
 
     same_split: bool
     distance: int
@@ -54,13 +55,13 @@ class NearPair:
 
 @dataclass(frozen=True)
 class NearDuplicates:
-    """What was found; mergeable.
+    """The pairs that were found; mergeable.
 
     Attributes:
-        pairs: pairs of pictures.
-        across_splits: those whose pictures are in different splits.
-        not_compared: hashes passed over since too many share a part.
-        listed: the first pairs in their order, one for each two hashes.
+        pairs: number of pairs of pictures.
+        across_splits: number of pairs whose pictures are in different splits.
+        not_compared: number of hashes not compared, because too many share a part.
+        listed: the first pairs in order, one for each pair of hashes.
     """
 
     pairs: int = 0
@@ -70,7 +71,7 @@ class NearDuplicates:
 
     @staticmethod
     def sum(parts: Iterable[NearDuplicates]) -> NearDuplicates:
-        """All that several parts found."""
+        """The sum of several parts."""
         parts = list(parts)
         listed = itertools.chain.from_iterable(part.listed for part in parts)
         return NearDuplicates(
@@ -82,7 +83,7 @@ class NearDuplicates:
 
 
 def look_alikes(perceptual_hash: int, pictures: Iterable[tuple[str, str]]) -> LookAlikes:
-    """Sums up the pictures of one hash, each a name and its split."""
+    """Summarizes the pictures of one hash, each given by its name and split."""
     names: dict[str, list[str]] = {}
     counts: Counter[str] = Counter()
     for name, split in pictures:
@@ -93,7 +94,7 @@ def look_alikes(perceptual_hash: int, pictures: Iterable[tuple[str, str]]) -> Lo
 
 
 def parts_of(perceptual_hash: int) -> Iterator[tuple[int, int]]:
-    """The parts of a hash, each as its number and its bits."""
+    """The parts of a hash, each given by its number and its bits."""
     for part in range(PARTS):
         yield part, perceptual_hash & _part_mask(part)
 
@@ -113,7 +114,7 @@ def equal_pairs(group: LookAlikes) -> NearDuplicates:
 
 
 def near_pairs(part: int, groups: Iterable[LookAlikes]) -> NearDuplicates:
-    """The pairs of hashes that share this part, differ in ``MAX_DISTANCE`` bits at most, and share no part before."""
+    """The pairs of hashes that share this part and no earlier one, and differ in at most ``MAX_DISTANCE`` bits."""
     ordered = sorted(groups, key=lambda group: group.hash)
     compared = ordered[:MAX_COMPARED]
     hashes = np.array([group.hash for group in compared], np.uint64)
@@ -126,7 +127,7 @@ def near_pairs(part: int, groups: Iterable[LookAlikes]) -> NearDuplicates:
         near, distances = _compare(part, hashes[rows], hashes[start:])
         if not near.any():
             continue
-        beside = near.astype(np.float64) @ counts[start:]  # (rows, splits): pictures near to each row's
+        beside = near.astype(np.float64) @ counts[start:]  # (rows, splits): number of pictures near each row
         pairs = float(counts[rows].sum(1) @ beside.sum(1))
         across = pairs - float((counts[rows] * beside).sum())
         first, second = np.nonzero(near)
@@ -141,23 +142,23 @@ def _compare(part: int, rows: np.ndarray, hashes: np.ndarray) -> tuple[np.ndarra
     """Which pairs of hashes count for a part, and in how many bits all pairs differ.
 
     Args:
-        part: the number of the part, which all share.
+        part: number of the part, which all hashes share.
         rows: uint64 (M,), the first M of ``hashes``.
         hashes: uint64 (N,).
 
     Returns:
-        bool (M, N), each pair once; and uint8 (M, N).
+        The pairs that count, each once, bool (M, N); and the number of bits, uint8 (M, N).
     """
     differences = rows[:, None] ^ hashes
     distances = np.bitwise_count(differences)
     near = np.triu(distances <= MAX_DISTANCE, k=1)
-    for earlier in range(part):  # where such a pair was counted already
+    for earlier in range(part):  # such a pair was counted for that part
         near &= (differences & np.uint64(_part_mask(earlier))) != 0
     return near, distances
 
 
 def _closest(first: LookAlikes, second: LookAlikes) -> NearPair:
-    """One pair to show for two hashes, across splits if there is such a pair."""
+    """The pair to show for two hashes, across splits if there is one."""
     distance = (first.hash ^ second.hash).bit_count()
     candidates = [
         _pair(distance, (name, split), (other_name, other_split))

@@ -1,4 +1,4 @@
-"""From the items of a labelled source to staged records, while the next items are read: no Beam in here."""
+"""From the items of a labelled source to staged records, while the next items are read. It doesn't use Beam."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from pipelines.decoding.pool import DecodePool
 from pipelines.decoding.stream import DecodeStream, Done, Submission
 from pipelines.inputs.local_copies import local_copy
 
-AHEAD = 32  # items that are read before they are written
+AHEAD = 32  # items that are queued or read before they are written
 
 
 @dataclass(frozen=True)
 class StagedItem:
-    """What came of an item: its staged pictures and its problems, and whether a picture was left out."""
+    """The result of an item: its staged pictures and its problems, and whether a picture was rejected."""
 
     found: tuple[StagedPicture | Problem, ...]
     has_rejected: bool
 
 
 class PictureStream(DecodeStream[SourceItem, SourceItem, StagedItem]):
-    """Reads items as they come, and writes their records to one staging file.
+    """Reads items and writes their records to one staging file.
 
     Args:
         source: reads the items.
-        dataset: what is being made.
+        dataset: the data set that is made.
         pool: the decoders.
     """
 
@@ -57,7 +57,7 @@ class PictureStream(DecodeStream[SourceItem, SourceItem, StagedItem]):
         return [self._keep(answer.value.pictures)]
 
     def undecoded(self, submission: Submission[SourceItem], error: DocumentError) -> StagedItem:
-        """The item crashed its decoder, say. Whatever else was in it is lost, too."""
+        """Rejects a whole item, which may have crashed its decoder: none of its pictures is known."""
         data = _read_small(submission.file.name) if submission.file else None
         return self._keep([RejectedPicture(submission.key.name, error.stage, str(error), data)])
 
@@ -87,11 +87,11 @@ class PictureStream(DecodeStream[SourceItem, SourceItem, StagedItem]):
         if picture.payloads:
             yield self._staging.add(picture)
         else:
-            yield Problem(picture.name, "picture", Stage.LABEL, "none of its labels is of use")
+            yield Problem(picture.name, "picture", Stage.LABEL, "none of its labels can be used")
 
 
 def _read_small(path: str) -> bytes | None:
-    """The bytes of a local file, unless it is missing or too large to be kept."""
+    """The bytes of a local file; None if it is missing or too large to be kept."""
     try:
         with open(path, "rb") as file:
             data = file.read(MAX_QUARANTINED_BYTES + 1)

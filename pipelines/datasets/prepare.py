@@ -37,13 +37,13 @@ class PrepareOptions(BeamOptions):
 
     Attributes:
         source: folder or file of the labelled pictures, on any Beam file system.
-        format: its format's name.
+        format: name of its format.
         output: the data set's folder, on any Beam file system.
-        source_options: what the source is told.
+        source_options: options of the source.
         splits: the shares of the splits.
-        shards: of the training split; None for shards of about 100 MB.
+        shards: number of shards of the training split; None for shards of about 100 MB.
         compressed: whether shards are gzipped.
-        min_count: how often a token of captions must stand in the training split to get an id of its own.
+        min_count: how often a caption token must occur in the training split to get an id of its own.
         overwrite: whether another data set may be replaced.
     """
 
@@ -60,18 +60,18 @@ class PrepareOptions(BeamOptions):
 
 @dataclass(frozen=True)
 class Prepared:
-    """What became of a run: what ``dataset.json`` says, and whether that was so already."""
+    """The result of a run: the content of ``dataset.json``, and whether the data set was already there."""
 
     description: dict[str, Any]
     unchanged: bool
 
 
 def prepare(options: PrepareOptions) -> Prepared:
-    """Makes a data set, unless it is there already; shows progress on stderr.
+    """Makes a data set unless it is already there; shows progress on stderr.
 
     Raises:
         UsageError: before any work: a wrong source or option, an output that can't be written or holds something else.
-        PagebeamError: the run ended without a whole data set.
+        PagebeamError: the run ended without a complete data set.
     """
     output = absolute_uri(options.output)
     pipeline = make_pipeline(options)
@@ -83,11 +83,11 @@ def prepare(options: PrepareOptions) -> Prepared:
 def prepare_source(
     pipeline: beam.Pipeline, source: Source, root: str, output: str, options: PrepareOptions
 ) -> Prepared:
-    """Like ``prepare``, with a source of any kind and an empty pipeline."""
+    """Like ``prepare``, with any source and an empty pipeline."""
     files = SourceFiles(excluded=output)
     items = list_items(source, files, options.source)
     told = options.source_options
-    used = files.used(items, [root, *told.fonts, *told.lexicons])  # what is drawn with fonts needs no other files
+    used = files.used(items, [root, *told.fonts, *told.lexicons])  # synthetic pictures need nothing but these files
     dataset = DataSetDescription(
         output,
         options.source,
@@ -102,13 +102,13 @@ def prepare_source(
     )
     found = read_description(output)
     if found and is_unchanged(dataset, found):
-        clear_staging(output)  # which a run that was cut off at its very end has left
+        clear_staging(output)  # left by a run that was cut off at its very end
         return Prepared(found, unchanged=True)
     begin_dataset(output, options.overwrite)
     define_pipeline(pipeline, stage_items(output, items), source, dataset)
     run_pipeline(pipeline, "item")
     description = read_description(output)
-    assert description is not None  # the run would have failed
+    assert description is not None  # without it the run would have failed
     clear_staging(output)
     return Prepared(description, unchanged=False)
 
@@ -116,13 +116,13 @@ def prepare_source(
 def define_pipeline(
     root: beam.Pipeline, item_files: Sequence[str], source: Source, dataset: DataSetDescription
 ) -> beam.PCollection[dict[str, Any]]:
-    """Adds to a pipeline all that makes a data set, and returns what its ``dataset.json`` says.
+    """Adds the whole graph to a pipeline, and returns the content of ``dataset.json``.
 
     Args:
         root: the pipeline.
-        item_files: where the items of the source are, as ``stage_items`` says.
-        source: reads them.
-        dataset: what is to be made, in a folder that holds nothing of another one.
+        item_files: names of the files with the source's items, from ``stage_items``.
+        source: reads the items.
+        dataset: the data set to make, whose folder holds no part of another one.
     """
     items = root | "ItemFiles" >> beam.Create(item_files) | "ReadItems" >> beam.FlatMap(read_items, dataset.output)
     found = items | "ReadPictures" >> ReadPictures(source, dataset)
@@ -153,7 +153,7 @@ def _only(kind: type) -> beam.PTransform:
 
 
 def _describe_options(options: PrepareOptions) -> dict[str, Any]:
-    """All that influences a data set besides its source's files, as JSON gives it back."""
+    """Everything that influences a data set besides its source's files, as JSON values."""
     told = {
         name: list(value) if isinstance(value, tuple) else value
         for name, value in asdict(options.source_options).items()

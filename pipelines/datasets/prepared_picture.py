@@ -1,4 +1,4 @@
-"""Labelled pictures made ready for shards, in the child processes that decode; loads neither Beam nor TensorFlow."""
+"""Prepares labelled pictures for shards, in the decoding child processes. It imports neither Beam nor TensorFlow."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from ocr_models.io.sequence_example import serialize_example
 from ocr_models.io.tfrecord import record_bytes
 from ocr_models.records import Example
 
-SIZE_STEP_PX = 16  # of the histograms of width and height
+SIZE_STEP_PX = 16  # bin size of the histograms of width and height
 _HASH_MODULUS = 1 << 256
 
 
 @dataclass
 class DataSetCounts:
-    """What pictures add up to, in any order.
+    """Counts of pictures, which can be summed in any order.
 
     Attributes:
-        pictures: how many.
-        examples: records made of them.
-        record_bytes: of these records in a TFRecord file.
-        texts: labelled texts, or captions; without those that are ignored or not known.
-        ignored: regions that are to be ignored.
-        text_lengths: how many of these texts have so many characters, or captions so many tokens.
-        widths: how many examples are so many pixels wide, rounded down to ``SIZE_STEP_PX``.
-        heights: likewise.
-        characters: how often each stands in the texts.
-        tokens: how often each stands in the captions.
-        hash_sum: of the pictures' names, bytes and labels: the sum of their SHA-256, modulo 2^256.
+        pictures: number of pictures.
+        examples: number of records made of them.
+        record_bytes: size of these records in a TFRecord file.
+        texts: number of labelled texts, or captions, without those that are ignored or not known.
+        ignored: number of regions to ignore.
+        text_lengths: number of these texts by length in characters, or of captions by length in tokens.
+        widths: number of examples by width in pixels, rounded down to a multiple of ``SIZE_STEP_PX``.
+        heights: number of examples by height in pixels, rounded in the same way.
+        characters: how often each character occurs in the texts.
+        tokens: how often each token occurs in the captions.
+        hash_sum: sum, modulo 2^256, of each picture's SHA-256 of its name, bytes and labels.
     """
 
     pictures: int = 0
@@ -71,14 +71,14 @@ class PreparedPicture:
     """A picture whose records are ready to be written.
 
     Attributes:
-        name: the same in every run.
+        name: name of the picture, the same in every run.
         digest: SHA-256 of the picture's bytes, in hex.
-        perceptual_hash: 64 bits that are alike for pictures that look alike.
+        perceptual_hash: 64 bits, few of which differ between pictures that look alike.
         labels_digest: SHA-256 of all labels, in hex.
-        payloads: its examples as SequenceExamples.
-        packed_counts: ``DataSetCounts`` of this one picture, pickled: objects of millions of pictures fill the memory.
-        repairs: what was repaired, and why.
-        rejected_labels: what was left out, and why.
+        payloads: its examples as serialized SequenceExamples.
+        packed_counts: ``DataSetCounts`` of this picture, pickled: objects for millions of pictures would fill memory.
+        repairs: which labels were repaired, and why.
+        rejected_labels: which labels were left out, and why.
     """
 
     name: str
@@ -97,7 +97,7 @@ class PreparedPicture:
 
 @dataclass(frozen=True)
 class PreparedPictures:
-    """What came of an item of a source."""
+    """The pictures that an item of a source gave."""
 
     pictures: tuple[PreparedPicture | RejectedPicture, ...]
 
@@ -111,7 +111,7 @@ class PreparedPictures:
 
 @dataclass(frozen=True)
 class PrepareItem:
-    """Asks for all pictures of an item of a source, whose bytes are in the local file ``path``."""
+    """Asks for all pictures of an item of a source; ``path`` is the local file with the item's bytes, if it has any."""
 
     source: Source
     item: SourceItem
@@ -147,7 +147,7 @@ def prepare_picture(picture: LabelledPicture) -> PreparedPicture:
 
 
 def count_examples(examples: Sequence[Example]) -> DataSetCounts:
-    """The counts of one picture's examples, but for bytes and hash."""
+    """The counts of one picture's examples, without bytes and hash."""
     counts = DataSetCounts(pictures=1, examples=len(examples))
     for example in examples:
         counts.widths[example.width_px // SIZE_STEP_PX * SIZE_STEP_PX] += 1
@@ -163,7 +163,7 @@ def count_examples(examples: Sequence[Example]) -> DataSetCounts:
 
 
 def digest_labels(examples: Iterable[Example]) -> str:
-    """SHA-256, in hex, of all that examples say about their picture."""
+    """SHA-256, in hex, of everything that examples say about their picture."""
     digest = hashlib.sha256()
     for example in examples:
         shape = f"{example.width_px}x{example.height_px}, {len(example.texts)} texts, {len(example.caption)} tokens"

@@ -1,4 +1,4 @@
-"""The files of a data set: shards that hold staged records in their order, and what is kept of bad pictures."""
+"""Writes the files of a data set: shards of staged records in a fixed order, and the bytes of bad pictures."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from typing import Any, BinaryIO, cast
 
 from ocr_models.data.dataset_files import QUARANTINE
-
 from ocr_models.io.sequence_example import parse_example, serialize_example
 from ocr_models.io.tfrecord import write_records
 from ocr_models.vocabulary import Vocabulary
@@ -25,15 +24,16 @@ _GZIP_LEVEL = 6
 
 @dataclass(frozen=True, order=True)
 class Problem:
-    """Something that didn't get into the data set as it was.
+    """A picture or label that was left out or repaired.
 
     Attributes:
-        name: the picture's.
-        kind: "picture" for one that is left out, "label" for a label that is, "repair" for one that was mended,
-            "duplicate" for a picture whose bytes another one has, too.
-        stage: where a picture failed; "label" for labels.
-        reason: what was wrong, and for a repair what was done.
-        file: the picture's bytes, below the quarantine folder; "" where they aren't kept.
+        name: name of the picture.
+        kind: "picture" for a picture that was left out, "label" for a label that was, "repair" for a label that was
+            repaired, "duplicate" for a picture with the same bytes as another.
+        stage: stage at which a picture failed, "label" for labels; for a duplicate "content", or "label" if its labels
+            differ.
+        reason: what was wrong and, for a repair, what was done.
+        file: file of the picture's bytes, below the quarantine folder; "" if they aren't kept.
     """
 
     name: str
@@ -48,10 +48,10 @@ class ShardFile:
     """A written shard.
 
     Attributes:
-        path: below the output folder.
-        examples: its records.
-        bytes: its size.
-        sha256: of the file, in hex.
+        path: path below the output folder.
+        examples: number of its records.
+        bytes: size of the file.
+        sha256: SHA-256 of the file, in hex.
     """
 
     path: str
@@ -67,9 +67,9 @@ def write_shard(
 
     Args:
         output: the data set's folder.
-        path: the file's path below it; gzipped if it ends like that.
-        places: where the records are, in any order.
-        vocabulary: of captions, whose ids go into the records.
+        path: the file's path below it; the file is gzipped if the path ends in ".gz".
+        places: where the staged records are, in any order.
+        vocabulary: vocabulary of captions, whose ids are added to the records; None for other examples.
     """
     in_order = sorted(places)
     with StagedRecords(output) as staged, atomic_writer(join(output, path)) as target:
@@ -88,7 +88,7 @@ def _with_ids(payload: bytes, vocabulary: Vocabulary) -> bytes:
 
 
 class _HashedFile(io.RawIOBase):
-    """Passes what is written on to a file, and counts and hashes it."""
+    """Passes on to a file what is written, and counts and hashes it."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -106,12 +106,12 @@ class _HashedFile(io.RawIOBase):
 
 
 def _compressed(file: _HashedFile) -> gzip.GzipFile:
-    """Gzip without name and time, so that equal records give equal files."""
+    """A gzip file without a name and time, so that equal records give equal files."""
     return gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0, compresslevel=_GZIP_LEVEL)
 
 
 def quarantine(output: str, name: str, data: bytes | None) -> str:
-    """Keeps the bytes of a bad picture; returns their place below the quarantine folder, "" if they are too many."""
+    """Keeps the bytes of a bad picture; returns their file below the quarantine folder, "" if none or too many."""
     if not data or len(data) > MAX_QUARANTINED_BYTES:
         return ""
     extension = posixpath.splitext(name)[1]

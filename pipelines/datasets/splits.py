@@ -1,7 +1,7 @@
-"""Which split and shard a picture belongs to: functions of its content, so the same wherever and whenever it is read.
+"""The split and shard of a picture: functions of its content, so they are the same in every run.
 
-The parts of a SHA-256 that decide about the split, the shard and the contact sheet don't overlap, so that none of the
-choices says anything about another.
+The split, the shard and the contact sheet are chosen by parts of a SHA-256 that don't overlap, so that the choices are
+independent.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import math
 from dataclasses import dataclass
 
 from ocr_models.data.dataset_files import SPLITS
-
 from ocr_models.errors import UsageError
 
 SHARD_BYTES = 100_000_000
@@ -22,9 +21,9 @@ class SplitFractions:
     """How a data set is split.
 
     Attributes:
-        train: share of the pictures, 0 to 1.
-        validation: likewise.
-        test: likewise.
+        train: share of pictures for training, 0 to 1.
+        validation: share of pictures for validation, 0 to 1.
+        test: share of pictures for testing, 0 to 1.
     """
 
     train: float = 0.9
@@ -36,7 +35,7 @@ class SplitFractions:
         if min(parts) < 0 or not math.isclose(sum(parts), 1, abs_tol=1e-6) or not self.train:
             raise UsageError(
                 f"splits {self.train:g},{self.validation:g},{self.test:g}: give the shares of train, validation and "
-                "test, which add up to 1, such as 0.9,0.05,0.05; that of train is not 0"
+                "test, which add up to 1, such as 0.9,0.05,0.05; that of train can't be 0"
             )
 
     def as_dict(self) -> dict[str, float]:
@@ -53,12 +52,12 @@ class SplitFractions:
         return used[-1][0]
 
     def shard_counts(self, split_bytes: dict[str, int], train_shards: int | None = None) -> dict[str, int]:
-        """How many shards each split that isn't empty gets.
+        """The number of shards of each split that isn't empty.
 
         Args:
-            split_bytes: bytes of the records of each split.
-            train_shards: shards of the training split; the others get as many for their shares. None: as many as it
-                takes for shards of about ``SHARD_BYTES``.
+            split_bytes: size of the records of each split.
+            train_shards: number of shards of the training split; the others get shards in proportion to their shares.
+                None: as many as it takes for shards of about ``SHARD_BYTES``.
         """
         counts = {}
         for split, share in self.as_dict().items():
@@ -69,7 +68,7 @@ class SplitFractions:
 
 
 def parse_splits(text: str) -> SplitFractions:
-    """Splits from a text like "0.9,0.05,0.05". Raises UsageError where it isn't like that."""
+    """Parses splits from a text such as "0.9,0.05,0.05". Raises UsageError for any other text."""
     try:
         train, validation, test = map(float, text.split(","))
     except ValueError as error:
@@ -83,7 +82,7 @@ def shard_of(digest: str, shard_count: int) -> int:
 
 
 def sample_order(digest: str) -> str:
-    """What to sort pictures by for a random choice that is always the same."""
+    """The key to sort pictures by for a random choice that is the same in every run."""
     return digest[2 * _HEX_64_BITS :]
 
 

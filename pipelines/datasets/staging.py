@@ -1,6 +1,6 @@
-"""Records on their way into shards: written to staging files as pictures are read.
+"""Staging files: records are written to them when pictures are read, and read from them when shards are written.
 
-What travels between workers is where they are, so that no picture goes through a shuffle.
+Only the places of records travel between workers, so that no picture goes through a shuffle.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from ocr_models.data.dataset_files import STAGING
-
 from ocr_models.data.sources.source import SourceItem
 from ocr_models.io.tfrecord import iter_records, record_bytes, write_records
 from pipelines.datasets.prepared_picture import PreparedPicture
@@ -27,13 +26,13 @@ class StagedPicture:
     """A picture whose records are in a staging file.
 
     Attributes:
-        name: the same in every run.
+        name: name of the picture, the same in every run.
         digest: SHA-256 of the picture's bytes, in hex.
         perceptual_hash: 64 bits.
         labels_digest: SHA-256 of its labels, in hex.
-        file: below the staging folder.
-        offsets: where in the file each of its records begins.
-        packed_counts: ``DataSetCounts`` of this one picture, pickled.
+        file: path below the staging folder.
+        offsets: where each of its records begins in the file, in bytes.
+        packed_counts: ``DataSetCounts`` of this picture, pickled.
     """
 
     name: str
@@ -46,11 +45,11 @@ class StagedPicture:
 
 
 RecordPlace = tuple[str, str, int, str, int]
-"""A staged record behind what it is sorted by: digest, name, index in its picture; file, offset."""
+"""A staged record's sort key and place: digest and name of its picture, index in the picture; file, offset."""
 
 
 class StagingFile:
-    """A new file below the staging folder; made when the first picture comes."""
+    """A new file below the staging folder; created when the first picture is added."""
 
     def __init__(self, output: str) -> None:
         self._output = output
@@ -99,7 +98,7 @@ class StagedRecords:
     def read(self, name: str, offset: int) -> bytes:
         """The payload of a record."""
         file = self._files.pop(name, None) or open_file(join(self._output, f"{STAGING}/{name}"))
-        self._files[name] = file  # the last one is the one used last
+        self._files[name] = file  # now last in order: the one used most recently
         if len(self._files) > _OPEN_FILES:
             self._files.pop(next(iter(self._files))).close()
         file.seek(offset)
@@ -107,14 +106,14 @@ class StagedRecords:
 
 
 def iter_staged(output: str, places: Iterable[tuple[str, int]]) -> Iterator[bytes]:
-    """Payloads of records, given by file and offset."""
+    """Yields the payloads of records, which are given by file and offset."""
     with StagedRecords(output) as staged:
         for name, offset in places:
             yield staged.read(name, offset)
 
 
 def stage_items(output: str, items: Sequence[SourceItem]) -> list[str]:
-    """Writes the items of a source below the staging folder, as a graph of a pipeline is no place for millions of them.
+    """Writes the items of a source below the staging folder, because millions of them don't fit in a pipeline's graph.
 
     Returns:
         The files' names, for ``read_items``.

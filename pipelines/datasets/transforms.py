@@ -1,4 +1,4 @@
-"""From the items of a labelled source to the shards of a data set."""
+"""PTransforms from the items of a labelled source to the shards of a data set."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import apache_beam as beam
 from apache_beam.pvalue import AsSingleton
-from ocr_models.data.dataset_files import shard_name
 
+from ocr_models.data.dataset_files import shard_name
 from ocr_models.data.sources.source import Source, SourceItem
 from ocr_models.vocabulary import Vocabulary
 from pipelines.datasets.dataset_json import DataSetDescription
@@ -24,16 +24,16 @@ from pipelines.decoding.stream_fn import StreamFn
 from pipelines.runtime import progress
 from pipelines.runtime.runner import keep_all_elements
 
-SAMPLES = 24
+SAMPLES = 24  # examples on the contact sheet
 
 
 @dataclass
 class ReadPictures(beam.PTransform):
-    """Source items → ``StagedPicture`` for each that could be read, and ``Problem`` for what was left out or mended.
+    """Source items → ``StagedPicture`` for each that could be read, and ``Problem`` for what was left out or repaired.
 
     Attributes:
         source: reads the items, in child processes.
-        dataset: what is being made.
+        dataset: the data set that is made.
     """
 
     source: Source
@@ -59,7 +59,7 @@ class _ReadPicturesFn(StreamFn):
 
 
 class RemoveDuplicates(beam.PTransform):
-    """Staged pictures → the same but for one of each content, and a ``Problem`` for every other."""
+    """Staged pictures → one of those with the same bytes, and a ``Problem`` for each of the others."""
 
     def expand(self, pictures: beam.PCollection[StagedPicture]) -> beam.PCollection[StagedPicture | Problem]:
         return (
@@ -71,7 +71,7 @@ class RemoveDuplicates(beam.PTransform):
 
 
 def keep_first(group: Iterable[StagedPicture]) -> Iterator[StagedPicture | Problem]:
-    """Of pictures with the same bytes, the one whose name comes first; the others as problems."""
+    """Yields the first by name of pictures with the same bytes, and the others as problems."""
     first, *others = sorted(group, key=lambda picture: picture.name)
     yield first
     for other in others:
@@ -85,7 +85,7 @@ class SumCounts(beam.PTransform):
     """Pictures → one dict of ``DataSetCounts`` by split.
 
     Attributes:
-        dataset: what is being made.
+        dataset: the data set that is made.
     """
 
     dataset: DataSetDescription
@@ -101,7 +101,7 @@ class SumCounts(beam.PTransform):
 
 
 class _SumCountsFn(beam.CombineFn):
-    """Adds up in place: the tokens of captions are far too many to copy them with each picture."""
+    """Adds up in place: captions have far too many tokens to copy them for each picture."""
 
     def create_accumulator(self) -> DataSetCounts:
         return DataSetCounts()
@@ -119,11 +119,11 @@ class _SumCountsFn(beam.CombineFn):
 
 @dataclass
 class WriteDataShards(beam.PTransform):
-    """Pictures → ``ShardFile`` for each of the shards written.
+    """Pictures → ``ShardFile`` for each shard that is written.
 
     Attributes:
-        dataset: what is being made.
-        totals: the one dict of counts by split, which decides the number of shards.
+        dataset: the data set that is made.
+        totals: one dict of counts by split, which decides the number of shards.
     """
 
     dataset: DataSetDescription
@@ -166,7 +166,7 @@ def _write_group(group: tuple[str, Iterable[RecordPlace]], output: str, vocabula
 def _add_empty_shards(
     shards: list[ShardFile], dataset: DataSetDescription, totals: dict[str, DataSetCounts]
 ) -> list[ShardFile]:
-    """Writes a file for each shard that got no record, as the files' names promise them."""
+    """Writes a file for each shard without records, as the files' names promise them; returns all shards."""
     names = {
         shard_name(split, shard, count, dataset.compressed)
         for split, count in _shard_counts(dataset, totals).items()
@@ -181,7 +181,7 @@ class FindNearDuplicates(beam.PTransform):
     """Pictures → one ``NearDuplicates``.
 
     Attributes:
-        dataset: what is being made.
+        dataset: the data set that is made.
     """
 
     dataset: DataSetDescription
@@ -201,13 +201,13 @@ class FindNearDuplicates(beam.PTransform):
             | "Parts" >> beam.FlatMap(lambda group: [(part, group) for part in parts_of(group.hash)])
             | "GroupByPart" >> beam.GroupByKey()
             | "NearPairs" >> beam.MapTuple(lambda part, groups: near_pairs(part[0], groups))
-            | "SumNear" >> beam.CombineGlobally(NearDuplicates.sum)  # at once: a flatten would keep all the lists
+            | "SumNear" >> beam.CombineGlobally(NearDuplicates.sum)  # before Flatten, which would keep all the lists
         )
         return (equal, near) | beam.Flatten() | "Sum" >> beam.CombineGlobally(NearDuplicates.sum)
 
 
 class ChooseSamples(beam.PTransform):
-    """Pictures → one list of staged records, by file and offset: a random choice that is always the same."""
+    """Pictures → one list of staged records, by file and offset: a random choice that is the same in every run."""
 
     def expand(self, pictures: beam.PCollection[StagedPicture]) -> beam.PCollection[list[tuple[str, int]]]:
         return (
@@ -219,6 +219,6 @@ class ChooseSamples(beam.PTransform):
 
 
 def _sample_record(picture: StagedPicture) -> tuple[str, tuple[str, int]]:
-    """One record of a picture, any of them, behind what the choice goes by."""
+    """The place of one record of a picture, chosen by the picture's hash, preceded by its sort key."""
     order = sample_order(picture.digest)
     return order, (picture.file, picture.offsets[int(order, 16) % len(picture.offsets)])

@@ -1,7 +1,7 @@
-"""From a run's rows to a review: the words read with little confidence, for a person to say what they are.
+"""From a run's rows to a review sheet: the words read with low confidence, which a person corrects.
 
-It is a plain loop, not a Beam pipeline: a person reviews hundreds of words, whose pages are cut in a minute; to know
-which words they are takes one look through the rows, a row group at a time.
+It is a plain loop, not a Beam pipeline: a person reviews hundreds of words, which are cut from their pages in a minute.
+They are found in one pass over the rows, a row group at a time.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ from pipelines.runtime.storage import join, write_bytes
 
 DEFAULT_LIMIT = 1000
 _Doubt = tuple[float, str, int, int, ReadPage]
-"""A word that was read with little confidence: that, its document, page and index, which order it, and the page."""
+"""A word read with low confidence: its sort key (confidence, document, page, index) and its page."""
 
 
 @dataclass(frozen=True)
 class ReviewSummary:
-    """What became of a review.
+    """What is in a review, and what is missing.
 
     Attributes:
-        words: that are in it.
-        pages: that they are from.
-        left_out: words of little confidence beyond the limit.
+        words: number of words in it.
+        pages: number of pages that they are from.
+        left_out: number of words of low confidence beyond the limit.
         failures: the pages whose words are missing, each with the reason.
     """
 
@@ -49,12 +49,12 @@ class ReviewSummary:
 
 @dataclass(frozen=True)
 class CutWords:
-    """Asks for the crops of some words of a page, as encoded pictures, in a decoding child process.
+    """Asks a decoding child process for the crops of some words of a page, as encoded pictures.
 
     Attributes:
-        path: the document, local.
+        path: local path of the document.
         page: the page.
-        indices: of the words.
+        indices: indices of the words in the page.
     """
 
     path: str
@@ -70,13 +70,13 @@ class CutWords:
 def write_review(run_dir: str, output: str, below: float, limit: int = DEFAULT_LIMIT) -> ReviewSummary:
     """Writes ``review.html``, ``words.csv`` and ``crops/`` for the words read with a confidence under ``below``.
 
-    A page that can't be opened any more costs its own words only.
+    If a page can't be opened any more, only its own words are left out.
 
     Args:
-        run_dir: the output folder of ``pagebeam run``; of all its finished runs, each page's last reading counts.
-        output: the review's folder, on any Beam file system as ``run_dir``.
-        below: 0 to 1.
-        limit: so many words at the most, the least sure ones.
+        run_dir: the output folder of ``pagebeam run``; if several finished runs read a page, the last one counts.
+        output: the review's folder; like ``run_dir``, on any Beam file system.
+        below: confidence, 0 to 1.
+        limit: maximum number of words; those with the least confidence are kept.
 
     Raises:
         UsageError: there is no finished run or no such word.
@@ -103,7 +103,7 @@ def write_review(run_dir: str, output: str, below: float, limit: int = DEFAULT_L
 
 
 def _find_doubts(files: SourceFiles, run_dir: str, below: float, limit: int) -> tuple[int, list[_Doubt]]:
-    """How many words were read with less confidence, and the least sure of them."""
+    """The number of words with a confidence under ``below``, and up to ``limit`` of them, least confident first."""
     counter = itertools.count()
     found = (
         (float(confidence), page.source_uri, page.page_index, i, page)
@@ -123,7 +123,7 @@ def _by_page(doubts: Sequence[_Doubt]) -> Iterator[tuple[ReadPage, tuple[int, ..
 
 
 def _cut(page: ReadPage, indices: tuple[int, ...]) -> Iterator[DoubtfulWord]:
-    """The page's doubtful words with their pictures; raises DocumentError where it can't be opened."""
+    """Yields the page's doubtful words with their pictures. Raises DocumentError if it can't be opened."""
     file = local_copy(page.source_uri, page.source_sha256)
     pictures = shared_pool().call(CutWords(file.name, page, indices)).value
     page_key = page_id(page.source_uri, page.source_sha256, page.page_index)[:12]
@@ -149,8 +149,10 @@ def _write(output: str, words: Sequence[DoubtfulWord], summary: ReviewSummary) -
     writer = csv.writer(table)
     writer.writerow(COLUMNS)
     writer.writerows(word.cells() for word in words)
-    _write_file(join(output, "words.csv"), table.getvalue().encode("utf-8-sig"))  # by which spreadsheets know it
-    notes = [f"Not here, as they are surer: {summary.left_out:,} words."] if summary.left_out else []
+    _write_file(
+        join(output, "words.csv"), table.getvalue().encode("utf-8-sig")
+    )  # the byte-order mark tells spreadsheets that it is UTF-8
+    notes = [f"Left out, as their confidence is higher: {summary.left_out:,} words."] if summary.left_out else []
     notes += [f"Left out: {failure}" for failure in summary.failures]
     sheet_id = hashlib.sha256(table.getvalue().encode()).hexdigest()[:16]
     _write_file(join(output, "review.html"), render_sheet(words, notes, sheet_id, output).encode())
@@ -159,5 +161,5 @@ def _write(output: str, words: Sequence[DoubtfulWord], summary: ReviewSummary) -
 def _write_file(path: str, data: bytes) -> None:
     try:
         write_bytes(path, data)
-    except Exception as error:  # every file system has its own
+    except Exception as error:  # each file system has its own kinds of errors
         raise PagebeamError(f"can't write {path}: {error}") from error

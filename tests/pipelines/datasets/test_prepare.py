@@ -307,7 +307,7 @@ def test_a_source_of_which_nothing_can_be_used_gives_no_data_set(tmp_path, prepa
     [
         (["--splits", "0.9,0.2,0.05"], "add up to 1"),
         (["--splits", "0.9,0.1"], "expected three numbers"),
-        (["--splits", "0,0.5,0.5"], "that of train is not 0"),
+        (["--splits", "0,0.5,0.5"], "that of train can't be 0"),
         (["--below", "0.6"], "--below goes with --format pagebeam"),
         (["--no-such-option", "1"], "unknown option --no_such_option"),
     ],

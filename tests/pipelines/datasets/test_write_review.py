@@ -113,7 +113,7 @@ def test_limit_keeps_the_least_sure_and_says_so(run_dir, tmp_path):
 
     assert summary == ReviewSummary(words=2, pages=1, left_out=2, failures=())
     assert [row["read"] for row in read_csv(tmp_path / "review" / "words.csv")] == ["one", "four"]
-    assert "Not here, as they are surer: 2 words." in (tmp_path / "review" / "review.html").read_text()
+    assert "Left out, as their confidence is higher: 2 words." in (tmp_path / "review" / "review.html").read_text()
 
 
 def test_page_that_cannot_be_opened_again_costs_its_own_words_only(run_dir, tmp_path):
