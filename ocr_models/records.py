@@ -1,4 +1,4 @@
-"""The values that flow from a document to a row: frozen dataclasses without behavior.
+"""The values on the way from a document to a row, and the examples of data sets: frozen dataclasses without behavior.
 
 Geometry follows one convention everywhere. A ``quad`` is a float32 array of shape (4, 2), in pixels, clockwise
 from the text's own top-left corner, with the origin at the top-left of the image.
@@ -14,11 +14,11 @@ import numpy as np
 
 @dataclass(frozen=True)
 class TextBox:
-    """A word as the detector found it.
+    """A word that the detector found.
 
     Attributes:
-        quad: float32 (4, 2), pixels of the image that was given to the detector.
-        confidence: 0 to 1, the mean text probability of the cells that voted for the box.
+        quad: float32 (4, 2), in pixels of the detector's input.
+        confidence: 0 to 1, the mean text probability of the cells that the box was merged from.
     """
 
     quad: np.ndarray
@@ -27,14 +27,14 @@ class TextBox:
 
 @dataclass(frozen=True)
 class Transcript:
-    """What the recognizer read in one crop.
+    """The text that the recognizer read in one crop.
 
     Attributes:
-        text: the characters, possibly none.
-        confidence: 0 to 1, for the word as a whole; calibrated, if the recognizer has a temperature.
-        char_confidences: 0 to 1, one for each character that the network read, whatever a lexicon made of it.
-        network_confidence: 0 to 1, for the word as a whole, which no temperature changes; None if it is the same.
-        places: 0 to 1, how far along the crop each character of ``text`` was seen.
+        text: the characters; may be empty.
+        confidence: 0 to 1, of the whole text; calibrated if the recognizer has a temperature.
+        char_confidences: 0 to 1, one for each character that the network read, even if a lexicon changed it.
+        network_confidence: 0 to 1, of the whole text, without a temperature; None if it equals ``confidence``.
+        places: 0 to 1, the position of each character of ``text`` along the width of the crop.
     """
 
     text: str
@@ -46,7 +46,7 @@ class Transcript:
 
 @dataclass(frozen=True)
 class Word:
-    """A word read on a page: its quad in pixels of the page as given, and the index of its line."""
+    """A word read on a page, with its quad in pixels of the page as given and the index of its line."""
 
     text: str
     confidence: float
@@ -56,7 +56,7 @@ class Word:
 
 @dataclass(frozen=True)
 class TextLine:
-    """A line of words in reading order; lines are themselves in reading order on the page."""
+    """A line of words in reading order. The lines of a page are in reading order, too."""
 
     text: str
     quad: np.ndarray
@@ -68,11 +68,11 @@ class OcrPage:
     """A page that was read.
 
     Attributes:
-        text: the page as a person would read it; lines end with a newline, an empty line parts two blocks.
+        text: the lines in reading order; each ends with a newline, and an empty line separates two blocks.
         words: in reading order.
-        lines: in reading order; ``words[i].line`` points here.
-        rotation_deg: how far the page's content is turned clockwise from upright: 0, 90, 180 or 270.
-        mean_confidence: of the words, weighted by their characters; 0 where there are none.
+        lines: in reading order; ``words[i].line`` is an index into them.
+        rotation_deg: by how much the page's content is turned clockwise from upright: 0, 90, 180 or 270.
+        mean_confidence: of the words, weighted by their characters; 0 if there are none.
     """
 
     text: str
@@ -84,12 +84,12 @@ class OcrPage:
 
 @dataclass(frozen=True)
 class PageTruth:
-    """A page picture with the words that are known to stand on it: what the detector is trained with.
+    """A page and the words that are known to be on it, to train the detector.
 
     Attributes:
         image: uint8 (H, W), gray.
         quads: float32 (N, 4, 2), pixels.
-        texts: N strings; "" where the text is not known.
+        texts: N strings; "" if the text is not known.
         ignore: bool (N,), True for regions that count neither as text nor as background.
     """
 
@@ -101,28 +101,28 @@ class PageTruth:
 
 @dataclass(frozen=True)
 class WordTruth:
-    """A word crop with its text: what the recognizer is trained with. ``image`` is uint8 (H, W), gray."""
+    """A word crop, uint8 (H, W), gray, with its text, to train the recognizer."""
 
     image: np.ndarray
     text: str
 
 
 class Task(StrEnum):
-    """What the examples of a data set teach, what a bundle is trained for, and what is scored."""
+    """The task of the examples of a data set, of a bundle, or of an evaluation."""
 
-    DETECTION = "detection"  # pages with the quads, and mostly the texts, of their words or lines
-    RECOGNITION = "recognition"  # crops, each with its one text
-    OCR = "ocr"  # words found and read: taught and labelled as detection is, scored as a whole
-    CAPTION = "caption"  # pictures, each with one caption; a picture with several has as many examples
+    DETECTION = "detection"  # examples are pages with the quads and usually the texts of their words or lines
+    RECOGNITION = "recognition"  # examples are crops, each with one text
+    OCR = "ocr"  # words are found and read; labelled as for detection, but scored as a whole
+    CAPTION = "caption"  # examples are pictures with one caption each; a picture with several has as many examples
 
     @property
     def labels(self) -> Task:
-        """The task whose examples have the labels that this one is scored with."""
+        """The task whose examples have the labels by which this one is scored."""
         return Task.DETECTION if self == Task.OCR else self
 
 
 LABEL_TASKS = tuple(task for task in Task if task.labels == task)
-"""What the examples of a data set can be labelled for."""
+"""The tasks that the examples of a data set can be labelled for."""
 
 
 @dataclass(frozen=True)
@@ -130,17 +130,17 @@ class Example:
     """A labelled picture: one record of a data set.
 
     Attributes:
-        image_id: names the picture, the same in every run.
-        data: the encoded picture, upright without EXIF's help.
-        image_format: "png" or "jpeg" in data sets of ours.
+        image_id: the name of the picture, the same in every run.
+        data: the encoded picture, which is upright without EXIF.
+        image_format: "png" or "jpeg" in data sets that pagebeam prepared.
         height_px: of the picture.
-        width_px: likewise.
-        quads: float32 (N, 4, 2), pixels. A recognition example has one, the picture's own edge. A quad of zeros stands
-            where the place of a text is not known (``geometry.known_places``).
-        texts: N strings; "" where the text is not known.
+        width_px: of the picture.
+        quads: float32 (N, 4, 2), pixels. A recognition example has one, the edge of the picture. A quad of zeros means
+            that the place of a text is not known (``geometry.known_places``).
+        texts: N strings; "" if the text is not known.
         ignore: bool (N,), True for regions that count neither as text nor as background (ICDAR's "###").
-        caption: tokens of a caption, without ``<S>`` and ``</S>``.
-        caption_ids: their ids in the data set's vocabulary, with those of ``<S>`` and ``</S>``.
+        caption: the tokens of a caption, without ``<S>`` and ``</S>``.
+        caption_ids: the ids of the tokens in the data set's vocabulary, including those of ``<S>`` and ``</S>``.
     """
 
     image_id: str

@@ -1,4 +1,4 @@
-"""What any OCR tool read, as pages: plain text, hOCR, ALTO, and the Parquet of ``pagebeam run``."""
+"""Reads the output of OCR tools as pages: plain text, hOCR, ALTO, and the Parquet of ``pagebeam run``."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class PredictedWord:
 
     Attributes:
         text: as read.
-        quad: float32 (4, 2), pixels of the page; None where the tool doesn't say.
-        confidence: 0 to 1; None likewise.
+        quad: float32 (4, 2), in pixels of the page; None if the tool doesn't state it.
+        confidence: 0 to 1; None if the tool doesn't state it.
     """
 
     text: str
@@ -36,8 +36,8 @@ class PredictedPage:
     """A page that a tool read.
 
     Attributes:
-        name: the document's file name without its ending; "name#1" for its second page, and so on.
-        text: the page's text with its lines.
+        name: the document's file name without its extension; "name#1" for its second page, and so on.
+        text: the text of the page, in lines.
         words: in reading order.
     """
 
@@ -51,22 +51,23 @@ _NUMBERED = re.compile(r"(.+)#([0-9]+|[0-9]+-[0-9]+)")  # a page, or a range of 
 
 
 def read_predictions(path: str | Path, prediction_format: str) -> dict[str, PredictedPage]:
-    """Reads what a tool made of documents.
+    """Reads the output of a tool.
 
     Args:
-        path: a file, or a folder with all below: text as ``*.txt`` with a form feed between pages, hOCR as ``*.hocr``
-            or ``*.html``, ALTO 2 to 4 as ``*.xml`` in pixels; or the output folder of ``pagebeam run``.
+        path: a file, or a folder whose files at any depth are read: text as ``*.txt`` with a form feed between pages,
+            hOCR as ``*.hocr`` or ``*.html``, ALTO 2 to 4 in pixels as ``*.xml``; or the output folder of
+            ``pagebeam run``.
         prediction_format: "text", "hocr", "alto" or "pagebeam".
 
     Returns:
         The pages by name.
 
     Raises:
-        UsageError: there is nothing of this format, a file of it is broken, or two pages have one name.
+        UsageError: there is no file of this format, one is broken, or two pages have the same name.
     """
     if prediction_format not in PREDICTION_FORMATS:
         raise UsageError(
-            f"{prediction_format}: no format of predictions; give one of " + ", ".join(sorted(PREDICTION_FORMATS))
+            f"{prediction_format}: no such format of predictions; give one of " + ", ".join(sorted(PREDICTION_FORMATS))
         )
     pages: dict[str, PredictedPage] = {}
     origins: dict[str, str] = {}
@@ -78,11 +79,11 @@ def read_predictions(path: str | Path, prediction_format: str) -> dict[str, Pred
             )
         pages[page.name], origins[page.name] = page, origin
     if not pages:
-        raise UsageError(f"{path}: no page in it; give what a tool made of documents")
+        raise UsageError(f"{path}: there is no page in it; give the output of an OCR tool")
     return pages
 
 
-_Pages = Iterator[tuple[str, PredictedPage]]  # and the file or run that each comes from
+_Pages = Iterator[tuple[str, PredictedPage]]  # each page with the file or run that it comes from
 
 
 def _text_pages(path: Path) -> _Pages:
@@ -107,19 +108,19 @@ def _hocr_pages(path: Path) -> _Pages:
 
 
 class _HocrParser(HTMLParser):
-    """Collects the pages of an hOCR file as lines of words. hOCR is any HTML, so that no XML parser will do."""
+    """Collects the pages of an hOCR file as lines of words. hOCR may be HTML, which an XML parser can't read."""
 
     def __init__(self) -> None:
         super().__init__()
         self.pages: list[_Lines] = []
-        self._word: list[str] | None = None  # what was read of an open word
+        self._word: list[str] | None = None  # the parts of an open word's text
         self._properties = ""
         self._word_tag, self._page_tag = "", ""
         self._word_depth, self._page_depth = 0, 0
 
     @property
     def is_cut_off(self) -> bool:
-        """When all was fed: whether a page is still open."""
+        """Whether a page is still open after the whole file was fed."""
         return self._page_depth > 0
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -189,7 +190,7 @@ def _alto_pages(path: Path) -> _Pages:
 
 
 class _NoDoctype(ElementTree.TreeBuilder):
-    """Refuses document types: ALTO has none, and entities that blow up memory are declared there."""
+    """Refuses document types: ALTO has none, and they can declare entities that exhaust memory."""
 
     def doctype(self, name: str, public_id: str | None, system_id: str | None) -> NoReturn:
         raise ValueError(f"it has a document type, {name}")
@@ -206,7 +207,7 @@ def _alto_line(line: ElementTree.Element) -> list[PredictedWord]:
         if _tag(element) == "String" and content.strip():
             confidence = element.get("WC")
             words.append(PredictedWord(content, _alto_quad(element), None if confidence is None else float(confidence)))
-        elif _tag(element) == "HYP" and words:  # the hyphen at a line's end stands on the page as part of the word
+        elif _tag(element) == "HYP" and words:  # on the page, the hyphen at the end of a line is part of the word
             words[-1] = PredictedWord(words[-1].text + content, words[-1].quad, words[-1].confidence)
     return words
 
@@ -220,7 +221,7 @@ def _alto_quad(string: ElementTree.Element) -> np.ndarray | None:
 
 
 def _tag(element: ElementTree.Element) -> str:
-    """The name without its namespace, which differs by version."""
+    """The name of an element without its namespace, which depends on the version."""
     return element.tag.rpartition("}")[2]
 
 
@@ -239,7 +240,7 @@ def _pagebeam_pages(path: Path) -> _Pages:
                     PredictedWord(word["text"], np.array(word["quad"], np.float32).reshape(4, 2), word["confidence"])
                     for word in row["words"] or ()
                 )
-                # A page that failed has neither: it counts as one on which nothing was read.
+                # A page that failed has neither text nor words: it counts as a page on which nothing was read.
                 yield f"{row['source_uri']} of run {row['run_id']}", PredictedPage(name, row["text"] or "", words)
     except (OSError, pa.ArrowInvalid) as error:
         raise UsageError(
@@ -248,7 +249,7 @@ def _pagebeam_pages(path: Path) -> _Pages:
 
 
 def _files(path: Path, *endings: str) -> list[Path]:
-    """The files with one of these endings: the path itself, or all below it, sorted."""
+    """The path itself if it is a file, or else all files below it with one of these extensions, sorted."""
     files = [path] if path.is_file() else sorted(f for f in path.rglob("*") if f.suffix.lower() in endings)
     if not files:
         raise UsageError(f"{path}: no {' or '.join('*' + ending for ending in endings)} there; give a folder with some")
@@ -271,8 +272,8 @@ def page_name(document: str, page_index: int) -> str:
 
 
 def prediction_name(picture_name: str) -> str:
-    """The name that a tool's output has for a labelled picture: "a#1" for "scans/a.pdf#2", its second page."""
-    numbered = _NUMBERED.fullmatch(picture_name)  # the sign may belong to the name, as in "scan #3.jpg"
+    """The name of a labelled picture in a tool's output: "a#1" for "scans/a.pdf#2", the second page."""
+    numbered = _NUMBERED.fullmatch(picture_name)  # "#" may also be a part of the name, as in "scan #3.jpg"
     document, page = numbered.groups() if numbered else (picture_name, "")
     return page_name(document, max(int(page) - 1, 0) if page.isdecimal() else 0)
 
@@ -282,7 +283,7 @@ def _quad(left: float, top: float, right: float, bottom: float) -> np.ndarray:
 
 
 def _refuse(file: Path, expected: str) -> NoReturn:
-    raise UsageError(f"{file}: not {expected}; make it anew, or take it away: then its pages count as not read")
+    raise UsageError(f"{file}: not {expected}; make it again, or remove it: then its pages count as not read")
 
 
 PREDICTION_FORMATS: dict[str, Callable[[Path], _Pages]] = {

@@ -1,12 +1,12 @@
 """The records of data sets: ``Example`` as TensorFlow's ``SequenceExample`` message, without TensorFlow.
 
-Of one picture, in the context: ``image/id``, ``image/format`` ("png", "jpeg", …), ``image/data``, ``image/height`` and
-``image/width``. Of its texts, in feature lists with one step for each: ``image/text/quad`` (8 floats: x, y of the four
-corners in pixels, clockwise from the text's own top-left), ``image/text/string`` and ``image/text/ignore`` (0 or 1). Of
-a caption, with one step for each token: ``image/caption`` and ``image/caption_ids``.
+The context describes the picture: ``image/id``, ``image/format`` ("png", "jpeg", …), ``image/data``, ``image/height``
+and ``image/width``. Feature lists with one step per text describe the texts: ``image/text/quad`` (8 floats: x and y of
+the four corners in pixels, clockwise from the text's own top-left), ``image/text/string`` and ``image/text/ignore`` (0
+or 1). Feature lists with one step per token describe a caption: ``image/caption`` and ``image/caption_ids``.
 
-The message: https://github.com/tensorflow/tensorflow/blob/master/tensorflow/core/example/example.proto. It is described
-here once more to protobuf in a pool of its own, so that it meets TensorFlow's description of it nowhere.
+The message is https://github.com/tensorflow/tensorflow/blob/master/tensorflow/core/example/example.proto. It is defined
+here again, in a separate protobuf pool, so that it doesn't conflict with TensorFlow's definition.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ocr_models.errors import DocumentError, Stage
 from ocr_models.records import Example
 
 _Kind = descriptor_pb2.FieldDescriptorProto
-# Messages, each with its fields in the order of their numbers: name, type, whether it is repeated.
+# The fields of each message in the order of their numbers: name, type, and whether it is repeated.
 _MESSAGES: dict[str, list[tuple[str, int | str, bool]]] = {
     "BytesList": [("value", _Kind.TYPE_BYTES, True)],
     "FloatList": [("value", _Kind.TYPE_FLOAT, True)],
@@ -38,7 +38,7 @@ _MESSAGES: dict[str, list[tuple[str, int | str, bool]]] = {
 
 
 def serialize_example(example: Example) -> bytes:
-    """The example as a SequenceExample; equal examples give equal bytes."""
+    """Serializes an example as a SequenceExample. Equal examples give equal bytes."""
     record = _SequenceExample()
     context = record.context.feature
     context["image/id"].bytes_list.value.append(example.image_id.encode())
@@ -59,11 +59,11 @@ def serialize_example(example: Example) -> bytes:
 
 
 def parse_example(payload: bytes) -> Example:
-    """The example in a serialized SequenceExample. Foreign records may lack all but ``image/data``.
+    """Parses a serialized SequenceExample. Records of other tools may lack everything but ``image/data``.
 
     Raises:
-        DocumentError: with stage "decode", where the payload is no SequenceExample, has no ``image/data``, or has lists
-            that don't fit one another.
+        DocumentError: with stage "decode", if the payload is no SequenceExample, has no ``image/data``, or its feature
+            lists don't fit each other.
     """
     record = _parse(payload)
     lists = record.feature_lists.feature_list
@@ -95,7 +95,7 @@ def page_image_bytes(payload: bytes) -> bytes:
     """The encoded picture in a serialized SequenceExample: its context feature ``image/data``.
 
     Raises:
-        DocumentError: with stage "decode", where the record has no such feature.
+        DocumentError: with stage "decode", if the record has no such feature.
     """
     return _image_data(_parse(payload))
 
@@ -138,7 +138,7 @@ def _describe_messages() -> descriptor_pb2.FileDescriptorProto:
                 field.type, field.type_name = _Kind.TYPE_MESSAGE, _add_map_entry(described, field_name, kind[4:-1])
             else:
                 field.type, field.type_name = _Kind.TYPE_MESSAGE, f".tensorflow.{kind}"
-        if name == "Feature":  # has one kind of list only
+        if name == "Feature":  # has only one kind of list
             described.oneof_decl.add(name="kind")
             for field in described.field:
                 field.oneof_index = 0
@@ -146,7 +146,7 @@ def _describe_messages() -> descriptor_pb2.FileDescriptorProto:
 
 
 def _add_map_entry(described: descriptor_pb2.DescriptorProto, field_name: str, value: str) -> str:
-    """A map from names is a list of entries of a message of its own, whose name protobuf prescribes."""
+    """A map is a repeated message of entries, whose name protobuf prescribes."""
     entry = described.nested_type.add(name="".join(part.title() for part in field_name.split("_")) + "Entry")
     entry.options.map_entry = True
     entry.field.add(name="key", number=1, label=_Kind.LABEL_OPTIONAL, type=_Kind.TYPE_STRING)

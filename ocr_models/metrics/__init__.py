@@ -1,7 +1,7 @@
-"""Scores as mergeable counts: pages and words are counted anywhere, added up, and divided at the very end.
+"""Scores as mergeable counts: pages and words are counted anywhere, the counts are added, and ratios come last.
 
-Each class has ``of``, which counts one item, ``+``, whose totals are the same in any order, and ratios; without
-arguments it is the empty count that a sum starts from. All take the truth first, then the prediction.
+Each class has ``of``, which counts one item, ``+``, whose sums don't depend on the order, and ratios as properties;
+without arguments it is the empty count. The truth is always the first argument, the prediction the second.
 """
 
 from ocr_models.metrics.bleu import BleuCounts

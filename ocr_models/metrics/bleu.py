@@ -1,4 +1,4 @@
-"""Captions against what people wrote of the same picture."""
+"""BLEU of captions against the captions that people wrote for the same picture."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ BLEU_ORDER = 4  # n-grams up to this length are counted
 
 @dataclass(frozen=True)
 class BleuCounts:
-    """What corpus BLEU of sentences with several references is made of (Papineni et al. 2002).
+    """The counts behind corpus BLEU with several references per sentence (Papineni et al. 2002).
 
     Attributes:
-        matches: for n = 1 to 4, n-grams of the predictions that their references have, each as often at most.
-        totals: for n = 1 to 4, n-grams of the predictions.
-        predicted_words: words of the predictions.
-        true_words: words of the references, of each sentence the one that is nearest in length to the prediction.
+        matches: for n = 1 to 4, the n-grams of the predictions that occur in a reference, at most as often as there.
+        totals: for n = 1 to 4, the n-grams of the predictions.
+        predicted_words: the words of the predictions.
+        true_words: the words of the references, for each sentence of the one nearest in length to the prediction.
     """
 
     matches: tuple[int, ...] = (0,) * BLEU_ORDER
@@ -29,7 +29,7 @@ class BleuCounts:
 
     @classmethod
     def of(cls, references: Sequence[Sequence[str]], prediction: Sequence[str]) -> BleuCounts:
-        """Counts of one sentence, all in tokens; there must be at least one reference."""
+        """Counts one tokenized sentence, which must have at least one reference."""
         matches, totals = [], []
         for n in range(1, BLEU_ORDER + 1):
             predicted, most = _ngrams(prediction, n), Counter[tuple[str, ...]]()
@@ -50,7 +50,7 @@ class BleuCounts:
         )
 
     def bleu(self, order: int = BLEU_ORDER) -> float:
-        """BLEU-1 to BLEU-4: the geometric mean of that many precisions, times the brevity penalty; 0 to 1."""
+        """BLEU-1 to BLEU-4, 0 to 1: the geometric mean of the first ``order`` precisions times the brevity penalty."""
         matches, totals = self.matches[:order], self.totals[:order]
         if not all(matches):
             return 0.0

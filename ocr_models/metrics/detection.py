@@ -1,9 +1,9 @@
-"""Words found on pages, by the rules of the ICDAR 2015 competition (Karatzas et al. 2015, task 4.1).
+"""Detection of words on pages, scored by the rules of the ICDAR 2015 competition (Karatzas et al. 2015, task 4.1).
 
-The rules, as the organizers' script has them: a detection that lies by more than half of its own area on one ignored
-region is ignored itself. Then the true words are gone through in their order, and for each the detections in theirs;
-the first pair that overlaps by an IoU above the threshold, both still free and neither ignored, is a match. It isn't
-the best pair that wins, so that the order of words and detections may matter where more than two overlap.
+The rules are those of the organizers' script: a detection with more than half of its area on one ignored region is
+ignored. Then each true word, in order, is matched with the first detection whose IoU is above the threshold, if both
+are unmatched and neither is ignored. Since this isn't necessarily the best pair, the order of words and detections may
+matter if more than two overlap.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ import shapely
 from ocr_models.geometry import quad_angles, quad_sizes
 from ocr_models.metrics.matches import MatchCounts
 
-IOU = 0.5  # a pair of quads matches above it
-_ON_IGNORED = 0.5  # of a detection's area on an ignored region: above it the detection is ignored
+IOU = 0.5  # the script's threshold
+_ON_IGNORED = 0.5  # the share of a detection's area on an ignored region above which the script ignores it
 _HEIGHT_BOUNDS = (12.0, 24.0, 48.0)  # pixels
-_ANGLE_BOUNDS = (2.0, 10.0, 45.0)  # degrees from level, either way
+_ANGLE_BOUNDS = (2.0, 10.0, 45.0)  # degrees from level, in either direction
 HEIGHT_GROUPS = ("below 12 px", "12 to 24 px", "24 to 48 px", "48 px and more")
 ANGLE_GROUPS = ("below 2°", "2° to 10°", "10° to 45°", "45° and more")
 
@@ -30,11 +30,11 @@ Groups = tuple[MatchCounts, ...]
 
 @dataclass(frozen=True)
 class DetectionMatches:
-    """Which detections of a page are which words.
+    """The detections of a page that match its words.
 
     Attributes:
         pairs: (word, detection), indices into the truth and into the predictions.
-        ignored: bool (M,), detections on ignored regions: neither right nor wrong.
+        ignored: bool (M,), the detections on ignored regions, which are neither right nor wrong.
     """
 
     pairs: tuple[tuple[int, int], ...]
@@ -43,12 +43,12 @@ class DetectionMatches:
 
 @dataclass(frozen=True)
 class DetectionCounts(MatchCounts):
-    """Words found. Ignored words and detections on ignored regions don't count.
+    """Counts of detected words. Ignored words and detections on ignored regions don't count.
 
     Attributes:
-        by_height: the same by the words' heights, in the order of ``HEIGHT_GROUPS``. A match counts where its true
-            word belongs, a false detection where it would belong itself, so that the groups add up to the whole.
-        by_angle: likewise in the order of ``ANGLE_GROUPS``.
+        by_height: the same counts by height, in the order of ``HEIGHT_GROUPS``. A match is counted in the group of its
+            true word, a false detection in its own, so that the groups add up to the whole.
+        by_angle: the same counts by angle, in the order of ``ANGLE_GROUPS``.
     """
 
     by_height: Groups = (MatchCounts(),) * len(HEIGHT_GROUPS)
@@ -56,14 +56,14 @@ class DetectionCounts(MatchCounts):
 
     @classmethod
     def of(cls, quads: np.ndarray, ignore: np.ndarray, predicted: np.ndarray, iou: float = IOU) -> DetectionCounts:
-        """Counts of one page.
+        """Counts one page.
 
         Args:
-            quads: (N, 4, 2) pixels, the truth.
-            ignore: bool (N,).
-            predicted: (M, 4, 2) pixels. Of a quad that isn't convex its convex hull counts; one without an area or
-                with a corner that isn't finite matches nothing.
-            iou: a pair matches above this overlap.
+            quads: (N, 4, 2), the true words, in pixels.
+            ignore: bool (N,), which of them to ignore.
+            predicted: (M, 4, 2), in pixels. A quad that isn't convex is replaced by its convex hull; one without an
+                area or with a corner that isn't finite matches nothing.
+            iou: the overlap above which a pair matches.
         """
         matches = match_detections(quads, ignore, predicted, iou)
         words, found = np.flatnonzero(~ignore), np.flatnonzero(~matches.ignored)
@@ -99,7 +99,7 @@ class DetectionCounts(MatchCounts):
 def match_detections(
     quads: np.ndarray, ignore: np.ndarray, predicted: np.ndarray, iou: float = IOU
 ) -> DetectionMatches:
-    """Matches the detections of a page with its words; the arguments are those of ``DetectionCounts.of``."""
+    """Matches the detections of a page with its words. The arguments are those of ``DetectionCounts.of``."""
     true_hulls, found_hulls = _hulls(quads), _hulls(predicted)
     shared = _intersections(true_hulls, found_hulls)  # (N, M)
     true_areas, areas = shapely.area(true_hulls), shapely.area(found_hulls)
@@ -117,8 +117,8 @@ def match_detections(
 
 
 def _hulls(quads: np.ndarray) -> np.ndarray:
-    """Convex hulls (N,) as shapely's geometries; empty where a corner isn't finite."""
-    # Shapely and not OpenCV: of two quads that are nearly the same, intersectConvexConvex now and then gives no area.
+    """The convex hulls (N,) as shapely's geometries; empty if a corner isn't finite."""
+    # Not OpenCV's intersectConvexConvex, which sometimes gives no area for two nearly equal quads.
     quads = np.asarray(quads, np.float64).reshape(-1, 4, 2)
     hulls = np.full(len(quads), shapely.Polygon(), object)
     finite = np.isfinite(quads).all(axis=(1, 2))
@@ -127,7 +127,7 @@ def _hulls(quads: np.ndarray) -> np.ndarray:
 
 
 def _intersections(hulls: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Areas (N, M) that hulls share."""
+    """The areas (N, M) shared by hulls."""
     shared = np.zeros((len(hulls), len(others)))
     rows, columns = shapely.STRtree(others).query(hulls)  # pairs whose bounding boxes meet
     shared[rows, columns] = shapely.area(shapely.intersection(hulls[rows], others[columns]))
@@ -147,9 +147,17 @@ def _group(values: np.ndarray, bounds: Sequence[float]) -> np.ndarray:
     return np.searchsorted(bounds, values, side="right")
 
 
-def _by_group(pairs, words, found, word_groups, found_groups, names) -> Groups:
+def _by_group(
+    pairs: Sequence[tuple[int, int]],
+    words: np.ndarray,
+    found: np.ndarray,
+    word_groups: np.ndarray,
+    found_groups: np.ndarray,
+    names: Sequence[str],
+) -> Groups:
+    """Counts by group, given the indices of counted words and detections, and the groups of all of them."""
     groups = range(len(names))
-    # A match counts in its word's group, whatever the detection looks like.
+    # A match is counted in the group of its word, whatever that of the detection.
     found_groups = found_groups.copy()
     for word, detection in pairs:
         found_groups[detection] = word_groups[word]

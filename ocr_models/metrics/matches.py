@@ -1,4 +1,4 @@
-"""What was found of what there is: the counts behind precision, recall and F-score."""
+"""The counts behind precision, recall and F-score."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class MatchCounts:
-    """Things found, things there are, and how many of them are the same.
+    """Counts of predicted and true things, and of those that match.
 
     Attributes:
-        matched: found and there.
-        predicted: found.
-        true: there.
+        matched: pairs of a predicted and a true thing.
+        predicted: predicted things.
+        true: true things.
     """
 
     matched: int = 0

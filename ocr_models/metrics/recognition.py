@@ -1,4 +1,4 @@
-"""How well words were read: their characters, the words as wholes, and what was taken for what."""
+"""Scores of recognized words: errors of characters and of whole words, and confusions of characters."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _NOT_ALPHANUMERIC = re.compile("[^0-9a-z]")
 
 @dataclass(frozen=True)
 class EditCounts:
-    """Errors of words that were read, against their truth: of their characters, or of the ids of any labels."""
+    """Counts of edits between the truth and what was read, both strings or sequences of label ids."""
 
     edits: int = 0
     truth_labels: int = 0
@@ -23,7 +23,7 @@ class EditCounts:
 
     @classmethod
     def of(cls, truth: Sequence, prediction: Sequence) -> EditCounts:
-        """Counts of one word: two strings, or two sequences of ids without padding."""
+        """Counts one word, given as two strings or two sequences of ids without padding."""
         edits = edit_distance(truth, prediction)
         return cls(edits, len(truth), 1, int(edits == 0))
 
@@ -37,34 +37,34 @@ class EditCounts:
 
     @property
     def label_error_rate(self) -> float:
-        """Edits for each true label. It passes 1 if far too much was read."""
+        """Edits per true label (Graves et al. 2006). It may exceed 1 if far too much was read."""
         return self.edits / max(1, self.truth_labels)
 
     @property
     def cer(self) -> float:
-        """The label error rate where labels are characters."""
+        """The character error rate, which is the label error rate of strings."""
         return self.label_error_rate
 
     @property
     def exact_share(self) -> float:
-        """Word accuracy: the share of words read without a fault."""
+        """Word accuracy: the share of words read without an error."""
         return self.exact_words / max(1, self.words)
 
 
 def edit_distance(truth: Sequence, prediction: Sequence) -> int:
-    """Levenshtein distance: insertions, deletions and substitutions of one character or label each."""
+    """The Levenshtein distance: the least number of insertions, deletions and substitutions of characters or labels."""
     return Levenshtein.distance(truth, prediction)
 
 
 @dataclass(frozen=True)
 class WordCounts:
-    """How well the texts of crops were read.
+    """Counts for the texts of crops.
 
     Attributes:
-        characters: errors of characters; its words are whole texts, compared with case and punctuation.
-        alphanumeric: the same as papers report it: in lower case, of [0-9a-z] alone. Texts without any are left out.
-        tokens: errors of the parts that white space makes.
-        confusions: how often a true character was read as another; "" stands for one that was left out or made up.
+        characters: edits of characters; its words are whole texts, compared with case and punctuation.
+        alphanumeric: the same as papers report it: in lower case, with [0-9a-z] only. Texts without any are left out.
+        tokens: edits of words, separated by white space.
+        confusions: how often a true character was read as another; "" stands for a missing or inserted character.
     """
 
     characters: EditCounts = EditCounts()
@@ -74,7 +74,7 @@ class WordCounts:
 
     @classmethod
     def of(cls, truth: str, prediction: str) -> WordCounts:
-        """Counts of one crop."""
+        """Counts one crop."""
         plain = _alphanumeric(truth)
         return cls(
             EditCounts.of(truth, prediction),
@@ -93,36 +93,36 @@ class WordCounts:
 
     @property
     def words(self) -> int:
-        """Crops that were counted."""
+        """The number of crops."""
         return self.characters.words
 
     @property
     def accuracy(self) -> float:
-        """The share of texts read without a fault."""
+        """The share of texts read without an error."""
         return self.characters.exact_share
 
     @property
     def alphanumeric_accuracy(self) -> float:
-        """The share of texts read right but for case and for what is neither a Latin letter nor a digit."""
+        """The share of texts read right, ignoring case and everything but Latin letters and digits."""
         return self.alphanumeric.exact_share
 
     @property
     def cer(self) -> float:
-        """Character error rate: edits for each true character."""
+        """Character error rate: edits per true character."""
         return self.characters.cer
 
     @property
     def label_error_rate(self) -> float:
-        """Edits for each true label (Graves et al. 2006); labels of text are its characters."""
+        """The label error rate, with characters as labels."""
         return self.characters.label_error_rate
 
     @property
     def wer(self) -> float:
-        """Word error rate: edits of whole words for each true word."""
+        """Word error rate: edits of whole words per true word."""
         return self.tokens.label_error_rate
 
     def top_confusions(self, count: int) -> list[tuple[str, str, int]]:
-        """The commonest (true character, read character, times); equally common ones in the characters' order."""
+        """The most frequent (true character, read character, count); ties are in the order of the characters."""
         ranked = sorted(self.confusions.items(), key=lambda item: (-item[1], item[0]))
         return [(true, read, times) for (true, read), times in ranked[:count]]
 
@@ -132,7 +132,7 @@ def _alphanumeric(text: str) -> str:
 
 
 def _confusions(truth: str, prediction: str) -> list[tuple[str, str]]:
-    """What was taken for what, by a shortest sequence of edits."""
+    """Pairs of true and read characters in a shortest sequence of edits."""
     return [
         (
             "" if edit.tag == "insert" else truth[edit.src_pos],

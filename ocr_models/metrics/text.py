@@ -1,7 +1,7 @@
-"""Whole pages read, end to end: the words as a bag, the words where they stand, and the characters in reading order.
+"""Scores of whole pages, end to end: words as a bag, words at their places, and characters in reading order.
 
-Texts are compared after Unicode NFKC, with typographic quotes and dashes made plain: what a page shows doesn't tell
-how its truth was typed. A word counts if it holds a letter or a digit; words are compared whole, with punctuation.
+Texts are compared after Unicode NFKC, with plain quotes and dashes instead of typographic ones, since a page doesn't
+show which of them its truth has. A word counts if it has a letter or digit; words are compared whole, with punctuation.
 """
 
 from __future__ import annotations
@@ -19,29 +19,29 @@ from ocr_models.metrics.recognition import EditCounts
 from ocr_models.records import Example
 
 _PLAIN = str.maketrans(dict.fromkeys("‘’", "'") | dict.fromkeys("“”", '"') | dict.fromkeys("–—−‐", "-"))
-_NOWHERE = np.full((4, 2), np.nan)  # overlaps nothing
+_NOWHERE = np.full((4, 2), np.nan)  # a quad that overlaps nothing
 
 
 def plain_text(text: str, casefold: bool = False) -> str:
-    """The text as it is compared; runs of white space become one space each."""
+    """Normalizes a text for comparison; each run of white space becomes one space."""
     plain = unicodedata.normalize("NFKC", text).translate(_PLAIN)
     return " ".join((plain.casefold() if casefold else plain).split())
 
 
 def counted_words(text: str, casefold: bool = False) -> list[str]:
-    """The words of a text that count, as they are compared."""
+    """The words of a text that count, normalized for comparison."""
     return [word for word in plain_text(text, casefold).split() if any(char.isalnum() for char in word)]
 
 
 @dataclass(frozen=True)
 class PageCounts:
-    """How well pages were read.
+    """Counts for whole pages.
 
     Attributes:
-        pages: how many.
-        bag: words, wherever they stand on their page.
-        boxes: words at their place: matched by ICDAR's rules for detections (``metrics.detection``) and equal in text.
-        characters: errors of the pages' texts, the words in reading order with one space between them.
+        pages: the number of pages.
+        bag: words, regardless of their places on the page.
+        boxes: words at their places: matched by ICDAR's rules for detections (``metrics.detection``) and equal in text.
+        characters: edits of the texts of pages, which are the words in reading order, separated by one space.
     """
 
     pages: int = 0
@@ -51,14 +51,14 @@ class PageCounts:
 
     @classmethod
     def of(cls, truth: Example, prediction: PredictedPage, casefold: bool = False) -> PageCounts:
-        """Counts of one page.
+        """Counts one page.
 
-        Ignored regions of the truth, and those whose text isn't known, count nowhere, nor does what was read on them.
+        Ignored regions of the truth, regions whose text isn't known, and the words read on them don't count.
 
         Args:
             truth: a page with its words or lines in reading order.
-            prediction: what was read. Words without a quad are at no place: they count in ``boxes`` as false.
-            casefold: whether upper and lower case are the same.
+            prediction: the page as it was read. Words without a quad have no place and count as false in ``boxes``.
+            casefold: whether case is ignored.
         """
         ignore = truth.ignore | np.array([not text for text in truth.texts], bool)
         on_ignored = match_detections(truth.quads, ignore, _quads(prediction)).ignored
@@ -95,7 +95,7 @@ def _bag(true: list[str], read: list[str]) -> MatchCounts:
 
 
 def _boxes(truth: Example, prediction: PredictedPage, casefold: bool) -> MatchCounts:
-    """Words without a letter or digit are ignored in the truth, and left out of the predictions."""
+    """Counts words at their places. Those without a letter or digit are ignored in the truth and not counted as read."""
     true = [" ".join(counted_words(text, casefold)) for text in truth.texts]
     read = [" ".join(counted_words(word.text, casefold)) for word in prediction.words]
     counted = np.array([bool(text) for text in read], bool)

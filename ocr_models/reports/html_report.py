@@ -1,4 +1,4 @@
-"""Reports that people read in a browser: one HTML file, with its pictures and charts inside."""
+"""HTML reports: one file that contains its pictures and charts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _CHART_INCHES = (6.4, 3.6)
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of cells; numbers are set right, floats with four digits."""
+    """A table. Numbers are aligned to the right; floats have four decimals."""
 
     headers: Sequence[str]
     rows: Sequence[Sequence[str | int | float | None]]
@@ -27,7 +27,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Chart:
-    """Curves: each series is a pair of x and y values. ``diagonal`` draws x = y, which a calibrated model follows."""
+    """Curves, each a pair of x and y values by name. ``diagonal`` adds x = y, which a calibrated model follows."""
 
     x_label: str
     y_label: str
@@ -37,7 +37,7 @@ class Chart:
 
 @dataclass(frozen=True)
 class Picture:
-    """An image, uint8 (H, W) gray or (H, W, 3) RGB, with a line of text below."""
+    """An image, uint8 (H, W) gray or (H, W, 3) RGB, with a caption below."""
 
     image: np.ndarray
     caption: str = ""
@@ -45,7 +45,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class EncodedPicture:
-    """A PNG or JPEG, with a line of text below."""
+    """A PNG or JPEG with a caption below."""
 
     data: bytes
     caption: str = ""
@@ -53,28 +53,28 @@ class EncodedPicture:
 
 @dataclass(frozen=True)
 class Gallery:
-    """Pictures beside each other."""
+    """Pictures side by side."""
 
     pictures: Sequence[Picture | EncodedPicture]
 
 
 @dataclass(frozen=True)
 class Code:
-    """A command or a file, set as it is."""
+    """A command or the text of a file, shown verbatim."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class Section:
-    """A heading and what stands below it; a str is a paragraph."""
+    """A heading and the parts below it; a str is a paragraph."""
 
     title: str
     parts: Sequence[str | Table | Chart | Gallery | Code]
 
 
 def render_report(title: str, sections: Sequence[Section]) -> str:
-    """The whole report as HTML. All text is escaped: what was read on a page can't become markup."""
+    """Renders a report as HTML. All text is escaped: what was read on a page can't become markup."""
     return _environment().get_template("report.html").render(title=title, sections=sections)
 
 
@@ -92,7 +92,7 @@ def _cell(value: str | int | float | None) -> str:
 
 
 def _src(picture: Picture | EncodedPicture) -> str:
-    """The image as the value of a ``src``."""
+    """Encodes the image for a ``src`` attribute."""
     if isinstance(picture, EncodedPicture):
         data = picture.data
     else:
@@ -103,7 +103,7 @@ def _src(picture: Picture | EncodedPicture) -> str:
 
 
 def _draw_chart(chart: Chart) -> str:
-    """The chart as SVG, as the value of a ``src``."""
+    """Draws the chart as SVG for a ``src`` attribute."""
     plot = _Plot(figsize=_CHART_INCHES, layout="constrained")
     axes = plot.subplots()
     if chart.diagonal:

@@ -1,4 +1,4 @@
-"""The sheet on which a person types what doubtful words really say: one HTML file, which needs nothing else."""
+"""The sheet on which a person corrects doubtful words: one self-contained HTML file."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from dataclasses import dataclass
 from ocr_models.reports.templating import template_environment
 
 COLUMNS = ("crop", "text", "read", "confidence", "source_uri", "page_index", "quad")
-"""Of ``words.csv`` and of the CSV that the sheet saves."""
+"""The columns of ``words.csv`` and of the CSV that the sheet saves."""
 
 
 @dataclass(frozen=True)
 class DoubtfulWord:
-    """A word for review.
+    """A word to review.
 
     Attributes:
-        crop: its picture's path below the review's folder.
+        crop: the path of its picture below the folder of the review.
         png: its picture.
-        read: what was read.
+        read: the text that was read.
         confidence: 0 to 1.
-        source_uri: the document it is in.
+        source_uri: the document that it is in.
         page_index: from 0.
-        quad: 8 numbers, x and y of 4 corners in pixels of the page as given, with spaces between them.
+        quad: 8 numbers separated by spaces: x and y of 4 corners in pixels of the page as given.
         before: the words before it in its line.
-        after: the words after it.
+        after: the words after it in its line.
     """
 
     crop: str
@@ -43,19 +43,19 @@ class DoubtfulWord:
         return "data:image/png;base64," + base64.b64encode(self.png).decode()
 
     def cells(self) -> tuple[str, ...]:
-        """Its row, with no text yet, in the order of ``COLUMNS``."""
+        """The row of the word in the order of ``COLUMNS``, without a text yet."""
         confidence = f"{self.confidence:.4f}"
         return self.crop, "", self.read, confidence, self.source_uri, str(self.page_index), self.quad
 
 
 def render_sheet(words: Sequence[DoubtfulWord], notes: Sequence[str], sheet_id: str, folder: str) -> str:
-    """The sheet as HTML. All text is escaped: what was read on a page can't become markup.
+    """Renders the sheet as HTML. All text is escaped: what was read on a page can't become markup.
 
     Args:
-        words: in the order in which they are shown at first.
-        notes: lines for the person, such as pages that couldn't be opened.
-        sheet_id: tells this sheet's progress, which the browser keeps, from that of other sheets.
-        folder: where the sheet and its crops are.
+        words: in the order in which they are shown first.
+        notes: lines for the reviewer, such as the pages that couldn't be opened.
+        sheet_id: the key under which the browser stores the progress of this sheet.
+        folder: the folder of the sheet and its crops.
     """
     in_place = sorted(range(len(words)), key=lambda i: (words[i].source_uri, words[i].page_index, words[i].crop))
     places = {index: place for place, index in enumerate(in_place)}

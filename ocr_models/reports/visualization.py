@@ -1,4 +1,4 @@
-"""Pictures that show what a model does, and what it learns from."""
+"""Draws the attention of a recognizer, and the examples of data sets."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from ocr_models.recognition.crops import WIDTH_STRIDE, resize_crop
 from ocr_models.records import Example, Task
 
 _ZOOM = 4  # of the crop
-_BAND_PX = 26  # height of a character's row
+_BAND_PX = 26  # the height of the row of a character
 _LABEL_PX, _FONT_PX = 40, 17
-_INK = np.array([178, 34, 34])  # what full attention is drawn in, RGB
+_INK = np.array([178, 34, 34])  # the color of full attention, RGB
 _CELL_PX = {Task.DETECTION: (600, 600), Task.RECOGNITION: (300, 64), Task.CAPTION: (300, 240)}  # width, height
-_SHEET_PX = 2400  # at most, in width
+_SHEET_PX = 2400  # the maximum width
 _GAP_PX, _LINE_PX = 10, 18
 _QUAD_COLOR, _IGNORED_COLOR, _TEXT_COLOR = (200, 30, 30), (140, 140, 140), (20, 60, 190)
 
 
 def draw_alignments(crop: np.ndarray, labels: Sequence[str], alignments: np.ndarray) -> np.ndarray:
-    """A word crop, and below it a row for each character: the redder, the more attention was there.
+    """Draws a word crop, and below it a row for each character that is the redder the more attention there was.
 
     Args:
         crop: gray uint8 (h, w).
-        labels: L of them, what each row shows: the characters, and a sign for the end.
-        alignments: (L, T), 0 to 1, a column for every four of the crop once it is resized to height 32.
+        labels: the L labels of the rows: the characters, and a sign for the end.
+        alignments: (L, T), 0 to 1, with one step for every four columns of the crop after resizing to height 32.
 
     Returns:
         uint8 (H, W, 3), RGB.
@@ -46,7 +46,7 @@ def draw_alignments(crop: np.ndarray, labels: Sequence[str], alignments: np.ndar
 
 
 def _draw_band(alignments: np.ndarray, word: np.ndarray) -> np.ndarray:
-    """A row (26, W, 3) of the picture: the middle of the word, pale, with the attention laid over it."""
+    """A row (26, W, 3) of the picture: the word, flattened and pale, overlaid with the attention."""
     columns = np.repeat(alignments, WIDTH_STRIDE * _ZOOM)[: word.shape[1]]
     weight = np.clip(columns, 0, 1)[None, :, None]
     middle = cv2.resize(word, (word.shape[1], _BAND_PX), interpolation=cv2.INTER_AREA)
@@ -55,7 +55,7 @@ def _draw_band(alignments: np.ndarray, word: np.ndarray) -> np.ndarray:
 
 
 def _write_labels(picture: np.ndarray, labels: Sequence[str], first_px: int) -> np.ndarray:
-    """Each label before its row, by OpenCV's own font, which has the letters of all European languages."""
+    """Writes each label before its row in OpenCV's own font, which covers all European languages."""
     font = cv2.FontFace("sans")
     for i, label in enumerate(labels):
         _, _, width, _ = cv2.getTextSize(picture.shape[1::-1], label, (0, 0), font, _FONT_PX)
@@ -65,10 +65,10 @@ def _write_labels(picture: np.ndarray, labels: Sequence[str], first_px: int) -> 
 
 
 def draw_examples(examples: Sequence[Example]) -> np.ndarray:
-    """A sheet of labelled pictures: quads and texts drawn on pages, texts and captions written below the others.
+    """Draws a sheet of labelled pictures: quads and texts on pages, texts and captions below other pictures.
 
     Args:
-        examples: of one data set, at least one. One whose picture can't be decoded becomes an empty cell that says so.
+        examples: at least one, all of one data set. If a picture can't be decoded, its cell is empty and says so.
 
     Returns:
         uint8 (H, W, 3), RGB.
@@ -86,12 +86,12 @@ def draw_examples(examples: Sequence[Example]) -> np.ndarray:
 
 
 def draw_labels(pixels: np.ndarray, example: Example, scale: float = 1) -> np.ndarray:
-    """The quads and texts of a page drawn on it, ignored regions in gray.
+    """Draws the quads and texts of a page on a copy of it, ignored regions in gray.
 
     Args:
-        pixels: uint8 (H, W, 3) RGB; not changed.
-        example: whose quads are in pixels of the page at scale 1.
-        scale: of ``pixels``.
+        pixels: uint8 (H, W, 3) RGB.
+        example: the labels; quads are in pixels of the page at scale 1.
+        scale: the scale of ``pixels``.
 
     Returns:
         uint8 (H, W, 3), RGB.
@@ -114,14 +114,14 @@ def _task_of(examples: Sequence[Example]) -> Task:
 
 
 def _is_crop(example: Example) -> bool:
-    """Whether the one text is the whole picture."""
+    """Tells whether the only text fills the whole picture."""
     width, height = example.width_px, example.height_px
     edge = np.array([[0, 0], [width, 0], [width, height], [0, height]])
     return len(example.quads) == 1 and np.abs(example.quads[0] - edge).max() <= 1
 
 
 def _draw_cell(example: Example, cell_px: tuple[int, int]) -> np.ndarray:
-    """A picture shrunk (crops: also enlarged) to fit into a cell, above the lines that belong below it."""
+    """A picture, shrunk or (only crops) enlarged to fit into a cell, with lines of text below."""
     try:
         pixels = decode_image(example.data, ColorMode.RGB).pixels
     except DocumentError as error:
@@ -138,7 +138,7 @@ def _draw_cell(example: Example, cell_px: tuple[int, int]) -> np.ndarray:
 
 
 def _lines(text: str, width_px: int) -> list[np.ndarray]:
-    """A text as pictures of lines that fit a width."""
+    """Wraps a text and draws each line as a picture of a width."""
     characters = max(int(width_px / (_LINE_PX * 0.45)), 1)
     lines = []
     for line in textwrap.wrap(text, characters) or [""]:

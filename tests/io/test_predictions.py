@@ -179,7 +179,7 @@ def test_empty_folders_are_refused(tmp_path, prediction_format):
 
 
 def test_unknown_format_lists_the_known_ones(tmp_path):
-    with pytest.raises(UsageError, match="docx: no format of predictions; give one of alto, hocr, pagebeam, text"):
+    with pytest.raises(UsageError, match="docx: no such format of predictions; give one of alto, hocr, pagebeam, text"):
         read_predictions(tmp_path, "docx")
 
 
