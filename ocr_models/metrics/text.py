@@ -95,7 +95,7 @@ def _bag(true: list[str], read: list[str]) -> MatchCounts:
 
 
 def _boxes(truth: Example, prediction: PredictedPage, casefold: bool) -> MatchCounts:
-    """Counts words at their places. Those without a letter or digit are ignored in the truth and not counted as read."""
+    """Counts words at their places. Those without a letter or digit are ignored in the truth and the prediction."""
     true = [" ".join(counted_words(text, casefold)) for text in truth.texts]
     read = [" ".join(counted_words(word.text, casefold)) for word in prediction.words]
     counted = np.array([bool(text) for text in read], bool)
