@@ -1,4 +1,4 @@
-"""``pagebeam evaluate``: models, or any tool's output, against labelled data."""
+"""``pagebeam evaluate``: scores models, or any tool's output, against labelled data."""
 
 from __future__ import annotations
 
@@ -49,19 +49,20 @@ class EvaluateOptions(BeamOptions):
 
     Attributes:
         source: folder, file or glob of the labelled data, on any Beam file system.
-        format: a source's, or "shards".
+        format: format of a source, or "shards".
         output: folder of the evaluation, on any Beam file system.
-        task: what is scored; None for what the data are labelled for.
-        source_options: what the source is told; its task is the task's.
-        detector: name or folder of the model that finds words; None for the one that ships.
-        recognizer: likewise of the model that reads them.
-        captioner: folder of the model that captions.
-        beam_width: of the recognizer's or captioner's decoding; None for that of ``pagebeam run`` or ``caption``.
-        predictions: file or folder of a tool's output, in place of models.
+        task: the task that is scored; None for the one that the data are labelled for.
+        source_options: options of the source; ``task`` replaces the task in them.
+        detector: name or folder of the model that finds words; None for the default one.
+        recognizer: name or folder of the model that reads them; None for the default one.
+        captioner: folder of the model that captions pictures.
+        beam_width: width of the recognizer's or captioner's beam search; None for the default of ``pagebeam run`` or
+            ``pagebeam caption``.
+        predictions: file or folder of a tool's output, to score instead of models.
         predictions_format: "text", "hocr", "alto" or "pagebeam".
         casefold: whether upper and lower case are the same.
-        fit_temperature: whether the recognizer's bundle gets the temperature that fits these data.
-        command: that was given, for the report.
+        fit_temperature: whether to fit a temperature to these data and store it in the recognizer's bundle.
+        command: the command line, for the report.
     """
 
     source: str
@@ -84,11 +85,11 @@ def evaluate(options: EvaluateOptions) -> Summary:
     """Scores everything, showing progress on stderr.
 
     Returns:
-        What ``evaluation.json`` says.
+        The content of ``evaluation.json``.
 
     Raises:
         UsageError: before any work: wrong data, models, predictions or options, an output that can't be written.
-        PagebeamError: the run failed; then there is no ``evaluation.json``.
+        PagebeamError: the run failed; then ``evaluation.json`` is not written.
     """
     output = absolute_uri(options.output)
     pipeline = make_pipeline(options)
@@ -111,7 +112,7 @@ def evaluate(options: EvaluateOptions) -> Summary:
         predicted_names=names,
     )
     check_writable(output)
-    if exists(join(output, SUMMARY)):  # of an evaluation that this one replaces
+    if exists(join(output, SUMMARY)):  # from an evaluation that this one replaces
         delete([join(output, SUMMARY)])
     has_attention = data.task == Task.RECOGNITION and "recognizer" in models and _has_attention(models["recognizer"])
     define_pipeline(pipeline, output, data, rules, load_predictor, description, has_attention)
@@ -136,14 +137,14 @@ def define_pipeline(
     Args:
         root: the pipeline.
         output: folder of the evaluation.
-        data: what is scored against.
-        rules: how.
-        load_predictor: loads what is evaluated, on the workers.
+        data: the labelled data.
+        rules: how predictions are scored.
+        load_predictor: loads the predictor that is evaluated, on the workers.
         description: what the evaluation's files say about it.
-        has_attention: whether it is a recognizer that can show where its attention was.
+        has_attention: whether the predictor is a recognizer with attention, which the report shows.
 
     Returns:
-        What ``evaluation.json`` says, as the one element of a PCollection, when it is written.
+        A PCollection whose one element is the content of ``evaluation.json``, when it has been written.
     """
     predictor = SharedModel(load_predictor)
     return (
@@ -156,20 +157,20 @@ def define_pipeline(
 
 
 def _find_models(options: EvaluateOptions, task: Task) -> dict[str, Bundle]:
-    """Checks that what is to be evaluated is there, and nothing more."""
+    """The checked bundles to evaluate, by role. Raises UsageError if one is missing or an option doesn't fit."""
     given = [role for role in _MODEL_TASKS if getattr(options, role)]
     if (options.predictions is None) != (options.predictions_format is None):
-        raise UsageError("--predictions and --predictions-format go together; give both, or none")
+        raise UsageError("--predictions and --predictions-format go together; give both or neither")
     wanted = () if options.predictions else _MODELS_OF[task]
     unfit = [f"--{role}" for role in given if role not in wanted]
     if unfit:
         what = "the predictions of a tool" if options.predictions else f"task {task}"
-        raise UsageError(f"{', '.join(unfit)}: nothing to do with {what}; leave it out")
+        raise UsageError(f"{', '.join(unfit)} can't be used with {what}; leave it out")
     models = {}
     for role in wanted:
         name = getattr(options, role) or DEFAULT_BUNDLES.get(_MODEL_TASKS[role])
         if name is None:
-            raise UsageError("--captioner is missing: no captioner ships; give the folder of a trained one")
+            raise UsageError("--captioner is missing: none is shipped; give the folder of a trained one")
         models[role] = find_bundle(name, _MODEL_TASKS[role])
     if options.fit_temperature:
         _check_can_fit(options, models)
@@ -179,13 +180,13 @@ def _find_models(options: EvaluateOptions, task: Task) -> dict[str, Bundle]:
 def _check_can_fit(options: EvaluateOptions, models: dict[str, Bundle]) -> None:
     if "recognizer" not in models:
         raise UsageError(
-            "--fit-temperature is for a recognizer's confidences; give --task recognition or ocr, and models"
+            "--fit-temperature needs a recognizer's confidences; give --task recognition or ocr, and no --predictions"
         )
     path = models["recognizer"].path
     if is_shipped(path):
         raise UsageError(
-            f"--fit-temperature would change {path.name}, which ships with the package; give --recognizer a copy's "
-            "folder"
+            f"--fit-temperature would change {path.name}, which ships with the package; give the folder of a copy as "
+            "--recognizer"
         )
 
 
@@ -194,7 +195,7 @@ def _has_attention(bundle: Bundle) -> bool:
 
 
 def _choose_predictor(options: EvaluateOptions, task: Task) -> tuple[Callable[[], Predictor], tuple[str, ...]]:
-    """What loads what is evaluated; and the names of the pages in a tool's output."""
+    """A function that loads the predictor, and the names of the pages in a tool's output."""
     if options.predictions and options.predictions_format:
         path = options.predictions
         names = tuple(read_predictions(path, options.predictions_format))
@@ -208,7 +209,7 @@ def _load_predictions(path: str, predictions_format: str, color_mode: ColorMode)
 
 
 def _load_models(options: EvaluateOptions, task: Task) -> Predictor:
-    """Loads TensorFlow, which the launcher doesn't need."""
+    """Imports TensorFlow only here, as the launcher doesn't need it."""
     beam_width = _beam_width(options, task)
     temperature = 1.0 if options.fit_temperature else None
     recognizer = options.recognizer or DEFAULT_BUNDLES["recognition"]
@@ -230,7 +231,7 @@ def _load_models(options: EvaluateOptions, task: Task) -> Predictor:
 
 
 def _beam_width(options: EvaluateOptions, task: Task) -> int:
-    """As it was asked for, or as ``pagebeam run`` and ``pagebeam caption`` have it."""
+    """The beam width that was given, or else the default of ``pagebeam run`` or ``pagebeam caption``."""
     return options.beam_width or (3 if task == Task.CAPTION else 1)
 
 
@@ -241,7 +242,7 @@ def _describe_predictions(options: EvaluateOptions) -> dict[str, str] | None:
 
 
 def _scoring_options(options: EvaluateOptions, task: Task) -> dict[str, Any]:
-    """What influences the scores, as JSON has it."""
+    """Everything that influences the scores, as JSON values."""
     told: dict[str, Any] = {"casefold": options.casefold, "fit_temperature": options.fit_temperature}
     if not options.predictions:
         told["beam_width"] = _beam_width(options, task)
@@ -251,5 +252,5 @@ def _scoring_options(options: EvaluateOptions, task: Task) -> dict[str, Any]:
 def _read_summary(output: str) -> Summary:
     path = join(output, SUMMARY)
     if not exists(path):
-        raise PagebeamError(f"the run ended without {path}: it isn't whole; run it again")
+        raise PagebeamError(f"the run ended without {path}: it is not complete; run it again")
     return json.loads(read_bytes(path))

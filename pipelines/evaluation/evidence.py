@@ -1,4 +1,4 @@
-"""Pictures of what went wrong, small enough to travel with the scores."""
+"""Pictures of errors, small enough to travel with the scores."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from pipelines.evaluation.scores import Rules, has_lines, is_placed, predicted_q
 from pipelines.evaluation.truth import TruthPicture
 
 _PAGE_PX = 1100  # the long side of a drawn page
-_PHOTO_PX = 320
-_CROP_PX = 400
-_WORD_PX = 1024  # hardly ever less than it is, as it may be read once more
+_PHOTO_PX = 320  # of a captioned picture
+_CROP_PX = 400  # of a word cut from a page
+_WORD_PX = 1024  # of a word picture: most are smaller and stay as they are, because their attention may be drawn
 _CROPS_PER_PAGE = 8
 _JPEG_QUALITY = 60
 MISSED, WRONG, INVENTED = (214, 39, 40), (255, 127, 14), (31, 119, 180)  # red, orange, blue
@@ -28,7 +28,7 @@ MISSED, WRONG, INVENTED = (214, 39, 40), (255, 127, 14), (31, 119, 180)  # red, 
 
 @dataclass(frozen=True)
 class Shown:
-    """An encoded picture, PNG or JPEG, and what stands below it."""
+    """An encoded picture, PNG or JPEG, and its caption."""
 
     data: bytes
     caption: str
@@ -39,10 +39,10 @@ class Evidence:
     """Why a picture is among the worst.
 
     Attributes:
-        badness: what they are ranked by.
-        name: the picture's.
-        pictures: what to show.
-        attention: PNG of where an attention recognizer looked for each character of a word.
+        badness: what pictures are ranked by; the worst have the highest.
+        name: name of the picture.
+        pictures: pictures to show.
+        attention: PNG of a recognizer's attention for each character of a word.
     """
 
     badness: float
@@ -52,17 +52,17 @@ class Evidence:
 
     @property
     def rank(self) -> tuple[float, str]:
-        """Orders evidence, and never leaves two undecided."""
+        """The key to order evidence by, without ties."""
         return self.badness, self.name
 
 
 @dataclass(frozen=True)
 class Marks:
-    """Words of a page by what is wrong with them.
+    """The wrong words of a page by kind of error.
 
     Attributes:
         missed: quads of true words that weren't found.
-        wrong: of those found and not read right: the true text, what was read, and where.
+        wrong: words that were found but read wrong: the true text, the text that was read, and the quad.
         invented: quads of words that aren't there.
     """
 
@@ -72,7 +72,7 @@ class Marks:
 
 
 def show_evidence(picture: TruthPicture, prediction: PredictedPage | None, rules: Rules) -> tuple[Shown, ...]:
-    """Shows a picture with what is wrong in its prediction."""
+    """Shows a picture with the errors in its prediction."""
     given = prediction or PredictedPage("", "", ())
     if rules.task == Task.RECOGNITION:
         return (_show_crop(picture, given),)
@@ -87,7 +87,7 @@ def thumbnail(pixels: np.ndarray) -> bytes:
 
 
 def mark_words(picture: TruthPicture, prediction: PredictedPage, rules: Rules) -> Marks:
-    """Tells what is wrong on a page: word by word, or line by line where the truth is of lines."""
+    """Finds the errors on a page, word by word, or line by line if the page is labelled by lines."""
     if rules.task == Task.OCR and not is_placed(picture.example):
         return Marks([], [], _surplus(picture, prediction, rules))
     if rules.task == Task.OCR and has_lines(picture.example):
@@ -104,7 +104,7 @@ def mark_words(picture: TruthPicture, prediction: PredictedPage, rules: Rules) -
 
 
 def _mark_lines(picture: TruthPicture, prediction: PredictedPage, rules: Rules) -> Marks:
-    """Words are read in the line that their middle is in; what is in no line, and in no true word, is invented."""
+    """Compares each line with the words whose centers it contains; words in no line may be invented (``_surplus``)."""
     truth, centers = picture.example, predicted_quads(prediction).mean(axis=1)
     texts = [word.text for word in prediction.words]
     missed: list[np.ndarray] = []
@@ -126,7 +126,7 @@ def _mark_lines(picture: TruthPicture, prediction: PredictedPage, rules: Rules) 
 def _surplus(
     picture: TruthPicture, prediction: PredictedPage, rules: Rules, but: Container[int] = ()
 ) -> list[np.ndarray]:
-    """Quads of words, but some, that the truth has nowhere, or not as often."""
+    """Quads of words, except those with indices in ``but``, that the truth doesn't have, or not as often."""
     true = Counter(counted_words(" ".join(picture.example.texts), rules.casefold))
     read = Counter(word for given in prediction.words for word in counted_words(given.text, rules.casefold))
     surplus = read - true
@@ -180,7 +180,7 @@ def _is_inside(point: np.ndarray, quad: np.ndarray) -> bool:
 
 
 def _shrink(pixels: np.ndarray, side_px: int) -> np.ndarray:
-    """The picture with no side longer than ``side_px``."""
+    """The picture, shrunk if a side is longer than ``side_px``."""
     scale = min(1.0, side_px / max(pixels.shape[:2]))
     width, height = (max(1, round(side * scale)) for side in (pixels.shape[1], pixels.shape[0]))
     return cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA) if scale < 1 else pixels

@@ -1,4 +1,4 @@
-"""What is evaluated against: the items of a labelled source, or the shards of a data set."""
+"""The labelled data of an evaluation: the items of a labelled source, or the shards of a data set."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from pipelines.inputs.local_copies import local_copy
 from pipelines.inputs.source_files import SourceFiles, list_items
 from pipelines.runtime.storage import absolute_uri
 
-SHARDS = "shards"  # the format that isn't a source's
+SHARDS = "shards"  # the one format that isn't a source's
 
 
 @dataclass(frozen=True)
 class LabelledData:
-    """What is to be scored against: the items of a source, or the shards of a data set.
+    """What predictions are scored against: the items of a source, or the shards of a data set.
 
     Attributes:
-        task: what they are scored for.
-        source: None where there are shards.
-        items: of the source.
-        shards: URIs.
+        task: the task that is scored.
+        source: the source; None if there are shards.
+        items: items of the source.
+        shards: URIs of the shards.
     """
 
     task: Task
@@ -41,13 +41,13 @@ def open_data(place: str, format_name: str, options: SourceOptions, task: Task |
 
     Args:
         place: folder, file or glob, on any Beam file system.
-        format_name: a source's, or "shards".
-        options: what a source is told; its task is replaced by this one.
-        task: what is scored; None for what the data are labelled for.
-        output: folder of the evaluation, whose files are no data.
+        format_name: format of a source, or "shards".
+        options: options of a source; ``task`` replaces the task in them.
+        task: the task that is scored; None for the one that the data are labelled for.
+        output: folder of the evaluation, whose files don't belong to the data.
 
     Raises:
-        UsageError: there are none, they aren't of the format, or they have no labels for the task.
+        UsageError: there are no such data, they have another format, or they have no labels for the task.
     """
     root = absolute_uri(place)
     if format_name == SHARDS:
@@ -59,7 +59,7 @@ def open_data(place: str, format_name: str, options: SourceOptions, task: Task |
 
 
 def find_scored_shards(place: str) -> list[str]:
-    """The shards that a glob, a file or a folder names: of a folder its test split, or all where it has none."""
+    """The shards that a glob, file or folder names; for a folder its test split, or all shards if it has none."""
     shards = find_shards(place)
     test = [uri for uri in shards if uri.rpartition("/")[2].startswith("test-")]
     is_folder = not is_glob(place) and shards != [place]
@@ -67,13 +67,13 @@ def find_scored_shards(place: str) -> list[str]:
 
 
 def _task_of(shards: list[str]) -> Task:
-    """What shards are labelled for: by the ``dataset.json`` beside each, else by its first record."""
+    """What shards are labelled for, by the ``dataset.json`` beside each, or else by its first record."""
     for uri in shards:
         description = read_description(uri.rpartition("/")[0])
         task = Task(description["task"]) if description else seen_task(Path(local_copy(uri, None).name))
         if task:
             return task
-    raise UsageError(f"{shards[0]}: no records, in any of {len(shards)} shards; prepare the data set anew")
+    raise UsageError(f"{shards[0]}: no records in any of {len(shards)} shards; prepare the data set again")
 
 
 def _scored_task(place: str, asked: Task | None, labelled: Task) -> Task:

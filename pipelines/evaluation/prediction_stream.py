@@ -1,4 +1,4 @@
-"""Predictions for labelled pictures, in batches, while the next pictures are decoded: no Beam in here."""
+"""Predictions for labelled pictures, in batches, while the next pictures are decoded. It doesn't use Beam."""
 
 from __future__ import annotations
 
@@ -18,31 +18,31 @@ from pipelines.inputs.local_copies import local_copy
 from pipelines.inputs.page_ranges import PageRange
 from pipelines.inputs.record_files import read_records
 
-AHEAD = 16  # items that are decoded, or wait for it, while the models work
+AHEAD = 16  # items that are queued or decoded while the models work
 
 
 @dataclass(frozen=True)
 class Predicted:
-    """A labelled picture, and what was said about it: None where nothing was."""
+    """A labelled picture and its prediction, None if there is none."""
 
     picture: TruthPicture
     prediction: PredictedPage | None
 
 
 Work = SourceItem | PageRange
-"""What is read in one go: an item of a source, or a range of a shard's records."""
+"""A piece of work: an item of a source, or a range of a shard's records."""
 
 _Scored = Predicted | FailedPicture
 
 
 class PredictionStream(BatchStream[Work, str, TruthPicture, _Scored]):
-    """Gives the predictions for items of a source, or for ranges of records, as they come.
+    """Turns items of a source, or ranges of records, into predictions.
 
     Args:
-        source: reads the items; None where there are only records.
-        predictor: is evaluated.
+        source: reads the items; None if there are only records.
+        predictor: the predictor that is evaluated.
         pool: the decoders.
-        expect_more: is told how many pictures an item has beyond one.
+        expect_more: called with the number of pictures that an item has beyond one.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class PredictionStream(BatchStream[Work, str, TruthPicture, _Scored]):
                 place = f"{shard}#{index}"
                 yield Submission(place, ReadRecord(payload, place, self._predictor.color_mode))
                 index += 1
-        except DocumentError as error:  # the shard breaks off, and with it the records that are left
+        except DocumentError as error:  # the shard is truncated: its remaining records are lost
             for lost in range(index, records.stop):
                 yield Done(FailedPicture(f"{shard}#{lost}", error.stage, str(error)))
 

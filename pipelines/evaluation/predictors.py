@@ -1,4 +1,4 @@
-"""Who is evaluated: models, or what a tool wrote about the same pictures. All give the same kind of prediction."""
+"""What is evaluated: models, or a tool's output for the same pictures. All give the same kind of prediction."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ class Predictor(Protocol):
     """What is evaluated.
 
     Attributes:
-        color_mode: what it wants pictures in.
-        batch_size: how many it takes at once.
+        color_mode: color mode of the pictures that it takes.
+        batch_size: number of pictures that it takes at once.
     """
 
     color_mode: ColorMode
     batch_size: int
 
     def predict(self, pictures: Sequence[TruthPicture]) -> list[PredictedPage | None]:
-        """What stands in each picture; None where nothing was ever said about one.
+        """The prediction for each picture; None for a picture without one.
 
         Raises:
-            Exception: of any kind, for all of them.
+            Exception: of any kind: all of them failed.
         """
 
 
 class OcrPredictor:
-    """Pages found and read by a detector and a recognizer."""
+    """Words of pages, found by a detector and read by a recognizer."""
 
     color_mode = ColorMode.GRAY
     batch_size = 8
@@ -60,7 +60,7 @@ class OcrPredictor:
 
 
 class DetectionPredictor:
-    """Words found by a detector and not read."""
+    """Words of pages, found by a detector but not read."""
 
     color_mode = ColorMode.GRAY
     batch_size = 8
@@ -93,7 +93,7 @@ class RecognitionPredictor:
         ]
 
     def draw_attention(self, crop: np.ndarray) -> bytes:
-        """Where an attention recognizer looked for each character of a gray crop, as PNG."""
+        """Draws a recognizer's attention for each character of a gray crop, uint8 (H, W), as PNG."""
         word, alignments = self._recognizer.align(crop)
         return encode_picture(draw_alignments(crop, [*word.text, "end"][: len(alignments)], alignments))
 
@@ -116,7 +116,7 @@ class CaptionPredictor:
 
 
 class RecordedPredictions:
-    """What any tool wrote about the pictures, by their names without folder and extension."""
+    """Predictions of any tool, matched by the pictures' names without folder and extension."""
 
     batch_size = 8
 

@@ -28,10 +28,10 @@ def write_evaluation(
     scores: Scores,
     worst: Sequence[Evidence],
 ) -> Summary:
-    """Writes all files; returns what ``evaluation.json`` says.
+    """Writes all files; returns the content of ``evaluation.json``.
 
     Raises:
-        PagebeamError: a tool's output can't be matched, as two pictures have the same name.
+        PagebeamError: a tool's output can't be matched, because two pictures have the same name.
     """
     rows = sorted(rows, key=lambda row: row["name"])
     summary = summarize(rows, description, rules, scores)
@@ -43,7 +43,7 @@ def write_evaluation(
 
 
 def report_sections(summary: Summary, rows: Sequence[dict[str, Any]], worst: Sequence[Evidence]) -> list[Section]:
-    """What the report shows, from what ``evaluation.json`` and ``pages.jsonl`` say."""
+    """The sections of the report, from the content of ``evaluation.json`` and ``pages.jsonl``."""
     sections = [_overview(summary), *_score_sections(summary["scores"])]
     if summary["calibration"]:
         sections.append(_calibration_section(summary))

@@ -1,4 +1,4 @@
-"""What a prediction is worth: the counts of one picture, which add up to those of all of them in any order."""
+"""Scores of predictions: counts of one picture, which can be summed over all pictures in any order."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from ocr_models.metrics import (
 from ocr_models.records import Example, Task
 from ocr_models.vocabulary import tokenize, without_punctuation
 
-_CONFIDENCE_UNIT = 2**20
+_CONFIDENCE_UNIT = 2**20  # units per 1.0 of confidence: integers, so that equal ones can be counted
 _NO_QUADS = np.zeros((0, 4, 2), np.float32)
 
 
@@ -35,7 +35,7 @@ class Rules:
     """How predictions are scored.
 
     Attributes:
-        task: what is scored.
+        task: the task that is scored.
         casefold: whether upper and lower case are the same.
         has_places: whether predictions say where words are.
         keeps_confidences: whether every confidence is kept, to fit a temperature to them.
@@ -52,19 +52,19 @@ class Scores:
     """Counts of any number of pictures.
 
     Attributes:
-        scored: pictures that were.
-        failed: pictures that couldn't be.
-        missing: of the scored ones, those without a prediction, which count as empty.
-        unplaced: of the scored ones, pages whose truth doesn't say where its words are: only their text counts.
-        of_lines: of the scored ones, pages whose truth is of lines: their words don't count in ``page.boxes``.
-        rejected_labels: labels that are of no use and were left out.
-        detection: words found.
-        boxed_pages: pages whose words count in ``page.boxes``.
-        page: pages read.
-        words: crops read.
-        captions: sentences about pictures.
-        calibration: confidences of crops, or of the words that stand where a true word does.
-        confidences: the same one by one: how often each was right, or wrong, in units of 2**-20.
+        scored: number of pictures that were scored.
+        failed: number of pictures that couldn't be scored.
+        missing: number of scored pictures without a prediction, which count as empty.
+        unplaced: number of scored pages whose truth doesn't say where the words are: only their text counts.
+        of_lines: number of scored pages that are labelled by lines: their words don't count in ``page.boxes``.
+        rejected_labels: number of labels that can't be used and were left out.
+        detection: counts of words found on pages.
+        boxed_pages: number of pages whose words count in ``page.boxes``.
+        page: counts of pages read.
+        words: counts of word crops read.
+        captions: counts of captions.
+        calibration: confidences of crops, or of words that match a true word by place.
+        confidences: the same confidences one by one, in units of 2**-20: how often each was right, or wrong.
     """
 
     scored: int = 0
@@ -92,7 +92,7 @@ class Scores:
 
     @property
     def confidence_pairs(self) -> tuple[list[float], list[bool]]:
-        """All confidences that were kept, and whether each was right, in an order that is always the same."""
+        """All confidences that were kept, and whether each was right, in an order that is the same in every run."""
         units, correct = zip(*sorted(self.confidences.elements()), strict=True) if self.confidences else ((), ())
         return [unit / _CONFIDENCE_UNIT for unit in units], list(correct)
 
@@ -103,8 +103,8 @@ class ScoredPicture:
 
     Attributes:
         scores: its counts.
-        badness: 0 where nothing is wrong; of two pictures the one with the greater is shown first.
-        row: its scores for people to sort by.
+        badness: 0 if nothing is wrong; pictures with higher values are shown first.
+        row: its scores, as in ``pages.jsonl``.
     """
 
     scores: Scores
@@ -120,11 +120,11 @@ def score_picture(
     Args:
         truth: its labels.
         references: its captions, as tokens.
-        prediction: what was said about it; None where nothing was.
+        prediction: its prediction; None if there is none.
         rules: how it is scored.
 
     Raises:
-        DocumentError: with stage "label", where the labels aren't for the task.
+        DocumentError: with stage "label", if the labels don't fit the task.
     """
     given = prediction or PredictedPage("", "", ())
     if rules.task == Task.RECOGNITION:
@@ -138,18 +138,18 @@ def score_picture(
 
 
 def is_placed(truth: Example) -> bool:
-    """Tells whether it is known where all of a page's words stand: a quad of zeros says that it isn't."""
+    """Whether the places of all words of a page are known; a quad of zeros stands for an unknown place."""
     return bool(known_places(truth.quads[~truth.ignore]).all())
 
 
 def has_lines(truth: Example) -> bool:
-    """Tells whether a page is labelled by lines: most of its characters are in texts of several words."""
+    """Whether a page is labelled by lines: more than half of its characters are in texts of several words."""
     texts = [text.strip() for text, ignore in zip(truth.texts, truth.ignore, strict=True) if not ignore]
     return 2 * sum(len(text) for text in texts if " " in text) > sum(map(len, texts))
 
 
 def predicted_quads(prediction: PredictedPage) -> np.ndarray:
-    """(M, 4, 2) of all words; one that stands nowhere gets a place that overlaps nothing."""
+    """The quads of all words, (M, 4, 2); a word without a place gets NaN, which overlaps nothing."""
     nowhere = np.full((4, 2), np.nan, np.float32)
     quads = [nowhere if word.quad is None else word.quad for word in prediction.words]
     return np.array(quads, np.float32) if quads else _NO_QUADS
@@ -177,7 +177,7 @@ def _score_page(truth: Example, prediction: PredictedPage, rules: Rules) -> Scor
 
 
 def _confidences_by_box(truth: Example, prediction: PredictedPage, rules: Rules) -> list[tuple[float, bool]]:
-    """The confidences of words that stand where a true word does, and whether they are the same."""
+    """The confidences of words that match a true word by place, and whether the texts are the same."""
     ignore = truth.ignore | np.array([not text for text in truth.texts], bool)
     pairs = match_detections(truth.quads, ignore, predicted_quads(prediction)).pairs
     words = [(truth.texts[true], prediction.words[found]) for true, found in pairs]
@@ -189,7 +189,7 @@ def _confidences_by_box(truth: Example, prediction: PredictedPage, rules: Rules)
 
 
 def _score_crop(truth: Example, prediction: PredictedPage, rules: Rules) -> ScoredPicture:
-    """A crop's text is its one text, as it is: how characters were typed is what a recognizer must learn."""
+    """Compares a crop's one text exactly as typed, because a recognizer must learn how characters are typed."""
     if len(truth.texts) != 1 or truth.ignore[0] or not truth.texts[0]:
         raise DocumentError(Stage.LABEL, f"a crop has one known text, but the labels are {truth.texts!r}")
     true, read = (text.casefold() if rules.casefold else text for text in (truth.texts[0], prediction.text.strip()))

@@ -1,4 +1,4 @@
-"""What ``evaluation.json`` says of an evaluation."""
+"""The content of ``evaluation.json``."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ Summary = dict[str, Any]
 
 @dataclass(frozen=True)
 class EvaluationDescription:
-    """What is known of an evaluation before it starts.
+    """What is known about an evaluation before it starts.
 
     Attributes:
         source: where the labelled data are.
         format: their format.
-        command: that was given, as a list.
-        options: all that influenced the scores.
-        models: id and digest of each model.
-        predictions: where a tool's output was read, and in what format; None where models were evaluated.
-        predicted_names: of the pages in it.
+        command: the command line, as a list.
+        options: everything that influences the scores.
+        models: id and digest of each model, by role.
+        predictions: path and format of a tool's output; None if models are evaluated.
+        predicted_names: names of the pages in that output.
         start_time: seconds since the epoch.
     """
 
@@ -57,13 +57,16 @@ class EvaluationDescription:
 def summarize(
     rows: Sequence[dict[str, Any]], description: EvaluationDescription, rules: Rules, scores: Scores
 ) -> Summary:
-    """What ``evaluation.json`` says.
+    """The content of ``evaluation.json``.
 
     Args:
-        rows: of all pictures, sorted by name.
-        description: of the evaluation.
+        rows: rows of all pictures, sorted by name.
+        description: description of the evaluation.
         rules: how pictures were scored.
-        scores: of all pictures.
+        scores: scores of all pictures together.
+
+    Raises:
+        PagebeamError: a tool's output can't be matched, or no temperature can be fitted.
     """
     digests = "".join(row["digest"] for row in rows if "digest" in row)
     summary: Summary = {
@@ -88,7 +91,7 @@ def summarize(
 
 
 def _summarize_scores(scores: Scores, task: Task) -> dict[str, Any]:
-    """Nothing is in it that nothing was counted for."""
+    """The scores by kind, without kinds for which nothing was counted."""
     found: dict[str, Any] = {}
     if scores.detection.true or scores.detection.predicted:
         found["detection"] = _matches(scores.detection) | {
@@ -142,10 +145,10 @@ def _summarize_calibration(calibration: CalibrationCounts) -> dict[str, Any] | N
 
 
 def _fit(scores: Scores) -> dict[str, Any]:
-    """The temperature for words that were read with one of 1, and how far their confidences can be believed with it."""
+    """Fits a temperature to words that were read with a temperature of 1; returns it and their calibration with it."""
     confidences, correct = scores.confidence_pairs
     if not confidences:
-        raise PagebeamError("no temperature can be fitted: no word was read whose truth is known; give other data")
+        raise PagebeamError("no temperature can be fitted: no word with a known truth was read; give other data")
     fitted = fit_temperature(confidences, correct)
     scaled = [apply_temperature(confidence, fitted) for confidence in confidences]
     after = sum(map(CalibrationCounts.of, scaled, correct), CalibrationCounts())
@@ -153,13 +156,13 @@ def _fit(scores: Scores) -> dict[str, Any]:
 
 
 def _unused(rows: Sequence[dict[str, Any]], description: EvaluationDescription) -> list[str]:
-    """Pages in a tool's output that no picture is named like."""
+    """The names of pages in a tool's output that match no picture."""
     names: dict[str, str] = {}
     for row in rows:
         twin = names.setdefault(prediction_name(row["name"]), row["name"])
         if twin != row["name"]:
             raise PagebeamError(
-                f"{twin} and {row['name']} would both be scored by what is named {prediction_name(row['name'])}: "
+                f"{twin} and {row['name']} would both match the prediction named {prediction_name(row['name'])}: "
                 "evaluate their folders one by one"
             )
     return sorted(set(description.predicted_names) - set(names))

@@ -1,4 +1,4 @@
-"""From labelled pictures to their scores, and to the files of an evaluation."""
+"""PTransforms from labelled pictures to their scores, and to the files of an evaluation."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ from pipelines.inputs.transforms import OpenDocuments
 from pipelines.runtime import progress
 from pipelines.runtime.runner import keep_all_elements
 
-WORST = {Task.DETECTION: 12, Task.OCR: 12, Task.RECOGNITION: 48, Task.CAPTION: 24}  # pictures that are shown
-ATTENTION_SHOWN = 12  # of the worst words
+WORST = {Task.DETECTION: 12, Task.OCR: 12, Task.RECOGNITION: 48, Task.CAPTION: 24}  # pictures in the report
+ATTENTION_SHOWN = 12  # of the worst words, those whose attention is drawn
 
 
 @dataclass(frozen=True)
 class Evaluated:
-    """What is left of a picture when it is scored.
+    """A scored picture, without its pixels.
 
     Attributes:
         scores: its counts.
-        row: its scores for people.
-        evidence: what is wrong with it, if anything is.
+        row: its scores, as in ``pages.jsonl``.
+        evidence: pictures of its errors; None if it has none.
     """
 
     scores: Scores
@@ -54,8 +54,8 @@ class ListWork(beam.PTransform):
     """Root → all items of a source, or all ranges of records of a data set's shards, spread over workers.
 
     Attributes:
-        items: of the source.
-        shards: URIs.
+        items: items of the source.
+        shards: URIs of the shards.
     """
 
     items: list[SourceItem]
@@ -78,8 +78,8 @@ class Predict(beam.PTransform):
     """Items and ranges → a ``Predicted`` or ``FailedPicture`` for every picture.
 
     Attributes:
-        source: reads the items; None where there are only ranges.
-        predictor: is evaluated.
+        source: reads the items; None if there are only ranges.
+        predictor: the predictor that is evaluated.
     """
 
     source: Source | None
@@ -104,7 +104,7 @@ class _PredictFn(StreamFn):
 
 @dataclass
 class Score(beam.PTransform):
-    """Pictures with their predictions → one ``Evaluated`` each. Records with captions of one picture are one picture.
+    """Pictures with their predictions → one ``Evaluated`` each. Records that share a picture count once.
 
     Attributes:
         rules: how they are scored.
@@ -124,7 +124,7 @@ class Score(beam.PTransform):
 
 
 def evaluate_picture(picture: Predicted | FailedPicture, rules: Rules) -> Evaluated:
-    """Scores one picture; one with labels that can't be scored fails alone."""
+    """Scores one picture; if its labels can't be scored, it alone fails."""
     if isinstance(picture, FailedPicture):
         return _failed(picture)
     truth = picture.picture
@@ -154,7 +154,7 @@ def _failed(picture: FailedPicture) -> Evaluated:
 
 @dataclass(frozen=True)
 class _CaptionedPicture:
-    """A picture, or one of its records, on its way to be grouped: small, as it is shuffled."""
+    """A picture, or one of its records, to be grouped with others; small, because it is shuffled."""
 
     references: tuple[tuple[str, ...], ...]
     prediction: PredictedPage | None
@@ -173,7 +173,7 @@ def _without_pixels(picture: Predicted | FailedPicture) -> tuple[str, _Captioned
 
 
 def _evaluate_captions(group: tuple[str, Iterable[_CaptionedPicture | FailedPicture]], rules: Rules) -> Evaluated:
-    """Scores a picture by the captions of all its records."""
+    """Scores a picture against the captions of all its records."""
     name, parts = group
     captioned: list[_CaptionedPicture] = []
     for part in parts:
@@ -199,10 +199,10 @@ class WriteEvaluation(beam.PTransform):
     """Scored pictures → the files of the evaluation, and its summary as the one element of a PCollection.
 
     Attributes:
-        output: their folder, on any Beam file system.
-        description: what is known of the evaluation before it starts.
+        output: folder of the files, on any Beam file system.
+        description: what is known about the evaluation before it starts.
         rules: how pictures were scored.
-        attention: says where it looked for the characters of the worst words; None where there is nothing to say.
+        attention: a recognizer whose attention is drawn for the worst words; None to draw none.
     """
 
     output: str
@@ -230,7 +230,7 @@ class WriteEvaluation(beam.PTransform):
 
 
 class _ShowAttentionFn(beam.DoFn):
-    """Adds to the worst words where an attention recognizer looked for each character."""
+    """Adds to the worst words drawings of a recognizer's attention for each character."""
 
     def __init__(self, predictor: SharedModel[Predictor]) -> None:
         self._shared_predictor = predictor

@@ -1,6 +1,6 @@
-"""Labelled pictures, read for scoring: what a source or a shard says stands in a picture, and its pixels.
+"""Reads labelled pictures for scoring: the labels from a source or a shard, and the pixels.
 
-Runs in the child processes that decode; loads neither Beam nor TensorFlow.
+It runs in the decoding child processes and imports neither Beam nor TensorFlow.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ class TruthPicture:
     """A labelled picture, ready to be read by a model and scored.
 
     Attributes:
-        name: its id in data sets: mostly its file's path below the source's folder.
+        name: its id in data sets, usually the path of its file below the source's folder.
         pixels: uint8, (H, W) in gray or (H, W, 3) in RGB.
-        example: its labels; without the encoded picture.
-        digest: sha256, in hex, of the picture with its labels.
+        example: its labels, without the encoded picture.
+        digest: SHA-256, in hex, of the picture with its labels.
         references: all of its captions, as tokens.
-        rejected_labels: which labels are left out, and why.
+        rejected_labels: which labels were left out, and why.
     """
 
     name: str
@@ -56,7 +56,7 @@ class FailedPicture:
 
 @dataclass(frozen=True)
 class TruthPictures:
-    """What came of an item of a source."""
+    """The pictures that an item of a source, or a record, gave."""
 
     pictures: tuple[TruthPicture | FailedPicture, ...]
 
@@ -67,7 +67,7 @@ class TruthPictures:
 
 @dataclass(frozen=True)
 class ReadItem:
-    """Asks for all pictures of an item of a source, whose bytes are in the local file ``path``."""
+    """Asks for all pictures of an item of a source; ``path`` is the local file with the item's bytes, if it has any."""
 
     source: Source
     item: SourceItem
@@ -84,8 +84,8 @@ class ReadItem:
             yield FailedPicture(picture.name, picture.stage, picture.reason)
         elif not picture.examples:
             reasons = "; ".join(picture.rejected_labels) or "it has none"
-            yield FailedPicture(picture.name, Stage.LABEL, f"no label is of use: {reasons}")
-        elif self.source.task == Task.CAPTION:  # an example for each caption of the one picture
+            yield FailedPicture(picture.name, Stage.LABEL, f"no label can be used: {reasons}")
+        elif self.source.task == Task.CAPTION:  # one example per caption of one picture
             yield _decode(picture.name, picture.examples, self.color_mode, picture.rejected_labels)
         else:
             for i, example in enumerate(picture.examples):
@@ -94,7 +94,7 @@ class ReadItem:
 
 @dataclass(frozen=True)
 class ReadRecord:
-    """Asks for the picture in a record of a data set's shard; ``place`` names one that has no id."""
+    """Asks for the picture in a record of a data set's shard; ``place`` is its name if it has no id."""
 
     sequence_example: bytes
     place: str
@@ -112,7 +112,7 @@ class ReadRecord:
 def _decode(
     name: str, examples: Sequence[Example], color_mode: ColorMode, rejected_labels: tuple[str, ...] = ()
 ) -> TruthPicture | FailedPicture:
-    """The picture that all the examples have; ``name`` is for one without an id."""
+    """Decodes the picture that all the examples share; ``name`` is its name if it has no id."""
     first = examples[0]
     name = first.image_id or name
     try:

@@ -282,9 +282,9 @@ def test_a_temperature_is_fitted_and_stored(tmp_path, monkeypatch, capsys):
     ("arguments", "said"),
     [
         (["--predictions", "hocr"], "--predictions-format go together"),
-        (["--captioner", "x"], "--captioner: nothing to do with task ocr"),
+        (["--captioner", "x"], "--captioner can't be used with task ocr"),
         (["--task", "caption"], "caption"),
-        (["--task", "detection", "--recognizer", "crnn-light"], "--recognizer: nothing to do with task detection"),
+        (["--task", "detection", "--recognizer", "crnn-light"], "--recognizer can't be used with task detection"),
         (["--task", "detection", "--fit-temperature"], "--task recognition or ocr"),
         (["--detector", "nowhere"], "nowhere: no such model bundle"),
         (["--what", "now"], "unknown option --what"),
@@ -330,5 +330,5 @@ def test_two_pictures_of_one_name_cannot_be_matched(tmp_path, capsys):
 
     assert run(tmp_path / "data", "--format", "icdar", *given) == 1
 
-    assert "x/a.png and y/a.png would both be scored by what is named a" in capsys.readouterr().err
+    assert "x/a.png and y/a.png would both match the prediction named a" in capsys.readouterr().err
     assert not (tmp_path / "out" / "evaluation.json").exists()
