@@ -37,6 +37,10 @@ def _parser() -> argparse.ArgumentParser:
         "--captioner", required=True, metavar="BUNDLE", help="folder of a trained model; none is shipped"
     )
     parser.add_argument(
-        "--beam-width", type=positive, default=3, metavar="N", help="captions per picture; default: %(default)s"
+        "--beam-width",
+        type=positive,
+        default=3,
+        metavar="N",
+        help="width of the beam search, and captions per picture; default: %(default)s",
     )
     return parser

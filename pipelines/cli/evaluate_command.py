@@ -60,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--output", required=True, metavar="DIR", help="folder of the evaluation; replaces an earlier one"
     )
-    parser.add_argument("--task", type=Task, choices=list(Task), help="default: what the data are labelled for")
+    parser.add_argument("--task", type=Task, choices=list(Task), help="default: the one that the data are labelled for")
     parser.add_argument("--casefold", action="store_true", help="treat upper and lower case as the same")
     add_runner_arguments(parser)
     _add_evaluated(parser)
@@ -74,7 +74,7 @@ def _add_evaluated(parser: argparse.ArgumentParser) -> None:
         models.add_argument(name, metavar="NAME|BUNDLE", help=f"default: {DEFAULT_BUNDLES[task]}, which is shipped")
     models.add_argument("--captioner", metavar="BUNDLE", help="folder of a trained model; none is shipped")
     models.add_argument(
-        "--beam-width", type=positive, metavar="N", help="of decoding; default: 1 (greedy), for captions 3"
+        "--beam-width", type=positive, metavar="N", help="width of the beam search; default: 1 (greedy), for captions 3"
     )
     models.add_argument(
         "--fit-temperature",
@@ -106,7 +106,7 @@ def _report(summary: dict[str, Any], output: str) -> None:
     if "temperature" in summary:
         fitted = summary["temperature"]
         error = fitted["calibration"]["expected_calibration_error"]
-        print(f"{'temperature':<14} {fitted['fitted']:.4f}, with which it is {error:.4f}; stored in the bundle")
+        print(f"{'temperature':<14} {fitted['fitted']:.4f}, with which the error is {error:.4f}; stored in the bundle")
     pictures = summary["pictures"]
     counts = [f"{pictures['scored']} scored", f"{pictures['failed']} failed"]
     if summary["predictions"]:
@@ -114,4 +114,4 @@ def _report(summary: dict[str, Any], output: str) -> None:
         counts += [f"{pictures['missing']} without a prediction", f"{unused} predictions without a picture"]
     print(f"{'pictures':<14} {', '.join(counts)}")
     print(f"{'report':<14} {output}/report.html")
-    print(f"{'numbers':<14} {output}/evaluation.json, of each picture {output}/pages.jsonl")
+    print(f"{'numbers':<14} {output}/evaluation.json, by picture {output}/pages.jsonl")

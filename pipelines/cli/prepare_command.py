@@ -72,13 +72,15 @@ def _add_shard_arguments(parser: argparse.ArgumentParser) -> None:
         type=positive,
         default=4,
         metavar="N",
-        help="occurrences that a token needs to be in vocabulary.txt; default: %(default)s",
+        help="how often a token must occur to be in vocabulary.txt; default: %(default)s",
     )
 
 
 def _add_source_arguments(parser: argparse.ArgumentParser) -> None:
     source = parser.add_argument_group("sources")
-    source.add_argument("--task", type=Task, choices=LABEL_TASKS, help="task of the examples; default: the format's")
+    source.add_argument(
+        "--task", type=Task, choices=LABEL_TASKS, help="task that the examples are for; default: the format's"
+    )
     add_rendering_arguments(source)
     source.add_argument(
         "--below",
@@ -115,7 +117,7 @@ def _write_review(arguments: argparse.Namespace, beam_args: list[str]) -> ExitSt
     summary = write_review(arguments.source, arguments.output, arguments.below)
     print(f"review      {_plural(summary.words, 'word')} of {_plural(summary.pages, 'page')}")
     if summary.left_out:
-        print(f"surer       {_plural(summary.left_out, 'word')} not in it; review again after training")
+        print(f"left out    {_plural(summary.left_out, 'word')} with more confidence; review again after training")
     for failure in summary.failures:
         print(f"left out    {failure}")
     print(f"look        {arguments.output}/review.html")

@@ -31,7 +31,9 @@ def make_parser(name: str, description: str, exit_statuses: str, beam_example: s
 
 def add_runner_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of ``pipelines.runtime.beam_options.BeamOptions``."""
-    parser.add_argument("--workers", type=positive, default=os.cpu_count(), metavar="N", help="default: one per core")
+    parser.add_argument(
+        "--workers", type=positive, default=os.cpu_count(), metavar="N", help="number of workers; default: one per core"
+    )
     parser.add_argument(
         "--runner", default=LOCAL_RUNNER, metavar="NAME", help="Beam runner; default: %(default)s, local"
     )
@@ -43,7 +45,9 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
         "inputs", nargs="+", metavar="INPUT", help="file, folder or glob, local or on gs://, s3://, hdfs://"
     )
     parser.add_argument("--output", required=True, metavar="DIR", help="output folder; it can hold several runs")
-    parser.add_argument("--dpi", type=_dots_per_inch, default=200, metavar="N", help="for PDFs; default: %(default)s")
+    parser.add_argument(
+        "--dpi", type=_dots_per_inch, default=200, metavar="N", help="for rendering PDFs; default: %(default)s"
+    )
     add_runner_arguments(parser)
 
 
@@ -57,7 +61,9 @@ def _dots_per_inch(text: str) -> float:
 def add_rendering_arguments(group: argparse._ArgumentGroup) -> None:
     """Adds the options of sources that draw or render pictures."""
     defaults = SourceOptions()
-    group.add_argument("--dpi", type=float, default=defaults.dpi, metavar="N", help="for PDFs; default: %(default)s")
+    group.add_argument(
+        "--dpi", type=float, default=defaults.dpi, metavar="N", help="for rendering PDFs; default: %(default)s"
+    )
     group.add_argument("--degrade", action="store_true", help="degrade clean renderings as a scanner would")
     group.add_argument(
         "--count", type=positive, default=defaults.count, metavar="N", help="number of synthetic pictures"
@@ -65,9 +71,15 @@ def add_rendering_arguments(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--seed", type=int, default=defaults.seed, metavar="N", help="for synthetic pictures; default: %(default)s"
     )
-    group.add_argument("--fonts", nargs="+", default=(), metavar="DIR", help="more folders of fonts for them")
     group.add_argument(
-        "--lexicons", nargs="+", default=(), metavar="FILE", help="word lists for them, one word per line"
+        "--fonts", nargs="+", default=(), metavar="DIR", help="more folders of fonts, for synthetic pictures"
+    )
+    group.add_argument(
+        "--lexicons",
+        nargs="+",
+        default=(),
+        metavar="FILE",
+        help="word lists, one word per line, for synthetic pictures",
     )
 
 
