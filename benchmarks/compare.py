@@ -1,16 +1,16 @@
-"""Word F1, pages a second and peak memory of ``pagebeam run`` against its peers, in one run on one machine.
+"""Compares word F1, pages per second and peak memory of ``pagebeam run`` with its peers on one machine.
 
     python benchmarks/compare.py [SET ...] [--speed PAGES] [--recognizer NAME|BUNDLE ...] [--rapidocr PYTHON]
 
-A SET is "IMAGES=TRUTH", or "IMAGES=TRUTH=casefold" where capitals do not count: a folder of images, and one with a
-JSON file a page, {"words": [{"text": ...}]}. All readers read each set in turn; a word counts where it has a letter or
-digit, wherever it stands on its page. PAGES is a folder of images, some two hundred, to compare with Tesseract's rate
-over more pages than the sets have.
+A SET is "IMAGES=TRUTH", or "IMAGES=TRUTH=casefold" to ignore case: a folder of images, and one with a JSON file for
+each page, {"words": [{"text": ...}]}. All readers read each set in turn. A word counts if it has a letter or digit,
+regardless of its place on the page. PAGES is a folder of about two hundred images, to compare rates with Tesseract over
+more pages than the sets have.
 
-All use all cores: Tesseract as one process a core with one thread each, its best throughput; RapidOCR (PP-OCR on ONNX
-Runtime) as it comes, with a Python that has it (``pip install rapidocr onnxruntime``). Rates are beyond the start-up:
-Pagebeam's from the time of all pages less the time of one, which is measured at the beginning; RapidOCR's from the time
-after its models are loaded. Needs Linux and Debian's tesseract-ocr.
+All readers use all cores: Tesseract as one process per core with one thread each, which has the highest throughput;
+RapidOCR (PP-OCR on ONNX Runtime) with its defaults, in a Python that has it (``pip install rapidocr onnxruntime``).
+Rates exclude the start-up: Pagebeam's are from the time of all pages less that of one page, which is measured first;
+RapidOCR's are from the time after loading its models. Needs Linux and Debian's tesseract-ocr.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from ocr_models.bundle import DEFAULT_BUNDLES
 from ocr_models.metrics.matches import MatchCounts
 from ocr_models.metrics.text import counted_words
 
-_SAMPLE_S = 1.0  # each sample walks all pages of the process, which holds it up
+_SAMPLE_S = 1.0  # the kernel walks all pages of a process for a sample, which slows the process down
 _RAPIDOCR = """
 import pathlib, sys, time
 from rapidocr import RapidOCR
@@ -52,7 +52,7 @@ print(time.monotonic() - start)
 
 @dataclass(frozen=True)
 class Set:
-    """Pages with the words that stand on them."""
+    """Pages with the words on them."""
 
     name: str
     pages: list[Path]
@@ -67,7 +67,7 @@ class Set:
         return cls(name, _files(folder), Path(truth), bool(casefold))
 
     def score(self, texts: dict[str, str]) -> MatchCounts:
-        """Counts of the words read, given the text of each page by its file's stem."""
+        """Counts the words read, given the text of each page by its file stem."""
         counts = MatchCounts()
         for page in self.pages:
             words = json.loads((self.truth / f"{page.stem}.json").read_text())["words"]
@@ -79,12 +79,12 @@ class Set:
 
 @dataclass(frozen=True)
 class Reading:
-    """What a reader made of pages.
+    """The result of a reader.
 
     Attributes:
-        rate: pages a second, beyond its start-up.
-        texts: by the stem of the page's file.
-        note: what else was measured.
+        rate: pages per second, without the start-up.
+        texts: the text of each page by its file stem.
+        note: other measurements, in words.
     """
 
     rate: float
@@ -98,12 +98,14 @@ _Reader = Callable[[list[Path], Path], Reading]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sets", nargs="*", type=Set.parse, metavar="SET")
-    parser.add_argument("--speed", type=Path, metavar="PAGES", help="folder of page images to measure the rates with")
+    parser.add_argument("--speed", type=Path, metavar="PAGES", help="folder of page images to measure rates with")
     parser.add_argument(
-        "--recognizer", nargs="+", default=[DEFAULT_BUNDLES["recognition"]], help="one or several; default: %(default)s"
+        "--recognizer", nargs="+", default=[DEFAULT_BUNDLES["recognition"]], help="one or more; default: %(default)s"
     )
-    parser.add_argument("--rapidocr", metavar="PYTHON", help="a Python with rapidocr; without it that peer is left out")
-    parser.add_argument("--keep", type=Path, metavar="DIR", help="keep what was read there, a folder a reader and set")
+    parser.add_argument("--rapidocr", metavar="PYTHON", help="a Python with rapidocr; without it, RapidOCR is left out")
+    parser.add_argument(
+        "--keep", type=Path, metavar="DIR", help="keep the output there, in a folder for each reader and set"
+    )
     arguments = parser.parse_args()
     if not arguments.sets and not arguments.speed:
         parser.error("give a SET, --speed PAGES, or both")
@@ -120,7 +122,7 @@ def _compare(arguments: argparse.Namespace, keep: Path) -> None:
         cells = [f"{pages.score(reading.texts).f_score:.4f} ({reading.rate:.2f})" for reading in readings]
         print(f"| {pages.name} | {' | '.join(cells)} |", flush=True)
     if arguments.speed:
-        readers.pop("rapidocr", None)  # it would take as long as all the rest
+        readers.pop("rapidocr", None)  # it would take as long as all others
         _print_rates(readers, _files(arguments.speed), keep)
 
 
@@ -168,7 +170,7 @@ def _pagebeam(recognizer: str, first_page: Path) -> _Reader:
             Path(row["source_uri"]).stem: " ".join(word["text"] for word in row["words"] or [])
             for row in table.to_pylist()
         }
-        note = f" beyond a start-up of {start:.1f} s (a run over one page); {len(pages) / seconds:.2f} with it; "
+        note = f" without a start-up of {start:.1f} s (a run over one page); {len(pages) / seconds:.2f} with it; "
         note += f"peak memory of all its processes {peak / 2**30:.2f} GiB"
         return Reading((len(pages) - 1) / (seconds - start), texts, note)
 
@@ -190,7 +192,7 @@ def _texts(output: Path, pages: list[Path]) -> dict[str, str]:
 
 
 def run_pagebeam(pages: list[Path], recognizer: str, output: Path) -> tuple[float, int]:
-    """Seconds and peak bytes of one whole command."""
+    """Runs the whole command; returns its seconds and peak bytes."""
     shutil.rmtree(output, ignore_errors=True)
     command = [sys.executable, "-m", "pipelines.cli.main", "run", *map(str, pages)]
     command += ["--recognizer", recognizer, "--output", str(output)]
@@ -207,7 +209,7 @@ def run_pagebeam(pages: list[Path], recognizer: str, output: Path) -> tuple[floa
 
 
 def run_tesseract(pages: list[Path], output: Path) -> Reading:
-    """One process a core."""
+    """Runs Tesseract with one process per core."""
     output.mkdir(parents=True, exist_ok=True)
     environment = {**os.environ, "OMP_THREAD_LIMIT": "1"}
 
@@ -224,7 +226,7 @@ def run_tesseract(pages: list[Path], output: Path) -> Reading:
 class _MemoryWatch(threading.Thread):
     """Samples the memory of a process and its descendants; shared pages are counted once (PSS)."""
 
-    def __init__(self, pid: int):
+    def __init__(self, pid: int) -> None:
         super().__init__(daemon=True)
         self.peak = 0
         self._pid, self._done = pid, threading.Event()
@@ -243,7 +245,7 @@ def _family(pid: int) -> list[int]:
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
             parent = int(stat.read_text().rsplit(")", 1)[1].split()[1])
-        except OSError:  # it ended meanwhile
+        except OSError:  # it has ended
             continue
         children.setdefault(parent, []).append(int(stat.parent.name))
     family = [pid]

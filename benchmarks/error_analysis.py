@@ -1,7 +1,7 @@
-"""Why words of a page weren't read exactly: the detector's faults, the recognizer's, and the truth's own.
+"""Analyzes why words of a page weren't read exactly: errors of the detector, of the recognizer, or in the truth.
 
-What isn't read exactly is what ``text.PageCounts.bag`` misses, word for word: the same words, compared in the same way.
-Each such word has one cause, the first that holds in the order of ``Cause``; so has each word that was said too much.
+The words that weren't read exactly are those that ``text.PageCounts.bag`` misses; words are compared in the same way.
+Each of them, and each surplus word, has one cause, the first that applies in the order of ``Cause``.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from rapidfuzz.distance import Levenshtein
 from ocr_models.metrics.text import counted_words, plain_text
 
 # Lengths are in heights of the true box.
-_CUT = 0.15  # a box that ends so far inside a word lacks a part of it: a period is 0.2 wide
-_REACHES = 0.3  # a box that ends so far outside of a word shows a part of something else
-_LEVEL = 0.25  # a top or bottom that is off by more
-_NO_WHITE = 0.1  # a PDF's text begins a new word with every change of font, whether white is there or not
-_SAME_LINE = 0.4  # of the lower of two boxes: so far they overlap where they stand on one line
-_LONG = 3  # letters in a row that no formula has
+_CUT = 0.15  # a box that ends more than this inside a word lacks a part of it: a period is 0.2 wide
+_REACHES = 0.3  # a box that ends more than this outside a word shows a part of something else
+_LEVEL = 0.25  # the top or bottom of a box is wrong if it is off by more
+_NO_WHITE = 0.1  # words with a smaller gap aren't separated: in PDFs, a new word begins with every change of font
+_SAME_LINE = 0.4  # two boxes on one line overlap by at least this share of the lower one's height
+_LONG = 3  # formulas don't have so many letters in a row
 _LIGATURES = re.compile("ff|fi|fl|ct|st")
 _RULE = re.compile(r"(?P<char>.)(?P=char){2,}|[^a-zA-Z02-9]*[lIi1|oO][^a-zA-Z02-9]*")
-# One of each row is easily taken for another in print.
+# The characters of each row are easily confused in print.
 _LOOK_ALIKES = (
     "lI1|!i",
     "O0oQ",
@@ -50,19 +50,19 @@ _FIRST_OF_ROW = str.maketrans({char: row[0] for row in _LOOK_ALIKES for char in 
 
 
 class Cause(StrEnum):
-    """Why a true word wasn't read exactly; from ``RULE`` on, why a word was said that isn't there."""
+    """Why a true word wasn't read exactly; from ``RULE`` on, why a surplus word was read."""
 
     CHARSET = "truth: characters that the recognizer doesn't know"
-    TORN = "truth: a word torn where no white is"
+    TORN = "truth: a word split without white space"
     LINE_END = "truth: joined over the end of a line"
     FORMULA = "part of a formula"
     MISSED = "no box"
     SPLIT = "box: split"
-    JOINED = "box: run together"
+    JOINED = "box: joined"
     CUT_LEFT = "box: cut at the left"
     CUT_RIGHT = "box: cut at the right"
     REACHES_OUT = "box: reaches into something else beside it"
-    WRONG_HEIGHT = "box: too tall, too low, or off the line"
+    WRONG_HEIGHT = "box: wrong height or off the line"
     DROPPED = "dropped for low confidence"
     CASE = "misread: upper and lower case"
     PUNCTUATION = "misread: punctuation"
@@ -72,24 +72,24 @@ class Cause(StrEnum):
     DIGIT = "misread: a digit"
     LETTER = "misread: another character"
     SEVERAL = "misread: several characters"
-    RULE = "said too much: a rule or leaders"
-    DOUBLED = "said too much: a word twice"
-    REMAINS = "said too much: in place of a word above"
-    NOTHING = "said too much: where the truth has nothing"
+    RULE = "surplus: a rule or leaders"
+    DOUBLED = "surplus: a word twice"
+    REMAINS = "surplus: in place of a word above"
+    NOTHING = "surplus: where the truth has nothing"
 
     @property
     def is_surplus(self) -> bool:
-        return self.startswith("said too much")
+        return self.startswith("surplus")
 
 
 @dataclass(frozen=True)
 class TrueWord:
-    """A word that stands on a page.
+    """A word of the truth.
 
     Attributes:
-        text: as the truth has it.
-        box: (4,) level, pixels: xmin, ymin, xmax, ymax; None where it isn't known.
-        line: words without a box are looked for only in the line of this number, if there is one.
+        text: its text.
+        box: (4,), pixels of the leveled page: xmin, ymin, xmax, ymax; None if it isn't known.
+        line: the index of its line; a word without a box is searched only there. None if the truth has no lines.
     """
 
     text: str
@@ -102,11 +102,11 @@ class FoundWord:
     """A word that was found on a page.
 
     Attributes:
-        text: what was read in it.
-        box: (4,) level, pixels: xmin, ymin, xmax, ymax.
+        text: the text that was read.
+        box: (4,), pixels of the leveled page: xmin, ymin, xmax, ymax.
         confidence: 0 to 1.
-        is_kept: whether it was said; it is dropped for low confidence.
-        line: the true line that it stands on, where the truth has lines.
+        is_kept: False if it was dropped for low confidence.
+        line: the index of the true line that it is on; None if the truth has no lines.
     """
 
     text: str
@@ -118,14 +118,14 @@ class FoundWord:
 
 @dataclass(frozen=True)
 class WordError:
-    """A true word that wasn't read exactly, or a word said too much.
+    """A true word that wasn't read exactly, or a surplus word.
 
     Attributes:
-        cause: why.
-        true: the word, as it is compared; "" if there is none.
-        read: what was read in its place, the parts with a space between them.
-        box: (4,) of the true word, else of what was found; None if neither is known.
-        found: indices of the words that were found in its place.
+        cause: of the error.
+        true: the true word, normalized for comparison; "" if there is none.
+        read: the texts read in its place, separated by spaces.
+        box: (4,), of the true word or else of the found ones; None if neither is known.
+        found: the indices of the words found in its place.
         confidence: the least of those; None if there are none.
     """
 
@@ -139,18 +139,18 @@ class WordError:
 
 @dataclass(frozen=True)
 class _Overlaps:
-    """How true words and found ones lie on each other.
+    """The overlaps of N true and M found words.
 
     Attributes:
-        cover: (N, M) shares of the true words that lie in the found ones.
-        share: (N, M) shares of the found words that lie in the true ones.
+        cover: (N, M), the share of each true word that is inside each found one.
+        share: (N, M), the share of each found word that is inside each true one.
     """
 
     cover: np.ndarray
     share: np.ndarray
 
     def touching(self, true: int) -> list[int]:
-        """The found words that show a good part of a true one, or nothing but it."""
+        """The found words that cover much of a true one, or mostly consist of it."""
         return np.flatnonzero((self.cover[true] > 0.25) | (self.share[true] > 0.5)).tolist()
 
 
@@ -160,17 +160,17 @@ def explain_errors(
     casefold: bool = False,
     is_known: Callable[[str], bool] = lambda text: True,
 ) -> list[WordError]:
-    """The causes of all errors of a page.
+    """Finds the causes of all errors of a page.
 
     Args:
-        true: its words in reading order, all of them with boxes or none.
-        found: words found on it, in reading order.
-        casefold: whether upper and lower case are the same.
-        is_known: whether a recognizer knows all characters of a text.
+        true: the words of the page in reading order, either all with boxes or all without.
+        found: the words found on it, in reading order.
+        casefold: whether case is ignored.
+        is_known: tells whether the recognizer knows all characters of a text.
 
     Returns:
-        The errors of true words, then the words said too much. There are as many of each as ``PageCounts.bag`` misses
-        in the truth and in what was said.
+        The errors of true words, then the surplus words. Their numbers are those of the unmatched true and read words
+        in ``PageCounts.bag``.
     """
     true = [replace(word, text=part) for word in true for part in plain_text(word.text, casefold).split()]
     parts = [(j, part) for j, word in enumerate(found) for part in plain_text(word.text, casefold).split() or [""]]
@@ -197,7 +197,7 @@ def _overlaps(true: Sequence[TrueWord], found: Sequence[FoundWord]) -> _Overlaps
 
 
 def _overlaps_by_box(true: Sequence[TrueWord], found: Sequence[FoundWord]) -> _Overlaps:
-    """Shares of the words' widths, where they stand on one line."""
+    """The overlaps as shares of the words' widths, if they are on one line."""
     x0, y0, x1, y1 = np.array([word.box for word in true]).reshape(-1, 4).T[..., None]
     found_x0, found_y0, found_x1, found_y1 = np.array([word.box for word in found]).reshape(-1, 4).T
     height = np.minimum(y1, found_y1) - np.maximum(y0, found_y0)
@@ -207,13 +207,13 @@ def _overlaps_by_box(true: Sequence[TrueWord], found: Sequence[FoundWord]) -> _O
 
 
 def _shared_characters(true: Sequence[str], found: Sequence[str]) -> np.ndarray:
-    """(N, M): how many characters of true words are read in found ones, by the least edits of all text at once."""
+    """The numbers (N, M) of characters of true words read in found ones, by the least edits of the whole text."""
     shared = np.zeros((len(true), len(found)))
     true_of, found_of = ([i for i, text in enumerate(texts) for _ in text] for texts in (true, found))
     for code in Levenshtein.opcodes("".join(true).casefold(), "".join(found).casefold()):
         for k in range(code.src_end - code.src_start) if code.tag in ("equal", "replace") else ():
             t, f = code.src_start + k, code.dest_start + k
-            if t < len(true_of) and f < len(found_of):  # folding "ß" makes two of one
+            if t < len(true_of) and f < len(found_of):  # casefold turns "ß" into two characters
                 shared[true_of[t], found_of[f]] += 1
     return shared
 
@@ -221,10 +221,10 @@ def _shared_characters(true: Sequence[str], found: Sequence[str]) -> np.ndarray:
 def _unmatched(
     true: Sequence[TrueWord], found: Sequence[FoundWord], overlaps: _Overlaps
 ) -> tuple[list[int], list[int]]:
-    """The counted true words that weren't read, and the counted words that were said too much."""
+    """The indices of counted true words that weren't read, and of counted surplus words."""
     missed = [i for i, word in enumerate(true) if counted_words(word.text)]
     surplus = [j for j, word in enumerate(found) if word.is_kept and counted_words(word.text)]
-    for is_near in (lambda i, j: j in overlaps.touching(i), lambda i, j: True):  # at its place, else anywhere
+    for is_near in (lambda i, j: j in overlaps.touching(i), lambda i, j: True):  # first at its place, then anywhere
         free: dict[str, list[int]] = {}
         for j in surplus:
             free.setdefault(found[j].text, []).append(j)
@@ -245,7 +245,7 @@ class _Page:
     is_known: Callable[[str], bool]
 
     def explain(self, i: int) -> WordError:
-        """The error of a true word."""
+        """Explains the error of a true word."""
         touching = self.overlaps.touching(i)
         return WordError(
             self._cause(i, touching),
@@ -257,7 +257,7 @@ class _Page:
         )
 
     def explain_surplus(self, j: int, errors: Sequence[WordError]) -> WordError:
-        """The error of a found word that the truth doesn't have."""
+        """Explains a found word that isn't in the truth."""
         word = self.found[j]
         return WordError(self._surplus_cause(j, errors), "", word.text, word.box, (j,), word.confidence)
 
@@ -296,7 +296,7 @@ class _Page:
         return Cause.NOTHING
 
     def _apart(self, found: list[int]) -> list[int]:
-        """Of found words that lie on each other the first."""
+        """The found words without those that are at the same place as an earlier one."""
         apart: list[int] = []
         for j in found:
             if not any(self._same_place(j, k) for k in apart):
@@ -304,7 +304,7 @@ class _Page:
         return apart
 
     def _same_place(self, j: int, k: int) -> bool:
-        """Whether two found words lie on each other by half of the smaller one."""
+        """Tells whether two found words overlap by more than half of the smaller one."""
         a, b = self.found[j].box, self.found[k].box
         sides = np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2])
         smaller = min(np.prod(a[2:] - a[:2]), np.prod(b[2:] - b[:2]))
@@ -315,7 +315,7 @@ class _Page:
         return first.text.endswith("-") and second.box[1] > (first.box[1] + first.box[3]) / 2
 
     def _is_torn(self, i: int, in_best: list[int]) -> bool:
-        """Whether true words in one found box are single letters, or no white parts this one from the next."""
+        """Tells whether the true words in one found box are single letters, or one of them has no gap before this one."""
         if len(in_best) > 2 and np.mean([len(self.true[k].text) for k in in_best]) <= 1.5:
             return True
         box = self.true[i].box
@@ -326,7 +326,7 @@ class _Page:
         return bool(gap < _NO_WHITE * (box[3] - box[1]))
 
     def _is_formula(self, i: int) -> bool:
-        """Whether a word without a run of letters stands beside a sign that only formulas have."""
+        """Tells whether a word without a run of letters is near a sign that only formulas have."""
         if re.search(rf"[^\W\d_]{{{_LONG}}}", self.true[i].text):
             return False
         near = [self.true[k].text for k in range(max(0, i - 2), min(len(self.true), i + 3))]
@@ -334,13 +334,13 @@ class _Page:
 
     def _box_fault(self, i: int, j: int) -> Cause | None:
         text, box = self.true[i].text, self.true[i].box
-        if box is None:  # the text tells what is lacking
+        if box is None:  # the text tells which part is missing
             read = self.found[j].text
             if read and read != text and text.endswith(read):
                 return Cause.CUT_LEFT
             return Cause.CUT_RIGHT if read and read != text and text.startswith(read) else None
         inside = (self.found[j].box - box) * (1, 1, -1, -1) / max(1.0, box[3] - box[1])
-        left, top, right, bottom = inside.tolist()  # how far the found box ends inside the true one
+        left, top, right, bottom = inside.tolist()  # by how much the found box ends inside the true one
         if max(left, right) > _CUT:
             return Cause.CUT_LEFT if left > right else Cause.CUT_RIGHT
         if min(left, right) < -_REACHES:
@@ -348,7 +348,7 @@ class _Page:
         return Cause.WRONG_HEIGHT if max(abs(top), abs(bottom)) > _LEVEL else None
 
     def _place(self, i: int, touching: list[int]) -> np.ndarray | None:
-        """The box of a true word, or where its neighbors were found."""
+        """The box of a true word or, if unknown, that of the words found at its place or its neighbors."""
         if self.true[i].box is not None:
             return self.true[i].box
         near = touching or [j for k in (i - 1, i + 1) if 0 <= k < len(self.true) for j in self.overlaps.touching(k)]
@@ -359,7 +359,7 @@ class _Page:
 
 
 def misreading(true: str, read: str) -> Cause:
-    """The kind of a misreading of a word with a good box: the first that explains all of it."""
+    """The cause of the misreading of a word with a good box: the first that explains the whole difference."""
     kinds: tuple[tuple[Cause, Callable[[str], str]], ...] = (
         (Cause.CASE, str.casefold),
         (Cause.PUNCTUATION, lambda text: "".join(char for char in text if char.isalnum())),

@@ -1,12 +1,12 @@
-"""Why words aren't read exactly: each error of the pages of development sets by its cause, counted and shown.
+"""Counts and shows the errors on the pages of development sets by their causes.
 
     python benchmarks/errors.py PAGES... --output DIR [--detector NAME|BUNDLE] [--recognizer NAME|BUNDLE]
 
-PAGES are folders of page images, each with NAME.json for every NAME.png in it or one level up: {"words": [{"text": ...,
-"box": [xmin, ymin, xmax, ymax] or null}, ...]}, and "scan_affine", a matrix (2, 3) from the boxes to the pixels of a
-page in a folder "scan". Where there is gt/gt_NAME.txt, it has the lines that words without a box stand on. A set
-without a lower-case letter in its truth is compared without case. The table, causes by sets, comes out as Markdown; DIR
-gets errors.html with examples of every cause: the true word's box is green, what was found there red.
+PAGES are folders of page images. For every NAME.png there is a NAME.json beside it or one level up: {"words": [{"text":
+..., "box": [xmin, ymin, xmax, ymax] or null}, ...]}, and, for pages in a folder "scan", "scan_affine", a matrix (2, 3)
+from the boxes to the pixels of the page. If there is a gt/gt_NAME.txt, it has the lines that words without a box are
+on. Case is ignored in a set without lower-case letters in its truth. The table of causes by sets is printed as
+Markdown; DIR/errors.html has examples of every cause, with the box of the true word in green and what was found in red.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -35,17 +36,18 @@ from ocr_models.io.images import decode_image
 from ocr_models.metrics.text import counted_words
 from ocr_models.pages import page_reader
 from ocr_models.pages.layout import order_words
+from ocr_models.records import OcrPage, Transcript
 from ocr_models.reports.html_report import EncodedPicture, Gallery, Section, Table, render_report
 
-_EXAMPLES = 24  # of each cause and set
-_SHOWN_HEIGHT_PX = 48  # of a word's box in an example
-_AROUND = 1.2  # heights of the box that an example shows on each side
+_EXAMPLES = 24  # per cause and set
+_SHOWN_HEIGHT_PX = 48  # the height of a word's box in an example
+_AROUND = 1.2  # what an example shows on each side of a box, in heights of the box
 _GREEN, _RED = (0, 160, 0), (214, 39, 40)
 
 
 @dataclass(frozen=True)
-class ReadPage:
-    """A page with its truth and what was found on it, all in pixels of the leveled page."""
+class MatchedPage:
+    """A page with its truth and the words found on it, all in pixels of the leveled page."""
 
     name: str
     image: np.ndarray
@@ -65,7 +67,7 @@ def main() -> None:
     columns: dict[str, Counter] = {}
     galleries: dict[Cause, list[EncodedPicture]] = {cause: [] for cause in Cause}
     for folder in arguments.pages:
-        columns[_set_name(folder)] = _explain_set(_read_pages(reader, folder), charset, galleries)
+        columns[_set_name(folder)] = _explain_set(list(_read_pages(reader, folder)), charset, galleries)
     table = _table(columns)
     print(markdown(table))
     sections = [Section(cause, [Gallery(pictures)]) for cause, pictures in galleries.items() if pictures]
@@ -79,11 +81,11 @@ def _set_name(folder: Path) -> str:
     return folder.parent.name if folder.name == "images" else f"{folder.parent.name}/{folder.name}"
 
 
-def _read_pages(reader: page_reader.PageReader, folder: Path) -> Iterator[ReadPage]:
+def _read_pages(reader: page_reader.PageReader, folder: Path) -> Iterator[MatchedPage]:
     caught: list[tuple] = []
     assemble = page_reader._assemble
 
-    def catch(page, transcripts):  # the last step of a page, which drops words
+    def catch(page: Any, transcripts: Sequence[Transcript]) -> OcrPage:  # the last step of a page, which drops words
         caught.append((page, transcripts))
         return assemble(page, transcripts)
 
@@ -95,8 +97,8 @@ def _read_pages(reader: page_reader.PageReader, folder: Path) -> Iterator[ReadPa
     page_reader._assemble = assemble
 
 
-def match_page(path: Path, page, transcripts) -> ReadPage:
-    """Puts the truth of a page image beside what ``PageReader`` found on it."""
+def match_page(path: Path, page: Any, transcripts: Sequence[Transcript]) -> MatchedPage:
+    """Combines the truth of a page image with what ``PageReader`` found on it."""
     to_leveled = invert_affine(page.to_given)
     lines = _true_lines(path)
     quads = transform_quads(to_leveled, np.array([quad for _, quad in lines], np.float32).reshape(-1, 4, 2))
@@ -111,7 +113,7 @@ def match_page(path: Path, page, transcripts) -> ReadPage:
         own = page_reader._own_confidence(transcripts[j])
         kept = bool(transcripts[j].text) and own >= page_reader._MIN_WORD_CONFIDENCE
         found.append(FoundWord(transcripts[j].text, boxes[j], own, kept, _line_of(boxes[j], quad_boxes(quads))))
-    return ReadPage(path.stem, page.image, true, found)
+    return MatchedPage(path.stem, page.image, true, found)
 
 
 def _true_words(path: Path, to_leveled: np.ndarray) -> list[TrueWord]:
@@ -141,18 +143,19 @@ def _beside(path: Path, name: str) -> Path:
 
 
 def _line_of(box: np.ndarray, lines: np.ndarray) -> int | None:
-    """The line that the middle of a box lies in."""
+    """The index of the line that contains the center of a box."""
     middle = (box[:2] + box[2:]) / 2
     inside = (lines[:, :2] <= middle).all(axis=1) & (middle <= lines[:, 2:]).all(axis=1)
     return int(np.argmax(inside)) if inside.any() else None
 
 
-def _explain_set(pages: Iterator[ReadPage], charset: Charset, galleries: dict[Cause, list[EncodedPicture]]) -> Counter:
-    """Counts of a set by cause, and under "words" of all true words; adds examples to the galleries."""
-    pages = list(pages)
+def _explain_set(
+    pages: Sequence[MatchedPage], charset: Charset, galleries: dict[Cause, list[EncodedPicture]]
+) -> Counter:
+    """Counts the errors of a set by cause, and its true words as "words"; adds examples to the galleries."""
     casefold = not any(char.islower() for page in pages for word in page.true for char in word.text)
     counts: Counter = Counter()
-    examples: dict[Cause, list[tuple[ReadPage, WordError]]] = {cause: [] for cause in Cause}
+    examples: dict[Cause, list[tuple[MatchedPage, WordError]]] = {cause: [] for cause in Cause}
     for page in pages:
         errors = explain_errors(page.true, page.found, casefold, lambda text: normalize_text(text) in charset)
         counts.update(error.cause for error in errors)
@@ -166,8 +169,8 @@ def _explain_set(pages: Iterator[ReadPage], charset: Charset, galleries: dict[Ca
     return counts
 
 
-def _show(page: ReadPage, error: WordError) -> EncodedPicture:
-    """A part of the page around the error."""
+def _show(page: MatchedPage, error: WordError) -> EncodedPicture:
+    """Shows the part of the page around an error."""
     confidence = "" if error.confidence is None else f" {error.confidence:.2f}"
     caption = f"{error.true or '–'} → {error.read or '–'}{confidence}\n{page.name}"
     boxes = [page.found[j].box for j in error.found]
@@ -195,7 +198,7 @@ def _jpeg(pixels: np.ndarray) -> bytes:
 def _table(columns: dict[str, Counter]) -> Table:
     rows: list[list[str | int]] = [["true words", *(counts["words"] for counts in columns.values())]]
     surplus = [cause for cause in Cause if cause.is_surplus]
-    for title, causes in (("not read exactly", [c for c in Cause if c not in surplus]), ("said too much", surplus)):
+    for title, causes in (("not read exactly", [c for c in Cause if c not in surplus]), ("surplus", surplus)):
         rows.append([f"{title}, all", *(_share(sum(counts[c] for c in causes), counts) for counts in columns.values())])
         rows += [[cause, *(_share(counts[cause], counts) for counts in columns.values())] for cause in causes]
     return Table(["", *columns], rows)

@@ -1,9 +1,9 @@
-"""How fast batches come from shards beside a bare ``TFRecordDataset`` that only decodes, and how long training waits.
+"""Compares the input pipeline with a bare ``TFRecordDataset`` that only decodes, and measures how long training waits.
 
     python benchmarks/input_pipeline.py /usr/share/fonts
 
 Draws words and pages, writes them to shards, and prints two tables in Markdown. "Bare" parses the records and decodes
-their pictures by TensorFlow's own kernels, in parallel: no shuffling, no resizing, no labels, no batches.
+their pictures with TensorFlow's own kernels, in parallel, without shuffling, resizing, labels or batches.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def main() -> None:
 
 
 def write_data(folder: Path, config: DataConfig, words: int, pages: int) -> None:
-    """Writes words with a validation split, and pages as scanned at 200 dpi."""
+    """Writes words with a validation split, and pages of 200 dpi."""
     drawn = map(word_record, word_examples(config, CHARSET, seed=1))
     write_shards(folder / "words", "train", itertools.islice(drawn, words))
     write_shards(folder / "words", "validation", itertools.islice(drawn, 200))
@@ -80,9 +80,8 @@ def word_record(word: WordTruth) -> bytes:
 
 
 def page_record(page: PageTruth) -> bytes:
-    return serialize_example(
-        Example("", png(page.image), "png", *page.image.shape, page.quads, page.texts, page.ignore)
-    )
+    height, width = page.image.shape
+    return serialize_example(Example("", png(page.image), "png", height, width, page.quads, page.texts, page.ignore))
 
 
 def png(image: np.ndarray) -> bytes:
@@ -90,7 +89,7 @@ def png(image: np.ndarray) -> bytes:
 
 
 def compare(folder: Path, words: int, pages: int, rounds: int) -> None:
-    """Prints examples a second, the medians of rounds in which all take turns."""
+    """Prints examples per second, the medians of rounds in which the pipelines take turns."""
     read = partial(recognition_dataset, str(folder / "words"), CHARSET, BATCH)
     find = partial(detection_dataset, str(folder / "pages"), WINDOWS, WINDOW_PX)
     windows = WINDOWS_A_PAGE * pages
@@ -126,7 +125,7 @@ def compare(folder: Path, words: int, pages: int, rounds: int) -> None:
 def bare(folder: Path) -> tf.data.Dataset:
     paths = sorted(str(path) for path in folder.glob("train-*"))
 
-    def decode(record):
+    def decode(record: tf.Tensor) -> tf.Tensor:
         context, _ = tf.io.parse_single_sequence_example(record, {"image/data": tf.io.FixedLenFeature([], tf.string)})
         return tf.io.decode_png(context["image/data"], channels=1)
 
@@ -141,7 +140,7 @@ def seconds_of(dataset: tf.data.Dataset) -> float:
 
 
 def train(folder: Path, steps: int) -> None:
-    """Trains ``crnn-fast`` in a process of its own and prints how much of the time no batch was ready."""
+    """Trains ``crnn-fast`` in a separate process and prints the share of time in which no batch was ready."""
     data = ["--data", str(folder / "words"), "--validation", str(folder / "words")]
     output = ["--output", str(folder / "crnn"), "--steps", str(steps), "--validate-every", str(steps)]
     command = [sys.executable, "-m", "ocr_models.training.cli", "recognition", *data, *output]

@@ -1,8 +1,8 @@
-"""Sequence accuracy of ``pagebeam train mnist-rows`` on digits that it never saw, in rows of 3 to 7.
+"""Measures the sequence accuracy of ``pagebeam train mnist-rows`` on unseen digits, in rows of 3 to 7.
 
     python benchmarks/mnist_rows.py BUNDLE... --mnist DIR [--rows 2000] [--beam-width 1]
 
-Rows are drawn from MNIST's test images, the same ones for every bundle; a row counts if all its digits are right.
+Rows are made of MNIST's test images and are the same for every bundle. A row is right if all its digits are.
 """
 
 from __future__ import annotations

@@ -1,10 +1,11 @@
-"""What a run costs beyond reading: the same pages in a plain loop, one thread a core, and by ``pagebeam run``.
+"""Measures the overhead of ``pagebeam run`` over a plain loop with one thread per core that reads the same pages.
 
     python benchmarks/overhead.py PAGES [--recognizer NAME|BUNDLE]
 
-PAGES is a folder of some two hundred page images. The loop decodes and reads batches of eight, with one copy of the
-models, and writes nothing. Both are timed beyond their start-up: the loop after a first batch a thread, the run less a
-run over one page. Busy cores are those of the whole machine, so nothing else should run on it. Needs Linux.
+PAGES is a folder of about two hundred page images. The loop decodes and reads batches of eight, with one copy of the
+models, and writes nothing. Both times exclude the start-up: the loop is timed after a first batch per thread, and the
+time of a run over one page is subtracted from that of the run. Busy cores are measured for the whole machine, so
+nothing else should run on it. Needs Linux.
 """
 
 from __future__ import annotations
@@ -40,12 +41,12 @@ def main() -> None:
         seconds = run_pagebeam(pages, arguments.recognizer, Path(output))[0]
         cores = (_busy_seconds() - busy) / seconds
     rate = (len(pages) - 1) / (seconds - start_up)
-    print(f"pagebeam run {rate:6.2f} pages/s, {cores:.2f} cores busy, its start-up of {start_up:.1f} s included")
+    print(f"pagebeam run {rate:6.2f} pages/s, {cores:.2f} cores busy, including its start-up of {start_up:.1f} s")
     print(f"the run takes {100 * (loop_rate / rate - 1):.1f} % more time than the loop")
 
 
 def _loop(pages: list[Path], recognizer: str) -> float:
-    """Prints and returns the pages a second of the plain loop."""
+    """Prints and returns the pages per second of the plain loop."""
     reader = PageReader.load(DEFAULT_BUNDLES["detection"], recognizer)
     batches = [pages[start : start + _BATCH] for start in range(0, len(pages), _BATCH)]
     threads = os.cpu_count() or 1
@@ -64,7 +65,7 @@ def _loop(pages: list[Path], recognizer: str) -> float:
 
 
 def _busy_seconds() -> float:
-    """Seconds that the machine's cores were busy since it was started."""
+    """The time in seconds that all cores together were busy since the machine started."""
     with open("/proc/stat") as stat:
         user, nice, system = map(int, stat.readline().split()[1:4])
     return (user + nice + system) / os.sysconf("SC_CLK_TCK")

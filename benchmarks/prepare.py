@@ -1,10 +1,10 @@
-"""How fast ``pagebeam prepare`` is beside a plain loop that writes the same pages with ``tf.io.TFRecordWriter``.
+"""Compares ``pagebeam prepare`` with a plain loop that writes the same pages with ``tf.io.TFRecordWriter``.
 
     python benchmarks/prepare.py /path/to/pictures --count 1000
 
-Makes so many different JPEG pages of the pictures, each with an ICDAR file of labels, and prints a table in Markdown.
-The loops run on one core and don't shuffle, split, hash or find duplicates; one looks at each picture's header only,
-the other decodes it, which is the only way to know that it is whole, and what ``pagebeam prepare`` does.
+Makes this number of different JPEG pages from the pictures, each with an ICDAR label file, and prints a table in
+Markdown. The loops run on one core and don't shuffle, split, hash or find duplicates. One reads only the header of each
+picture; the other decodes it, as ``pagebeam prepare`` does, which is the only way to know that it is complete.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ from PIL import Image
 TEXTS_PER_PAGE = 60
 JPEG_QUALITY = 90
 EXTENSIONS = (".jpg", ".jpeg", ".png")
-_SET_CHILD_SUBREAPER = 36  # Linux's number
+_SET_CHILD_SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER in linux/prctl.h
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("pictures", type=Path, help="folder of JPEG and PNG files")
-    parser.add_argument("--count", type=int, default=1000, metavar="N", help="of pages; default: %(default)s")
+    parser.add_argument("--count", type=int, default=1000, metavar="N", help="number of pages; default: %(default)s")
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2], metavar="N")
     parser.add_argument("--rounds", type=int, default=3, metavar="N", help="default: %(default)s")
     parser.add_argument("--loop", nargs=2, metavar=("header|decode", "SOURCE"), help=argparse.SUPPRESS)
@@ -52,7 +52,7 @@ def main() -> None:
 
 
 def make_pages(pictures: Path, source: Path, count: int) -> int:
-    """Writes pages that differ by what is cut off at their edges; returns the bytes of all of them."""
+    """Writes pages that differ in how much is cut off at their edges; returns their total bytes."""
     source.mkdir()
     paths = sorted(path for path in pictures.rglob("*") if path.suffix.lower() in EXTENSIONS)
     rng = np.random.default_rng(1)
@@ -71,7 +71,7 @@ def make_pages(pictures: Path, source: Path, count: int) -> int:
 
 
 def measure_all(source: Path, folder: Path, count: int, size: int, workers: list[int], rounds: int) -> None:
-    """Prints the table; the pages are in the operating system's cache for all."""
+    """Prints the table. The pages are in the operating system's cache for all commands."""
     commands = {
         f"plain loop, {kind}, 1 core": [sys.executable, __file__, str(folder / kind), "--loop", kind, str(source)]
         for kind in ("header", "decode")
@@ -79,9 +79,9 @@ def measure_all(source: Path, folder: Path, count: int, size: int, workers: list
     prepare = [sys.executable, "-m", "pipelines.cli.main", "prepare", str(source), "--format", "icdar", "--overwrite"]
     for number in workers:
         for mode, name in (("multi_threading", "thread"), ("multi_processing", "process")):
-            output = ["--output", str(folder / f"out-{number}-{mode}"), "--workers", str(number)]
+            target = ["--output", str(folder / f"out-{number}-{mode}"), "--workers", str(number)]
             label = f"prepare, {number} {name}{'' if number == 1 else 'es' if name == 'process' else 's'}"
-            commands[label] = [*prepare, *output, f"--direct_running_mode={mode}"]
+            commands[label] = [*prepare, *target, f"--direct_running_mode={mode}"]
     best = {name: (float("inf"), float("inf")) for name in commands}
     for _ in range(rounds):
         for name, command in commands.items():
@@ -89,7 +89,9 @@ def measure_all(source: Path, folder: Path, count: int, size: int, workers: list
                 shutil.rmtree(output)
             best[name] = min(best[name], measure(command))
     (header, _), (decode, _) = list(best.values())[:2]
-    print(f"{count} JPEG pages, {size / 1e6:.0f} MB, {os.cpu_count()} cores, the best of {rounds}; with start-up\n")
+    print(
+        f"{count} JPEG pages, {size / 1e6:.0f} MB, {os.cpu_count()} cores, the best of {rounds} rounds, with start-up\n"
+    )
     print("| | s | s of all cores | images/s | MB/s | of the header loop | of the decode loop |")
     print("|---|---|---|---|---|---|---|")
     for name, (elapsed, cpu) in best.items():
@@ -98,14 +100,14 @@ def measure_all(source: Path, folder: Path, count: int, size: int, workers: list
 
 
 def measure(command: list[str]) -> tuple[float, float]:
-    """Seconds that a command takes by the clock, a loop without its imports, and of all cores with those."""
+    """The elapsed seconds of a command, for a loop without its imports, and the seconds of all cores, with imports."""
     start, cpu = time.perf_counter(), _cpu_seconds()
     result = subprocess.run(command, capture_output=True, text=True)
     elapsed = time.perf_counter() - start
     if result.returncode:
         raise SystemExit(f"{command}: {result.stderr}")
     with contextlib.suppress(ChildProcessError):
-        while True:  # decoders outlive their run by a moment, and come to us then
+        while True:  # decoders outlive their run for a moment and then become our children
             os.wait()
     return json.loads(result.stdout)["seconds"] if "--loop" in command else elapsed, _cpu_seconds() - cpu
 
@@ -116,7 +118,7 @@ def _cpu_seconds() -> float:
 
 
 def run_loop(source: Path, output: Path, decode: bool) -> None:
-    """The loop that anybody would write; its time doesn't count the import of TensorFlow."""
+    """The loop that anybody would write, timed without the import of TensorFlow."""
     os.sched_setaffinity(0, {0})
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     import tensorflow as tf
@@ -133,13 +135,13 @@ def run_loop(source: Path, output: Path, decode: bool) -> None:
     print(json.dumps({"seconds": time.perf_counter() - start}))
 
 
-def example(train: Any, name: str, data: bytes, image: Image.Image, lines: list[str]):
+def example(train: Any, name: str, data: bytes, image: Image.Image, lines: list[str]) -> Any:
     """A SequenceExample with the fields that ``pagebeam prepare`` writes."""
 
-    def of_bytes(value: bytes):
+    def of_bytes(value: bytes) -> Any:
         return train.Feature(bytes_list=train.BytesList(value=[value]))
 
-    def of_int(value: int):
+    def of_int(value: int) -> Any:
         return train.Feature(int64_list=train.Int64List(value=[value]))
 
     fields = [line.split(",", 8) for line in lines]

@@ -1,8 +1,8 @@
-"""Where the milliseconds of a page go: each stage of reading, in one stream of pages (a run has one a core).
+"""Measures the milliseconds per page of each stage of reading, in one stream of pages (a run has one per core).
 
     python benchmarks/stages.py PAGES [--detector NAME|BUNDLE] [--recognizer NAME|BUNDLE]
 
-PAGES is a folder of page images. They are read in batches of eight, as the pipeline does; the first batch, in which
+PAGES is a folder of page images. They are read in batches of eight, as by the pipeline. The first batch, in which
 functions are compiled, isn't counted.
 """
 
@@ -15,6 +15,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -32,7 +33,7 @@ _seconds: dict[str, float] = defaultdict(float)
 
 def _timed(name: str, function: Callable) -> Callable:
     @functools.wraps(function)
-    def timed(*args, **kwargs):
+    def timed(*args: Any, **kwargs: Any) -> Any:
         start = time.perf_counter()
         try:
             return function(*args, **kwargs)
@@ -69,11 +70,11 @@ def main() -> None:
 
 
 def _watch_stages(reader: page_reader.PageReader) -> None:
-    """Wraps the functions of the stages with clocks."""
+    """Wraps the functions of the stages with timers."""
     reader._detector._forward = _timed("detect: network", reader._detector._forward)
     reader._recognizer._read_batch = _timed("read: network and decoding", reader._recognizer._read_batch)
     text_recognizer.greedy_decode = _timed("read: CTC decoding, of that", text_recognizer.greedy_decode)
-    reader._recognizer.read = _timed("read: all", reader._recognizer.read)
+    reader._recognizer.read = _timed("read: all", reader._recognizer.read)  # type: ignore[method-assign]
     text_detector.decode_east = _timed("detect: restore and merge", text_detector.decode_east)
     page_reader.level_page = _timed("level the page", page_reader.level_page)
     page_reader.fit_words = _timed("fit to the ink", page_reader.fit_words)
@@ -82,7 +83,7 @@ def _watch_stages(reader: page_reader.PageReader) -> None:
 
 
 def _print_table(pages: int, words: int) -> None:
-    print(f"{pages} pages, {words / pages:.0f} words a page, {os.cpu_count()} cores")
+    print(f"{pages} pages, {words / pages:.0f} words per page, {os.cpu_count()} cores")
     for name, seconds in sorted(_seconds.items(), key=lambda item: -item[1]):
         print(f"{1000 * seconds / pages:8.1f} ms a page  {name}")
 

@@ -74,8 +74,8 @@ def read_predictions(path: str | Path, prediction_format: str) -> dict[str, Pred
     for origin, page in PREDICTION_FORMATS[prediction_format](Path(path)):
         if page.name in pages:
             raise UsageError(
-                f"{path}: page {page.name} was read twice, in {origins[page.name]} and in {origin}; pages are scored by file "
-                "name: give one run (DIR/pages/run=ID) or folder at a time, or rename the documents"
+                f"{path}: page {page.name} was read twice, in {origins[page.name]} and in {origin}; pages are scored "
+                "by file name: give one run (DIR/pages/run=ID) or folder at a time, or rename the documents"
             )
         pages[page.name], origins[page.name] = page, origin
     if not pages:
