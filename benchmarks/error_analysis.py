@@ -26,27 +26,10 @@ _SAME_LINE = 0.4  # two boxes on one line overlap by at least this share of the 
 _LONG = 3  # formulas don't have so many letters in a row
 _LIGATURES = re.compile("ff|fi|fl|ct|st")
 _RULE = re.compile(r"(?P<char>.)(?P=char){2,}|[^a-zA-Z02-9]*[lIi1|oO][^a-zA-Z02-9]*")
-# The characters of each row are easily confused in print.
-_LOOK_ALIKES = (
-    "lI1|!i",
-    "O0oQ",
-    "S5s$",
-    "B8",
-    "Z2z",
-    "G6",
-    "g9q",
-    "cC",
-    "vV",
-    "wW",
-    "xX",
-    "uU",
-    "pP",
-    "kK",
-    ".,",
-    ":;",
-)
+# The characters of each group are easily confused in print.
+_LOOK_ALIKES = "lI1|!i O0oQ S5s$ B8 Z2z G6 g9q cC vV wW xX uU pP kK ., :;".split()
 _LOOK_ALIKE_PAIRS = {"rn": "m", "cl": "d", "vv": "w", "VV": "W", "ri": "n", "nn": "m"}
-_FIRST_OF_ROW = str.maketrans({char: row[0] for row in _LOOK_ALIKES for char in row})
+_FIRST_OF_GROUP = str.maketrans({char: group[0] for group in _LOOK_ALIKES for char in group})
 
 
 class Cause(StrEnum):
@@ -315,7 +298,7 @@ class _Page:
         return first.text.endswith("-") and second.box[1] > (first.box[1] + first.box[3]) / 2
 
     def _is_torn(self, i: int, in_best: list[int]) -> bool:
-        """Tells whether the true words in one found box are single letters, or one of them has no gap before this one."""
+        """Tells whether the true words in one found box are single letters, or have no gap between them."""
         if len(in_best) > 2 and np.mean([len(self.true[k].text) for k in in_best]) <= 1.5:
             return True
         box = self.true[i].box
@@ -385,4 +368,4 @@ def _without_accents(text: str) -> str:
 def _look(text: str) -> str:
     for pair, one in _LOOK_ALIKE_PAIRS.items():
         text = text.replace(pair, one)
-    return text.translate(_FIRST_OF_ROW)
+    return text.translate(_FIRST_OF_GROUP)
