@@ -27,7 +27,24 @@ _LONG = 3  # formulas don't have so many letters in a row
 _LIGATURES = re.compile("ff|fi|fl|ct|st")
 _RULE = re.compile(r"(?P<char>.)(?P=char){2,}|[^a-zA-Z02-9]*[lIi1|oO][^a-zA-Z02-9]*")
 # The characters of each group are easily confused in print.
-_LOOK_ALIKES = "lI1|!i O0oQ S5s$ B8 Z2z G6 g9q cC vV wW xX uU pP kK ., :;".split()
+_LOOK_ALIKES = [
+    "lI1|!i",
+    "O0oQ",
+    "S5s$",
+    "B8",
+    "Z2z",
+    "G6",
+    "g9q",
+    "cC",
+    "vV",
+    "wW",
+    "xX",
+    "uU",
+    "pP",
+    "kK",
+    ".,",
+    ":;",
+]
 _LOOK_ALIKE_PAIRS = {"rn": "m", "cl": "d", "vv": "w", "VV": "W", "ri": "n", "nn": "m"}
 _FIRST_OF_GROUP = str.maketrans({char: group[0] for group in _LOOK_ALIKES for char in group})
 
