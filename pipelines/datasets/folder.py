@@ -62,7 +62,9 @@ def begin_dataset(output: str, overwrite: bool) -> None:
         write_bytes(join(output, STARTED), b"")
     except Exception as error:  # each file system has its own kinds of errors
         raise UsageError(f"can't write to the output folder {output}: {error}") from error
-    names.sort(key=lambda name: name != DATASET_JSON)  # first, because the others alone are no complete data set
+    names.sort(
+        key=lambda name: name != DATASET_JSON
+    )  # first, because the remaining files are no longer a complete data set
     for name in names:
         if name != STARTED:
             delete([join(output, name)])

@@ -107,7 +107,7 @@ def _read_shard(path: str, expected: _Expected | None, inspection: Inspection) -
 
 
 def _missing(paths: Iterable[str], expected: dict[str, _Expected]) -> Iterator[str]:
-    """Faults: the shards that don't exist, although ``dataset.json`` or the names of the others promise them."""
+    """The faults of missing shards, which ``dataset.json`` or the names of the others promise."""
     names: dict[str, list[str]] = {}
     for path in paths:
         folder, _, name = path.rpartition("/")

@@ -57,7 +57,7 @@ class PictureStream(DecodeStream[SourceItem, SourceItem, StagedItem]):
         return [self._keep(answer.value.pictures)]
 
     def undecoded(self, submission: Submission[SourceItem], error: DocumentError) -> StagedItem:
-        """Rejects a whole item, which may have crashed its decoder: none of its pictures is known."""
+        """Rejects a whole item, for example one that crashed its decoder; all of its pictures are lost."""
         data = _read_small(submission.file.name) if submission.file else None
         return self._keep([RejectedPicture(submission.key.name, error.stage, str(error), data)])
 

@@ -97,7 +97,7 @@ class PreparedPicture:
 
 @dataclass(frozen=True)
 class PreparedPictures:
-    """The pictures that an item of a source gave."""
+    """The pictures read from an item of a source."""
 
     pictures: tuple[PreparedPicture | RejectedPicture, ...]
 

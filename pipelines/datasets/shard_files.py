@@ -88,7 +88,7 @@ def _with_ids(payload: bytes, vocabulary: Vocabulary) -> bytes:
 
 
 class _HashedFile(io.RawIOBase):
-    """Passes on to a file what is written, and counts and hashes it."""
+    """Passes writes on to a file, and counts and hashes their bytes."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file

@@ -34,7 +34,7 @@ class Predictor(Protocol):
         """The prediction for each picture; None for a picture without one.
 
         Raises:
-            Exception: of any kind: all of them failed.
+            Exception: of any kind: the whole batch failed.
         """
 
 

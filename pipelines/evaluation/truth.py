@@ -56,7 +56,7 @@ class FailedPicture:
 
 @dataclass(frozen=True)
 class TruthPictures:
-    """The pictures that an item of a source, or a record, gave."""
+    """The pictures read from an item of a source, or from a record."""
 
     pictures: tuple[TruthPicture | FailedPicture, ...]
 

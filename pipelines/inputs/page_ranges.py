@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from ocr_models.io.documents import DocumentKind
 
-# They spread the pages of one document evenly over workers, and keep a Beam element to a few seconds of work.
+# These limits spread the pages of one document evenly over workers, and keep a Beam element to a few seconds of work.
 MAX_PAGES_PER_RANGE = 16
 RANGES_PER_DOCUMENT = 32
 RANGES_PER_GZIP_FILE = 8  # fewer, because all that precedes a range must be decompressed to reach it

@@ -39,7 +39,7 @@ def claim_process() -> None:
 
 @contextlib.contextmanager
 def quick_start() -> Iterator[None]:
-    """Makes imports of Keras and loading of models quick within the ``with`` block, if the process was claimed.
+    """Speeds up importing Keras and loading models within the ``with`` block, if the process was claimed.
 
     Keras imports matplotlib if it is installed, and TensorFlow imports JAX, for plots and conversions that no pipeline
     needs. Both work without them, so these imports are made to fail, in this thread only. Modules and models are never
