@@ -1,4 +1,4 @@
-"""Small idx files in the place of MNIST's, with digits that OpenCV draws."""
+"""Writes small idx files in place of MNIST's, with digits drawn by OpenCV."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ocr_models.data.mnist.rows import Digits
 
 
 def draw_digits(count: int, seed: int) -> Digits:
-    """Digits of a plain font, each a little elsewhere and of another stroke."""
+    """Digits of a plain font, with slightly different positions and strokes."""
     rng = np.random.default_rng(seed)
     labels = rng.integers(10, size=count).astype(np.uint8)
     images = np.zeros((count, 28, 28), np.uint8)
@@ -23,7 +23,7 @@ def draw_digits(count: int, seed: int) -> Digits:
 
 
 def write_mnist(folder: Path, train: Digits, test: Digits) -> Path:
-    """Writes the four files, the train images gzipped and the others plain; returns the folder."""
+    """Writes the four files, the training images gzipped and the others not; returns the folder."""
     for name, digits in (("train", train), ("t10k", test)):
         (folder / f"{name}-images-idx3-ubyte").write_bytes(idx_bytes(digits.images))
         (folder / f"{name}-labels-idx1-ubyte").write_bytes(idx_bytes(digits.labels))

@@ -1,4 +1,4 @@
-"""Output folders of ``pagebeam run``, without running it: rows as it writes them, of documents that are there."""
+"""Writes output folders of ``pagebeam run`` without running it, with rows of existing documents."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ def page_row(document: Path, words: list[tuple], page_index: int = 0, **columns:
     """The row of a page.
 
     Args:
-        document: that it is in.
-        words: of (text, confidence, the 8 numbers of its quad, line).
+        document: the document of the page.
+        words: tuples of (text, confidence, the 8 numbers of the quad, line).
         page_index: from 0.
-        columns: others, or with other values.
+        columns: more columns, or other values for these.
     """
     sha256 = hashlib.sha256(document.read_bytes()).hexdigest()
     return {
@@ -41,7 +41,7 @@ def page_row(document: Path, words: list[tuple], page_index: int = 0, **columns:
 
 
 def write_run(folder: Path, run_id: str, rows: list[dict[str, Any]], finished: bool = True) -> Path:
-    """Adds a run to an output folder, which it returns."""
+    """Adds a run to an output folder; returns the folder."""
     rows = [{**row, "run_id": run_id} for row in rows]
     part = folder / "pages" / f"run={run_id}" / "part-00000-of-00001.parquet"
     part.parent.mkdir(parents=True)
@@ -53,5 +53,5 @@ def write_run(folder: Path, run_id: str, rows: list[dict[str, Any]], finished: b
 
 
 def box(x0: float, y0: float, x1: float, y1: float) -> list[float]:
-    """A level quad's 8 numbers."""
+    """The 8 numbers of a level quad."""
     return [x0, y0, x1, y0, x1, y1, x0, y1]

@@ -1,4 +1,4 @@
-"""Small shards, written for tests."""
+"""Writes small shards for tests."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.captioning.pictures import COLORS, picture
 
 
 def write_shard(path: Path, examples: Iterable[Example]) -> Path:
-    """Writes one shard; its folder is made."""
+    """Writes one shard and creates its folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as file:
         write_records(file, map(serialize_example, examples))
@@ -37,7 +37,7 @@ def page_example(image: np.ndarray, quads: np.ndarray, texts: Iterable[str], ima
 
 
 def striped_word(text: str, height: int = 32) -> np.ndarray:
-    """A crop with a stripe for each character, its gray the character's code: uint8 (height, 12 a character)."""
+    """A crop with a stripe for each character, whose gray is the character's code: uint8 (height, 12 per character)."""
     columns = [np.full((height, 12), 255, np.uint8) for _ in text]
     for column, char in zip(columns, text, strict=True):
         column[height // 4 : -height // 4, 2:-2] = ord(char)
@@ -45,7 +45,7 @@ def striped_word(text: str, height: int = 32) -> np.ndarray:
 
 
 def write_captions(folder: Path, copies: int = 1, split: str = "train", vocabulary: Vocabulary | None = None) -> Path:
-    """Writes a shard of colored boxes with two captions each, and ``vocabulary.txt``; gives the folder."""
+    """Writes a shard of colored boxes with two captions each, and ``vocabulary.txt``; returns the folder."""
     named = [(f"{color}-{copy}", color) for copy in range(copies) for color in COLORS]
     texts = ["A {} box, on white paper .", "There is a {} box on white paper"]
     captions = [(name, color, tokenize(text.format(color))) for name, color in named for text in texts]

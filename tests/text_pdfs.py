@@ -1,4 +1,4 @@
-"""PDFs with a real text layer, written by hand and set in Helvetica, which needs no font file."""
+"""Writes PDFs with a real text layer in Helvetica, which needs no font file."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ def write_text_pdf(path: Path, pages: Iterable[str], page_entries: str = "") -> 
     """Writes a PDF of A5 pages, 420 by 595 points.
 
     Args:
-        path: where to.
-        pages: a content stream each; /F1 is Helvetica.
-        page_entries: of all pages, such as "/Rotate 90".
+        path: of the PDF.
+        pages: the content stream of each page; /F1 is Helvetica.
+        page_entries: entries for the dictionaries of all pages, such as "/Rotate 90".
     """
     pages = list(pages)
     kids = " ".join(f"{4 + 2 * i} 0 R" for i in range(len(pages)))
@@ -30,20 +30,20 @@ def write_text_pdf(path: Path, pages: Iterable[str], page_entries: str = "") -> 
             f"<</Length {len(content)}>>\nstream\n{content}\nendstream",
         ]
     body = "".join(f"{number} 0 obj\n{text}\nendobj\n" for number, text in enumerate(objects, start=1))
-    # Without a table of offsets: readers look for the objects themselves.
+    # Without a table of offsets, readers search the objects.
     path.write_bytes(f"%PDF-1.4\n{body}trailer\n<</Size {len(objects) + 1}/Root 1 0 R>>\n%%EOF\n".encode("latin-1"))
     return path
 
 
 def set_text(text: str, x: float = 40, y: float = 540, size: float = 12) -> str:
-    """The content that sets lines of text, the first on the baseline ``y`` points above the page's lower edge."""
+    """The content stream of lines of text, whose first baseline is ``y`` points above the lower edge of the page."""
     return "\n".join(
         f"BT /F1 {size} Tf {x} {y - 1.5 * size * i} Td ({line}) Tj ET" for i, line in enumerate(text.splitlines())
     )
 
 
 def prose(seed: int, lines: int = 20) -> str:
-    """Lines of seven made-up words, hardly one of them twice."""
+    """Lines of seven random words, most of which occur only once."""
     rng = np.random.default_rng(seed)
     letters = np.array(list("abdefghiklmnoprstuvwy"))
     words = ["".join(rng.choice(letters, rng.integers(2, 10))) for _ in range(7 * lines)]

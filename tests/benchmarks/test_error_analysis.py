@@ -1,4 +1,4 @@
-"""Hand-made pages: boxes are 20 pixels high, so that 0.15 of a height is 3 pixels."""
+"""Handmade pages with boxes 20 pixels high, so that 0.15 of a height is 3 pixels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One font that comes with Pillow, so that the tests need none from the system."""
+"""Fixtures with the one font that comes with Pillow, so that tests need no system fonts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pages in Helvetica at 12 points, rendered at 144 dpi: two pixels a point, words 24 pixels high."""
+"""Pages in Helvetica at 12 points, rendered at 144 dpi: two pixels per point, words 24 pixels high."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def truth_of(tmp_path, content, page_entries=""):
 
 
 def torn(text):
-    """Each letter apart from the next, as text layers have letterspaced words."""
+    """Separates all letters, as text layers do in letterspaced words."""
     return "\n".join(" ".join(line.replace(" ", "")) for line in text.splitlines())
 
 

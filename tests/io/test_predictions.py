@@ -1,4 +1,4 @@
-"""Small files by hand, and what Tesseract and ``pagebeam run`` really write."""
+"""Small handmade files, and real output of Tesseract and ``pagebeam run``."""
 
 from __future__ import annotations
 

@@ -8,7 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ocr_models.errors import DocumentError
-from ocr_models.io.tfrecord import is_tfrecord, iter_records, masked_crc32c, open_tfrecord, record_bytes, write_records
+from ocr_models.io.tfrecord import (
+    is_tfrecord,
+    iter_records,
+    masked_crc32c,
+    open_tfrecord,
+    record_bytes,
+    unpacked,
+    write_records,
+)
 from tests.pipelines.samples import tfrecord_bytes
 
 
@@ -61,6 +69,12 @@ def test_files_open_gzipped_or_not(packed, tmp_path):
 
     with open_tfrecord(path) as file:
         assert list(iter_records(file, verify=True)) == [b"one", b"two"]
+
+
+@pytest.mark.parametrize("content", [b"", b"\x1f", b"plain text"])
+def test_unpacked_gives_what_is_not_gzipped_from_its_beginning(content):
+    file = io.BytesIO(content)
+    assert unpacked(file) is file and file.read() == content
 
 
 def test_tensorflow_reads_what_is_written(tmp_path):

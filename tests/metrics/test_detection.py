@@ -1,4 +1,4 @@
-"""Cases by hand for the rules of ICDAR 2015; boxes are xmin, ymin, xmax, ymax."""
+"""Handmade cases for the rules of ICDAR 2015; boxes are xmin, ymin, xmax, ymax."""
 
 from __future__ import annotations
 

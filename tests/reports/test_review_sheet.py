@@ -1,4 +1,4 @@
-"""The review sheet in a browser, driven by a script at its end; where there is no Chromium, there is no test."""
+"""Tests the review sheet in Chromium with a script appended to it; skipped if there is no Chromium."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ const type = (i, value) => {
 
 @pytest.fixture
 def browse(tmp_path):
-    """Opens the sheet, runs a script in it, saves; returns the state of the page, with the rows of the CSV.
+    """Opens the sheet, runs a script in it and saves; returns the state of the page with the rows of the CSV.
 
     Chromium without a window forgets what pages keep when it ends: ``kept`` gives it back.
     """

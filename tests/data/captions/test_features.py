@@ -12,7 +12,7 @@ from tests.shards import write_shard
 
 
 def pictures(folder, shades):
-    """Gray pictures by their names, each in a shard of its own."""
+    """Gray pictures by name, each in its own shard."""
     images = []
     for name, gray in shades.items():
         data = cv2.imencode(".png", np.full((4, 6, 3), gray, np.uint8))[1].tobytes()

@@ -51,7 +51,7 @@ def config(pdfs, **options):
 
 
 def drawn(pages, count, validation=False):
-    """The seeds of the pages that were drawn, told by their words."""
+    """The seeds of the drawn pages, found by their words."""
     seeds = {tuple(page_text(seed).split()): seed for seed in LONG | SHORT}
     rng = np.random.default_rng(0)
     return {seeds[pages.draw(rng, 40, validation).texts] for _ in range(count)}
@@ -93,7 +93,7 @@ def test_broken_pdf_is_left_out(pdfs, tmp_path):
 
 
 def test_documents_without_a_usable_page_are_an_error(pdfs, tmp_path):
-    """Not an endless search."""
+    """The search for usable pages ends."""
     write_text_pdf(tmp_path / "short.pdf", [set_text(prose(1))])
     with pytest.raises(UsageError, match=r"no usable validation page .* from 1 PDFs"):
         PdfPages(config(tmp_path)).draw(np.random.default_rng(0), 72, validation=True)

@@ -1,4 +1,4 @@
-"""Digit rows, made of small idx files, and of squares that tell which digit they stand for."""
+"""Digit rows from small idx files, and from squares whose brightness tells the digit."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SOLID = Digits(np.broadcast_to(np.arange(138, 256, 13, dtype=np.uint8)[:, None, 
 
 
 def gray_digits(counts, brightness):
-    """Squares instead of digits: so many of each brightness."""
+    """Squares instead of digits, with the given number of each brightness."""
     images = np.repeat(np.array(brightness, np.uint8), counts)[:, None, None] * np.ones((1, 28, 28), np.uint8)
     return Digits(images, np.arange(len(images), dtype=np.uint8) % 10)
 
@@ -43,7 +43,7 @@ def brightness_of(rows):
 
 @pytest.fixture(scope="module")
 def mnist(tmp_path_factory):
-    """120 // 12 = 10 of the train file, its last ones, are held out; they are brighter, and those for the test more."""
+    """The last 120 // 12 = 10 training images are held out and brighter; those for the test are still brighter."""
     folder = tmp_path_factory.mktemp("mnist")
     return str(write_mnist(folder, gray_digits([110, 10], [150, 200]), gray_digits([30], [250])))
 
@@ -184,7 +184,7 @@ def test_training_rows_are_of_train_digits_and_held_out_rows_are_not(mnist):
 
 
 def test_only_training_digits_are_distorted(mnist):
-    """Squares keep their 28 x 28 pixels in the rows that measure, and gain or lose some in those that train."""
+    """Squares keep their 28 × 28 pixels in held-out rows, and gain or lose some in training rows."""
     for split in ("validation", "test"):
         images = held_out_rows(mnist, split, 3, 20, seed=1).images
         assert ((images >= 128).sum(axis=(1, 2, 3)) == 3 * 28 * 28).all()

@@ -1,4 +1,4 @@
-"""Pictures and labels written for tests, and what a source makes of them."""
+"""Writes pictures and labels for tests, and reads them with a source."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from ocr_models.records import Task
 
 
 def scene(height: int = 120, width: int = 160, seed: int = 1) -> np.ndarray:
-    """A smooth picture, uint8 (H, W, 3), of which no two quarters are alike: black to white from left to right, …"""
+    """A smooth picture, uint8 (H, W, 3), with four different quarters: red rises to the right, green downwards."""
     y, x = np.mgrid[0:height, 0:width]
     red, green = 255 * x / (width - 1), 255 * y / (height - 1)
     return np.stack([red, green, np.full((height, width), 50 + seed)], axis=-1).astype(np.uint8)
 
 
 def encode(pixels: np.ndarray, image_format: str = "PNG", orientation: int = 1, mode: str | None = None) -> bytes:
-    """Encodes as Pillow does, with EXIF's orientation, in a mode of Pillow's."""
+    """Encodes a picture with Pillow, with EXIF's orientation, in one of Pillow's modes."""
     image, file = Image.fromarray(pixels), io.BytesIO()
     exif = Image.Exif()
     exif[0x0112] = orientation
@@ -31,21 +31,21 @@ def encode(pixels: np.ndarray, image_format: str = "PNG", orientation: int = 1, 
 
 
 def write(path: Path, data: bytes | str) -> Path:
-    """Writes a file and the folders that it is in."""
+    """Writes a file and creates its folders."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data if isinstance(data, bytes) else data.encode())
     return path
 
 
 def write_picture(path: Path, seed: int = 1, **how) -> bytes:
-    """Writes a scene in the format of the file's name; gives its bytes."""
+    """Writes a scene in the format of the file name; returns its bytes."""
     data = encode(scene(seed=seed), {".jpg": "JPEG", ".png": "PNG"}[path.suffix], **how)
     write(path, data)
     return data
 
 
 def read_all(format_name: str, root: Path, task: Task | None = None) -> dict[str, LabelledPicture | RejectedPicture]:
-    """All that a source gives, by name."""
+    """All pictures that a source yields, by name."""
     source = open_source(format_name, str(root), SourceOptions(task=task))
     items = list(source.items(LocalFiles()))
     assert len({item.name for item in items}) == len(items)
@@ -55,7 +55,7 @@ def read_all(format_name: str, root: Path, task: Task | None = None) -> dict[str
 
 
 def boxes_of(picture: LabelledPicture | RejectedPicture) -> list[list[float]]:
-    """xmin, ymin, xmax, ymax of the texts of a page."""
+    """The boxes (xmin, ymin, xmax, ymax) of the texts of a page."""
     assert isinstance(picture, LabelledPicture)
     [example] = picture.examples
     return [[*quad.min(axis=0).tolist(), *quad.max(axis=0).tolist()] for quad in example.quads]

@@ -1,4 +1,4 @@
-"""Pages are gray pictures with black bars for words."""
+"""Pages are gray pictures with black bars as words."""
 
 from __future__ import annotations
 

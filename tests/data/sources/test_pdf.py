@@ -19,7 +19,7 @@ PROSE = prose(1)
 
 @pytest.fixture
 def folder(tmp_path):
-    """A book of three pages, the second nearly empty; and a gzipped one in a folder below."""
+    """A PDF of three pages, the second nearly empty, and a gzipped PDF in a folder below."""
     write_text_pdf(tmp_path / "book.pdf", [set_text(PROSE), set_text("Just a few words"), set_text(prose(2))])
     (tmp_path / "more").mkdir()
     plain = write_text_pdf(tmp_path / "more" / "leaf.pdf", [set_text(prose(3))])

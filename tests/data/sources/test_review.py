@@ -17,7 +17,7 @@ HEADER = ("crop", "text", "read", "confidence", "source_uri", "page_index", "qua
 @pytest.fixture
 def write_review(tmp_path):
     def write(*rows, header=HEADER):
-        """Rows of (crop, text, source_uri, page_index); the crops are there."""
+        """Writes a CSV with rows of (crop, text, source_uri, page_index), and the crops."""
         (tmp_path / "crops").mkdir(exist_ok=True)
         for i, (crop, *_) in enumerate(rows):
             cv2.imwrite(str(tmp_path / crop), np.full((20, 40 + i), 100 + i, np.uint8))
