@@ -23,7 +23,7 @@ _REACHES = 0.3  # a box that ends more than this outside a word shows a part of 
 _LEVEL = 0.25  # the top or bottom of a box is wrong if it is off by more
 _NO_WHITE = 0.1  # words with a smaller gap aren't separated: in PDFs, a new word begins with every change of font
 _SAME_LINE = 0.4  # two boxes on one line overlap by at least this share of the lower one's height
-_LONG = 3  # formulas don't have so many letters in a row
+_LONG = 3  # formulas don't have this many letters in a row
 _LIGATURES = re.compile("ff|fi|fl|ct|st")
 _RULE = re.compile(r"(?P<char>.)(?P=char){2,}|[^a-zA-Z02-9]*[lIi1|oO][^a-zA-Z02-9]*")
 # The characters of each group are easily confused in print.

@@ -83,7 +83,7 @@ def read_shard(path: Path) -> Iterator[Example]:
             yield from map(parse_example, iter_records(file, verify=True))
     except (OSError, EOFError, DocumentError) as error:
         raise UsageError(
-            f"{path}: {error}; expected a TFRecord shard of SequenceExamples: copy it again or prepare it anew"
+            f"{path}: {error}; expected a TFRecord shard of SequenceExamples: copy or prepare it again"
         ) from error
 
 
@@ -122,7 +122,7 @@ def read_dataset_json(data: bytes, place: str) -> dict[str, Any]:
             return found
     except (ValueError, KeyError, TypeError, AttributeError):
         pass
-    raise UsageError(f"{place}: this is not the dataset.json of a data set that pagebeam made; prepare it anew")
+    raise UsageError(f"{place}: this is not the dataset.json of a data set that pagebeam made; prepare it again")
 
 
 def find_charset(pattern: str) -> Charset:

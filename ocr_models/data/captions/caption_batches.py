@@ -11,7 +11,7 @@ from ocr_models.data.captions.features import FeatureRows
 from ocr_models.vocabulary import Vocabulary
 
 Arrays = dict[str, np.ndarray]
-_LENGTH_STEP = 8  # lengths are multiples of this, since the training step is compiled anew for each shape
+_LENGTH_STEP = 8  # lengths are multiples of this, since the training step is recompiled for each shape
 
 
 def encoded_captions(images: Sequence[CaptionedImage], vocabulary: Vocabulary) -> list[tuple[int, list[int]]]:

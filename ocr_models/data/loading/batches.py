@@ -78,7 +78,7 @@ def word_batch(words: list[tuple[np.ndarray, str]], width: int, charset: Charset
     """Makes padded arrays of crops (32, w) and their texts, as ``recognition_batches`` yields them."""
     images = pad_crops([crop for crop, _ in words], width)[..., None]
     lengths = np.array([len(text) for _, text in words], np.int32)
-    # Labels are padded to a multiple of 8, since the training step is compiled anew for each shape.
+    # Labels are padded to a multiple of 8, since the training step is recompiled for each shape.
     labels = np.zeros((len(words), -(-int(lengths.max()) // 8) * 8), np.int32)
     for i, (_, text) in enumerate(words):
         labels[i, : len(text)] = charset.encode(text)

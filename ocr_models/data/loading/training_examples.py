@@ -28,12 +28,12 @@ from ocr_models.recognition.crops import MARGIN_X, MARGIN_Y
 from ocr_models.records import PageTruth, WordTruth
 
 _log = logging.getLogger(__name__)
-_VALIDATION_EVERY = 40  # one in so many pages of a PDF is kept for validation
+_VALIDATION_EVERY = 40  # one in this many pages of a PDF is kept for validation
 _MAX_DRAWS = 4000  # without a usable page, before training gives up
 _MAX_SIDE_PX = 5000  # of a rendered page
 _WORDS_A_PAGE = 150
 _WORD_DPI = (100, 150, 200, 200, 200, 250, 300)
-_MAX_ASPECT = 18  # a crop that is wider than so many heights isn't a usable word
+_MAX_ASPECT = 18  # a crop that is wider than this many heights isn't a usable word
 
 
 @dataclass(frozen=True)

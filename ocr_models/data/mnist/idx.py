@@ -28,7 +28,7 @@ def read_idx(path: Path, ndim: int) -> np.ndarray:
     try:
         return parse_idx(path.read_bytes(), str(path), ndim)
     except OSError as error:
-        raise UsageError(f"{path}: can't be read: {error}; copy it anew") from error
+        raise UsageError(f"{path}: can't be read: {error}; copy it again") from error
 
 
 def parse_idx(data: bytes, path: str, ndim: int) -> np.ndarray:
@@ -48,13 +48,13 @@ def parse_idx(data: bytes, path: str, ndim: int) -> np.ndarray:
     try:
         data = gzip.decompress(data) if path.endswith(".gz") or data.startswith(_GZIP_MAGIC) else data
     except (OSError, EOFError, zlib.error) as error:
-        raise UsageError(f"{path}: can't be read: {error}; copy it anew") from error
+        raise UsageError(f"{path}: can't be read: {error}; copy it again") from error
     magic, header = bytes([0, 0, _UNSIGNED_BYTE, ndim]), 4 + 4 * ndim
     if data[:4] != magic or len(data) < header:
         raise UsageError(f"{path}: begins with {data[:4].hex() or 'nothing'}, an idx file here with {magic.hex()}")
     shape = tuple(np.frombuffer(data, ">u4", ndim, offset=4).tolist())
     if len(data) != header + math.prod(shape):
         raise UsageError(
-            f"{path}: {len(data)} bytes, but {header + math.prod(shape)} for its axes {shape}; copy it anew"
+            f"{path}: {len(data)} bytes, but {header + math.prod(shape)} for its axes {shape}; copy it again"
         )
     return np.frombuffer(data, np.uint8, offset=header).reshape(shape)

@@ -31,7 +31,7 @@ MAX_DIGITS = 7
 CANVAS_WIDTH = 256
 NOISE_LEVELS = (16, 128)  # each canvas has uniform noise from 0 up to a level drawn from this range
 
-# Training digits are stretched and slanted by up to so many 256ths in each direction, as if by other writers.
+# Training digits are stretched and slanted by up to this many 256ths in each direction, as if by other writers.
 _STRETCH, _SLANT = 30, 40
 
 _FILES = {"train": "train", "validation": "train", "test": "t10k"}

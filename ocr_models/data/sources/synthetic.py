@@ -24,7 +24,7 @@ from ocr_models.records import PageTruth, Task, WordTruth
 _PAGES_PER_ITEM, _WORDS_PER_ITEM = 8, 256
 _PAGE_CHARACTERS = "".join(chr(code) for code in range(33, 127))
 _LETTERS = frozenset(LATIN)
-_MIN_SIDE_PX, _MAX_ASPECT = 4, 18  # of a crop; one that is smaller, or wider than so many heights, isn't a usable word
+_MIN_SIDE_PX, _MAX_ASPECT = 4, 18  # of a crop: smaller ones, and ones wider than this many heights, aren't usable words
 
 
 @dataclass(frozen=True)

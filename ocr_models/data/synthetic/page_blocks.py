@@ -27,7 +27,7 @@ class Column:
     bottom: float
 
     def room(self, style: Style, lines: float = 1) -> bool:
-        """Tells whether so many lines still fit."""
+        """Tells whether this many lines still fit."""
         return self.y + lines * style.size * style.leading <= self.bottom
 
     def next_baseline(self, style: Style) -> float:

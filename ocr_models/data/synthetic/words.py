@@ -26,7 +26,7 @@ from ocr_models.recognition.crops import MARGIN_X, MARGIN_Y
 from ocr_models.records import WordTruth
 
 JITTER_EM = 0.08
-_LOOSE_SHARE, _LOOSE_JITTER = 0.12, 2.5  # the share of crops whose jitter above and below is so many times larger
+_LOOSE_SHARE, _LOOSE_JITTER = 0.12, 2.5  # the share of crops whose jitter above and below is this many times larger
 PAIR_SHARE = 0.07  # the share of words that share a crop with the next
 PAIR_MAX_LENGTH = 28
 _CAPITALS = {Look.BOOK: 0.12, Look.RECEIPT: 0.6, None: 0.07}
