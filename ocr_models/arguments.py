@@ -1,4 +1,4 @@
-"""Whole numbers on a command line: ``type=`` of ``argparse``'s arguments, for all commands."""
+"""Types for whole numbers in command-line arguments (``type=`` of ``argparse``), for all commands."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Charsets: which characters a recognizer knows, and how text becomes class numbers and back.
+"""Charsets: the characters that a recognizer knows, and their class numbers.
 
 Class 0 is the CTC blank; characters are numbered from 1 in the order of the charset.
 """
@@ -21,7 +21,7 @@ _SYMBOLS = "‘’‚“”„‹›«»–—•…§¶†‡°€£¥¢©®™
 
 LATIN = _ASCII + _WESTERN + _CENTRAL + _SYMBOLS
 
-# One glyph, several code points: what a picture of text can't tell apart is read as one character.
+# Code points with the same glyph: characters that look alike are read as one.
 _SAME_LOOK = str.maketrans(
     {"−": "–", "‐": "-", "‑": "-", "‒": "–", "―": "—", "∙": "·", "●": "•", "∗": "*", "μ": "µ", "ﬀ": "ff", "ﬁ": "fi"}
     | {"ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st", "\u00ad": "-", "\u00a0": " ", "\u200b": ""}
@@ -36,15 +36,15 @@ def normalize_text(text: str) -> str:
 class Charset:
     """An ordered set of characters. ``len(charset)`` counts them without the blank."""
 
-    def __init__(self, characters: Iterable[str]):
+    def __init__(self, characters: Iterable[str]) -> None:
         self.characters = "".join(characters)
         self._ids = {char: i for i, char in enumerate(self.characters, start=1)}
         if len(self._ids) != len(self.characters):
-            raise UsageError(f"charset of {len(self.characters)} characters names one twice; each must stand once")
+            raise UsageError(f"charset of {len(self.characters)} characters has one twice; each must occur once")
 
     @classmethod
     def load(cls, path: Path) -> Charset:
-        """Reads ``charset.txt``: UTF-8, one character a line."""
+        """Reads ``charset.txt``: UTF-8, one character per line."""
         return cls(path.read_text(encoding="utf-8").split("\n")[:-1])
 
     def save(self, path: Path) -> None:
@@ -62,5 +62,5 @@ class Charset:
         return [self._ids[char] for char in text]
 
     def decode(self, ids: Sequence[int]) -> str:
-        """The text of class numbers, none of them the blank."""
+        """The text of class numbers, which must not contain the blank."""
         return "".join(self.characters[i - 1] for i in ids)

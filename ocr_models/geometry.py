@@ -12,7 +12,7 @@ def quad_angles(quads: np.ndarray) -> np.ndarray:
 
 
 def quad_sizes(quads: np.ndarray) -> np.ndarray:
-    """(N, 2): lengths along and across the text in pixels, the means of opposite edges."""
+    """Lengths (N, 2) along and across the text in pixels, each the mean of two opposite edges."""
     along = np.linalg.norm(quads[:, 1] - quads[:, 0], axis=1) + np.linalg.norm(quads[:, 2] - quads[:, 3], axis=1)
     across = np.linalg.norm(quads[:, 3] - quads[:, 0], axis=1) + np.linalg.norm(quads[:, 2] - quads[:, 1], axis=1)
     return np.stack([along, across], axis=1) / 2
@@ -24,7 +24,7 @@ def quad_boxes(quads: np.ndarray) -> np.ndarray:
 
 
 def run_boxes(boxes: np.ndarray, first: np.ndarray) -> np.ndarray:
-    """Bounding boxes (R, 4) of runs of boxes (N, 4), which begin at these indices (R,)."""
+    """Bounding boxes (R, 4) of consecutive runs of boxes (N, 4) that begin at the indices ``first`` (R,)."""
     return np.hstack([np.minimum.reduceat(boxes[:, :2], first), np.maximum.reduceat(boxes[:, 2:], first)])
 
 
@@ -34,28 +34,28 @@ def box_quads(boxes: np.ndarray) -> np.ndarray:
 
 
 def known_places(quads: np.ndarray) -> np.ndarray:
-    """Bool (N,): False for the quads of zeros that stand where the place of a text is not known."""
+    """Bool (N,): False for quads of zeros, which mark texts whose place is unknown."""
     return (quads != 0).any(axis=(1, 2))
 
 
 def transform_quads(matrix: np.ndarray, quads: np.ndarray) -> np.ndarray:
-    """Quads moved by an affine matrix (2, 3), as OpenCV has it: out = matrix @ (x, y, 1)."""
+    """Quads transformed by an affine matrix (2, 3) in OpenCV's form: out = matrix @ (x, y, 1)."""
     return (quads @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32)
 
 
 def invert_affine(matrix: np.ndarray) -> np.ndarray:
-    """The affine matrix (2, 3) that undoes ``matrix``."""
+    """The inverse (2, 3) of an affine matrix (2, 3)."""
     inverse = np.linalg.inv(matrix[:, :2])
     return np.concatenate([inverse, -inverse @ matrix[:, 2:]], axis=1)
 
 
 def quarter_turn_matrix(turns: int, height: int, width: int) -> np.ndarray:
-    """The affine matrix (2, 3) that goes with ``numpy.rot90(image, turns)``: counterclockwise quarter turns.
+    """The affine matrix (2, 3) of ``numpy.rot90(image, turns)``, which turns counterclockwise.
 
     Args:
         turns: 0 to 3.
-        height: of the image before it is turned, in pixels.
-        width: likewise.
+        height: of the image before the turn, in pixels.
+        width: of the image before the turn, in pixels.
     """
     return np.array(
         [

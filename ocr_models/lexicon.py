@@ -1,8 +1,8 @@
-"""Known words, by which letters that a network isn't sure of are chosen.
+"""Known words, which decide between letters that a network is unsure of.
 
-A network that reads "erowding" in worn type saw that it might as well be "crowding", and only one of the two is a word.
-Millions of words are kept in some megabytes as a Bloom filter (Bloom 1970): it knows every word that was put into it,
-and takes one in a hundred others for one.
+A network that reads "erowding" in worn type gives "crowding" nearly the same probability, and only that is a word.
+Millions of words take a few megabytes as a Bloom filter (Bloom 1970), which contains every word that was added and
+wrongly accepts one in a hundred other strings.
 """
 
 from __future__ import annotations
@@ -16,27 +16,27 @@ from pathlib import Path
 import numpy as np
 
 LETTERS = re.compile(r"[^\W\d_]+")
-"""What words are made of: of "it's" it finds two, of "page 2" one."""
+"""Runs of letters: two in "it's", one in "page 2"."""
 
-_BITS_A_WORD, _HASHES = 10, 7
-_BEAM = 12
-_MARGIN = 5.0  # a word that is e^5 times less likely than what was read isn't what stands there
+_BITS_A_WORD, _HASHES = 10, 7  # about 1 % false positives
+_BEAM = 12  # spellings that are kept at each letter
+_MARGIN = 5.0  # words that are more than e^5 times less likely than what was read are not chosen
 
 
 class Lexicon:
     """Words in lower case; ``word in lexicon`` holds for "word", "Word" and "WORD", but not for "WoRd".
 
     Args:
-        bits: the filter's, the lowest of each byte first; at least one byte.
+        bits: of the filter, at least one byte, the lowest bit of each byte first.
     """
 
-    def __init__(self, bits: bytes):
+    def __init__(self, bits: bytes) -> None:
         self._bits = bits
         self._size = 8 * len(bits)
 
     @classmethod
     def of(cls, words: Iterable[str]) -> Lexicon:
-        """The lexicon of these words."""
+        """Makes a lexicon of words."""
         folded = {word.casefold() for word in words}
         size = 8 * max(8, len(folded) * _BITS_A_WORD // 8)
         bits = np.zeros(size, bool)
@@ -59,14 +59,13 @@ class Lexicon:
         return all(bits[place >> 3] >> (place & 7) & 1 for place in _places(word.casefold(), self._size))
 
     def choose(self, choices: Sequence[Sequence[tuple[str, float]]]) -> str | None:
-        """The likeliest word of the lexicon, as far as a beam of ``_BEAM`` texts finds one.
+        """The likeliest word of the lexicon that a beam search over spellings finds.
 
         Args:
-            choices: for each letter those that may stand there, first the one that was read, each with its log
-                probability.
+            choices: for each position the possible letters with their log probabilities, the one that was read first.
 
         Returns:
-            The word; None if none is nearly as likely as what was read.
+            The word; None if there is none, or none is likely enough compared with what was read.
         """
         hypotheses = [(0.0, "")]
         for letters in choices:
@@ -77,7 +76,7 @@ class Lexicon:
 
 
 def _places(word: str, size: int) -> list[int]:
-    """A word's bits, of which two hashes make any number (Kirsch and Mitzenmacher 2006)."""
+    """The places of a word's bits, all derived from two hashes (Kirsch and Mitzenmacher 2006)."""
     digest = hashlib.blake2b(word.encode(), digest_size=16).digest()
     first, step = int.from_bytes(digest[:8], "little"), int.from_bytes(digest[8:], "little") | 1
     return [(first + i * step) % size for i in range(_HASHES)]

@@ -1,4 +1,4 @@
-"""Words of captions and their numbers, from raw text to ids and back."""
+"""Words of captions: from raw text to ids and back."""
 
 from __future__ import annotations
 
@@ -21,50 +21,50 @@ def tokenize(caption: str) -> tuple[str, ...]:
 
 
 def join_tokens(tokens: Iterable[str]) -> str:
-    """The text of tokens, with punctuation marks set close."""
+    """The text of tokens, without spaces before punctuation marks."""
     return _SPACE_BEFORE_PUNCTUATION.sub(r"\1", " ".join(tokens))
 
 
 def without_punctuation(tokens: Iterable[str]) -> tuple[str, ...]:
-    """The words among tokens: what BLEU of captions is usually counted on."""
+    """The tokens that are words, on which BLEU of captions is usually counted."""
     return tuple(token for token in tokens if token[0].isalnum() or token in _SPECIAL)
 
 
 class Vocabulary:
-    """Words with ids from 0 in their order: ``<S>``, ``</S>`` and ``<UNK>`` first. ``len`` counts them all.
+    """Words with ids from 0 in their order, with ``<S>``, ``</S>`` and ``<UNK>`` first; ``len`` counts them, too.
 
     Args:
-        words: all words, the special ones included.
+        words: all words, with the special ones.
 
     Raises:
-        UsageError: the special words don't come first, or a word stands twice.
+        UsageError: the special words don't come first, or a word occurs twice.
     """
 
     start_id, end_id, unk_id = range(3)
 
-    def __init__(self, words: Iterable[str]):
+    def __init__(self, words: Iterable[str]) -> None:
         self.words = tuple(words)
         self._ids = {word: i for i, word in enumerate(self.words)}
         if self.words[: len(_SPECIAL)] != _SPECIAL:
-            raise UsageError(f"a vocabulary begins with {self.words[:3]}; expected {_SPECIAL}, one word a line")
+            raise UsageError(f"a vocabulary begins with {self.words[:3]}; expected {_SPECIAL}, one word per line")
         if len(self._ids) != len(self.words):
-            raise UsageError(f"vocabulary of {len(self.words)} words names one twice; each must stand once")
+            raise UsageError(f"vocabulary of {len(self.words)} words has one twice; each must occur once")
 
     @classmethod
     def build(cls, captions: Iterable[Sequence[str]], min_count: int) -> Vocabulary:
-        """The words that stand at least ``min_count`` times in the captions, the most frequent first."""
+        """The words that occur at least ``min_count`` times in the captions, the most frequent first."""
         counts = Counter(word for caption in captions for word in caption)
         ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
         return cls([*_SPECIAL, *(word for word, count in ranked if count >= min_count)])
 
     @classmethod
     def load(cls, path: Path) -> Vocabulary:
-        """Reads ``vocabulary.txt``: UTF-8, one word a line. Raises UsageError where there is none."""
+        """Reads ``vocabulary.txt``: UTF-8, one word per line. Raises UsageError if the file can't be read."""
         try:
             return cls(path.read_text(encoding="utf-8").removesuffix("\n").split("\n"))
         except (OSError, UnicodeDecodeError) as error:
             raise UsageError(
-                f"{path}: no readable vocabulary ({error}); expected UTF-8 text, one word a line"
+                f"{path}: no readable vocabulary ({error}); expected UTF-8 text, one word per line"
             ) from error
 
     def save(self, path: Path) -> None:
@@ -74,7 +74,7 @@ class Vocabulary:
         return len(self.words)
 
     def encode(self, caption: Sequence[str]) -> list[int]:
-        """Ids of a caption between ``<S>`` and ``</S>``; words that aren't known become ``<UNK>``."""
+        """Ids of a caption between ``<S>`` and ``</S>``; unknown words become ``<UNK>``."""
         return [self.start_id, *(self._ids.get(word, self.unk_id) for word in caption), self.end_id]
 
     def decode(self, ids: Iterable[int]) -> tuple[str, ...]:

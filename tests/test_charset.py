@@ -44,7 +44,7 @@ def test_saved_charset_loads_the_same(tmp_path):
 
 
 def test_character_named_twice_is_refused():
-    with pytest.raises(UsageError, match="of 4 characters names one twice"):
+    with pytest.raises(UsageError, match="of 4 characters has one twice"):
         Charset("abca")
 
 

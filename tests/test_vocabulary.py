@@ -65,7 +65,7 @@ def test_saved_one_word_a_line(tmp_path):
     ("content", "message"),
     [
         (b"a\ndog\n", "begins with"),
-        (b"<S>\n</S>\n<UNK>\na\na\n", "names one twice"),
+        (b"<S>\n</S>\n<UNK>\na\na\n", "has one twice"),
         (b"\xff\xfe", "no readable vocabulary"),
         (None, "no readable vocabulary"),
     ],

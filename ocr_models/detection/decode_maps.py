@@ -1,4 +1,4 @@
-"""The model's answer for a page turned into words: restore, merge, suppress."""
+"""From the output maps of EAST to words: restore rectangles, merge them, suppress duplicates."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import numpy as np
 from ocr_models.detection.nms import locality_aware_nms, standard_nms
 from ocr_models.detection.restore import positive_cells
 
-# A page of text has some 500 words, a newspaper's a few thousand. Noise and textures give tens of thousands of boxes,
-# and what comes later compares each with each: 40,000 would take 13 GB.
+# A page of text has some 500 words, a newspaper page a few thousand. Noise and textures give tens of thousands of
+# boxes, and later steps compare all pairs: 40,000 boxes would take 13 GB.
 MAX_WORDS = 5_000
 
 
@@ -26,7 +26,7 @@ def decode_east(
     Args:
         score_map: (h, w) or (h, w, 1), text probability: the sigmoid of the model's ``score_logits``.
         geometry_map: (h, w, 5), top, right, bottom and left in pixels, angle in radians.
-        score_threshold: cells with a lower probability don't vote.
+        score_threshold: cells with a lower probability are ignored.
         link_iou: see ``locality_aware_nms``.
         iou_threshold: see ``standard_nms``.
         containment_threshold: see ``standard_nms``.
@@ -34,7 +34,7 @@ def decode_east(
 
     Returns:
         quads float32 (N, 4, 2), pixels of the model's image, clockwise from the top-left, and their confidences
-        float32 (N,), 0 to 1; the words with the most evidence first, ``MAX_WORDS`` at the most.
+        float32 (N,), 0 to 1; the words with the most evidence first, at most ``MAX_WORDS``.
     """
     cells = positive_cells(score_map, geometry_map, score_threshold, output_stride)
     quads, scores, confidences = locality_aware_nms(cells, link_iou)

@@ -1,12 +1,13 @@
 """EAST as a functional Keras model: a backbone, the merge branch and the RBOX head.
 
 Source: Zhou et al. 2017, "EAST: An Efficient and Accurate Scene Text Detector" (arXiv 1704.03155), figure 3.
-Only built-in layers are used, so a saved model loads anywhere without custom objects, on any Keras backend.
+All layers are built-in, so that a saved model loads without custom objects on any Keras backend.
 """
 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import keras
 from keras import layers
@@ -16,7 +17,7 @@ INITIAL_TEXT_PROBABILITY = 0.05
 BACKBONE_PREFIX = "stem_"  # of the layers' names, which trained models and frozen graphs have
 
 _MERGE_CHANNELS = (128, 64, 32)  # the paper's, from stride 16 to stride 4
-_BATCH_NORM_MOMENTUM = 0.95  # with 0.99 the moving means trail behind the weights while the learning rate is high
+_BATCH_NORM_MOMENTUM = 0.95  # with 0.99 the moving means lag behind the weights while the learning rate is high
 _VGG16_BLOCKS = ((2, 64), (2, 128), (3, 256), (3, 512), (3, 512))  # (convolutions, channels)
 
 
@@ -35,6 +36,9 @@ def build_east(backbone: str = "fast", text_scale: float = 512.0, name: str = "e
         ``geometry_map`` (B, H/4, W/4, 5): the distances to the word's top, right, bottom and left edge in pixels,
         and its angle in radians, positive clockwise.
         The score stays a logit up to the loss: in bfloat16, log(1 - p) overflows where p rounds to 1.
+
+    Raises:
+        ValueError: the backbone is unknown.
     """
     if backbone not in _BACKBONES:
         raise ValueError(f"backbone is {backbone!r}, but must be one of {sorted(_BACKBONES)}.")
@@ -46,12 +50,12 @@ def build_east(backbone: str = "fast", text_scale: float = 512.0, name: str = "e
 
 
 def freeze_backbone(model: keras.Model) -> None:
-    """Leaves only the merge branch and the head trainable (head-tune). Compile the model anew afterwards."""
+    """Makes only the merge branch and the head trainable (head-tuning). Compile the model again afterwards."""
     _set_backbone_trainable(model, False)
 
 
 def unfreeze_backbone(model: keras.Model) -> None:
-    """Makes the whole model trainable again (fine-tune). Compile the model anew afterwards."""
+    """Makes the whole model trainable again (fine-tuning). Compile the model again afterwards."""
     _set_backbone_trainable(model, True)
 
 
@@ -63,12 +67,12 @@ def _set_backbone_trainable(model: keras.Model, trainable: bool) -> None:
         layer.trainable = trainable
 
 
-def _fast_backbone(x):
+def _fast_backbone(x) -> tuple[Any, ...]:
     """Feature maps at strides 4, 8, 16 and 32.
 
-    Half of the work would be at stride 4, so nothing but the two strided convolutions is done there before the merge.
-    The ten blocks at strides 8 to 32 cost little and see some 400 pixels, which large words need. Plain convolutions
-    train faster than depthwise ones of the same use: TensorFlow has no fast gradient for those on CPUs.
+    Blocks at stride 4 would be half of the work, so that there are none before the merge. The ten blocks at strides 8
+    to 32 cost little and have a receptive field of some 400 pixels, which large words need. Plain convolutions train
+    faster than depthwise ones of the same quality, for which TensorFlow has no fast gradient on CPUs.
     """
     x = _conv(x, 16, 3, "stem_s2_conv", strides=2)
     stride4 = _conv(x, 32, 3, "stem_s4_down", strides=2)
@@ -86,7 +90,7 @@ def _fast_backbone(x):
     return stride4, stride8, stride16, x
 
 
-def _vgg16_backbone(x):
+def _vgg16_backbone(x) -> list[Any]:
     """Feature maps after VGG-16's pools 2 to 5 (Simonyan & Zisserman 2014), for a gray image."""
     taps = []
     for block, (convolutions, channels) in enumerate(_VGG16_BLOCKS, start=1):
@@ -100,11 +104,11 @@ def _vgg16_backbone(x):
 _BACKBONES = {"fast": _fast_backbone, "vgg16": _vgg16_backbone}
 
 
-def _merge(taps, batch_norm: bool):
+def _merge(taps, batch_norm: bool) -> Any:
     """The U-shaped merge branch, from stride 32 up to stride 4: (B, H/4, W/4, 32).
 
-    The paper's unpool, concat and 1x1 convolution are computed as unpool(1x1(deep)) + 1x1(tap): the same function,
-    since a 1x1 convolution commutes with bilinear unpooling, at a quarter of the work on the deep side.
+    The paper's unpool, concat and 1x1 convolution are computed as unpool(1x1(deep)) + 1x1(tap). This is the same
+    function, because a 1x1 convolution commutes with bilinear unpooling, and takes a quarter of the work for deep maps.
     """
     x = taps[-1]
     for tap, channels in zip(reversed(taps[:-1]), _MERGE_CHANNELS, strict=True):
@@ -117,14 +121,14 @@ def _merge(taps, batch_norm: bool):
     return _conv(x, _MERGE_CHANNELS[-1], 3, "merge_out", batch_norm=batch_norm)
 
 
-def _score_head(x):
+def _score_head(x) -> Any:
     bias = keras.initializers.Constant(_logit(INITIAL_TEXT_PROBABILITY))
     return layers.Conv2D(1, 1, bias_initializer=bias, dtype="float32", name="score_logits")(x)
 
 
-def _geometry_head(x, text_scale: float):
-    # sigmoid(0) would start every distance at half of text_scale, far from any word: the bias starts it at a
-    # usual word's size instead.
+def _geometry_head(x, text_scale: float) -> Any:
+    # sigmoid(0) would start every distance at half of text_scale, far from any word; the bias starts it at the size of
+    # a typical word instead.
     bias = keras.initializers.Constant(_logit(INITIAL_DISTANCE_PX / text_scale))
     kernel = keras.initializers.RandomNormal(stddev=0.01)
     distances = layers.Conv2D(
@@ -140,15 +144,17 @@ def _logit(probability: float) -> float:
     return math.log(probability / (1 - probability))
 
 
-def _bottleneck_block(x, name: str):
-    """x + a 3x3 convolution of x on half of its channels (He et al. 2015), at the same size and channels."""
+def _bottleneck_block(x, name: str) -> Any:
+    """A residual bottleneck (He et al. 2015): x plus a 3x3 convolution on half of its channels."""
     y = _conv(x, x.shape[-1] // 2, 1, f"{name}_reduce")
     y = _conv(y, x.shape[-1] // 2, 3, f"{name}_conv")
     y = _conv(y, x.shape[-1], 1, f"{name}_expand", relu=False)
     return layers.ReLU(name=f"{name}_relu")(layers.Add(name=f"{name}_add")([x, y]))
 
 
-def _conv(x, channels: int, kernel_size: int, name: str, strides: int = 1, relu: bool = True, batch_norm: bool = True):
+def _conv(
+    x, channels: int, kernel_size: int, name: str, strides: int = 1, relu: bool = True, batch_norm: bool = True
+) -> Any:
     x = layers.Conv2D(
         channels,
         kernel_size,
@@ -161,7 +167,7 @@ def _conv(x, channels: int, kernel_size: int, name: str, strides: int = 1, relu:
     return _norm_relu(x, name, batch_norm, relu)
 
 
-def _norm_relu(x, name: str, batch_norm: bool, relu: bool = True):
+def _norm_relu(x, name: str, batch_norm: bool, relu: bool = True) -> Any:
     if batch_norm:
         x = layers.BatchNormalization(momentum=_BATCH_NORM_MOMENTUM, name=f"{name}_bn")(x)
     return layers.ReLU(name=f"{name}_relu")(x) if relu else x

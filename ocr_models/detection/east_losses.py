@@ -1,9 +1,11 @@
-"""The EAST loss: is there text (score), and where are its edges (geometry)?
+"""The EAST loss: whether there is text (score), and where its edges are (geometry).
 
 Source: Zhou et al. 2017 (arXiv 1704.03155), section 3.4. Everything is computed in float32.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 from keras import ops
 
@@ -18,13 +20,13 @@ def east_loss(
     predicted_geometry,
     score_loss: str = "balanced",
     angle_weight: float = 10.0,
-):
+) -> tuple[Any, dict[str, Any]]:
     """The loss of a batch: score loss + box loss + ``angle_weight`` * angle loss.
 
     Args:
         score_map: truth (B, h, w, 1), 1 in the shrunk words and 0 elsewhere.
         geometry_map: truth (B, h, w, 5), distances in pixels (top, right, bottom, left) and the angle in radians.
-        training_mask: (B, h, w, 1), 0 where a cell counts for nothing.
+        training_mask: (B, h, w, 1), 0 for cells that are ignored.
         score_logits: prediction (B, h, w, 1), before the sigmoid.
         predicted_geometry: prediction (B, h, w, 5), like ``geometry_map``.
         score_loss: "balanced", the paper's class-balanced cross-entropy, or "dice".
@@ -47,30 +49,29 @@ def east_loss(
     return parts["score"] + parts["box"] + angle_weight * parts["angle"], parts
 
 
-def balanced_cross_entropy(positive, negative, score_logits):
+def balanced_cross_entropy(positive, negative, score_logits) -> Any:
     """Class-balanced cross-entropy from logits (equation 5), with beta = 1 - positives / all unmasked cells.
 
-    With the paper's sums, beta weighs the positives and 1 - beta the negatives, and since beta * positives =
-    (1 - beta) * negatives, both classes together weigh the same. Normalized by that common weight the loss is
-    simply the mean over the positives plus the mean over the negatives, whatever share of the batch is text. A batch
-    without text keeps the second term only.
+    In the paper's sums, positives have weight beta and negatives 1 - beta. Since beta * positives = (1 - beta) *
+    negatives, both classes have the same total weight. Normalized by it, the loss is the mean over the positives plus
+    the mean over the negatives, whatever share of the batch is text. A batch without text has the second term only.
     """
     positive_loss = ops.softplus(-score_logits)  # -log(p)
     negative_loss = ops.softplus(score_logits)  # -log(1 - p)
     return _masked_mean(positive_loss, positive) + _masked_mean(negative_loss, negative)
 
 
-def dice_loss(positive, negative, score_logits):
+def dice_loss(positive, negative, score_logits) -> Any:
     """1 - 2 |truth and prediction| / (|truth| + |prediction|) over the unmasked cells; 0 to 1."""
     probability = ops.sigmoid(score_logits) * (positive + negative)
     overlap = ops.sum(probability * positive)
     return 1.0 - (2.0 * overlap + 1.0) / (ops.sum(probability) + ops.sum(positive) + 1.0)
 
 
-def box_loss(geometry_map, predicted_geometry):
-    """-log IoU of the true and the predicted box of each cell, angles left aside (equation 8): (B, h, w, 1).
+def box_loss(geometry_map, predicted_geometry) -> Any:
+    """-log IoU of the true and the predicted box of each cell, without their angles (equation 8): (B, h, w, 1).
 
-    One pixel is added to the areas' ratio above and below, so that the loss is finite for an empty box.
+    One pixel is added to both areas, so that the loss is finite for an empty box.
     """
     top, right, bottom, left = _distances(geometry_map)
     predicted_top, predicted_right, predicted_bottom, predicted_left = _distances(predicted_geometry)
@@ -83,10 +84,10 @@ def box_loss(geometry_map, predicted_geometry):
     return ops.log((union + 1.0) / (intersection + 1.0))
 
 
-def angle_loss(geometry_map, predicted_geometry):
+def angle_loss(geometry_map, predicted_geometry) -> Any:
     """1 - cos(true angle - predicted angle) of each cell (equation 9): (B, h, w, 1).
 
-    Written as 2 sin²(difference / 2), which keeps small differences: 1 - cos(0.05) is 0 in bfloat16.
+    Computed as 2 sin²(difference / 2), which is exact for small differences: 1 - cos(0.05) is 0 in bfloat16.
     """
     return 2.0 * ops.square(ops.sin((geometry_map[..., 4:] - predicted_geometry[..., 4:]) / 2.0))
 
@@ -94,10 +95,10 @@ def angle_loss(geometry_map, predicted_geometry):
 _SCORE_LOSSES = {"balanced": balanced_cross_entropy, "dice": dice_loss}
 
 
-def _distances(geometry):
+def _distances(geometry) -> tuple[Any, ...]:
     return tuple(geometry[..., edge : edge + 1] for edge in range(4))
 
 
-def _masked_mean(values, weights):
-    """The weighted mean, and 0 with a zero gradient where all weights are 0."""
+def _masked_mean(values, weights) -> Any:
+    """The weighted mean; 0, with a zero gradient, if all weights are 0."""
     return ops.sum(values * weights) / ops.maximum(ops.sum(weights), _TINY)

@@ -1,8 +1,7 @@
-"""From many rectangles for each word to one: locality-aware merging, then non-maximum suppression.
+"""From many rectangles per word to one: locality-aware merging, then non-maximum suppression.
 
-Source: Zhou et al. 2017 (arXiv 1704.03155), section 3.6. The paper merges boxes row by row of the map, as it meets
-them; here all pairs of neighboring cells are compared at once, so the result doesn't depend on an order and NumPy
-does the loop.
+Source: Zhou et al. 2017 (arXiv 1704.03155), section 3.6. The paper merges boxes one after the other, row by row of the
+map. Here all pairs of neighboring cells are compared at once in NumPy, so that the result doesn't depend on an order.
 """
 
 from __future__ import annotations
@@ -18,16 +17,16 @@ _NEIGHBORS = ((0, 1), (1, -1), (1, 0), (1, 1))  # each pair of the 8-neighborhoo
 def locality_aware_nms(cells: PositiveCells, link_iou: float = 0.5) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Merges the cells of each word into one rectangle.
 
-    Neighboring cells are linked when the rectangles they answer with agree, IoU above ``link_iou``, and what hangs
-    together is a word. So two words which touch on the score map are still parted.
+    Neighboring cells are linked if the IoU of the rectangles that they predict is above ``link_iou``; connected cells
+    are a word. Two words that touch on the score map are therefore still separated.
 
-    A word's angle is the mean of its cells' angles weighted by score. Each edge is a mean of its own, in which a cell
-    counts score / (1 + distance to the edge in cells)²: the cells next to an edge know best where it is, and a plain
-    mean blurs the ends of long words.
+    The angle of a word is the mean of the angles of its cells, weighted by score. Each edge is a separate mean, in
+    which a cell has the weight score / (1 + distance to the edge in cells)²: cells near an edge predict it best, and a
+    plain mean would blur the ends of long words.
 
     Args:
         cells: of one page.
-        link_iou: 0 to 1; 0.5 and above keeps a cell that covers two words from linking them.
+        link_iou: 0 to 1; from 0.5 on, a cell that covers two words can't link them.
 
     Returns:
         quads float32 (N, 4, 2) in pixels; their scores (N,), the sum over the cells as in the paper; and their
@@ -35,7 +34,7 @@ def locality_aware_nms(cells: PositiveCells, link_iou: float = 0.5) -> tuple[np.
     """
     count, words = _linked_words(cells, link_iou)
 
-    def weighted_mean(values, weights):
+    def weighted_mean(values, weights) -> np.ndarray:
         return np.bincount(words, weights * values, count) / np.bincount(words, weights, count)
 
     angles = weighted_mean(cells.angles, cells.scores)
@@ -53,17 +52,17 @@ def locality_aware_nms(cells: PositiveCells, link_iou: float = 0.5) -> tuple[np.
 def standard_nms(
     quads: np.ndarray, scores: np.ndarray, iou_threshold: float = 0.3, containment_threshold: float = 0.7
 ) -> np.ndarray:
-    """Drops the quads which say again what a quad with a higher score has said.
+    """Removes quads that duplicate a quad with a higher score.
 
     Args:
         quads: (N, 4, 2), convex.
         scores: (N,).
-        iou_threshold: of two quads with a higher IoU only the one with the higher score stays.
-        containment_threshold: a quad also goes when more than this share of its own area lies within one with a
-            higher score: a fragment of a word.
+        iou_threshold: of two quads with a higher IoU, only the one with the higher score is kept.
+        containment_threshold: a quad is also removed if more than this share of its area is inside a quad with a higher
+            score, because it is a fragment of a word.
 
     Returns:
-        The indices of the quads that stay, highest score first; among equal scores in order of their coordinates, so
+        The indices of the kept quads, highest score first; those with equal scores in order of their coordinates, so
         that the order of the input doesn't matter.
     """
     quads = np.asarray(quads, np.float32).reshape(-1, 4, 2)
@@ -71,7 +70,7 @@ def standard_nms(
     quads = quads[order]
     areas = _polygon_areas(quads)
     keep = np.ones(len(quads), bool)
-    # Pairs come by rank of the better quad: when its turn comes, whether it stays is settled.
+    # Pairs are ordered by the rank of the better quad, so that it is decided by then whether that quad is kept.
     for better, worse in _overlapping_pairs(quads, areas, min(iou_threshold, containment_threshold)):
         if keep[better] and keep[worse]:
             overlap = cv2.intersectConvexConvex(quads[better], quads[worse])[0]
@@ -81,7 +80,7 @@ def standard_nms(
 
 
 def _linked_words(cells: PositiveCells, link_iou: float) -> tuple[int, np.ndarray]:
-    """The connected components of the cells: how many, and the component of each cell (N,)."""
+    """The number of connected components of the cells, and the component of each cell (N,)."""
     count = len(cells.rows)
     first, second = _neighbor_pairs(cells)
     linked = _box_iou(cells, first, second) > link_iou
@@ -91,8 +90,8 @@ def _linked_words(cells: PositiveCells, link_iou: float) -> tuple[int, np.ndarra
 def _components(count: int, first: np.ndarray, second: np.ndarray) -> tuple[int, np.ndarray]:
     """The connected components of a graph of ``count`` nodes with edges from ``first`` to ``second``.
 
-    Each node takes the least number that it or a neighbor knows of, and then what that one knows, until none learns
-    anything. (SciPy has this, too, but takes a quarter of a second to be imported.)
+    Each node repeatedly takes the least label of itself and its neighbors, and then the label of the node with that
+    number, until no label changes. (SciPy can do this, too, but its import takes a quarter of a second.)
     """
     least = np.arange(count)
     learned = True
@@ -108,7 +107,7 @@ def _components(count: int, first: np.ndarray, second: np.ndarray) -> tuple[int,
 
 
 def _neighbor_pairs(cells: PositiveCells) -> tuple[np.ndarray, np.ndarray]:
-    """The indices of all pairs of positive cells which touch, each pair once."""
+    """The indices of all pairs of neighboring positive cells, each pair once."""
     height, width = cells.map_shape
     index_map = np.full((height + 1, width + 2), -1)  # a border, so that no neighbor is off the map
     index_map[cells.rows, cells.columns + 1] = np.arange(len(cells.rows))
@@ -118,7 +117,7 @@ def _neighbor_pairs(cells: PositiveCells) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _box_iou(cells: PositiveCells, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """The IoU of the rectangles of pairs of cells, both taken as level in the frame of their mean angle: (pairs,)."""
+    """IoU (pairs,) of the rectangles of pairs of cells, both treated as level in the frame of their mean angle."""
     angle = (cells.angles[first] + cells.angles[second]) / 2
     dx = (cells.columns[second] - cells.columns[first]).astype(np.float32) * cells.output_stride
     dy = (cells.rows[second] - cells.rows[first]).astype(np.float32) * cells.output_stride
@@ -139,13 +138,13 @@ def _polygon_areas(quads: np.ndarray) -> np.ndarray:
 
 
 def _overlapping_pairs(quads: np.ndarray, areas: np.ndarray, threshold: float) -> list[list[int]]:
-    """The pairs (i, j), i < j, which may overlap by more than ``threshold`` of the smaller quad, in order of i.
+    """The pairs (i, j), i < j, that may overlap by more than ``threshold`` of the smaller quad, in order of i.
 
-    The overlap of two quads is at most that of their level bounding boxes, so these sort out nearly all pairs.
+    The overlap of two quads is at most that of their level bounding boxes, which excludes nearly all pairs.
     """
     low, high = quads.min(axis=1), quads.max(axis=1)  # (N, 2)
     by_top = np.argsort(low[:, 1], kind="stable")
-    # A quad meets those which begin after its own top and before its bottom: in order of tops a run behind itself.
+    # A quad can overlap those whose top is between its own top and bottom: sorted by top, a run that follows it.
     ends = np.searchsorted(low[by_top, 1], high[by_top, 1])
     counts = (ends - np.arange(len(quads)) - 1).clip(min=0)
     upper = np.repeat(np.arange(len(quads)), counts)

@@ -1,4 +1,4 @@
-"""At what scale the detector sees a page: when pages are read, and about the same when it is trained."""
+"""The scale at which the detector sees a page, in reading and, approximately, in training."""
 
 from __future__ import annotations
 
@@ -6,30 +6,30 @@ import math
 
 # The detector is trained on pages at about 100 dpi: letter and A4 pages have a long side of 1100 to 1170 pixels there.
 LONG_SIDE_PX, SHORT_SIDE_PX = 1130, 800
-_STRIP_RATIO = 4.0  # a longer picture, like a receipt's roll, is seen by its short side
-_MAX_SEEN_PX = 3400 * 2600  # pixels that the detector looks at in one go, of a strip as of a page
-# Text heights, seen by the detector, between which one look is enough, and where a second look aims at.
+_STRIP_RATIO = 4.0  # a longer picture, such as a receipt, is scaled by its short side
+_MAX_SEEN_PX = 3400 * 2600  # the largest number of pixels that the detector sees at once
+# Text heights in pixels seen by the detector: the limits within which one look is enough, and the aim of a second look.
 _MIN_TEXT_PX, _MAX_TEXT_PX, _GOOD_TEXT_PX = 8.5, 40.0, 14.0
 
 
 def first_scale(height: int, width: int) -> float:
-    """Pixels that the detector sees for one of a page of this size, before anything is known of its text."""
+    """Pixels that the detector sees per pixel of a page of this size, before the size of its text is known."""
     short_side, long_side = sorted((height, width))
     is_strip = long_side > _STRIP_RATIO * short_side
     return min(1.0, SHORT_SIDE_PX / short_side if is_strip else LONG_SIDE_PX / long_side, _largest(height, width))
 
 
 def scale_for_text(scale: float, text_px: float, height: int, width: int) -> float:
-    """The scale for a second look, where text of ``text_px`` pixels on the page was seen too small or too large.
+    """The scale for a second look if text of ``text_px`` pixels on the page was seen too small or too large.
 
     Args:
         scale: of the first look.
-        text_px: typical height of the page's text, in its own pixels; 0 where there is none.
-        height: of the page.
-        width: likewise.
+        text_px: typical height of the page's text, in pixels of the page; 0 if there is none.
+        height: of the page in pixels.
+        width: of the page in pixels.
 
     Returns:
-        ``scale`` itself where the first look was good enough.
+        ``scale`` itself if the first look was good enough.
     """
     if not text_px or _MIN_TEXT_PX <= text_px * scale <= _MAX_TEXT_PX:
         return scale

@@ -1,4 +1,4 @@
-"""What EAST is trained to answer: score, geometry and training masks made from the words of a page.
+"""Training targets of EAST: score map, geometry map and training mask, made from the words of a page.
 
 Source: Zhou et al. 2017 (arXiv 1704.03155), section 3.3.
 
@@ -7,8 +7,8 @@ Conventions, shared with ``restore``:
 * Coordinates are continuous: pixel k covers [k, k + 1). Cell (i, j) stands for the point x = (j + 0.5) * stride,
   y = (i + 0.5) * stride.
 * A word's angle is that of its top edge, positive clockwise as seen on the screen, where y points down. The head
-  answers within ±45°, so a steeper angle is turned by quarter turns into that range: a word that stands upright on
-  its side becomes a level box that is higher than wide.
+  predicts angles within ±45°, so that steeper ones are turned by quarter turns into that range: a word that runs
+  vertically becomes a level box that is higher than wide.
 * A point (x, y) has the coordinates u = x cos(angle) + y sin(angle), along the text, and
   v = -x sin(angle) + y cos(angle), down the text, in the frame of that angle.
 """
@@ -16,6 +16,7 @@ Conventions, shared with ``restore``:
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -33,25 +34,25 @@ def make_targets(
     output_stride: int = 4,
     min_height: float = 5.0,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Draws the maps that the loss compares the model's answer with.
+    """Draws the maps with which the loss compares the output of the model.
 
-    A word's cells are those within its rectangle after each edge has moved inward by ``shrink_ratio`` times the
-    shorter side. The border between that core and the edges is background. So that no word is lost between two
-    cells, the core is never smaller than a cell: a word has at least one positive cell if its center is on the page
-    and no smaller word covers it. Where cores overlap, the smaller word has the cell.
+    A word's cells are those inside its core: its rectangle with each edge moved inward by ``shrink_ratio`` times the
+    shorter side. The border between the core and the edges is background. The core is never smaller than a cell, so
+    that a word has at least one positive cell if its center is on the page and no smaller word covers it. Where cores
+    overlap, the cell belongs to the smaller word.
 
     Args:
         quads: (N, 4, 2) pixels, clockwise from the text's top-left.
-        ignore: bool (N,), words which count neither as text nor as background.
+        ignore: bool (N,), words that count neither as text nor as background.
         height: of the image in pixels, a multiple of ``output_stride``.
         width: of the image in pixels, a multiple of ``output_stride``.
         shrink_ratio: how far edges move inward, as a share of the shorter side.
-        output_stride: pixels of the image for a cell of the maps.
-        min_height: words less high than this many pixels can't be read, and are ignored.
+        output_stride: pixels of the image per cell of the maps.
+        min_height: words below this height in pixels are illegible and ignored.
 
     Returns:
-        score_map (h, w, 1), 1 in the words' cores; geometry_map (h, w, 5), there the distances to the top, right,
-        bottom and left edge in pixels and the angle in radians; training_mask (h, w, 1), 0 on ignored words. All are
+        score_map (h, w, 1), 1 in the cores of words; geometry_map (h, w, 5), with distances to the top, right, bottom
+        and left edge in pixels and the angle in radians there; training_mask (h, w, 1), 0 on ignored words. All are
         float32, with h = height / output_stride.
     """
     shape = (height // output_stride, width // output_stride)
@@ -77,7 +78,7 @@ def make_targets(
 
 
 def text_angles(quads: np.ndarray) -> np.ndarray:
-    """The angle of the top edges, brought into ±45° by quarter turns: (N, 4, 2) -> (N,), in radians."""
+    """Angles (N,) in radians of the top edges of quads (N, 4, 2), brought into ±45° by quarter turns."""
     angle = quad_angles(quads)
     return angle - _QUARTER_TURN * np.round(angle / _QUARTER_TURN)
 
@@ -94,7 +95,7 @@ class _Rectangles:
 
     @classmethod
     def around(cls, quads: np.ndarray) -> _Rectangles:
-        """The rectangles at the quads' angles which just hold them."""
+        """The smallest rectangles that contain the quads, at the angles of the quads."""
         angle = text_angles(quads)
         u, v = _to_frame(quads[..., 0], quads[..., 1], angle[:, None])  # (N, 4)
         return cls(angle, v.min(axis=1), u.max(axis=1), v.max(axis=1), u.min(axis=1))
@@ -108,7 +109,7 @@ class _Rectangles:
         return _Rectangles(self.angle, self.top - margin, self.right + margin, self.bottom + margin, self.left - margin)
 
     def at_least(self, stride: float) -> _Rectangles:
-        """No smaller than what holds a cell wherever it falls: a level square of the stride's size fits inside."""
+        """Enlarged to contain a level square of the stride's size, and so the center of at least one cell."""
         half = stride / 2 * (np.cos(self.angle) + np.abs(np.sin(self.angle)))
         u, v = (self.left + self.right) / 2, (self.top + self.bottom) / 2
         return _Rectangles(
@@ -127,14 +128,16 @@ class _Rectangles:
         return np.stack((x.min(axis=1), y.min(axis=1), x.max(axis=1), y.max(axis=1)), axis=1)
 
 
-def _to_frame(x, y, angle):
-    """The coordinates (u, v) of points in the frame of an angle; with minus the angle, the way back."""
+def _to_frame(x, y, angle) -> tuple[Any, Any]:
+    """Coordinates (u, v) of points in the frame of an angle; with the negative angle, the inverse."""
     cos, sin = np.cos(angle), np.sin(angle)
     return x * cos + y * sin, y * cos - x * sin
 
 
-def _cells_within(rectangles: _Rectangles, shape: tuple[int, int], stride: int):
-    """All cells that lie in a rectangle, those of the first rectangle first.
+def _cells_within(
+    rectangles: _Rectangles, shape: tuple[int, int], stride: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """All cells inside a rectangle, those of the first rectangle first.
 
     Returns:
         The index of the rectangle, the row and the column of each cell, and its u and v in the rectangle's frame.

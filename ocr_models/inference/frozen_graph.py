@@ -1,8 +1,8 @@
-"""Networks as TensorFlow graphs: what a bundle keeps beside its Keras model, to load in a fifth of the time.
+"""Networks as frozen TensorFlow graphs, which a bundle keeps beside its Keras model and which load five times as fast.
 
 Keras builds a model layer by layer, twice where batch norms are folded, and TensorFlow traces it for each shape of
-picture; a graph (a ``GraphDef`` with the folded weights as constants) is there at once, for all shapes. Its weights are
-in half precision, for the space: on most machines convolutions are computed in less.
+picture. A frozen graph (a ``GraphDef`` with the folded weights as constants) serves all shapes as it is. Its weights
+are stored in half precision to save space; bfloat16, in which many processors compute convolutions, is coarser.
 """
 
 from __future__ import annotations
@@ -15,13 +15,14 @@ from keras import layers
 
 from ocr_models.inference.batch_norm_folding import fold_batch_norm
 
-_OUTPUT = "output_"  # names of a graph's outputs start with it; of a single one nothing follows
+_OUTPUT = "output_"  # prefix of the names of outputs; the name of a single output is the prefix alone
 
 
 def freeze(network: keras.Model) -> bytes | None:
-    """A network of uint8 pictures (B, H, W, 1) as the bytes of a graph; None where TensorFlow isn't Keras's backend.
+    """Converts a network of uint8 pictures (B, H, W, 1) to the bytes of a graph.
 
-    None, too, for a network that isn't used as it is trained: an attention recognizer, which has several inputs.
+    Returns None if Keras's backend isn't TensorFlow, and for attention recognizers, whose network has several inputs
+    and is used in another form than it is trained in.
     """
     if keras.backend.backend() != "tensorflow" or len(network.inputs) != 1:
         return None
@@ -30,7 +31,7 @@ def freeze(network: keras.Model) -> bytes | None:
     folded = _for_any_machine(fold_batch_norm(network))
     trainable, others = ([v.numpy() for v in vs] for vs in (folded.trainable_variables, folded.non_trainable_variables))
 
-    def forward(x):
+    def forward(x: Any) -> None:
         outputs, _ = folded.stateless_call(list(map(_halved, trainable)), list(map(_halved, others)), x)
         named = outputs if isinstance(outputs, dict) else {"": outputs}
         for name, output in named.items():
@@ -42,22 +43,25 @@ def freeze(network: keras.Model) -> bytes | None:
 
 
 def _halved(weights: np.ndarray) -> Any:
-    """The weights as they are computed with, made in the graph of what it stores."""
+    """The weights as a float32 tensor that the graph computes from stored half-precision constants."""
     import tensorflow as tf
 
     return tf.cast(tf.constant(weights.astype(np.float16)), tf.float32) if weights.dtype == np.float32 else weights
 
 
 def _for_any_machine(network: keras.Model) -> keras.Model:
-    """A copy whose unpooling doesn't need to know the picture's size, as Keras's own does on TensorFlow, and whose
-    LSTMs run without a GPU, too, wherever the graph is made."""
+    """Copies a network for graphs that serve all pictures on any machine.
+
+    Keras's upsampling needs a known size on TensorFlow, so that it is replaced; and a graph that is made on a machine
+    with a GPU must not have cuDNN's LSTMs.
+    """
     import tensorflow as tf
 
     class Unpool(layers.UpSampling2D):
-        def call(self, x):
+        def call(self, x) -> Any:
             return tf.image.resize(x, self.size[0] * tf.shape(x)[1:3])
 
-    def clone(layer):
+    def clone(layer) -> layers.Layer:
         is_bilinear = isinstance(layer, layers.UpSampling2D) and layer.interpolation == "bilinear"
         copy = (Unpool if is_bilinear else type(layer)).from_config(layer.get_config())
         if isinstance(copy, layers.Bidirectional):
@@ -70,9 +74,9 @@ def _for_any_machine(network: keras.Model) -> keras.Model:
 
 
 class FrozenNetwork:
-    """A graph that ``freeze`` made, to be called with uint8 pictures (B, H, W, 1), for the network's outputs."""
+    """A network loaded from the bytes that ``freeze`` returned; call it with uint8 pictures (B, H, W, 1)."""
 
-    def __init__(self, serialized: bytes):
+    def __init__(self, serialized: bytes) -> None:
         import tensorflow as tf
 
         graph = tf.compat.v1.GraphDef.FromString(serialized)
@@ -80,14 +84,14 @@ class FrozenNetwork:
         (image,) = (node for node in graph.node if node.name == "x")
         spec = tf.TensorSpec(tf.TensorShape(image.attr["shape"].shape), image.attr["dtype"].type)
 
-        def forward(x):
+        def forward(x: Any) -> Any:
             outputs = tf.graph_util.import_graph_def(
                 graph, input_map={"x:0": x}, return_elements=[f"{name}:0" for name in names], name=""
             )
             named = {name.removeprefix(_OUTPUT): output for name, output in zip(names, outputs, strict=True)}
             return named.get("", named)
 
-        # Unlike ``tf.function`` it takes a graph's own functions along, which loops are made of.
+        # Unlike ``tf.function``, it imports the functions of the graph, which its loops consist of.
         self._forward = tf.compat.v1.wrap_function(forward, [spec])
 
     def __call__(self, x: Any, training: bool = False) -> Any:

@@ -1,8 +1,9 @@
-"""Word boxes fitted to the ink of a leveled page.
+"""Fits word boxes to the ink of a leveled page.
 
-The detector sees a page at half of its size in cells of four pixels, and so puts the end of a word now and then into
-its last letter or its neighbor's first. The page itself shows where words end: at columns without ink. Here every
-column of ink comes to one word only, two boxes of one word are joined, and a box over two words is parted.
+The detector sees a page at half its size in cells of four pixels, so that it sometimes puts the end of a word inside
+its last letter or inside the first letter of its neighbor. The page itself shows where words end: at columns without
+ink. Here each column of ink is assigned to one word only, two boxes of one word are joined, and a box over two words is
+split.
 """
 
 from __future__ import annotations
@@ -15,35 +16,36 @@ import numpy as np
 from ocr_models.geometry import run_boxes
 from ocr_models.pages.layout import chains, cheapest, group_medians, word_successors
 
-# Lengths are in heights of the box, which is one em.
-_REACH = 0.45  # how far from the detector's edge a word may end
-_BEYOND = 0.2  # white is looked for so far beyond, to see how wide it is
-_BAND = (0.06, 0.84)  # rows that are looked at: neither neighbors above nor underlines below
-_LETTER_GAP = 0.15  # white up to this width stands inside a word, as before its period
-_JOINED_GAP = 0.10  # two boxes with less white than this at their border are one word ...
+# Lengths are in heights of the box, which is about one em. All thresholds were chosen on the evaluation pages of
+# ``docs/model_card.md``.
+_REACH = 0.45  # largest distance between the detector's edge and the end of the word
+_BEYOND = 0.2  # white is searched this much further, to measure its width
+_BAND = (0.06, 0.84)  # rows that are examined: without neighbors above and underlines below
+_LETTER_GAP = 0.15  # white up to this width is inside a word, such as before a period
+_JOINED_GAP = 0.10  # two boxes with less white than this between them are one word ...
 _JOINED_SHARE = 0.5  # ... or with less than this share of the usual gap between words of their line ...
-_JOINED_BOXES = 0.25  # ... if the boxes themselves are no further apart
-_PARTED_GAP = 0.17  # white from this width on may part two words in one box ...
-_PARTED_SHARE = 0.7  # ... if it is as wide as this share of the usual gap between words of its line
-_PARTED_LETTERS = 3.0  # ... and as so many of the usual gap between letters of the box
+_JOINED_BOXES = 0.25  # ... if the distance of the boxes is smaller than this
+_PARTED_GAP = 0.17  # white of at least this width may separate two words in one box ...
+_PARTED_SHARE = 0.7  # ... if it has at least this share of the usual gap between words of its line ...
+_PARTED_LETTERS = 3.0  # ... and at least this multiple of the usual gap between letters of the box
 _SHORTEST_PAIR = 0.7  # a narrower box doesn't hold two words
-_PARTED_ALONE = 0.5  # on a line without other gaps
-_LINE_GAPS = 3  # fewer gaps on a line don't tell what is usual there: the page's usual gap stands for those that lack
-_PAGE_GAPS = 5  # nor do fewer on a page tell
-_EVENED_NEIGHBORS = 3  # on each side of a word
+_PARTED_ALONE = 0.5  # width of white that separates words on a line without other gaps
+_LINE_GAPS = 3  # if a line has fewer gaps, the usual gap of the page stands in for the missing ones
+_PAGE_GAPS = 5  # a page with fewer gaps has no usual gap
+_EVENED_NEIGHBORS = 3  # neighbors on each side of a word that are compared with it
 _EVENED_SHARE = 0.12  # tops and bottoms that differ by less are evened out
-_CONTRAST = 0.25  # of the band's range, from which on a pixel is ink
-_MIN_RANGE = 24  # gray levels; a flatter band shows no ink to go by
-_PAPER_SAMPLES = 64  # pixels above a word, and as many below, which tell the gray of its paper
+_CONTRAST = 0.25  # share of the band's range by which ink differs from paper
+_MIN_RANGE = 24  # gray levels; in a band with a smaller range, ink can't be told from paper
+_PAPER_SAMPLES = 64  # pixels above a word, and as many below, whose median is the gray of its paper
 
 
 @dataclass(frozen=True)
 class _Gaps:
-    """G white gaps in and around words, each word's from left to right.
+    """G white gaps in and around words, ordered by word and from left to right.
 
     Attributes:
-        words: int (G,), the words in whose bands they were seen, in rising order.
-        starts, stops: int (G,), their columns in pixels of the page.
+        words: int (G,), the words in whose bands the gaps are, in ascending order.
+        starts, stops: int (G,), columns in pixels of the page.
     """
 
     words: np.ndarray
@@ -63,13 +65,15 @@ def fit_words(image: np.ndarray, boxes: np.ndarray) -> np.ndarray:
         boxes: (N, 4) xmin, ymin, xmax, ymax in pixels.
 
     Returns:
-        Boxes (M, 4), float32, fewer where some were joined and more where some were parted. An edge stays where the
-        ink doesn't tell.
+        Boxes (M, 4), float32; fewer than N if boxes were joined, more if boxes were split. Edges without a suitable gap
+        stay where they are.
     """
     if not len(boxes):
         return np.zeros((0, 4), np.float32)
     lines = chains(word_successors(boxes))
-    boxes = np.asarray(boxes, np.float64)[np.concatenate(lines)]  # from here on a word stands before the next one
+    boxes = np.asarray(boxes, np.float64)[
+        np.concatenate(lines)
+    ]  # from here on in the order of lines, each from left to right
     line = np.repeat(np.arange(len(lines)), [len(words) for words in lines])
     followed = np.append(line[1:] == line[:-1], False)
     smooth = cv2.blur(image, (3, 3))  # a speck of noise isn't ink
@@ -89,14 +93,14 @@ def _heights(boxes: np.ndarray) -> np.ndarray:
 
 
 def _white_gaps(image: np.ndarray, boxes: np.ndarray, left: np.ndarray, right: np.ndarray) -> _Gaps:
-    """The runs of columns without ink in the words' bands, each between two columns (N,) of its own."""
+    """The runs of columns without ink in the bands of words, each searched from ``left`` to ``right``, both (N,)."""
     rows, columns = image.shape
     top, height = boxes[:, 1], _heights(boxes)
     x0, x1 = np.clip([left, np.ceil(right)], 0, columns).astype(int)
     y0, y1 = np.clip([top + _BAND[0] * height, top + _BAND[1] * height + 1], 0, rows).astype(int)
     papers = _paper(image, boxes, x0, x1)
 
-    # The windows' columns in a row, with a column that isn't white around each.
+    # The columns of all windows in a row, separated by columns that aren't white.
     border = np.zeros(1, bool)
     white = [border]
     for left, right, upper, lower, paper in zip(*(a.tolist() for a in (x0, x1, y0, y1, papers)), strict=True):
@@ -109,7 +113,7 @@ def _white_gaps(image: np.ndarray, boxes: np.ndarray, left: np.ndarray, right: n
 
 
 def _paper(image: np.ndarray, boxes: np.ndarray, x0: np.ndarray, x1: np.ndarray) -> np.ndarray:
-    """The gray (N,) of the paper around words: above and below the letters there is mostly paper."""
+    """The gray (N,) of the paper around words: the median of pixels above and below them."""
     rows, columns = image.shape
     x = np.clip(np.linspace(x0, x1 - 1, _PAPER_SAMPLES, axis=1), 0, columns - 1).astype(int)
     y = np.clip(boxes[:, [1, 3]], 0, rows - 1).astype(int)
@@ -117,7 +121,7 @@ def _paper(image: np.ndarray, boxes: np.ndarray, x0: np.ndarray, x1: np.ndarray)
 
 
 def _white_columns(band: np.ndarray, paper: float) -> np.ndarray:
-    """Which columns (W,) of a band of text hold no ink, darker or lighter than the paper; none without contrast."""
+    """Bool (W,): columns of a band of text without ink, be it darker or lighter than paper; none if contrast is low."""
     if min(band.shape) >= 3:
         low, high, _, _ = cv2.minMaxLoc(band)
         reach = _CONTRAST * (high - low)
@@ -129,9 +133,9 @@ def _white_columns(band: np.ndarray, paper: float) -> np.ndarray:
 
 
 def _fit_edges(image: np.ndarray, boxes: np.ndarray, followed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The boxes with left and right edges at gaps, and the gaps (N,) to the next words in heights, NaN without one."""
+    """The boxes with edges moved to gaps, and the gap (N,) after each word in heights, NaN if there is none."""
     fitted, gap_after = boxes.copy(), np.full(len(boxes), np.nan)
-    reach = (_REACH + _BEYOND) * _heights(boxes)  # so far it is looked
+    reach = (_REACH + _BEYOND) * _heights(boxes)  # how far gaps are searched
 
     opening = np.flatnonzero(~np.roll(followed, 1))  # the first words of lines
     first = boxes[opening]
@@ -150,7 +154,7 @@ def _fit_edges(image: np.ndarray, boxes: np.ndarray, followed: np.ndarray) -> tu
 
 
 def _edge_costs(gaps: _Gaps, ends: np.ndarray, boxes: np.ndarray, side: int) -> np.ndarray:
-    """How ill a word without a neighbor on this side ends at each gap: the nearest to the detector's edge is best."""
+    """Costs (G,) of ending a word without a neighbor on this side at each gap: the distance to the detector's edge."""
     box = boxes[gaps.words]
     height, edge, middle = _heights(box), box[:, side], (box[:, 0] + box[:, 2]) / 2
     distance = np.abs(ends - edge)
@@ -160,7 +164,7 @@ def _edge_costs(gaps: _Gaps, ends: np.ndarray, boxes: np.ndarray, side: int) -> 
 
 
 def _border_costs(gaps: _Gaps, boxes: np.ndarray) -> np.ndarray:
-    """How ill each gap parts a word from the next: best is a wide one, near the place where the detector parts them."""
+    """Costs (G,) of separating a word from the next at each gap; wide gaps near the detector's border cost least."""
     box, following = boxes[gaps.words], np.roll(boxes, -1, axis=0)[gaps.words]
     height, middle = _heights(box), (gaps.starts + gaps.stops) / 2
     border = (box[:, 2] + following[:, 0]) / 2
@@ -172,7 +176,7 @@ def _border_costs(gaps: _Gaps, boxes: np.ndarray) -> np.ndarray:
 
 
 def _usual_gaps(gap_after: np.ndarray, line: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """For each word the usual gap between words of its line, in heights, and how many gaps tell it."""
+    """For each word, the usual gap between words of its line, in heights, and the number of gaps it is based on."""
     found = ~np.isnan(gap_after)
     gaps, lines = gap_after[found], line[found]
     seen = np.bincount(lines, minlength=line[-1] + 1)
@@ -186,16 +190,16 @@ def _usual_gaps(gap_after: np.ndarray, line: np.ndarray) -> tuple[np.ndarray, np
 
 
 def _even_out(boxes: np.ndarray, line: np.ndarray) -> np.ndarray:
-    """The words with top and bottom as their neighbors on the line have them, where these are of the same size.
+    """Replaces tops and bottoms of words by the medians of their neighbors on the line that are of the same size.
 
-    The detector's tops and bottoms vary by a pixel or two; whether a letter is a capital is told by its height.
+    The detector's tops and bottoms vary by a pixel or two, and the recognizer tells capitals by their height.
     """
     everyone = np.arange(len(boxes))
     near = everyone[:, None] + np.arange(-_EVENED_NEIGHBORS, _EVENED_NEIGHBORS + 1)
     on_page = near.clip(0, len(boxes) - 1)
     off = np.abs(boxes[on_page][:, :, [1, 3]] - boxes[:, None, [1, 3]]).max(axis=2)
     alike = (near == on_page) & (line[on_page] == line[:, None]) & (off < _EVENED_SHARE * _heights(boxes)[:, None])
-    alike &= (np.bincount(line)[line] >= 3)[:, None] | (near == everyone[:, None])  # two words tell nothing
+    alike &= (np.bincount(line)[line] >= 3)[:, None] | (near == everyone[:, None])  # two words are too few
     words, _ = np.nonzero(alike)
     evened = boxes.copy()
     for side in (1, 3):
@@ -204,7 +208,7 @@ def _even_out(boxes: np.ndarray, line: np.ndarray) -> np.ndarray:
 
 
 def _part(image: np.ndarray, boxes: np.ndarray, part_from: np.ndarray) -> np.ndarray:
-    """The boxes, float32, parted at white gaps as wide as those between words, in heights."""
+    """The boxes, float32, split at white gaps that are as wide as those between words; ``part_from`` is in heights."""
     heights = _heights(boxes)
     gaps = _white_gaps(image, boxes, boxes[:, 0], boxes[:, 2])
     inner = (gaps.starts > boxes[gaps.words, 0] + 1) & (gaps.stops < boxes[gaps.words, 2] - 1)
@@ -213,7 +217,7 @@ def _part(image: np.ndarray, boxes: np.ndarray, part_from: np.ndarray) -> np.nda
     wide = inner & (gaps.widths >= np.maximum(part_from * heights, _PARTED_LETTERS * letters)[gaps.words])
     wide &= (boxes[:, 2] - boxes[:, 0] >= _SHORTEST_PAIR * heights)[gaps.words]
     words, everyone = gaps.words[wide], np.arange(len(boxes))
-    # Stable sorts: a word's left edge comes before its gaps, its right edge behind them.
+    # The sorts are stable: the left edge of a word comes before its gaps, its right edge after them.
     by_start = np.argsort(np.append(everyone, words), kind="stable")
     by_stop = np.argsort(np.append(words, everyone), kind="stable")
     parts = boxes[np.append(everyone, words)[by_start]].astype(np.float32)

@@ -1,7 +1,7 @@
-"""Words into lines, and lines into the order in which a person reads them.
+"""Puts words into lines, and lines into reading order.
 
-Everything works on level boxes: a page's skew is taken out before. Lines are chains of words that follow each other
-on one height; what stands side by side is one line, unless it is running text in columns. The order of lines is the
+All boxes are level: the skew of the page has been removed. Lines are chains of words that follow each other at the same
+height. Chains that are side by side are one line, unless they are running text in columns. The order of lines is the
 topological one of Breuel 2003, "High performance document layout analysis".
 """
 
@@ -11,22 +11,23 @@ from dataclasses import dataclass
 
 import numpy as np
 
-_MAX_WORD_GAP = 1.3  # in line heights: a wider gap parts two cells or columns
-_MIN_OVERLAP = 0.5  # of the lower of two heights, for words of one line
-_MAX_HEIGHT_RATIO = 2.2
-_WORDS_AT_ONCE = 512  # whose pairs with others are looked at together, which bounds the memory they take
-_COLUMN_WIDTH = 9.0  # in line heights: the usual width of lines, from which on they are running text
-_NEIGHBOR_LINES = 8
-_TABLE_LINES = 30
-_SAME_ROW = 0.25  # in line heights: two segments of a row stand so level
-_SHARED_ROWS = 0.7  # of one stack's segments are level with one of the other's, where both are columns of a table
-_FEW_ROWS = 6
-_BLOCK_GAP = 0.75  # in line heights: more white than this between two lines parts two blocks
+# Thresholds without a unit are shares; they were chosen on development pages.
+_MAX_WORD_GAP = 1.3  # in line heights: a wider gap separates two cells or columns
+_MIN_OVERLAP = 0.5  # of the smaller of two heights, for words of one line
+_MAX_HEIGHT_RATIO = 2.2  # of two words of one line
+_WORDS_AT_ONCE = 512  # words whose pairs with others are compared at a time, which bounds memory
+_COLUMN_WIDTH = 9.0  # in line heights: wider lines are running text
+_NEIGHBOR_LINES = 8  # above and below a segment, which decide whether it is running text
+_TABLE_LINES = 30  # above and below a segment, which decide whether it is in a table
+_SAME_ROW = 0.25  # in line heights: the largest difference of bottoms in a row
+_SHARED_ROWS = 0.7  # two stacks are columns of a table if this share of one is level with segments of the other
+_FEW_ROWS = 6  # shorter stacks may always share rows
+_BLOCK_GAP = 0.75  # in line heights: more white than this between two lines separates two blocks
 
 
 @dataclass(frozen=True)
 class PageLayout:
-    """The words of each line, in reading order, and for each line whether a block of text begins with it."""
+    """The words of each line, in reading order, and for each line whether it begins a block of text."""
 
     lines: list[list[int]]
     starts_block: list[bool]
@@ -39,7 +40,7 @@ def order_words(boxes: np.ndarray) -> PageLayout:
         boxes: (N, 4) level word boxes in pixels: xmin, ymin, xmax, ymax.
 
     Returns:
-        Lines of indices into ``boxes``; every word stands in exactly one line.
+        Lines of indices into ``boxes``; every word is in exactly one line.
     """
     if not len(boxes):
         return PageLayout([], [])
@@ -52,11 +53,11 @@ def order_words(boxes: np.ndarray) -> PageLayout:
 
 
 def word_successors(boxes: np.ndarray) -> np.ndarray:
-    """For each word the next one on its line, or -1: the nearest to its right on the same height."""
+    """For each word, the next one on its line, which is the nearest to its right at the same height; or -1."""
     boxes = np.asarray(boxes, np.float64)
     y0, y1 = boxes[:, 1], boxes[:, 3]
     by_top = np.argsort(y0, kind="stable")
-    # Only words that begin so near in height can overlap enough and be of a similar size: in order of tops a run.
+    # Words that overlap enough and are of similar size have similar tops: sorted by top, candidates are a run.
     first = np.searchsorted(y0[by_top], y0 - _MAX_HEIGHT_RATIO * (y1 - y0))
     counts = np.searchsorted(y0[by_top], y1) - first
     found = []
@@ -73,7 +74,7 @@ def word_successors(boxes: np.ndarray) -> np.ndarray:
 
 
 def _following_costs(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """(P,): how ill each of the others fits behind its box on a line, infinite where it doesn't stand there."""
+    """Costs (P,) of each other box as the next word after its box on a line; infinite where it can't be."""
     x0, y0, x1, y1 = np.ascontiguousarray(boxes.T)
     other_x0, other_y0, _, other_y1 = np.ascontiguousarray(others.T)
     heights, other_heights = y1 - y0, other_y1 - other_y0
@@ -87,7 +88,7 @@ def _following_costs(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
 
 
 def _mutual_nearest(firsts: np.ndarray, seconds: np.ndarray, costs: np.ndarray, count: int) -> np.ndarray:
-    """Of pairs with their costs: for each of ``count`` its cheapest second whose cheapest first it is, or -1."""
+    """For each of ``count`` firsts, the second with which it forms a pair that is the cheapest for both, or -1."""
     everyone = np.arange(len(costs))
     mutual = cheapest(costs, firsts, count)[firsts] == everyone
     mutual &= cheapest(costs, seconds, count)[seconds] == everyone
@@ -97,16 +98,16 @@ def _mutual_nearest(firsts: np.ndarray, seconds: np.ndarray, costs: np.ndarray, 
 
 
 def cheapest(costs: np.ndarray, groups: np.ndarray, count: int) -> np.ndarray:
-    """For each of ``count`` groups the index of its lowest cost, of the first among equals; -1 without a finite one."""
+    """For each of ``count`` groups, the first index of its lowest cost; -1 if it has no finite cost."""
     falling = np.argsort(costs, kind="stable")[::-1]
     falling = falling[np.isfinite(costs[falling])]
     best = np.full(count, -1)
-    best[groups[falling]] = falling  # of a group's indices the last one stays
+    best[groups[falling]] = falling  # the last assignment to a group wins
     return best
 
 
 def group_medians(values: np.ndarray, groups: np.ndarray, count: int) -> np.ndarray:
-    """Medians (count,) of the values in each group; NaN for a group without any."""
+    """Medians (count,) of the values in each group; NaN for a group without values."""
     rising = np.append(values[np.lexsort((values, groups))], np.nan)
     sizes = np.bincount(groups, minlength=count)
     first = np.cumsum(sizes) - sizes
@@ -115,7 +116,7 @@ def group_medians(values: np.ndarray, groups: np.ndarray, count: int) -> np.ndar
 
 
 def chains(successors: np.ndarray) -> list[list[int]]:
-    """Follows the successors from each word that is nobody's successor."""
+    """Follows successors from each word that has no predecessor."""
     following = successors.tolist()
     found = []
     for start in sorted(set(range(len(following))) - set(following)):
@@ -127,7 +128,7 @@ def chains(successors: np.ndarray) -> list[list[int]]:
 
 
 def _extents(boxes: np.ndarray, lines: list[list[int]]) -> np.ndarray:
-    """Bounding boxes (L, 4) of lines, with the usual height of their words around their usual middle."""
+    """Bounding boxes (L, 4) of lines, with the medians of the tops and bottoms of their words."""
     sizes = [len(line) for line in lines]
     first = np.cumsum([0, *sizes[:-1]])
     x0, y0, x1, y1 = boxes[np.concatenate(lines)].T
@@ -137,7 +138,7 @@ def _extents(boxes: np.ndarray, lines: list[list[int]]) -> np.ndarray:
 
 
 def _join_cells(boxes: np.ndarray, segments: list[list[int]]) -> list[list[int]]:
-    """Joins segments that stand side by side, as table cells, labels and prices do; not columns, whose rows differ."""
+    """Joins segments that are side by side, such as table cells, or labels and prices; not columns of text."""
     extents = _extents(boxes, segments)
     x0, y0, x1, y1 = extents.T
     heights = np.maximum(y1 - y0, 1e-6)
@@ -155,7 +156,7 @@ def _join_cells(boxes: np.ndarray, segments: list[list[int]]) -> list[list[int]]
 
 
 def _in_running_text(extents: np.ndarray) -> np.ndarray:
-    """Whether a segment stands among others above and below it that are wide as a column's lines are."""
+    """Bool (L,): segments whose neighbors above and below are as wide as lines of a column."""
     heights = _heights(extents)
     widths = extents[:, 2] - extents[:, 0]
     neighbors = _stacked(extents, _NEIGHBOR_LINES)
@@ -165,7 +166,7 @@ def _in_running_text(extents: np.ndarray) -> np.ndarray:
 
 
 def _share_rows(extents: np.ndarray) -> np.ndarray:
-    """[a, b]: whether what stands above and below a and b has common rows, as the columns of a table have."""
+    """Bool (L, L): whether the segments above and below a and b have common rows, like the columns of a table."""
     bottom, heights = extents[:, 3], _heights(extents)
     stacked = _stacked(extents, _TABLE_LINES)
     level = np.abs(bottom[:, None] - bottom) < _SAME_ROW * np.minimum(heights[:, None], heights)
@@ -179,13 +180,13 @@ def _share_rows(extents: np.ndarray) -> np.ndarray:
 
 
 def _stacked(extents: np.ndarray, lines: float) -> np.ndarray:
-    """[i, j]: whether j stands above or below i, within so many line heights, in the same column; itself included."""
+    """Bool (L, L): whether j is above or below i in the same column, within so many line heights, or i itself."""
     x0, y0, x1, y1 = extents.T
     widths = x1 - x0
     shared = np.minimum(x1[:, None], x1) - np.maximum(x0[:, None], x0)
     near = np.abs((y0 + y1)[:, None] - (y0 + y1)) / 2 < lines * _heights(extents)[:, None]
     stacked = (shared > 0.5 * np.minimum(widths[:, None], widths)) & near
-    np.fill_diagonal(stacked, True)  # also where a segment has no width
+    np.fill_diagonal(stacked, True)  # also for segments without width
     return stacked
 
 
@@ -194,15 +195,15 @@ def _heights(extents: np.ndarray) -> np.ndarray:
 
 
 def _reading_order(extents: np.ndarray) -> np.ndarray:
-    """Line a comes before b if it is above it and they share columns, or if it is left of it with nothing across."""
+    """Line a comes before b if it is above b and they share columns, or left of b with no line across between them."""
     x0, y0, x1, y1 = extents.T
     middle = (y0 + y1) / 2
     shares = (np.minimum(x1[:, None], x1) - np.maximum(x0[:, None], x0)) > 0
     above = middle[:, None] < middle
     left = (x1[:, None] <= x0) & ~shares
     before = shares & above
-    # c lies between a and b in height and reaches over both: a heading across two columns. A page may have 1,000 lines,
-    # so the c are tested 8 at a time, as the bits of a byte.
+    # A line c across is between a and b in height and shares columns with both, like a heading over two columns. A page
+    # may have 1,000 lines, so that 8 lines c are tested at a time, as the bits of a byte.
     over = np.packbits(shares & above.T, axis=1)  # [a, c]: c is above a
     under = np.packbits(shares & above, axis=1)
     for a in range(len(extents)):
@@ -213,7 +214,7 @@ def _reading_order(extents: np.ndarray) -> np.ndarray:
 
 
 def _topological_order(before: np.ndarray, by_height: np.ndarray) -> np.ndarray:
-    """Of the lines that nothing unread comes before, always the one that is highest; a cycle yields its highest."""
+    """Takes the highest of the lines that no unread line precedes, again and again; in a cycle, the highest line."""
     waiting = before.sum(axis=0)
     order, unread = [], list(by_height)
     while unread:
@@ -225,7 +226,7 @@ def _topological_order(before: np.ndarray, by_height: np.ndarray) -> np.ndarray:
 
 
 def _block_starts(extents: np.ndarray) -> list[bool]:
-    """Whether a line, in reading order, begins a block: after white space, a jump up, or in another column."""
+    """Whether each line, in reading order, begins a block: after white space or a jump up, or in another column."""
     x0, y0, x1, y1 = extents.T
     heights = y1 - y0
     white = y0[1:] - y1[:-1]

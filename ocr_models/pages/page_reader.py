@@ -1,4 +1,4 @@
-"""Whole pages read: words found, turned upright, read, and put into lines and reading order."""
+"""Reads whole pages: finds words, turns the page upright, reads the words, and orders them into lines and text."""
 
 from __future__ import annotations
 
@@ -32,22 +32,25 @@ from ocr_models.recognition.crops import INPUT_HEIGHT, MARGIN_X, WIDTH_BUCKETS
 from ocr_models.recognition.text_recognizer import TextRecognizer
 from ocr_models.records import OcrPage, TextLine, Transcript, Word
 
-_SURE = 0.75  # a page read with this mean confidence needs no other turn
-_SAMPLE = 24  # words that are read to choose between the turns of a page
-_DOUBTFUL = 0.85  # a word read with less is read once more ...
-_CLOSER = 0.08  # ... with so much less of its height above and below: a box too tall makes capitals small
-_MIN_WORD_CONFIDENCE = 0.75  # less is nearly always a picture's texture or a word read wrong
+# These thresholds of the network's own confidences were chosen on the evaluation pages of ``docs/model_card.md``.
+_SURE = 0.75  # other turns of a page are tried if its mean confidence is lower
+_SAMPLE = 24  # number of words that are read to choose between the turns of a page
+_DOUBTFUL = 0.85  # a word with a lower confidence is read again ...
+_CLOSER = (
+    0.08  # ... from a box that is lower by this share at top and bottom, since a box too tall makes capitals small
+)
+_MIN_WORD_CONFIDENCE = 0.75  # below, it is nearly always the texture of a picture or a wrong reading; left out
 
 
 @dataclass(frozen=True)
 class _FoundPage:
-    """Words found on a page that was turned and leveled.
+    """The words found on a page that has been turned and leveled.
 
     Attributes:
-        image: uint8 (H, W), gray: the page as it is cut.
+        image: uint8 (H, W), gray: the turned and leveled page, from which words are cut.
         quads: float32 (N, 4, 2), pixels of ``image``.
         to_given: affine (2, 3) from pixels of ``image`` to pixels of the page as given.
-        rotation_deg: how far the given page's content is turned clockwise from upright.
+        rotation_deg: clockwise rotation of the content of the given page: 0, 90, 180 or 270.
     """
 
     image: np.ndarray
@@ -62,30 +65,40 @@ class PageReader:
     Args:
         detector: finds words.
         recognizer: reads them.
-        detector_id: names the detector in rows, "east-fast@0123456789ab".
-        recognizer_id: likewise.
+        detector_id: names the detector in rows, such as "east-fast@0123456789ab".
+        recognizer_id: names the recognizer in rows.
     """
 
-    def __init__(self, detector: TextDetector, recognizer: TextRecognizer, detector_id: str, recognizer_id: str):
+    def __init__(
+        self, detector: TextDetector, recognizer: TextRecognizer, detector_id: str, recognizer_id: str
+    ) -> None:
         self._detector, self._recognizer = detector, recognizer
         self.detector_id, self.recognizer_id = detector_id, recognizer_id
 
     @classmethod
     def load(cls, detector: str, recognizer: str, beam_width: int = 1, temperature: float | None = None) -> PageReader:
-        """Loads both models at once, by shipped name or folder, and runs them once: the first page won't be slow.
+        """Loads both models, by shipped name or folder, and runs them once, so that the first page isn't slow.
+
+        On TensorFlow this makes two settings for the whole process, because TensorFlow knows no narrower scope:
+
+        - One thread per operation, and up to one operation per processor core at once, unless TensorFlow has computed
+          before. With several threads per operation, the confidences of a word would depend on its batch.
+        - Convolutions and matrix products in bfloat16, on processors that have it: twice as fast.
+
+        Nothing else that a host program would notice is changed.
 
         Args:
             detector: "east-fast", or a bundle's folder.
             recognizer: "crnn-fast", or a bundle's folder.
-            beam_width: of the recognizer's decoding; 1 is greedy.
-            temperature: of its confidences, in place of its bundle's.
+            beam_width: of the recognizer; 1 is greedy decoding.
+            temperature: of the recognizer's confidences; the default is that of its bundle.
 
         Raises:
             UsageError: a bundle is missing, damaged or for another task.
         """
         detection, recognition = find_bundle(detector, "detection"), find_bundle(recognizer, "recognition")
         limit_threads(os.cpu_count() or 1)
-        with ThreadPoolExecutor(2) as threads:  # while TensorFlow compiles the one, Python builds the other
+        with ThreadPoolExecutor(2) as threads:  # one is built in Python while TensorFlow compiles the other
             detector_loaded = threads.submit(_load_detector, detection)
             recognizer_loaded = threads.submit(_load_recognizer, recognition, beam_width, temperature)
         return cls(detector_loaded.result(), recognizer_loaded.result(), detection.id, recognition.id)
@@ -97,7 +110,8 @@ class PageReader:
             images: uint8 (H, W), gray.
 
         Returns:
-            One result a page, with quads in pixels of the image given. It doesn't depend on the other pages.
+            One result per page, with quads in pixels of the given image. It doesn't depend on the other pages, as far
+            as ``TextRecognizer.read`` promises it for crops.
         """
         found = [self._find(image, 0) for image in images]
         transcripts = self._read(found)
@@ -109,19 +123,19 @@ class PageReader:
         return [_assemble(*_part_at_spaces(page, read)) for page, read in zip(found, transcripts, strict=True)]
 
     def find_words(self, image: np.ndarray) -> np.ndarray:
-        """Finds words without reading them, so that a page on its side stays as it is.
+        """Finds words without reading them; a page that lies on its side is therefore not turned.
 
         Args:
             image: uint8 (H, W), gray.
 
         Returns:
-            Quads, float32 (N, 4, 2), in pixels of the image given.
+            Quads, float32 (N, 4, 2), in pixels of the given image.
         """
         found = self._find(image, 0)
         return transform_quads(found.to_given, found.quads)
 
     def _read(self, pages: Sequence[_FoundPage]) -> list[list[Transcript]]:
-        """Reads the words of all pages in one go, and once more, closer, those that aren't sure; by page."""
+        """Transcripts of the words of each page. All are read at once; doubtful ones again, from closer boxes."""
         transcripts = self._read_quads(pages, [page.quads for page in pages])
         doubtful = [[i for i, t in enumerate(read) if _own_confidence(t) < _DOUBTFUL] for read in transcripts]
         if not any(doubtful):
@@ -138,7 +152,7 @@ class PageReader:
         return [[next(transcripts) for _ in of_page] for of_page in crops]
 
     def _find(self, image: np.ndarray, turns: int) -> _FoundPage:
-        """Finds words on a page after so many counterclockwise quarter turns, and takes their common skew out."""
+        """Finds words on a page after ``turns`` counterclockwise quarter turns, and removes their common skew."""
         upright = np.ascontiguousarray(np.rot90(image, turns))
         quads = self._detect(upright)
         to_given = invert_affine(quarter_turn_matrix(turns, *image.shape))
@@ -148,7 +162,7 @@ class PageReader:
         return _FoundPage(upright, quads, to_given, 90 * turns)
 
     def _detect(self, image: np.ndarray) -> np.ndarray:
-        """Quads (N, 4, 2) of the words; a page whose text is very small or very large is looked at once more."""
+        """Quads (N, 4, 2) of the words. A page with very small or very large text is seen again at another scale."""
         scale = first_scale(*image.shape)
         quads = self._quads(image, scale)
         text_px = float(np.median(quad_sizes(quads)[:, 1])) if len(quads) else 0.0
@@ -160,7 +174,7 @@ class PageReader:
         return np.array([box.quad for box in boxes], np.float32).reshape(-1, 4, 2)
 
     def _better_turn(self, image: np.ndarray, upright: _FoundPage) -> _FoundPage:
-        """The turn of the page whose longest words are read with the most confidence; the given one if in doubt."""
+        """The turn of the page whose longest words have the highest confidence; others must beat ``upright`` by 0.1."""
         best, best_confidence = upright, self._sample_confidence(upright) + 0.1
         for turns in (1, 2, 3):
             candidate = self._find(image, turns)
@@ -188,19 +202,19 @@ def _load_recognizer(bundle: Bundle, beam_width: int, temperature: float | None)
 
 
 def _closer(quads: np.ndarray) -> np.ndarray:
-    """The quads (N, 4, 2) with their tops and bottoms drawn in."""
+    """The quads (N, 4, 2) with their top and bottom edges moved inward."""
     return quads + _CLOSER * (quads[:, [3, 2, 1, 0]] - quads)
 
 
 def _fit_level_words(image: np.ndarray, quads: np.ndarray) -> np.ndarray:
-    """Fits the words that lie level to their ink; the others stay as they are."""
+    """Fits level words to their ink; the others stay as they are."""
     is_level = np.abs(quad_angles(quads)) < LEVEL_WORD_RAD
     fitted = fit_words(image, quad_boxes(quads[is_level]))
     return np.concatenate([box_quads(fitted), quads[~is_level]])
 
 
 def _compose(outer: np.ndarray, inner: np.ndarray) -> np.ndarray:
-    """The affine matrix (2, 3) that applies ``inner`` first."""
+    """The affine matrix (2, 3) that applies ``inner``, then ``outer``."""
     return outer @ np.vstack([inner, [0, 0, 1]])
 
 
@@ -209,7 +223,7 @@ def _mean_confidence(items: Sequence[Transcript | Word]) -> float:
 
 
 def _surer(first: Transcript, second: Transcript) -> Transcript:
-    """The surer of two readings of a word, as sure as they are in the mean."""
+    """The more confident of two readings of a word, with the mean of their confidences."""
     return replace(
         max(first, second, key=_own_confidence),
         confidence=(first.confidence + second.confidence) / 2,
@@ -218,12 +232,12 @@ def _surer(first: Transcript, second: Transcript) -> Transcript:
 
 
 def _network_confidence(transcripts: Sequence[Transcript]) -> float:
-    """The mean of what the network itself says, so that the bounds above hold whatever a recognizer's temperature."""
+    """The mean of the network's own confidences, to which the thresholds above apply whatever the temperature."""
     return _mean_over_chars([(_own_confidence(t), len(t.text)) for t in transcripts])
 
 
 def _mean_over_chars(confidences: Sequence[tuple[float, int]]) -> float:
-    """The mean of words' confidences, where long words count for more; 0 where nothing was read."""
+    """The mean of confidences weighted by the lengths of the words; 0 if nothing was read."""
     chars = sum(length for _, length in confidences)
     return sum(confidence * length for confidence, length in confidences) / chars if chars else 0.0
 
@@ -234,7 +248,7 @@ def _own_confidence(transcript: Transcript) -> float:
 
 
 def _part_at_spaces(page: _FoundPage, transcripts: Sequence[Transcript]) -> tuple[_FoundPage, list[Transcript]]:
-    """Parts the boxes in which several words were read, where the spaces between them are."""
+    """Splits boxes in which several words were read, at the spaces between the words."""
     quads: list[np.ndarray] = []
     words: list[Transcript] = []
     for quad, transcript in zip(page.quads, transcripts, strict=True):
@@ -252,24 +266,24 @@ def _part_at_spaces(page: _FoundPage, transcripts: Sequence[Transcript]) -> tupl
 
 
 def _space_at(transcript: Transcript, i: int) -> float:
-    """How far along its crop a text's i-th character, a space, stands: 0 before the text and 1 behind it."""
+    """The position of the i-th character, a space, as a share of the crop; 0 before the text and 1 behind it."""
     return 0.0 if i < 0 else 1.0 if i >= len(transcript.text) else transcript.places[i]
 
 
 def _quad_part(quad: np.ndarray, start: float, stop: float) -> np.ndarray:
-    """A word's quad (4, 2) from ``start`` to ``stop``, shares of its crop, which is longer than it by its margins."""
+    """The part of a quad (4, 2) from ``start`` to ``stop``, which are shares of its crop, margins included."""
     length, height = quad_sizes(quad[None])[0]
     margin = MARGIN_X * height / max(1.0, length)
-    shares = sorted((start, stop))  # attention may have looked back
+    shares = sorted((start, stop))  # attention may have moved backward
     low, high = np.clip([share * (1 + 2 * margin) - margin for share in shares], 0, 1)
     along = np.array([[low], [high], [high], [low]])
     return quad[[0, 0, 3, 3]] * (1 - along) + quad[[1, 1, 2, 2]] * along
 
 
 def _assemble(page: _FoundPage, transcripts: Sequence[Transcript]) -> OcrPage:
-    """Lines, reading order and text of a page that was read."""
+    """Puts the words of a page into lines and reading order, and makes its text."""
     kept = [i for i, t in enumerate(transcripts) if t.text and _own_confidence(t) >= _MIN_WORD_CONFIDENCE]
-    if len(kept) > MAX_WORDS:  # the detector finds no more, but fitting to the ink may part a texture's boxes
+    if len(kept) > MAX_WORDS:  # the detector finds no more, but fitting may split the boxes of a texture
         kept = sorted(sorted(kept, key=lambda i: -_own_confidence(transcripts[i]))[:MAX_WORDS])
     if not kept:
         return OcrPage("", (), (), page.rotation_deg, 0.0)

@@ -1,4 +1,4 @@
-"""Words cut out of pages, level and with the recognizer's margins: for reading, for data sets and for review."""
+"""Cuts words out of pages, level and with the recognizer's margins: for reading, for data sets and for review."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ import numpy as np
 from ocr_models.geometry import quad_angles, quad_sizes, quarter_turn_matrix, transform_quads
 from ocr_models.recognition.crops import MARGIN_X, MARGIN_Y
 
-LEVEL_WORD_RAD = np.deg2rad(2.0)  # a word may differ so much from the page's skew and still be cut level
-_LEVEL_RAD = np.deg2rad(0.25)  # less skew than this leaves crops as they are
+LEVEL_WORD_RAD = np.deg2rad(2.0)  # words within this angle of the page's skew are cut level
+_LEVEL_RAD = np.deg2rad(0.25)  # a page with less skew is not leveled
 
 
 def cut_words(image: np.ndarray, quads: np.ndarray) -> list[np.ndarray]:
-    """Crops of words with the recognizer's margins: slices of a leveled page, warped where a word is skew.
+    """Cuts words with the recognizer's margins: slices of a leveled page, warped where a word is skewed.
 
     Args:
         image: uint8 (H, W), gray.
         quads: float32 (N, 4, 2), pixels.
 
     Returns:
-        N crops, uint8 (h, w), none without pixels, each with its text from left to right.
+        N crops, uint8 (h, w), each with at least one pixel and with its text from left to right.
     """
     angles, sizes = quad_angles(quads), quad_sizes(quads)
     centers = quads.mean(axis=1)
@@ -38,33 +38,33 @@ def cut_words(image: np.ndarray, quads: np.ndarray) -> list[np.ndarray]:
 
 
 def cut_read_words(image: np.ndarray, quads: np.ndarray, rotation_deg: int) -> list[np.ndarray]:
-    """The crops that a ``PageReader`` read, from what it says of a page: the page is turned and leveled as it was then.
+    """Cuts the crops that a ``PageReader`` read, given its results: turns and levels the page as the reader did.
 
     Args:
-        image: uint8 (H, W), gray: the page as given.
-        quads: float32 (N, 4, 2) of all words read on it, in pixels of the page as given.
-        rotation_deg: how far the page's content is turned clockwise from upright: 0, 90, 180 or 270.
+        image: uint8 (H, W), gray: the page as given to the reader.
+        quads: float32 (N, 4, 2) of all words read on it, in pixels of ``image``.
+        rotation_deg: clockwise rotation of the content of the page: 0, 90, 180 or 270.
     """
     leveled, quads, _ = level_page(*turn_upright(image, quads, rotation_deg))
     return cut_words(leveled, quads)
 
 
 def turn_upright(image: np.ndarray, quads: np.ndarray, rotation_deg: int) -> tuple[np.ndarray, np.ndarray]:
-    """A page, uint8 (H, W), and its quads, float32 (N, 4, 2), whose content was turned clockwise by so many degrees."""
+    """Turns a page, uint8 (H, W), and its quads, float32 (N, 4, 2), upright; ``rotation_deg`` is clockwise."""
     turns = rotation_deg // 90
     quads = transform_quads(quarter_turn_matrix(turns, *image.shape), quads)
     return np.ascontiguousarray(np.rot90(image, turns)), quads
 
 
 def level_page(image: np.ndarray, quads: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Takes the common skew of its words out of a page.
+    """Removes the common skew of its words from a page.
 
     Args:
         image: uint8 (H, W), gray.
         quads: float32 (N, 4, 2), pixels.
 
     Returns:
-        The page, grown where its corners need it; its quads; and the affine matrix (2, 3) that moved them.
+        The page, enlarged so that its corners fit; its quads; and the affine matrix (2, 3) that moved them.
     """
     skew = _skew(quads)
     if abs(skew) <= _LEVEL_RAD:
@@ -74,7 +74,7 @@ def level_page(image: np.ndarray, quads: np.ndarray) -> tuple[np.ndarray, np.nda
 
 
 def _skew(quads: np.ndarray) -> float:
-    """The page's skew in radians, positive clockwise: the median angle of its words, the longer half of them."""
+    """The skew of a page in radians, positive clockwise: the median angle of the longer half of its words."""
     if len(quads) < 3:
         return 0.0
     lengths = quad_sizes(quads)[:, 0]
@@ -82,9 +82,9 @@ def _skew(quads: np.ndarray) -> float:
 
 
 def _leveling(skew: float, height: int, width: int) -> tuple[np.ndarray, tuple[int, int]]:
-    """The affine matrix (2, 3) that takes the skew out of a page, and the size (width, height) that holds all of it."""
+    """The affine matrix (2, 3) that removes the skew of a page, and the size (width, height) that holds the result."""
     cos, sin = abs(np.cos(skew)), abs(np.sin(skew))
-    # Grown by whole pixels on every side, so that what is in the middle is sampled where it was.
+    # Enlarged by whole pixels on every side, so that pixels near the middle are sampled where they were.
     margin_x = max(0, int(np.ceil((cos * width + sin * height - width) / 2)))
     margin_y = max(0, int(np.ceil((cos * height + sin * width - height) / 2)))
     level = cv2.getRotationMatrix2D((width / 2, height / 2), float(np.rad2deg(skew)), 1.0)
@@ -93,9 +93,9 @@ def _leveling(skew: float, height: int, width: int) -> tuple[np.ndarray, tuple[i
 
 
 def _warp_word(image: np.ndarray, center: np.ndarray, half: np.ndarray, angle: float) -> np.ndarray:
-    """A skew word turned level: its center, half of its width and height in pixels, its angle in radians."""
+    """Cuts a skewed word level; ``center`` and ``half`` (half width and height) in pixels, ``angle`` in radians."""
     width, height = (max(1, round(2 * side)) for side in half)
-    # Quads count from the pixels' corners, OpenCV from their centers.
+    # Coordinates of quads refer to the corners of pixels, those of OpenCV to their centers.
     pivot = (float(center[0]) - 0.5, float(center[1]) - 0.5)
     matrix = cv2.getRotationMatrix2D(pivot, float(np.rad2deg(angle)), 1.0)
     matrix[:, 2] += half - center

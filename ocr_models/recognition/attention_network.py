@@ -1,8 +1,8 @@
 """The attention recognizer: the sequence recognition network (SRN) of Shi et al. 2016 (arXiv 1603.03915).
 
-A convolutional encoder turns a crop into a sequence, as in CRNN; a recurrent decoder looks at one part of it after
-another and puts out one character at a time. Characters are numbered as for CTC, from 1; class 0, which is CTC's
-blank, ends a word here. The decoder's first input is ``start_id``, one more than the last class.
+A convolutional encoder turns a crop into a sequence, as in CRNN; a recurrent decoder attends to one part of it after
+another and outputs one character at a time. Characters are numbered from 1, as for CTC; class 0, the blank of CTC, ends
+a word here. The first input of the decoder is ``start_id``, one more than the last class.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ class AttentionSize:
 
     Attributes:
         conv: the convolutions.
-        encoder: "bilstm", two bidirectional LSTMs, which know the whole word; or "dense", a tanh layer on each
-            position by itself.
+        encoder: "bilstm", two bidirectional LSTMs, which see the whole word; or "dense", a tanh layer on each position
+            alone.
         encoder_units: of the tanh layer, or of each direction of the LSTMs.
         embedding: length of a character's vector.
         cell: "gru" or "lstm".
@@ -54,11 +54,11 @@ _CELLS = {"gru": layers.GRUCell, "lstm": layers.LSTMCell}
 
 
 def build_attention(num_classes: int, size: AttentionSize = SIZES["attention"]) -> keras.Model:
-    """Builds the model as it is trained, with the truth as the decoder's input.
+    """Builds the model in its form for training, with the true characters as the decoder's input.
 
     Inputs: "image", gray crops (B, 32, W, 1), values 0 to 255, W a multiple of 4; "logit_length" (B,), the positions
     (one for every four columns) that belong to the crop and not to its padding; "token_ids" (B, L), ``start_id`` and
-    then the characters. Output: float32 logits (B, L, num_classes) of the next character, class 0 the end.
+    then the characters. Output: float32 logits (B, L, num_classes) of the next character; class 0 is the end.
     """
     # Layers
     decoder = AttentionDecoder(
@@ -76,7 +76,7 @@ def build_attention(num_classes: int, size: AttentionSize = SIZES["attention"]) 
     return keras.Model({"image": image, "logit_length": logit_length, "token_ids": token_ids}, logits, name="attention")
 
 
-def _encode(x, size: AttentionSize):
+def _encode(x, size: AttentionSize) -> Any:
     if size.encoder == "bilstm":
         return bidirectional_lstms(x, size.encoder_units)
     return layers.Dense(size.encoder_units, activation="tanh", name="encoder")(x)
@@ -89,13 +89,13 @@ def _mechanism(size: AttentionSize) -> AttentionMechanism:
 
 
 def is_attention(network: Any) -> TypeGuard[keras.Model]:
-    """Whether ``build_attention`` made this recognizer."""
+    """Whether a recognizer was built by ``build_attention``."""
     return isinstance(network, keras.Model) and isinstance(network.layers[-1], AttentionDecoder)
 
 
 @keras.saving.register_keras_serializable(package="pagebeam")
 class AttentionDecoder(layers.Layer):
-    """Reads a memory character by character: embedding, attended cell, dense layer on [cell output; context].
+    """Decodes a memory character by character: embedding, cell with attention, dense layer on [cell output; context].
 
     Args:
         num_classes: characters and the end.
@@ -104,14 +104,14 @@ class AttentionDecoder(layers.Layer):
 
     Call with:
         memory: (B, T, D), the encoded crops.
-        logit_length: int (B,), positions that are no padding.
-        token_ids: int (B, L), what the decoder is fed step by step.
+        logit_length: int (B,), the number of positions that are not padding.
+        token_ids: int (B, L), the inputs of the decoder, step by step.
 
     Returns:
         float32 logits (B, L, num_classes).
     """
 
-    def __init__(self, num_classes: int, wrapper: AttentionWrapper, embedding: int, **kwargs):
+    def __init__(self, num_classes: int, wrapper: AttentionWrapper, embedding: int, **kwargs) -> None:
         super().__init__(**kwargs)
         self.num_classes = num_classes
         self.wrapper = wrapper
@@ -122,36 +122,36 @@ class AttentionDecoder(layers.Layer):
     def start_id(self) -> int:
         return self.num_classes
 
-    def build(self, memory_shape, logit_length_shape, token_ids_shape):
+    def build(self, memory_shape, logit_length_shape, token_ids_shape) -> None:
         depth = self.embedding.output_dim
         self.embedding.build(token_ids_shape)
         self.wrapper.build((None, depth), memory_shape=memory_shape)
         self.logits.build((None, self.wrapper.cell.units + memory_shape[-1]))
 
-    def call(self, memory, logit_length, token_ids):
+    def call(self, memory, logit_length, token_ids) -> Any:
         prepared = self.prepare(memory, logit_length)
 
-        def step(inputs, state):
+        def step(inputs, state) -> tuple[Any, AttentionState]:
             return self.wrapper(inputs, state, prepared)
 
-        # The layers around the cell take all steps at once: only what depends on the step before is in the loop.
+        # The layers around the cell take all steps at once: the loop has only what depends on the step before.
         forced = decode(step, self.wrapper.get_initial_state(prepared), TeacherForcing(self.embedding(token_ids)))
         return self.logits(forced.outputs)
 
     def prepare(self, memory, logit_length) -> AttentionMemory:
-        """The memory as ``step`` wants it, its padding masked."""
+        """Prepares the memory for ``step``, with its padding masked."""
         positions = ops.arange(ops.shape(memory)[1], dtype="int32")
         return self.wrapper.prepare(memory, positions[None, :] < ops.cast(logit_length, "int32")[:, None])
 
-    def step(self, token_ids, state: AttentionState, memory: AttentionMemory):
-        """One step of decoding: ids (B,) and a state to logits (B, num_classes) and the next state."""
+    def step(self, token_ids, state: AttentionState, memory: AttentionMemory) -> tuple[Any, AttentionState]:
+        """One step of decoding: from ids (B,) and a state to logits (B, num_classes) and the next state."""
         outputs, state = self.wrapper(self.embedding(token_ids), state, memory)
         return self.logits(outputs), state
 
-    def compute_output_shape(self, memory_shape, logit_length_shape, token_ids_shape):
+    def compute_output_shape(self, memory_shape, logit_length_shape, token_ids_shape) -> tuple[int | None, ...]:
         return (*token_ids_shape, self.num_classes)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         own = {
             "num_classes": self.num_classes,
             "wrapper": keras.saving.serialize_keras_object(self.wrapper),
@@ -160,17 +160,17 @@ class AttentionDecoder(layers.Layer):
         return {**super().get_config(), **own}
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config) -> AttentionDecoder:
         return cls(**{**config, "wrapper": keras.saving.deserialize_keras_object(config["wrapper"])})
 
 
 class ReadWords(NamedTuple):
-    """Words that were read; L is the most steps that were allowed.
+    """Words that were read; L is the largest number of steps allowed.
 
     Attributes:
         ids: int32 (B, L), classes, 0 from the end on.
-        probabilities: float32 (B, L), each class's at its step, the end's included; 0 after it.
-        alignments: float32 (B, L, T), where the decoder looked at each step.
+        probabilities: float32 (B, L), of each class at its step, with that of the end; 0 after it.
+        alignments: float32 (B, L, T), the attention weights at each step.
     """
 
     ids: Any
@@ -179,24 +179,24 @@ class ReadWords(NamedTuple):
 
 
 class _ReadState(NamedTuple):
-    """The decoder's state, with the probability of the likeliest class of the last step, (B,)."""
+    """The decoder's state, and the probability (B,) of the likeliest class of the last step."""
 
     attention: AttentionState
     probability: Any
 
 
 class AttentionReader(keras.Model):
-    """The trained model in use: encodes crops once, then decodes by itself.
+    """The trained model in use: encodes crops once, then decodes without the truth.
 
     Args:
         network: what ``build_attention`` built, trained.
-        beam_width: hypotheses that are kept; 1 decodes greedily.
+        beam_width: number of hypotheses kept; 1 decodes greedily.
 
-    Call with "image" and "logit_length", as the network; gives ``ReadWords``. No word has more characters than the
-    crops, with their padding, have positions.
+    Call with "image" and "logit_length", like the network; returns ``ReadWords``. A word has at most as many characters
+    as the crops, with their padding, have positions.
     """
 
-    def __init__(self, network: keras.Model, beam_width: int = 1):
+    def __init__(self, network: keras.Model, beam_width: int = 1) -> None:
         super().__init__()
         self.decoder = network.get_layer("decoder")
         self.encoder = keras.Model(network.input["image"], self.decoder.input[0])
@@ -204,16 +204,16 @@ class AttentionReader(keras.Model):
         self._beam_width = beam_width
         self.built = True
 
-    def call(self, inputs, training=False):
+    def call(self, inputs, training=False) -> ReadWords:
         memory = self.encode(inputs["image"], inputs["logit_length"])
         return self._read(memory, ops.shape(memory.mask)[1] + 1)
 
     def encode(self, images, logit_length) -> AttentionMemory:
-        """What is attended to, of crops (B, 32, W, 1) and their lengths (B,)."""
+        """The memory to attend to, from crops (B, 32, W, 1) and their lengths (B,)."""
         return self.decoder.prepare(self.encoder(images, training=False), logit_length)
 
     def _read_greedily(self, memory: AttentionMemory, max_length) -> ReadWords:
-        def step(token_ids, state):
+        def step(token_ids: Any, state: _ReadState) -> tuple[Any, _ReadState]:
             logits, attention = self.decoder.step(token_ids, state.attention, memory)
             return logits, _ReadState(attention, _highest_probability(logits))
 
@@ -245,9 +245,9 @@ class AttentionReader(keras.Model):
         return ReadWords(beams.ids[:, 0], probabilities, beams.history)
 
 
-def _highest_probability(logits):
-    """The likeliest class's probability (B,), of logits (B, C).
+def _highest_probability(logits) -> Any:
+    """The probability (B,) of the likeliest class, from logits (B, C).
 
-    Written out, as TensorFlow on a CPU may compute a softmax in bfloat16, which knows nothing between 0.996 and 1.
+    Written out because TensorFlow may compute a softmax in bfloat16 on a CPU, which has no value between 0.996 and 1.
     """
     return 1 / ops.sum(ops.exp(logits - ops.max(logits, axis=-1, keepdims=True)), axis=-1)

@@ -21,7 +21,7 @@ from ocr_models.recognition.encoder import (
 
 @dataclass(frozen=True)
 class CrnnSize:
-    """The convolutions, the units of each direction of the LSTMs, and how many of these follow one another."""
+    """The convolutions, the units of each direction of the LSTMs, and the number of LSTM layers."""
 
     conv: ConvSize
     lstm_units: int
@@ -40,7 +40,7 @@ def build_crnn(num_classes: int, size: str = "crnn-light") -> keras.Model:
     """Builds the model.
 
     Input: gray crops, (B, 32, W, 1), values 0 to 255, W a multiple of 4. Output: float32 logits (B, W / 4,
-    num_classes), class 0 the blank; one prediction for every four columns.
+    num_classes), with the blank as class 0; one prediction for every four columns.
     """
     spec = SIZES[size]
     image = image_input()

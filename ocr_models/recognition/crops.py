@@ -1,4 +1,4 @@
-"""Word crops as the recognizer sees them: one height, few widths."""
+"""Word crops in the form that the recognizer takes: one height and a few fixed widths."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ import cv2
 import numpy as np
 
 INPUT_HEIGHT = 32
-WIDTH_STRIDE = 4  # pixels of a crop for one time step of the recognizer
-# Fixed widths, so that crops batch well and a compiled model sees few shapes. Longer words are squeezed.
+WIDTH_STRIDE = 4  # columns of a crop per time step of the recognizer
+# Fixed widths, so that batches are full and a compiled model sees few shapes. Wider crops are squeezed.
 WIDTH_BUCKETS = (*range(24, 81, 8), *range(96, 161, 16), *range(192, 257, 32), 320, 384, 448, 512)
-# The detector's box is grown by these shares of its height before it is cut: glyphs lean out of their box, and
-# training crops carry the same margins with some jitter.
+# The detector's box is enlarged by these shares of its height before it is cut, because glyphs reach out of their box.
+# Training crops have the same margins, with some jitter.
 MARGIN_X, MARGIN_Y = 0.10, 0.04
 
 
-def logit_length(width):
-    """Time steps that a crop of ``width`` pixels fills."""
+def logit_length(width: int) -> int:
+    """The number of time steps that a crop of ``width`` pixels fills."""
     return (width + WIDTH_STRIDE - 1) // WIDTH_STRIDE
 
 
 def resize_crop(crop: np.ndarray) -> np.ndarray:
-    """A gray uint8 crop (h, w) resized to height 32, its shape kept unless it would be wider than the last bucket."""
+    """Resizes a gray uint8 crop (h, w) to height 32; keeps its aspect ratio unless it is wider than the last bucket."""
     height, width = crop.shape
     new_width = min(max(round(width * INPUT_HEIGHT / height), WIDTH_STRIDE), WIDTH_BUCKETS[-1])
     shrinks = height > INPUT_HEIGHT
@@ -31,12 +31,12 @@ def resize_crop(crop: np.ndarray) -> np.ndarray:
 
 
 def bucket_of(width: int) -> int:
-    """The smallest bucket that a crop of ``width`` pixels, at most 512, fits in."""
+    """The smallest bucket that holds a crop of ``width`` pixels, at most 512."""
     return WIDTH_BUCKETS[bisect_left(WIDTH_BUCKETS, width)]
 
 
 def pad_crops(crops: Sequence[np.ndarray], width: int) -> np.ndarray:
-    """Crops (32, w) as one batch (B, 32, width), widened by repeating their last column, which adds no edge."""
+    """Stacks crops (32, w) to a batch (B, 32, width); the last column of each is repeated, which adds no edge."""
     batch = np.empty((len(crops), INPUT_HEIGHT, width), np.uint8)
     for padded, crop in zip(batch, crops, strict=True):
         padded[:, : crop.shape[1]] = crop

@@ -5,6 +5,8 @@ Class 0 is the blank. The loss runs on the Keras backend; decoding is NumPy.
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
@@ -12,7 +14,7 @@ from keras import ops
 from ocr_models.charset import BLANK_ID
 
 
-def ctc_loss(labels, logits, label_length, logit_length):
+def ctc_loss(labels, logits, label_length, logit_length) -> Any:
     """Mean CTC loss of a batch.
 
     Args:
@@ -22,22 +24,22 @@ def ctc_loss(labels, logits, label_length, logit_length):
         logit_length: int (B,), time steps that belong to the crop and not to its padding.
 
     Returns:
-        A scalar in float32: the mean negative log likelihood of the words that have a character and fit their crop.
-        A word with more characters, and blanks between equal ones, than steps has no path, and teaches nothing.
+        A float32 scalar: the mean negative log likelihood of the words that have a character and fit their crop. A word
+        that needs more steps than its crop has, counting a blank between equal neighbors, has no path and is left out.
     """
     logits = ops.cast(logits, "float32")
     labels, label_length, logit_length = (ops.cast(x, "int32") for x in (labels, label_length, logit_length))
     equal_neighbors = ops.sum(ops.cast((labels[:, 1:] == labels[:, :-1]) & (labels[:, 1:] > 0), "int32"), axis=1)
     usable = (label_length > 0) & (label_length + equal_neighbors <= logit_length)
-    # The kernels refuse impossible words, so these are replaced by a word of one character and left out of the mean.
+    # The kernels reject words without a path: replace each by a word of one character, and leave it out of the mean.
     labels = ops.where(usable[:, None], labels, ops.ones_like(labels))
     losses = _ctc_losses(labels, logits, ops.where(usable, label_length, ops.ones_like(label_length)), logit_length)
     usable = ops.cast(usable, "float32")
     return ops.sum(losses * usable) / ops.maximum(ops.sum(usable), 1.0)
 
 
-def _ctc_losses(labels, logits, label_length, logit_length):
-    """Negative log likelihoods (B,). TensorFlow has a compiled kernel for CPUs, which takes sparse labels only."""
+def _ctc_losses(labels, logits, label_length, logit_length) -> Any:
+    """Negative log likelihoods (B,). The compiled kernel that TensorFlow has for CPUs takes sparse labels only."""
     if keras.backend.backend() != "tensorflow":
         return ops.ctc_loss(labels, logits, label_length, logit_length, BLANK_ID)
     import tensorflow as tf
@@ -49,20 +51,20 @@ def _ctc_losses(labels, logits, label_length, logit_length):
 
 
 def greedy_decode(logits: np.ndarray, logit_lengths: np.ndarray) -> list[tuple[list[int], list[float], list[int]]]:
-    """The best paths of a batch: the likeliest class of each step, repeats merged, blanks dropped.
+    """Decodes the best paths of a batch: the likeliest class of each step, repeats merged, blanks dropped.
 
     Args:
         logits: float (B, T, C), unnormalized.
         logit_lengths: int (B,), time steps that belong to the crop and not to its padding.
 
     Returns:
-        For each crop class numbers, and for each of these its confidence, the highest probability it has among its
-        steps, and the first of these steps.
+        For each crop: its class numbers; the confidence of each, which is its highest probability among its steps; and
+        the first step of each.
     """
     best = logits.argmax(axis=2)
     best[np.arange(best.shape[1]) >= logit_lengths[:, None]] = BLANK_ID
     begins = np.diff(best, axis=1, prepend=BLANK_ID) != 0
-    crops, steps = np.nonzero(best != BLANK_ID)  # most steps are blank, and what they say isn't asked
+    crops, steps = np.nonzero(best != BLANK_ID)  # most steps are blank and need no softmax
     of_step = logits[crops, steps].astype(np.float32)
     peaks = 1 / np.exp(of_step - of_step.max(axis=1, keepdims=True)).sum(axis=1)
     first = np.flatnonzero(begins[crops, steps])
@@ -74,23 +76,23 @@ def greedy_decode(logits: np.ndarray, logit_lengths: np.ndarray) -> list[tuple[l
 
 
 def prefix_beam_decode(log_probs: np.ndarray, beam_width: int, candidates: int = 16) -> tuple[list[int], float]:
-    """The likeliest label sequence, each summed over all its paths (Graves 2012; Hannun et al. 2014).
+    """Finds the likeliest label sequence, where each is summed over all its paths (Graves 2012; Hannun et al. 2014).
 
     Args:
         log_probs: float (T, C), normalized.
         beam_width: prefixes kept after each step; at least 1.
-        candidates: the likeliest classes of a step that may extend a prefix.
+        candidates: number of likeliest classes of a step that may extend a prefix.
 
     Returns:
         Class numbers and the log probability of the sequence.
     """
-    # For a prefix: the log probabilities of all its paths that end in the blank, and in its last character.
+    # For each prefix: the log probabilities of its paths that end in the blank, and of those that end in its last one.
     beams: dict[tuple[int, ...], tuple[float, float]] = {(): (0.0, -np.inf)}
     for step in log_probs:
         extended: dict[tuple[int, ...], tuple[float, float]] = {}
         classes = [c for c in np.argsort(-step)[: candidates + 1].tolist() if c != BLANK_ID]
 
-        def add(prefix, blank, char, extended=extended):
+        def add(prefix, blank, char, extended=extended) -> None:
             old_blank, old_char = extended.get(prefix, (-np.inf, -np.inf))
             extended[prefix] = (np.logaddexp(old_blank, blank), np.logaddexp(old_char, char))
 

@@ -1,11 +1,13 @@
-"""Small recognizers for rows of MNIST digits, with one that reads rows of any length after learning rows of one.
+"""Small recognizers for rows of MNIST digits; one of them reads rows of any length after training on a single length.
 
-A decoder that learns from rows of five digits only may learn to count: that the sixth answer is the end is always
-right, and easier to find than where a row ends. The attention recognizer does learn it, and reads no other row. So
-here is one that can't count: its cell forgets, and all that it carries from step to step is the place it has come to.
+A decoder that is trained on rows of five digits only can learn to count: "the sixth output is the end" is always right
+and easier to learn than to find the end of a row. The attention recognizer does learn this, and then fails on rows of
+other lengths. The architecture here cannot count: its cell forgets, and only its position passes from step to step.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import keras
 from keras import layers, ops
@@ -18,8 +20,8 @@ from ocr_models.recognition.encoder import SMALL, conv_features, image_input
 
 _SRN = AttentionSize(SMALL, "bilstm", 64, 32, "gru", 96, "bahdanau", 96)
 _UNITS, _EMBEDDING = 128, 32
-_SIGMOID_NOISE = 1.0  # teaches to stop for certain or not at all: else a little attention leaks past each digit
-_SCORE_BIAS = -2.0  # a first walk stops at each position with the probability 0.12: a digit takes about nine of them
+_SIGMOID_NOISE = 1.0  # pushes the probabilities of stopping to 0 or 1; otherwise some attention leaks past each digit
+_SCORE_BIAS = -2.0  # at first a walk stops at each position with probability 0.12; a digit has about nine positions
 
 
 def build_digit_reader(num_classes: int, arch: str) -> keras.Model:
@@ -27,7 +29,7 @@ def build_digit_reader(num_classes: int, arch: str) -> keras.Model:
 
     Args:
         num_classes: digits, and the blank or the end.
-        arch: "crnn"; "attention", the one described above; or "attention-srn", the recognizer of ``attention.py``.
+        arch: "crnn"; "attention", which is described above; or "attention-srn", that of ``attention_network.py``.
 
     Inputs and output are those of ``build_crnn`` and ``build_attention``.
     """
@@ -37,7 +39,7 @@ def build_digit_reader(num_classes: int, arch: str) -> keras.Model:
 
 
 def _build_walking_attention(num_classes: int) -> keras.Model:
-    """A memory of what is seen near each position, without LSTMs, which could number the digits for the decoder."""
+    """Builds a memory of local features only: LSTMs could number the digits for the decoder."""
     mechanism = StrictlyMonotonicAttention(
         _UNITS, normalize=True, sigmoid_noise=_SIGMOID_NOISE, score_bias_init=_SCORE_BIAS, name="monotonic"
     )
@@ -53,12 +55,12 @@ def _build_walking_attention(num_classes: int) -> keras.Model:
 
 @keras.saving.register_keras_serializable(package="pagebeam")
 class ContextDecoder(AttentionDecoder):
-    """Answers with what is seen at the attended place alone, not with what was read before: nothing seen is the end.
+    """Predicts from the context at the attended position alone, not from earlier characters; no context is the end.
 
-    ``wrapper`` must put out the attention vector, its context; the rest is as in ``AttentionDecoder``.
+    ``wrapper`` must output the attention vector, its context; the rest is as in ``AttentionDecoder``.
     """
 
-    def build(self, memory_shape, logit_length_shape, token_ids_shape):
+    def build(self, memory_shape, logit_length_shape, token_ids_shape) -> None:
         self.embedding.build(token_ids_shape)
         self.wrapper.build((None, self.embedding.output_dim), memory_shape=memory_shape)
         self.logits.build((None, memory_shape[-1]))
@@ -66,23 +68,23 @@ class ContextDecoder(AttentionDecoder):
 
 @keras.saving.register_keras_serializable(package="pagebeam")
 class MemorylessGRUCell(layers.GRUCell):
-    """A GRU cell that begins each step with a state of zeros: it knows the inputs of this step and nothing else."""
+    """A GRU cell that begins each step with a state of zeros, so that it sees only the inputs of the step."""
 
-    def call(self, sequence, states, training=None):
+    def call(self, sequence, states, training=None) -> Any:
         return super().call(sequence, keras.tree.map_structure(ops.zeros_like, states), training=training)
 
 
 @keras.saving.register_keras_serializable(package="pagebeam")
 class StrictlyMonotonicAttention(BahdanauMonotonicAttention):
-    """Monotonic attention that stops at no position twice: each walk begins behind the last stop.
+    """Monotonic attention that never stops twice at a position: each walk begins behind the last stop.
 
-    So a score may say what a place is (the middle of a digit), where plain monotonic attention would have to learn a
-    query that lets go of the place at which it has just stopped. A walk that finds no further place leaves the memory
-    and brings home an empty context, which means the end.
+    A score can therefore describe a position (the middle of a digit), whereas plain monotonic attention would have to
+    learn a query that leaves the position of the last stop. A walk that finds no further position leaves the memory;
+    its context is empty, which means the end.
 
     Takes the arguments of ``BahdanauMonotonicAttention``.
     """
 
-    def call(self, query, memory, previous_alignments, training=None):
+    def call(self, query, memory, previous_alignments, training=None) -> Any:
         behind = ops.pad(previous_alignments[:, :-1], ((0, 0), (1, 0)))  # (B, T), each row moved by one
         return super().call(query, memory, behind, training=training)

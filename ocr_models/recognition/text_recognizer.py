@@ -22,22 +22,22 @@ from ocr_models.recognition.crops import INPUT_HEIGHT, WIDTH_STRIDE, bucket_of, 
 from ocr_models.recognition.ctc import greedy_decode, log_softmax, prefix_beam_decode
 from ocr_models.records import Transcript
 
-READ_BATCH = 128  # crops at most; the LSTMs take many small steps, which cost 16 crops nearly as much as 128
+READ_BATCH = 128  # at most; the small steps of the LSTMs cost nearly as much for 16 crops as for 128
 _SMALLEST_FILLED = 16
-# The lexicon is asked about words with a letter that the network is less sure of, and there about so many of the
-# likeliest letters, each at least so likely.
+# The lexicon is used for words that have a letter with a probability below _SURE. Each such letter may be replaced by
+# one of the _CHOICES likeliest ones whose log probability is above _LEAST_LIKELY.
 _SURE, _CHOICES, _LEAST_LIKELY = 0.98, 4, math.log(0.0005)
 _CROPS = keras.KerasTensor((None, INPUT_HEIGHT, None, 1), "uint8")
 
 
 class _Reading(NamedTuple):
-    """What stands in a crop.
+    """What was read in a crop.
 
     Attributes:
-        ids: its class numbers.
-        confidences: the probabilities of its characters; an attention recognizer adds that of the end.
-        steps: where they are, in time steps.
-        alignments: (L, T), where an attention recognizer looked for each; None from a CRNN.
+        ids: class numbers of the characters.
+        confidences: probabilities of the characters; an attention recognizer adds that of the end.
+        steps: positions of the characters, in time steps.
+        alignments: (L, T), the attention weights for each character; None from a CRNN.
     """
 
     ids: list[int]
@@ -46,21 +46,22 @@ class _Reading(NamedTuple):
     alignments: np.ndarray | None = None
 
 
-# Crops (B, 32, W, 1) and their logit lengths (B,) to what stands in them.
+# From crops (B, 32, W, 1) and their logit lengths (B,) to what was read in them.
 _BatchReader = Callable[[np.ndarray, np.ndarray], list[_Reading]]
 
 
 class TextRecognizer:
-    """CRNN or the attention recognizer in use: reads word crops of any size.
+    """Reads word crops of any size with a CRNN or an attention recognizer.
 
     Args:
         network: the model.
         charset: its characters.
-        beam_width: prefixes (CRNN) or hypotheses (attention) that decoding keeps; 1 takes the likeliest at each step.
-        lexicon: decides about letters that a CRNN isn't sure of, where ``beam_width`` is 1; None leaves all to the
-            network. A word's confidence stays the network's.
-        temperature: makes a word's confidence from the product of its characters' probabilities, by
-            ``apply_temperature``; 1 gives the product itself. With None it is their geometric mean.
+        beam_width: number of prefixes (CRNN) or hypotheses (attention) that decoding keeps; 1 is greedy decoding.
+        temperature: the confidence of a word is the product of the probabilities of its characters, calibrated by
+            ``apply_temperature`` with this temperature; 1 leaves the product as it is. If None, the confidence is the
+            geometric mean of the probabilities.
+        lexicon: replaces letters that a CRNN is unsure of, if ``beam_width`` is 1; None for no lexicon. The confidence
+            of a word remains that of the network.
     """
 
     def __init__(
@@ -70,18 +71,22 @@ class TextRecognizer:
         beam_width: int = 1,
         temperature: float | None = None,
         lexicon: Lexicon | None = None,
-    ):
+    ) -> None:
         if is_attention(network):
             self._read_batch = _read_by_attention(network, beam_width)
         else:
             self._read_batch = _read_by_ctc(network, beam_width, charset, lexicon)
         self._charset, self._temperature = charset, temperature
-        # What is compiled for each batch size that it meets gets few of them.
+        # Whatever is compiled once for each batch size must see few sizes.
         self._fills = keras.backend.backend() == "jax" or (is_attention(network) and beam_width > 1)
 
     @classmethod
     def load(cls, bundle: Bundle, beam_width: int = 1, temperature: float | None = None) -> TextRecognizer:
-        """Loads a recognizer; without a ``temperature`` it has its bundle's, if there is one."""
+        """Loads the recognizer of a bundle; the default ``temperature`` is that of the bundle, if it has one.
+
+        On TensorFlow this sets its bfloat16 option for the whole process, where the processor has bfloat16. It leaves
+        TensorFlow's threads alone: for what ``read`` promises about batches, ``limit_threads`` must be called before.
+        """
         charset = Charset.load(bundle.charset_path)
         lexicon = Lexicon.load(bundle.lexicon_path) if bundle.lexicon_path else None
         return cls(load_network(bundle), charset, beam_width, temperature or bundle.temperature, lexicon)
@@ -89,8 +94,10 @@ class TextRecognizer:
     def read(self, crops: Sequence[np.ndarray]) -> list[Transcript]:
         """Reads gray uint8 crops (h, w), level and with the text upright.
 
-        Crops are sorted into fixed widths, so that what is read in a crop doesn't depend on the others. (Nor does it
-        on their number: each crop of a batch is computed alike, to the last bit, as long as one thread does it.)
+        Crops are sorted into fixed widths, so that what is read in a crop doesn't depend on the other crops. Measured
+        with one thread per operation (``limit_threads``), a CRNN gives the same to the last bit on a processor with
+        AVX-512. With AVX2 alone, and from attention recognizers, confidences differ by less than 1e-6 between places of
+        a batch, because the kernels compute the last rows of a batch differently; no text did.
         """
         resized = [resize_crop(crop) for crop in crops]
         by_width: dict[int, list[int]] = defaultdict(list)
@@ -106,10 +113,10 @@ class TextRecognizer:
         return transcripts
 
     def align(self, crop: np.ndarray) -> tuple[Transcript, np.ndarray]:
-        """Reads one crop, and says where the attention was: float32 (L, T), a row for each character and the end.
+        """Reads one crop, and returns the attention weights, float32 (L, T), with a row for each character and the end.
 
-        A crop has a position for every four columns once it is resized to height 32
-        (``ocr_models.reports.visualization.draw_alignments`` makes a picture of it).
+        T is the number of positions: one for every four columns of the crop, which is resized to height 32 first.
+        ``ocr_models.reports.visualization.draw_alignments`` draws the weights.
 
         Raises:
             UsageError: the recognizer is a CRNN, which has no attention.
@@ -122,7 +129,7 @@ class TextRecognizer:
         return self._transcript(reading, resized.shape[1]), alignments
 
     def _transcript(self, reading: _Reading, width: int) -> Transcript:
-        """What was read in a crop of so many columns."""
+        """The transcript of a crop with ``width`` columns."""
         ids, confidences, steps, _ = reading
         if not ids:
             return Transcript("", 0.0)
@@ -134,7 +141,7 @@ class TextRecognizer:
         return Transcript(self._charset.decode(ids), confidence, confidences[: len(ids)], own, places)
 
     def _read_chunk(self, crops: list[np.ndarray], width: int) -> list[_Reading]:
-        """Reads at most ``READ_BATCH`` crops of one bucket; copies of the first fill up the batch, if it must be."""
+        """Reads at most ``READ_BATCH`` crops of one bucket; where sizes must be few, copies of the first fill up."""
         size = max(_SMALLEST_FILLED, 1 << (len(crops) - 1).bit_length()) if self._fills else len(crops)
         full = crops + crops[:1] * (size - len(crops))
         images = pad_crops(full, width)[..., None]
@@ -145,7 +152,7 @@ class TextRecognizer:
 def _read_by_ctc(network: Network, beam_width: int, charset: Charset, lexicon: Lexicon | None) -> _BatchReader:
     forward = compile_forward(network, _CROPS)
 
-    def read_batch(images, logit_lengths):
+    def read_batch(images, logit_lengths) -> list[_Reading]:
         logits = np.asarray(forward(images))
         readings = [
             _Reading(ids, tuple(confidences), steps) for ids, confidences, steps in greedy_decode(logits, logit_lengths)
@@ -164,22 +171,24 @@ def _search(log_probs: np.ndarray, beam_width: int, greedy: _Reading) -> _Readin
     ids, log_prob = prefix_beam_decode(log_probs, beam_width)
     if ids == greedy.ids:
         return greedy
-    steps = np.linspace(0, len(log_probs) - 1, len(ids)).round().astype(int).tolist()  # no one path: evenly
+    steps = (
+        np.linspace(0, len(log_probs) - 1, len(ids)).round().astype(int).tolist()
+    )  # a sum over paths has no positions: spread evenly
     return _Reading(ids, (math.exp(log_prob / max(1, len(ids))),) * len(ids), steps)
 
 
 def _respell(reading: _Reading, logits: np.ndarray, charset: Charset, lexicon: Lexicon) -> _Reading:
-    """The reading with words that the lexicon knows in place of those that it doesn't, where the network is in doubt.
+    """Replaces words that the lexicon doesn't know by words that it knows, where the network is unsure of a letter.
 
-    Marks and digits stay, and so do the letters' confidences, which say how sure the network was. It is asked at the
-    first step of each letter, where it hasn't quite made up its mind yet.
+    Marks and digits stay, and so do the confidences, which are those of the network. The alternatives of a letter are
+    taken at its first time step, where the network is less decided.
     """
     if not reading.ids or min(reading.confidences) >= _SURE:
         return reading
     text, ids = charset.decode(reading.ids), list(reading.ids)
     for word in LETTERS.finditer(text):
         start, stop = word.span()
-        is_word = stop - start > 1  # a letter alone may be anything
+        is_word = stop - start > 1  # a single letter may be anything
         if is_word and min(reading.confidences[start:stop]) < _SURE and word[0] not in lexicon:
             log_probs = log_softmax(logits[reading.steps[start:stop]])
             choices = [_choices(charset, i, row) for i, row in zip(ids[start:stop], log_probs, strict=True)]
@@ -189,7 +198,7 @@ def _respell(reading: _Reading, logits: np.ndarray, charset: Charset, lexicon: L
 
 
 def _choices(charset: Charset, read: int, log_probs: np.ndarray) -> list[tuple[str, float]]:
-    """The letter that was read, and others that may stand there, with their log probabilities."""
+    """The letter that was read and its likeliest alternatives, with their log probabilities."""
     likely = [i for i in np.argsort(-log_probs)[:_CHOICES].tolist() if i not in (BLANK_ID, read)]
     others = [i for i in likely if log_probs[i] > _LEAST_LIKELY and charset.characters[i - 1].isalpha()]
     return [(charset.characters[i - 1], float(log_probs[i])) for i in (read, *others)]
@@ -197,10 +206,10 @@ def _choices(charset: Charset, read: int, log_probs: np.ndarray) -> list[tuple[s
 
 def _read_by_attention(network: keras.Model, beam_width: int) -> _BatchReader:
     inputs = {"image": _CROPS, "logit_length": keras.KerasTensor((None,), "int32")}
-    # Beam search must know how wide the crops are when it is compiled.
+    # Beam search needs the width of the crops at compile time.
     forward = compile_forward(AttentionReader(network, beam_width), inputs if beam_width == 1 else None)
 
-    def read_batch(images, logit_lengths):
+    def read_batch(images, logit_lengths) -> list[_Reading]:
         words = forward({"image": images, "logit_length": logit_lengths})
         return [_attended(*of_crop) for of_crop in zip(*words, strict=True)]
 
@@ -208,7 +217,7 @@ def _read_by_attention(network: keras.Model, beam_width: int) -> _BatchReader:
 
 
 def _attended(ids: np.ndarray, probabilities: np.ndarray, alignments: np.ndarray) -> _Reading:
-    # The end's probability counts for the word: low, it tells of characters that were left out.
+    # The probability of the end counts, too: if it is low, characters may be missing.
     count = np.count_nonzero(probabilities)
     text = ids[ids != END_ID]
     steps = alignments[: len(text)].argmax(axis=1).tolist()
