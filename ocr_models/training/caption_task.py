@@ -1,4 +1,4 @@
-"""Training of the captioner in two phases: the decoder on features of a frozen backbone, then both on pictures."""
+"""Trains the captioner in two phases: first the decoder on features of a frozen backbone, then both on pictures."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import cv2
 import keras
@@ -33,15 +34,15 @@ from ocr_models.vocabulary import Vocabulary, join_tokens, without_punctuation
 
 _VALIDATION_PICTURES = 100
 _CALIBRATION_PICTURES, _CALIBRATION_BATCH = 256, 16
-_SHOWN_PX = 320  # long side of a picture that shows a caption
-_MAX_LOG = 700.0  # of a number that a float can hold: training may diverge
+_SHOWN_PX = 320  # long side of pictures in the report
+_MAX_LOG = 700.0  # exp of more overflows, if training diverges
 _BACKBONE_FILE = "stem.weights.h5"  # the name in run folders since the first version
 
 
 class CaptionTask(TrainingTask):
-    """Show and Tell as published, validated by BLEU-4 of beam search's best captions, counted on words alone."""
+    """Show and Tell as published, validated by BLEU-4 of the best caption of beam search, without punctuation."""
 
-    def __init__(self, config: TrainingConfig):
+    def __init__(self, config: TrainingConfig) -> None:
         self.config = config
         options = config.options
         training, self._validation = _pictures(options)
@@ -79,7 +80,7 @@ class CaptionTask(TrainingTask):
         self.make_batches = partial(shard_batches, make_dataset)
 
     def _freeze_backbone(self, training: list[CaptionedImage]) -> FeatureRows:
-        """Makes the backbone final and computes its features of all pictures; gives those for training."""
+        """Sets the final weights of the backbone and returns its features of the pictures for training."""
         cache, backbone = Path(self.config.options.cache), self.network.backbone
         cache.mkdir(parents=True, exist_ok=True)
         if not self.config.init:
@@ -98,7 +99,7 @@ class CaptionTask(TrainingTask):
         )
 
     def learning_rate(self, step: int, part_done: float) -> float:
-        """As published: halved after every few epochs in phase one, constant in phase two."""
+        """The published schedule: halved after every few epochs in phase one, constant in phase two."""
         options = self.config.options
         if options.fine_tune_rate:
             return options.fine_tune_rate
@@ -124,7 +125,7 @@ class CaptionTask(TrainingTask):
         return Validation(scores, samples, worst_pictures)
 
     def _perplexity(self, features: np.ndarray) -> float:
-        """exp of the mean negative log probability of a word, or a caption's end, in the validation captions."""
+        """exp of the mean negative log probability of the words and ends of the validation captions."""
         captions, size = encoded_captions(self._validation, self._vocabulary), self.config.batch_size
         total = tokens = 0.0
         for start in range(0, len(captions), size):
@@ -138,14 +139,14 @@ class CaptionTask(TrainingTask):
 
 
 class WholeLearner(Learner):
-    """Backbone and decoder. The backbone's batch norms keep their statistics, which small batches would only blur."""
+    """Backbone and decoder. The batch norms of the backbone keep their statistics, since batches are small."""
 
-    def call(self, inputs, training=None):
+    def call(self, inputs, training=None) -> Any:
         features = self.network.backbone(inputs["image"], training=False)
         return self.network.decoder({"features": features, "input_ids": inputs["input_ids"]}, training=training)
 
 
-def _loss(truth, logits):
+def _loss(truth, logits) -> Any:
     return sequence_loss(logits, truth["target_ids"], truth["weights"])
 
 
@@ -156,12 +157,12 @@ def _pictures(options: CaptionOptions) -> tuple[list[CaptionedImage], list[Capti
         return training[: options.overfit], training[: options.overfit]
     validation = read_captions(options.data.validation, "validation")
     if not training or not validation:
-        raise UsageError(f"{len(training)} pictures to learn from and {len(validation)} to validate on; give more")
+        raise UsageError(f"{len(training)} pictures to train on and {len(validation)} to validate on; give more")
     return training, validation[:_VALIDATION_PICTURES]
 
 
 def _vocabulary(config: TrainingConfig) -> Vocabulary:
-    """That of the bundle to start from, or the data set's."""
+    """The vocabulary of the bundle to start from, or that of the data set."""
     if config.init:
         return Vocabulary.load(find_bundle(config.init, config.task).vocabulary_path)
     return find_vocabulary(config.options.data.training)
@@ -176,7 +177,7 @@ def _drawn(image: CaptionedImage, caption: Caption) -> Picture:
 
 
 def _initialize_backbone(network: ShowAndTell, options: CaptionOptions, training: list[CaptionedImage]) -> None:
-    """Gives the backbone the weights of the file, those of the run that is resumed, or random ones, calibrated."""
+    """Gives the backbone the weights of the file, those of the resumed run, or calibrated random ones."""
     kept = Path(options.cache) / _BACKBONE_FILE
     if options.backbone_weights:
         try:

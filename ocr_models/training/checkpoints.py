@@ -1,4 +1,4 @@
-"""Where a run stands, on disk: weights and optimizer, and a state that names them."""
+"""Checkpoints of a run: weights and optimizer, and a state file that names them."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from ocr_models.errors import UsageError
 from ocr_models.training.config import TrainingConfig
 
 _STATE, _CONFIG = "checkpoint.json", "config.json"
-# Options that decide which network is trained, and which parts of it; and earlier names of two of them.
+# Options that determine the network and which parts of it are trained, and the names that two of them had before.
 _NETWORK_OPTIONS = ("attention", "freeze_backbone", "shrink_ratio", "backbone_weights", "fine_tune_rate", "overfit")
 _RENAMED_OPTIONS = {"freeze_stem": "freeze_backbone", "stem_weights": "backbone_weights"}
 
 
 @dataclass
 class Progress:
-    """Where a run stands; kept beside the weights in each checkpoint.
+    """The progress of a run, saved with the weights in each checkpoint.
 
     Attributes:
-        step: steps done.
-        seconds: that they took, with validations.
-        waiting_seconds: of these, those in which no batch was ready.
-        checkpoint: the file with the weights of this step.
+        step: number of steps done.
+        seconds: duration of these steps and the validations.
+        waiting_seconds: the part of it in which no batch was ready.
+        checkpoint: name of the file with the weights of this step.
         best_score: of all validations; -1 before the first.
-        best_scores: that validation's scores.
-        best_step: when it was.
-        validations_since_best: how many there were.
-        plateau_factor: what the plateau schedule has left of the learning rate.
+        best_scores: all scores of the best validation.
+        best_step: step of the best validation.
+        validations_since_best: number of validations after the best one.
+        plateau_factor: the factor that the plateau schedule has reached for the learning rate.
     """
 
     step: int = 0
@@ -47,23 +47,28 @@ class Progress:
 
 
 def check_same_run(config: TrainingConfig, run: Path, must_exist: bool = False) -> None:
-    """Raises UsageError if the folder has checkpoints of another network than the one that is to be trained, or none
-    where there must be some."""
+    """Checks that a run's folder has no checkpoints of another network than the one to be trained.
+
+    Raises:
+        UsageError: it has; or it has no checkpoint, but ``must_exist`` is set.
+    """
     if not (run / _STATE).is_file() or not (run / _CONFIG).is_file():
         if must_exist:
-            raise UsageError(f"--resume: {run} has no checkpoint to go on from; give its --output, or start anew")
+            raise UsageError(
+                f"--resume: {run} has no checkpoint to resume from; give the --output of a run, or leave out --resume"
+            )
         return
     before, now = (_what_is_trained(c) for c in (json.loads((run / _CONFIG).read_text()), config.to_json()))
     for name, value in now.items():
         if json.dumps(before.get(name)) != json.dumps(value):
             raise UsageError(
                 f"{run} has a run with {name} {before.get(name)}, but now it is {value}; give another --output to "
-                "start anew, or the command of that run to go on with it"
+                "start a new run, or the command of that run to resume it"
             )
 
 
 def _what_is_trained(config: dict[str, Any]) -> dict[str, Any]:
-    """What must stay the same in a run; its data, its rate and its end may change."""
+    """The settings that must stay the same in a run; data, learning rate and length may change."""
     options = {_RENAMED_OPTIONS.get(name, name): value for name, value in config.get("options", {}).items()}
     parts = {name: options[name] for name in _NETWORK_OPTIONS if name in options}
     same = {name: config.get(name) for name in ("task", "arch", "init", "mixed_precision")}
@@ -71,7 +76,7 @@ def _what_is_trained(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def resume(learner: keras.Model, config: TrainingConfig, run: Path) -> Progress:
-    """Gives the learner the weights of the last checkpoint, if there is one, and says where it stands.
+    """Loads the last checkpoint, if there is one, into the learner and returns its progress.
 
     Raises:
         UsageError: the weights don't fit.
@@ -83,8 +88,8 @@ def resume(learner: keras.Model, config: TrainingConfig, run: Path) -> Progress:
             learner.load_weights(run / progress.checkpoint)
         except ValueError as error:
             raise UsageError(
-                f"{run / progress.checkpoint}: its weights don't fit this network, as when the data have other "
-                f"characters or words than when the run began; give another --output to start anew ({error})"
+                f"{run / progress.checkpoint}: its weights don't fit this network, for example because the data have "
+                f"other characters or words than when the run began; give another --output for a new run ({error})"
             ) from error
     run.mkdir(parents=True, exist_ok=True)
     (run / _CONFIG).write_text(json.dumps(config.to_json(), indent=2) + "\n")
@@ -92,9 +97,9 @@ def resume(learner: keras.Model, config: TrainingConfig, run: Path) -> Progress:
 
 
 def save_checkpoint(learner: keras.Model, progress: Progress, run: Path, keep: int) -> None:
-    """Weights and optimizer first, then the state that names them, by a rename: a kill between costs nothing.
+    """Saves weights and optimizer, then renames the state file that names them, so that a kill loses no checkpoint.
 
-    The newest ``keep`` checkpoints are kept.
+    Only the newest ``keep`` checkpoints are kept.
     """
     name = f"checkpoint-{progress.step:08d}.weights.h5"
     if name != progress.checkpoint:
@@ -109,7 +114,7 @@ def save_checkpoint(learner: keras.Model, progress: Progress, run: Path, keep: i
 
 
 def _remove_old(run: Path, newest: str, keep: int) -> None:
-    """Checkpoints later than the newest are of a run that was killed before it named them."""
+    """Removes all but the newest checkpoints, and later ones of a run that was killed before its state named them."""
     names = sorted(path.name for path in run.glob("checkpoint-*.weights.h5"))
     so_far = [name for name in names if name <= newest]
     for name in set(names) - set(so_far[-keep:]):

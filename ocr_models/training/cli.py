@@ -1,4 +1,4 @@
-"""``pagebeam train``: the separate entrypoint for training; needs Keras with TensorFlow or JAX, and no Beam."""
+"""``pagebeam train``: the command for training. It needs Keras with TensorFlow or JAX, but not Beam."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ from ocr_models.training.options import TASK_OPTIONS, TaskOptions
 
 _AT_LEAST_ONE = ("batch_size", "steps", "validate_every", "keep_checkpoints", "data_workers")
 _HELP = {
-    "batch_size": "examples a step",
-    "steps": "stop after so many steps",
-    "hours": "stop after so many hours of training",
-    "learning_rate": "at its peak",
+    "batch_size": "examples per step",
+    "steps": "stop after N steps",
+    "hours": "stop after N hours of training",
+    "learning_rate": "peak learning rate",
     "warmup_steps": "steps of linear warm-up",
-    "weight_decay": "of AdamW",
-    "seed": "of weights, data and order",
+    "weight_decay": "weight decay of AdamW",
+    "seed": "seed of weights, data and order",
     "validate_every": "steps between validations",
-    "patience": "validations without a better score before an early stop; 0 for never",
+    "patience": "stop early after N validations without a better score; 0 for never",
     "checkpoint_minutes": "minutes between checkpoints",
-    "keep_checkpoints": "checkpoints that are kept, the newest",
+    "keep_checkpoints": "number of checkpoints to keep",
     "data_workers": "processes that make batches",
 }
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The parser of ``pagebeam train``."""
+    """Makes the parser of ``pagebeam train``."""
     parser = argparse.ArgumentParser(
         prog="pagebeam train",
-        description="Train a model and write it as a bundle. The same command resumes a run that was cut off.",
+        description="Train a model and write it as a bundle. The same command resumes an interrupted run.",
     )
     tasks = parser.add_subparsers(dest="task", required=True, metavar="TASK")
     for name, task in TASK_OPTIONS.items():
@@ -49,12 +49,12 @@ def build_parser() -> argparse.ArgumentParser:
         of_task.add_argument(
             "--init",
             metavar="BUNDLE",
-            help="start from the weights of this bundle; of another architecture's, from those of the layers shared",
+            help="start from the weights of this bundle; if its architecture differs, from those of the shared layers",
         )
         of_task.add_argument(
             "--resume",
             action="store_true",
-            help="insist on a run to go on with; without it the same command goes on, too, or else starts one",
+            help="fail if there is no run to resume; by default, the command then starts one",
         )
         task.add_arguments(of_task)
         _add_numbers(of_task.add_argument_group("training"), task)
@@ -77,24 +77,24 @@ def _add_numbers(group: argparse._ArgumentGroup, task: TaskOptions) -> None:
         "--schedule",
         choices=task.schedules,
         default=task.schedules[0],
-        help="the learning rate falls along steps or hours (cosine), or by half when the score stalls (plateau), or by "
-        "half after some epochs (staircase); default: %(default)s",
+        help="the learning rate falls with steps or hours (cosine), is halved when the score stalls (plateau), or is "
+        "halved after some epochs (staircase); default: %(default)s",
     )
 
     group.add_argument(
         "--mixed-precision",
         choices=["bfloat16", "float16"],
-        help="compute in it, with weights and loss in float32: faster on GPUs that have it",
+        help="compute in this type, with weights and loss in float32; faster on GPUs that support it",
     )
     group.add_argument(
         "--deterministic",
         action="store_true",
-        help="the same command gives the same weights on the same machine, at some cost",
+        help="get the same weights from the same command on the same machine; slower",
     )
 
 
 def config_of(args: argparse.Namespace) -> TrainingConfig:
-    """The configuration that the parsed arguments ask for. Raises UsageError for one that can't be trained."""
+    """The configuration given by parsed arguments. Raises UsageError if it can't be trained."""
     for name in _AT_LEAST_ONE:
         if getattr(args, name) == 0:
             raise UsageError(f"--{name.replace('_', '-')} 0: give at least 1")
@@ -124,7 +124,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"\n{interrupted}", file=sys.stderr)
         return interrupted.exit_status
     except KeyboardInterrupt:
-        print("\ninterrupted before the first step: there was nothing to save", file=sys.stderr)
+        print("\ninterrupted before the first step: nothing to save", file=sys.stderr)
         return 128 + signal.SIGINT
     print(f"best: {' '.join(f'{name}={value:.4f}' for name, value in scores.items())}\nbundle: {args.output}")
     return 0

@@ -1,4 +1,4 @@
-"""What a training run is made of: one JSON-able record, kept in the run's folder and in the bundle."""
+"""The configuration of a training run, which can be written as JSON to the folder of the run and to the bundle."""
 
 from __future__ import annotations
 
@@ -8,29 +8,30 @@ from typing import Any
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """How a model is trained.
+    """The settings of a training run.
 
     Attributes:
-        task: a name in ``options.TASK_OPTIONS``, "detection" for example.
-        arch: one of the task's architectures.
-        options: what only this task has, the dataclass of its own in ``options``.
+        task: a name in ``options.TASK_OPTIONS``, such as "detection".
+        arch: one of the architectures of the task.
+        options: the options of this task only, one of the dataclasses in ``options`` and ``caption_options``.
         init: a bundle whose weights the run starts from, or None.
-        batch_size: examples a step.
-        steps: the run ends after so many steps ...
-        hours: ... or, where it isn't None, after so many hours of training, whichever comes first.
+        batch_size: examples per step.
+        steps: the run ends after this number of steps ...
+        hours: ... or, unless None, after this number of hours of training, whichever comes first.
         learning_rate: at its peak, after the warm-up.
-        schedule: how the rate falls: "cosine", to a hundredth at the end of the run; "plateau", to a half whenever
-            two validations in a row bring no better score; "staircase", to a half after every few epochs (captions).
+        schedule: how the learning rate falls: "cosine", to a hundredth at the end of the run; "plateau", by half after
+            two validations in a row without a better score; "staircase", by half after every few epochs (captions).
         warmup_steps: steps of linear warm-up.
         weight_decay: of AdamW.
         seed: of the weights, the data and their order.
         validate_every: steps between two validations.
-        patience: validations without a better score before the run stops early; 0 for never.
+        patience: number of validations without a better score after which the run stops early; 0 for never.
         checkpoint_minutes: minutes between two checkpoints.
-        keep_checkpoints: how many of them are kept, the newest.
-        data_workers: processes that make batches.
-        mixed_precision: "bfloat16" or "float16" to compute in, but for weights and loss; None for float32 alone.
-        deterministic: the same command gives the same weights, on the same machine, at some cost.
+        keep_checkpoints: number of newest checkpoints that are kept.
+        data_workers: number of processes that make batches.
+        mixed_precision: "bfloat16" or "float16", the type of all computations except weights and loss; None for
+            float32.
+        deterministic: whether the same command gives the same weights on the same machine, which is slower.
     """
 
     task: str

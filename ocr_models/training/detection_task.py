@@ -1,8 +1,9 @@
-"""Training of EAST on windows of pages."""
+"""Trains EAST on windows of pages."""
 
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import cv2
 import numpy as np
@@ -25,9 +26,9 @@ _TRUE, _FOUND, _IGNORED = (0, 130, 60), (200, 30, 30), (150, 150, 150)  # RGB
 
 
 class DetectionTask(TrainingTask):
-    """EAST on page windows, validated by the F-score of words at IoU 0.5 on whole pages."""
+    """EAST on windows of pages, validated by the F-score of words at IoU 0.5 on whole pages."""
 
-    def __init__(self, config: TrainingConfig):
+    def __init__(self, config: TrainingConfig) -> None:
         self.config = config
         options = config.options
         self.build = partial(build_east, config.arch.removeprefix("east-"))
@@ -89,7 +90,7 @@ def _drawn(page: PageTruth, found: np.ndarray, counts: DetectionCounts) -> Pictu
     )
 
 
-def _loss(truth, maps, score_loss):
+def _loss(truth, maps, score_loss) -> Any:
     total, _ = east_loss(
         truth["score_map"],
         truth["geometry_map"],

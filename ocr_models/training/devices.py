@@ -1,4 +1,4 @@
-"""What a run computes with: precision, several devices, and whether twice the same command gives the same weights."""
+"""Precision, devices and determinism of a run."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from ocr_models.training.config import TrainingConfig
 
 @contextlib.contextmanager
 def devices_of(config: TrainingConfig) -> Iterator[None]:
-    """Sets Keras up for a run: weights drawn by its seed, its precision, all devices. Undone at the end.
+    """Sets the seed, precision and devices of a run in Keras; resets precision and devices at the end.
 
-    On JAX batches are spread over all devices by Keras's ``DataParallel``; Keras has no such thing on TensorFlow,
-    where the first device trains alone.
+    On JAX, batches are split among all devices by Keras's ``DataParallel``. Keras has no equivalent on TensorFlow,
+    where only the first device is used.
 
     Raises:
-        UsageError: batches can't be spread evenly.
+        UsageError: the batch size isn't a multiple of the number of devices.
     """
     keras.utils.set_random_seed(config.seed)
     policy, distribution = keras.config.dtype_policy(), keras.distribution.distribution()
@@ -39,7 +39,7 @@ def devices_of(config: TrainingConfig) -> Iterator[None]:
 
 
 def _compute_deterministically() -> None:
-    """For the whole process: TensorFlow can't take it back. JAX needs a flag of XLA's only on GPUs."""
+    """Sets determinism for the whole process: TensorFlow can't undo it. JAX needs a flag of XLA only on GPUs."""
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
@@ -47,7 +47,7 @@ def _compute_deterministically() -> None:
 
 
 def in_float32(network: keras.Model, build: Callable[[], keras.Model]) -> keras.Model:
-    """The network as it is used: one that computes in float32, whatever precision it was trained in."""
+    """The network computing in float32, whatever precision it was trained in."""
     policy = keras.config.dtype_policy()
     if policy.name == "float32":
         return network

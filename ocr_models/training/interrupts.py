@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM in a training run: the step is finished and saved, and the user is told how to go on."""
+"""Ctrl-C and SIGTERM in a training run: the current step is finished and saved, and the user is told how to resume."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interrupted(PagebeamError):
-    """A run was stopped by a signal, after a checkpoint; ``exit_status`` is 128 and the signal's number."""
+    """A run was stopped by a signal, after a checkpoint; ``exit_status`` is 128 plus the number of the signal."""
 
-    def __init__(self, signum: int, message: str):
+    def __init__(self, signum: int, message: str) -> None:
         super().__init__(message)
         self.exit_status = 128 + signum
 
 
 class StopRequest:
-    """Notes the first SIGINT or SIGTERM instead of obeying it; the second ends the process at once.
+    """Records the first SIGINT or SIGTERM, which would otherwise end the process; the second one ends it at once.
 
-    Use as a context manager, in the main thread; in another one no signal arrives and nothing is noted.
+    A context manager for the main thread; in other threads it does nothing, because no signal arrives there.
 
     Attributes:
-        signum: of the signal that arrived; 0 before.
+        signum: number of the signal that arrived; 0 before.
     """
 
     def __init__(self) -> None:

@@ -25,21 +25,21 @@ from ocr_models.training.task import TrainingTask, Validation
 from ocr_models.training.tasks import TASKS
 
 _LOG_EVERY = 50
-_PLATEAU = 2  # validations without a better score, after which the plateau schedule halves the learning rate
+_PLATEAU = 2  # the plateau schedule halves the learning rate after so many validations without a better score
 
 
 def train(
     config: TrainingConfig, output: Path, command: str = "", show_progress: bool = True, must_resume: bool = False
 ) -> dict[str, float]:
-    """Trains, or goes on with, a model and writes the best weights as a bundle.
+    """Trains a model, or resumes its training, and writes the best weights as a bundle.
 
     Args:
-        config: the run's configuration. A run that is resumed keeps its step, its optimizer and its best score.
-        output: the bundle's folder. ``output/../NAME-run`` keeps checkpoints, TensorBoard logs, ``config.json``,
+        config: of the run. A resumed run keeps its step, its optimizer and its best score.
+        output: folder of the bundle. ``output/../NAME-run`` gets checkpoints, TensorBoard logs, ``config.json``,
             ``history.jsonl`` and, at the end, ``report.html``.
-        command: that the user gave, for the report and to be told when a run is interrupted.
-        show_progress: a bar with loss and score.
-        must_resume: whether it is an error if there is no run to go on with.
+        command: the command of the user, for the report and for the message when the run is interrupted.
+        show_progress: whether to show a bar with loss and score.
+        must_resume: whether it is an error if there is no run to resume.
 
     Returns:
         The scores of the best weights.
@@ -63,7 +63,7 @@ def train(
 
 
 class _Run:
-    """A run under way: everything the loop needs, so that its steps read plainly."""
+    """A running training: everything that the loop needs."""
 
     def __init__(
         self,
@@ -75,7 +75,7 @@ class _Run:
         log: RunLog,
         bar: tqdm,
         command: str,
-    ):
+    ) -> None:
         self.config, self.task, self.progress = config, task, progress
         self.output, self.run, self.log, self.bar, self.command = output, run, log, bar, command
         self.validation: Validation | None = None
@@ -86,25 +86,25 @@ class _Run:
         progress, config = self.progress, self.config
         with StopRequest() as stop:
             if config.init and progress.step == 0:
-                self._validate()  # the bundle is never worse than what it was made of
+                self._validate()  # so that the bundle is never worse than the one it started from
             if not self._finished():
-                seed = config.seed + progress.step  # a run that goes on sees other batches than those it has seen
+                seed = config.seed + progress.step  # so that a resumed run sees other batches than before
                 with BatchStream(self.task.make_batches, seed, config.data_workers, self.task.skipped) as batches:
                     self._steps(iter(batches), stop)
             if stop.signum:
                 self._checkpoint()
-                raise Interrupted(stop.signum, f"stopped and saved at step {progress.step}; to go on: {self.command}")
+                raise Interrupted(stop.signum, f"stopped and saved at step {progress.step}; to resume: {self.command}")
             if progress.step % config.validate_every:
                 self._validate()
             self._checkpoint()
-            last = self.validation or self.task.validate()  # of a run that had ended before
+            last = self.validation or self.task.validate()  # if the run had ended before
         report = write_report(self.run, config, self.command, progress, self.log.history, last, self.task.skipped)
         self.bar.write(f"report: {report}")
         return progress.best_scores or last.scores
 
     def _steps(self, batches: Iterator[Any], stop: StopRequest) -> None:
         progress, learner = self.progress, self.task.learner
-        batches = itertools.chain([next(batches)], batches)  # the wait for the first one is for the workers to start
+        batches = itertools.chain([next(batches)], batches)  # don't count the start of the workers as waiting
         losses, since = [], time.monotonic()
         while not self._finished() and not stop.signum:
             waiting_since = time.monotonic()
@@ -127,7 +127,7 @@ class _Run:
             self._log_training(losses)
 
     def _part_done(self) -> float:
-        """How much of the run is behind it, 0 to 1, by steps or by hours."""
+        """The share of the run that is done, 0 to 1, by steps or by hours."""
         by_steps = self.progress.step / self.config.steps
         by_hours = self.progress.seconds / (3600 * self.config.hours) if self.config.hours else 0.0
         return max(by_steps, by_hours)
@@ -160,10 +160,10 @@ class _Run:
         self.log.validation(progress.step, self.validation)
         is_better, is_as_good = scores["score"] > progress.best_score, scores["score"] == progress.best_score
         progress.validations_since_best = 0 if is_better else progress.validations_since_best + 1
-        if is_better or is_as_good:  # of equals the one that was trained longer
+        if is_better or is_as_good:  # of equally good weights, those that were trained longer
             progress.best_score, progress.best_scores, progress.best_step = scores["score"], scores, progress.step
             self._write_bundle(scores)
-            self._checkpoint()  # or a run that is killed and resumed could put a worse bundle in the place of this one
+            self._checkpoint()  # otherwise a run that is killed and resumed could replace this bundle by a worse one
         if not is_better and self.config.schedule == "plateau" and progress.validations_since_best % _PLATEAU == 0:
             progress.plateau_factor /= 2
         self.bar.write(f"step {progress.step} after {progress.seconds / 3600:.2f} h: {_rounded(scores)}")
@@ -189,7 +189,7 @@ class _Run:
 
 
 def _compile(task: TrainingTask) -> None:
-    # XLA makes these models ten times slower on CPUs under TensorFlow; JAX has nothing but XLA.
+    # On CPUs, XLA makes these models ten times slower under TensorFlow (measured); JAX always uses XLA.
     task.learner.compile(task.make_optimizer(), jit_compile=keras.backend.backend() == "jax")
     task.learner.optimizer.build(task.learner.trainable_variables)
 

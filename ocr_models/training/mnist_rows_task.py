@@ -1,8 +1,9 @@
-"""Training of small recognizers on rows of five MNIST digits."""
+"""Trains small recognizers on rows of five MNIST digits."""
 
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 from ocr_models.data.mnist.rows import CHARSET, PAD_LABEL, Rows, attention_batches, ctc_batches, held_out_rows
 from ocr_models.decoding.losses import sequence_loss
@@ -21,14 +22,14 @@ _VALIDATION_SEED = 77
 
 
 class MnistRowsTask(TrainingTask):
-    """A recognizer on rows of five digits, validated by the share of such rows read without a fault.
+    """A recognizer on rows of five digits, validated by the share of such rows that are read exactly.
 
-    Neither the images that validate nor those of the test are among those that train.
+    No image is used for more than one of training, validation and test.
     """
 
     charset = CHARSET
 
-    def __init__(self, config: TrainingConfig):
+    def __init__(self, config: TrainingConfig) -> None:
         self.config = config
         folder = config.options.mnist
         self._rows = held_out_rows(folder, "validation", TRAINED_LENGTH, _VALIDATION_ROWS, _VALIDATION_SEED)
@@ -50,7 +51,7 @@ class MnistRowsTask(TrainingTask):
 
 
 def read_rows(recognizer: TextRecognizer, rows: Rows) -> EditCounts:
-    """How well the rows are read; ``exact_share`` is the sequence accuracy."""
+    """Errors in reading the rows; ``exact_share`` is the sequence accuracy."""
     return _count(rows, _read(recognizer, rows))
 
 
@@ -66,9 +67,9 @@ def _count(rows: Rows, read: list[str]) -> EditCounts:
     return sum(map(EditCounts.of, _truths(rows), read), EditCounts())
 
 
-def _ctc(truth, logits):
+def _ctc(truth, logits) -> Any:
     return ctc_loss(truth["labels"], logits, truth["label_length"], truth["logit_length"])
 
 
-def _cross_entropy(truth, logits):
+def _cross_entropy(truth, logits) -> Any:
     return sequence_loss(logits, truth["targets"], truth["targets"] != PAD_LABEL)

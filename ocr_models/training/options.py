@@ -1,6 +1,6 @@
-"""What each training task can be told: its options, its arguments on the command line and its own defaults.
+"""The options of each training task, with its command-line arguments and its defaults.
 
-Light on purpose: ``pagebeam train --help`` and a refused command load no Keras.
+This module imports no Keras, so that ``pagebeam train --help`` and the refusal of a wrong command are quick.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class DetectionOptions:
         window_px: side of a training window, a multiple of 32.
         shrink_ratio: of EAST's score map.
         score_loss: "balanced" or "dice".
-        freeze_backbone: head-tune: only EAST's merge branch and head learn.
+        freeze_backbone: whether only the merge branch and the head of EAST are trained (head-tuning).
     """
 
     data: DataConfig | ShardConfig
@@ -41,7 +41,7 @@ class RecognitionOptions:
 
     Attributes:
         data: where the words come from.
-        attention: kinds of the attention recognizer's parts that were chosen, by the fields of its ``AttentionSize``.
+        attention: chosen kinds of parts of the attention recognizer, by field of its ``AttentionSize``.
     """
 
     data: DataConfig | ShardConfig
@@ -69,9 +69,9 @@ def _add_data_arguments(parser: argparse.ArgumentParser) -> None:
         "--augment",
         action=argparse.BooleanOptionalAction,
         default=True,
-        help="degrade what the shards hold as print, scanner, fax or camera would; default: yes",
+        help="degrade examples of the shards as print, scanner, fax or camera do; default: yes",
     )
-    data = parser.add_argument_group("data: drawn or rendered while training")
+    data = parser.add_argument_group("data: rendered or synthesized during training")
     data.add_argument("--pdfs", nargs="+", default=(), metavar="DIR", help="folders of born-digital PDFs")
     data.add_argument("--fonts", nargs="+", default=(), metavar="DIR", help="folders of fonts for synthetic text")
     data.add_argument("--lexicons", nargs="+", default=(), metavar="FILE", help="word lists for synthetic text")
@@ -80,15 +80,19 @@ def _add_data_arguments(parser: argparse.ArgumentParser) -> None:
         type=_share,
         default=DataConfig.synthetic_share,
         metavar="SHARE",
-        help="0 to 1, of the examples, where there are PDFs too; default: %(default)s",
+        help="share of synthetic examples, 0 to 1, if there are PDFs, too; default: %(default)s",
     )
-    data.add_argument("--hold-out", metavar="FILE", help='lines "NAME.pdf PAGE" or "NAME.pdf" that are never used')
+    data.add_argument(
+        "--hold-out", metavar="FILE", help='file with lines "NAME.pdf PAGE" or "NAME.pdf" that are never used'
+    )
 
 
 def _parse_data(args: argparse.Namespace, task: Task) -> DataConfig | ShardConfig:
     if args.data or args.validation:
         if args.pdfs or args.fonts:
-            raise UsageError("--data and --pdfs or --fonts: give one of both; pagebeam prepare makes shards of all")
+            raise UsageError(
+                "--data and --pdfs or --fonts: give only one of the two; pagebeam prepare makes shards of all of them"
+            )
         require_tensorflow()
         return parse_shards(args, task)
     data = DataConfig(tuple(args.pdfs), tuple(args.fonts), tuple(args.lexicons), args.synthetic_share, args.hold_out)
@@ -98,7 +102,7 @@ def _parse_data(args: argparse.Namespace, task: Task) -> DataConfig | ShardConfi
 
 def _add_detection_arguments(parser: argparse.ArgumentParser) -> None:
     _add_data_arguments(parser)
-    parser.add_argument("--freeze-backbone", action="store_true", help="train merge branch and head only")
+    parser.add_argument("--freeze-backbone", action="store_true", help="train only the merge branch and the head")
     parser.add_argument("--score-loss", choices=["balanced", "dice"], default="balanced", help="default: %(default)s")
     parser.add_argument(
         "--window-px", type=int, default=384, metavar="N", help="side of a training window; default: %(default)s"
@@ -108,7 +112,7 @@ def _add_detection_arguments(parser: argparse.ArgumentParser) -> None:
         type=_share,
         default=0.2,
         metavar="N",
-        help="how far the score map's words are shrunk; default: %(default)s",
+        help="share by which words are shrunk in the score map; default: %(default)s",
     )
 
 

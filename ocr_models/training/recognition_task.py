@@ -1,10 +1,11 @@
-"""Training of the recognizers, CRNN and attention, on words."""
+"""Trains the recognizers, CRNN and attention, on words."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import keras
 
@@ -30,11 +31,11 @@ _VALIDATION_SEED = 77
 
 
 class RecognitionTask(TrainingTask):
-    """A recognizer on words, validated by the share of words read without a fault."""
+    """A recognizer on words, validated by the share of words that are read exactly."""
 
     charset: Charset
 
-    def __init__(self, config: TrainingConfig):
+    def __init__(self, config: TrainingConfig) -> None:
         self.config = config
         self.charset = _charset(config)
         is_attention = config.arch in ATTENTION_SIZES
@@ -81,10 +82,10 @@ class RecognitionTask(TrainingTask):
 
 
 def _charset(config: TrainingConfig) -> Charset:
-    """That of the bundle to start from, the one beside the shards, or all Latin letters; and the space.
+    """The charset of the bundle to start from, that of the shards, or all Latin letters; with the space.
 
-    A crop holds two words now and then. The classes of an attention recognizer to start from stay as they are: it has
-    tables for them that can't grow.
+    The space is needed for crops that hold two words. The classes of an attention recognizer to start from stay as they
+    are, because its tables of classes can't grow.
     """
     data = config.options.data
     if config.init:
@@ -113,9 +114,9 @@ def _drawn(word: WordTruth, transcript: Transcript) -> Picture:
     return Picture(word.image, f"read: {transcript.text} ({transcript.confidence:.2f})\ntruth: {word.text}")
 
 
-def _ctc(truth, logits):
+def _ctc(truth, logits) -> Any:
     return ctc_loss(truth["labels"], logits, truth["label_length"], truth["logit_length"])
 
 
-def _cross_entropy(truth, logits):
+def _cross_entropy(truth, logits) -> Any:
     return sequence_loss(logits, truth["targets"], truth["weights"])

@@ -1,4 +1,4 @@
-"""What a run tells while it goes on: curves and pictures for TensorBoard, and a history that its report is made of."""
+"""The log of a running training: curves and pictures for TensorBoard, and a history for its report."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ class RunLog:
     """The log of a run, in its folder; use as a context manager.
 
     Args:
-        run: the folder. Its history is kept up to ``step``: what came later was lost with the run that wrote it.
-        step: where the run begins.
+        run: the folder. Its history is cut after ``step``, since later steps were lost when the run was killed.
+        step: the step at which the run begins.
     """
 
-    def __init__(self, run: Path, step: int):
+    def __init__(self, run: Path, step: int) -> None:
         self._path = run / HISTORY
         self.history = [line for line in read_history(self._path) if line["step"] <= step]
         self._path.write_text("".join(f"{json.dumps(line)}\n" for line in self.history))
@@ -56,7 +56,7 @@ class RunLog:
 
 
 def read_history(path: Path) -> list[dict[str, float]]:
-    """The lines of a history; a last one that was cut off is left out."""
+    """The lines of a history; an incomplete last line is left out."""
     lines = []
     for line in path.read_text().splitlines() if path.is_file() else []:
         try:

@@ -1,4 +1,4 @@
-"""The page that a run ends with: curves, scores, the worst examples, the command."""
+"""The report at the end of a run: curves, scores, worst examples and the command."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ def write_report(
     Args:
         run: the folder.
         config: of the run.
-        command: that the run was started with.
-        progress: where it ended.
-        history: all that was logged, from the first step on.
+        command: with which the run was started.
+        progress: at the end of the run.
+        history: everything that was logged, from the first step on.
         validation: the last one.
-        skipped: examples that training couldn't use, where they came from shards.
+        skipped: counts of examples from shards that training couldn't use; None without shards.
     """
     sections = [
         Section("Result", [_summary(progress, skipped), _scores(progress, validation)]),
@@ -84,8 +84,8 @@ def _charts(history: list[dict[str, float]]) -> list[str | Chart]:
 
 def _worst(progress: Progress, validation: Validation) -> list[str | Gallery]:
     if not validation.worst:
-        return ["None: all of the last validation's examples were right, or the task shows none."]
-    return [f"Of the last validation, at step {progress.step:,}.", Gallery(validation.worst)]
+        return ["None: all examples of the last validation were right, or the task shows none."]
+    return [f"From the last validation, at step {progress.step:,}.", Gallery(validation.worst)]
 
 
 def _configuration(config: TrainingConfig) -> Table:

@@ -1,4 +1,4 @@
-"""Batches made in other processes while the model learns: training never waits for pages to render."""
+"""Batches made by other processes, so that training doesn't wait for pages to render."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ _PATIENCE_S = 180
 def _work(make_batches: Callable[[int], Iterator[Any]], seed: int, batches) -> None:
     import cv2
 
-    for signum in (signal.SIGINT, signal.SIGTERM):  # Ctrl-C reaches all processes of a terminal: the trainer decides
+    for signum in (
+        signal.SIGINT,
+        signal.SIGTERM,
+    ):  # Ctrl-C reaches all processes of a terminal; only the trainer handles it
         signal.signal(signum, signal.SIG_IGN)
     cv2.setNumThreads(1)
     threading.Thread(target=_end_with_parent, daemon=True).start()
@@ -34,7 +37,7 @@ def _work(make_batches: Callable[[int], Iterator[Any]], seed: int, batches) -> N
 
 
 def _end_with_parent() -> None:
-    """Ends a worker whose trainer was killed: it would wait for room in its queue forever, with all its memory."""
+    """Ends a worker whose trainer was killed; otherwise it would wait for room in its queue forever."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
@@ -42,11 +45,12 @@ def _end_with_parent() -> None:
 
 
 class BatchStream:
-    """Iterates over what ``workers`` processes make; use as a context manager, so that they end with it.
+    """Iterates over batches that ``workers`` processes make; a context manager that ends the processes.
 
-    ``make_batches(seed)`` is pickled into each worker, which gets a seed of its own. Batches are taken from the workers
-    in turn, so that their order doesn't depend on who is faster. An error in a worker is raised here, at its next
-    batch; a ``PagebeamError`` if one has died or makes none for long, which ``skipped`` may explain.
+    ``make_batches(seed)`` is pickled into each worker, with a different seed for each. Batches are taken from the
+    workers in turn, so that their order doesn't depend on speed. An error in a worker is raised here, at its next
+    batch. If a worker has died or makes no batch for ``_PATIENCE_S`` seconds, ``PagebeamError`` is raised; ``skipped``
+    may explain it.
     """
 
     def __init__(
@@ -55,7 +59,7 @@ class BatchStream:
         seed: int,
         workers: int,
         skipped: SkipCounts | None = None,
-    ):
+    ) -> None:
         self._skipped = skipped
         context = multiprocessing.get_context("spawn")
         self._queues: list[Any] = [context.Queue(-(-_BATCHES_AHEAD // workers)) for _ in range(workers)]
@@ -89,6 +93,6 @@ class BatchStream:
                 return batches.get(timeout=1)
             except queue.Empty:
                 if not alive:
-                    raise PagebeamError("a worker that makes batches has died; see its message above") from None
-        why = str(self._skipped or "") or "see the workers' messages above"
+                    raise PagebeamError("a process that makes batches has died; see its message above") from None
+        why = str(self._skipped or "") or "see the messages of the workers above"
         raise PagebeamError(f"no training batch came in {_PATIENCE_S} s: {why}")

@@ -1,4 +1,4 @@
-"""What every training task is: a network with its loss, batches to learn from, and a score to choose weights by."""
+"""The base of training tasks: a network with its loss, batches, and a validation that scores the weights."""
 
 from __future__ import annotations
 
@@ -18,40 +18,40 @@ from ocr_models.reports.html_report import Picture
 from ocr_models.training.config import TrainingConfig
 
 GRADIENT_NORM = 5.0
-_LOGITS = "logits"  # the layer of a CRNN that has a column a class
-SAMPLES, WORST = 8, 24  # pictures that a validation shows
+_LOGITS = "logits"  # the layer of a CRNN that has one column per class
+SAMPLES, WORST = 8, 24  # pictures in a validation
 
 
 class Learner(keras.Model):
-    """A network with a loss of its own, so that Keras's training step serves both backends.
+    """A network with its loss, so that Keras's training step works on both backends.
 
     Args:
         network: a functional model.
-        loss: of the truth of a batch and the network's outputs; gives a scalar.
+        loss: from the truth of a batch and the outputs of the network to a scalar.
     """
 
-    def __init__(self, network: keras.Model, loss: Callable[[Any, Any], Any]):
+    def __init__(self, network: keras.Model, loss: Callable[[Any, Any], Any]) -> None:
         super().__init__()
         self.network = network
         self._loss = loss
-        self.built = True  # as its network is
+        self.built = True  # because its network is
 
-    def call(self, inputs, training=None):
+    def call(self, inputs, training=None) -> Any:
         return self.network(inputs, training=training)
 
-    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True) -> Any:
         return self._loss(y, y_pred)
 
 
 @dataclass(frozen=True)
 class Validation:
-    """How good the network is on held-out examples.
+    """The quality of the network on held-out examples.
 
     Attributes:
-        scores: "score" is the one that the best weights are chosen by, higher is better. "temperature", if there is
-            one, goes into the bundle: a recognizer's, fitted to these examples.
-        samples: predictions on a few examples, each time the same ones.
-        worst: predictions that are furthest from the truth, the worst first.
+        scores: "score" selects the best weights; higher is better. "temperature", of recognizers only, is fitted to
+            these examples and goes into the bundle.
+        samples: predictions on a few examples, always the same ones.
+        worst: the predictions furthest from the truth, the worst first.
     """
 
     scores: dict[str, float]
@@ -60,16 +60,16 @@ class Validation:
 
 
 class TrainingTask:
-    """A thing that can be trained; subclasses set the attributes and say how it is validated.
+    """The base of tasks; subclasses set the attributes and define ``validate``.
 
     Attributes:
-        config: the run's configuration.
-        build: makes the network anew, with fresh weights.
-        network: what the bundle gets, computing in the run's precision.
+        config: of the run.
+        build: makes the network with fresh weights.
+        network: the network that goes into the bundle, in the precision of the run.
         learner: the network with its loss.
         make_batches: from a seed to endless batches (inputs, truth) of arrays; runs in other processes, without Keras.
         charset: goes into the bundle; None for a task without one.
-        skipped: counts examples that shards have and training can't use.
+        skipped: counts of examples from shards that training can't use.
     """
 
     config: TrainingConfig
@@ -81,20 +81,21 @@ class TrainingTask:
     skipped: SkipCounts | None = None
 
     def validate(self) -> Validation:
-        """How the network, as it is now, does on held-out examples."""
+        """Validates the network with its current weights on held-out examples."""
         raise NotImplementedError
 
     def make_optimizer(self) -> keras.optimizers.Optimizer:
+        """Makes the optimizer of the run."""
         return keras.optimizers.AdamW(
             self.config.learning_rate, weight_decay=self.config.weight_decay, global_clipnorm=GRADIENT_NORM
         )
 
     def learning_rate(self, step: int, part_done: float) -> float:
-        """The rate of a step, before what the plateau schedule takes off.
+        """The learning rate of a step, without the factor of the plateau schedule.
 
         Args:
             step: from 0.
-            part_done: how much of the run is behind it, 0 to 1.
+            part_done: the share of the run that is done, 0 to 1.
         """
         rate = self.config.learning_rate * min(1.0, (step + 1) / max(1, self.config.warmup_steps))
         if self.config.schedule == "cosine":
@@ -103,11 +104,11 @@ class TrainingTask:
 
 
 def start_from(network: keras.Model, config: TrainingConfig) -> keras.Model:
-    """The network with the weights of the bundle named by ``config.init``, if there is one.
+    """Loads the weights of the bundle ``config.init``, if there is one, into the network and returns it.
 
-    A bundle of another architecture gives the layers that both have, by name and shape: an attention recognizer can
-    start from a CRNN's convolutions and LSTMs. Characters that the bundle doesn't know, at the charset's end, begin
-    with fresh weights.
+    From a bundle of another architecture, layers with the same name and shapes are taken: an attention recognizer can
+    start from the convolutions and LSTMs of a CRNN. Characters that the bundle doesn't have, at the end of the charset,
+    keep their fresh weights.
 
     Raises:
         UsageError: the bundle is missing, broken, for another task, or shares no layer with the network.
@@ -135,7 +136,7 @@ def start_from(network: keras.Model, config: TrainingConfig) -> keras.Model:
 
 
 def _grown(old: np.ndarray, fresh: np.ndarray) -> np.ndarray:
-    """The old weights with the columns that only the fresh ones have; as they were where nothing else is alike."""
+    """The old weights, extended by the columns that only the fresh ones have if the other axes match."""
     alike = old.shape[:-1] == fresh.shape[:-1]
     return np.concatenate([old, fresh[..., old.shape[-1] :]], axis=-1) if alike else old
 

@@ -1,4 +1,4 @@
-"""A training task as the command line sees it, and the arguments that all tasks with shards share. Light: no Keras."""
+"""Training tasks on the command line, and the arguments of all tasks with shards. This module imports no Keras."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from ocr_models.records import Task
 
 @dataclass(frozen=True)
 class TaskOptions:
-    """A task as the command line sees it.
+    """A training task on the command line.
 
     Attributes:
-        help: one line.
+        help: one line of help text.
         architectures: the values of ``--arch``, the default first.
-        add_arguments: adds the task's own arguments to its parser.
-        parse: makes the task's options of the parsed arguments; raises UsageError.
-        defaults: where this task wants other values than those of ``TrainingConfig``.
+        add_arguments: adds the arguments of the task to its parser.
+        parse: makes the options of the task from parsed arguments; raises UsageError.
+        defaults: values that differ from the defaults of ``TrainingConfig``.
         schedules: the values of ``--schedule``, the default first.
     """
 
@@ -36,23 +36,25 @@ class TaskOptions:
 
 def add_shard_arguments(data: argparse._ArgumentGroup) -> None:
     data.add_argument(
-        "--data", metavar="GLOB", help="shards of pagebeam prepare to learn from, or their folder for its train-*"
+        "--data", metavar="GLOB", help="shards of pagebeam prepare to train on, or their folder for its train-*"
     )
     data.add_argument(
-        "--validation", metavar="GLOB", help="shards to choose the best weights by, or their folder: its validation-*"
+        "--validation",
+        metavar="GLOB",
+        help="shards to select the best weights with, or their folder for its validation-*",
     )
 
 
 def parse_shards(args: argparse.Namespace, task: Task) -> ShardConfig:
-    """The shards that the arguments name; raises UsageError where one is missing or teaches something else."""
+    """The shards given by the arguments; raises UsageError if one is missing or for another task."""
     if not args.data or not args.validation:
-        raise UsageError("--data and --validation go together: give shards to learn from, and others to validate on")
+        raise UsageError("--data and --validation go together: give shards to train on, and others to validate on")
     shards = ShardConfig(args.data, args.validation, getattr(args, "augment", True))
     shards.check(task)
     return shards
 
 
 def require_tensorflow() -> None:
-    """Raises UsageError where batches can't be made from shards."""
+    """Raises UsageError if TensorFlow, which reads the shards, isn't installed."""
     if importlib.util.find_spec("tensorflow") is None:
-        raise UsageError("--data: shards are read by TensorFlow's tf.data, which isn't here; pip install tensorflow")
+        raise UsageError("--data: shards are read by TensorFlow, which isn't installed; pip install tensorflow")

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 
-from ocr_models.bundle import find_bundle, write_bundle
+from ocr_models.bundle import WEIGHTS, find_bundle, write_bundle
 from ocr_models.charset import LATIN, Charset
 from ocr_models.detection.east import build_east
 from ocr_models.errors import UsageError
@@ -196,7 +196,7 @@ def test_lexicon_is_put_into_a_crnns_bundle(tmp_path, capsys):
     assert main(["lexicon", "--output", str(bundle.path), "--lexicons", str(words)]) == 0
 
     written = find_bundle(str(bundle.path), "recognition")
-    assert f"words: 5\nbundle: {written.path} is {written.id} now" in capsys.readouterr().out
+    assert f"words: 5\nbundle: {written.path} is now {written.id}" in capsys.readouterr().out
     assert written.id != bundle.id and written.config["lexicons"] == [str(words)]
     lexicon = Lexicon.load(written.lexicon_path)
     assert all(word in lexicon for word in ("crowding", "sister", "in", "law", "s")) and "erowding" not in lexicon
@@ -219,3 +219,9 @@ def test_lexicon_that_would_be_of_no_use_is_refused(arch, words, complaint, tmp_
     (tmp_path / "words").write_text(words)
     with pytest.raises(UsageError, match=complaint):
         main(["lexicon", "--output", str(tmp_path / "bundle"), "--lexicons", str(tmp_path / "words")])
+
+
+def test_shipped_bundle_is_refused_as_output_before_anything_is_done():
+    with pytest.raises(UsageError, match="crnn-light: a bundle that comes with the package"):
+        main(["mnist-rows", "--mnist", "nowhere", "--output", str(WEIGHTS / "crnn-light")])
+    assert not (WEIGHTS / "crnn-light-run").exists()
