@@ -1,7 +1,8 @@
-"""Attention mechanisms: how well each position of a memory suits a query, as weights that sum to 1.
+"""Attention mechanisms: weights, summing to 1, that say how well each position of a memory matches a query.
 
-A mechanism works in two steps. ``prepare`` projects the memory once for a whole sequence; then each decoding step asks
-for the alignments of its query. The two classic scores are here, in ``monotonic.py`` the ones that only move forward.
+A mechanism works in two steps: ``prepare`` projects the memory once for a whole sequence, then each decoding step
+computes the alignments of its query. This module has the two classic scores; ``monotonic.py`` has mechanisms that only
+move forward.
 """
 
 from __future__ import annotations
@@ -11,16 +12,16 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
-_MASKED_SCORE = -1e9  # finite, so that a row without any real position has no NaN
+_MASKED_SCORE = -1e9  # finite, so that a row without real positions gives no NaN
 
 
 class AttentionMemory(NamedTuple):
-    """What a decoder attends to, prepared once. A tree of tensors, so that it passes through loops and ``jax.jit``.
+    """A prepared memory, to which a decoder attends. A tree of tensors, which can pass through loops and ``jax.jit``.
 
     Attributes:
-        values: (B, T, D), what contexts are made of: the memory itself, zero where it is padding.
-        keys: (B, T, units), what queries are compared with.
-        mask: bool (B, T), True where the memory is real.
+        values: (B, T, D), the memory, zero where it is padding; contexts are weighted sums of it.
+        keys: (B, T, units), with which queries are compared.
+        mask: bool (B, T), False for padding.
     """
 
     values: Any
@@ -29,26 +30,26 @@ class AttentionMemory(NamedTuple):
 
 
 class AttentionMechanism(keras.layers.Layer):
-    """The frame of a mechanism; one of your own adds ``score`` and, for its weights, ``build``.
+    """The base of mechanisms; a subclass defines ``score`` and, for its weights, ``build``.
 
     Args:
-        units: depth of the keys, which a dense layer without bias makes of the memory; None for the memory itself.
+        units: depth of the keys, which a dense layer without bias computes from the memory; None to use the memory.
 
     Call with:
         query: (B, Q).
-        memory: the ``AttentionMemory`` that ``prepare`` gave.
-        previous_alignments: (B, T), those of the step before; at first ``initial_alignments(memory)``.
+        memory: the ``AttentionMemory`` from ``prepare``.
+        previous_alignments: (B, T), of the previous step; for the first step, ``initial_alignments(memory)``.
 
     Returns:
-        alignments: float32 (B, T), at every precision of the layer. They sum to 1, and are exactly 0 where
-        ``memory.mask`` is False; a row without any real position has zeros only.
+        alignments: float32 (B, T), whatever the precision of the layer. They sum to 1 and are exactly 0 where
+        ``memory.mask`` is False; a row without real positions has only zeros.
 
-    ``build`` makes all weights, those of ``prepare`` too. Build a mechanism, or what holds it, before it is used
-    inside a compiled loop: ``mechanism.build((None, Q), (None, None, D))``.
+    ``build`` makes all weights, with those of ``prepare``. A mechanism, or the layer that contains it, must be built
+    before it is used inside a compiled loop: ``mechanism.build((None, Q), (None, None, D))``.
     """
 
-    def __init__(self, units: int | None, **kwargs):
-        # Without autocasting the alignments stay float32 in mixed precision; scores are computed in float32, too.
+    def __init__(self, units: int | None, **kwargs) -> None:
+        # Without autocasting, alignments stay float32 in mixed precision; scores are computed in float32, too.
         super().__init__(autocast=False, **kwargs)
         _check_units(units, optional=True)
         self.units = units
@@ -57,7 +58,7 @@ class AttentionMechanism(keras.layers.Layer):
     def _projection(self, units: int, name: str) -> keras.layers.Dense:
         return keras.layers.Dense(units, use_bias=False, dtype=self.dtype_policy, name=name)
 
-    def build(self, query_shape, memory_shape):
+    def build(self, query_shape, memory_shape) -> None:
         """Makes all weights. ``memory_shape`` is (B, T, D), or an ``AttentionMemory`` of shapes."""
         if self.memory_layer is not None:
             build_once(self.memory_layer, (None, None, memory_depth(memory_shape)))
@@ -67,11 +68,11 @@ class AttentionMechanism(keras.layers.Layer):
         return self.units or memory_depth(memory_shape)
 
     def prepare(self, memory, memory_mask=None) -> AttentionMemory:
-        """Projects the memory, once for all steps of a sequence.
+        """Projects the memory once for all steps of a sequence.
 
         Args:
             memory: (B, T, D).
-            memory_mask: (B, T), nonzero where the memory is real; None if there is no padding.
+            memory_mask: (B, T), zero for padding; None if there is no padding.
         """
         memory = ops.cast(memory, self.compute_dtype)
         if len(memory.shape) != 3:
@@ -80,18 +81,18 @@ class AttentionMechanism(keras.layers.Layer):
         values = ops.where(mask[:, :, None], memory, ops.zeros_like(memory))
         return AttentionMemory(values, values if self.memory_layer is None else self.memory_layer(values), mask)
 
-    def initial_alignments(self, memory: AttentionMemory):
+    def initial_alignments(self, memory: AttentionMemory) -> Any:
         """The alignments (B, T) before the first step: zeros."""
         return ops.zeros(ops.shape(memory.mask), "float32")
 
-    def call(self, query, memory, previous_alignments, training=None):
+    def call(self, query, memory, previous_alignments, training=None) -> Any:
         return masked_softmax(self.score(query, memory), memory.mask)
 
-    def score(self, query, memory: AttentionMemory):
-        """Scores, float32 (B, T), of a query (B, Q); positions that are padding may get any."""
+    def score(self, query, memory: AttentionMemory) -> Any:
+        """Scores, float32 (B, T), of a query (B, Q); those of padding are ignored."""
         raise NotImplementedError
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "units": self.units}
 
 
@@ -99,19 +100,19 @@ class AttentionMechanism(keras.layers.Layer):
 class LuongAttention(AttentionMechanism):
     """Multiplicative attention (Luong, Pham and Manning 2015, arXiv 1508.04025).
 
-    ``dot`` scores q · k, and the query must be as deep as the keys. ``general`` scores (W q) · k, for queries of any
-    depth. With ``units`` the keys k are the projected memory, without they are the memory itself: so the paper's dot
-    and general (q W m) are those without ``units``, and TensorFlow Addons' LuongAttention is ``dot`` with them.
+    The score "dot" is q · k, for queries of the same depth as the keys; "general" is (W q) · k, for queries of any
+    depth. With ``units``, the keys k are the projected memory; without, they are the memory itself. The paper's dot and
+    general (q W m) have no ``units``; LuongAttention of TensorFlow Addons is "dot" with ``units``.
 
     Args:
-        units: depth of the keys; None for the memory itself.
+        units: depth of the keys; None to use the memory as keys.
         score: "dot" or "general".
-        scale: whether a learned number g, 1 at first, multiplies the scores.
+        scale: whether the scores are multiplied by a learned scalar g, which starts at 1.
 
-    Shapes are said in ``AttentionMechanism``.
+    For shapes see ``AttentionMechanism``.
     """
 
-    def __init__(self, units: int | None = None, score: str = "dot", scale: bool = False, **kwargs):
+    def __init__(self, units: int | None = None, score: str = "dot", scale: bool = False, **kwargs) -> None:
         super().__init__(units, **kwargs)
         if score not in ("dot", "general"):
             raise ValueError(f'score must be "dot" or "general", got {score!r}')
@@ -119,7 +120,7 @@ class LuongAttention(AttentionMechanism):
         self.scale = scale
         self.query_layer: keras.layers.Dense | None = None
 
-    def build(self, query_shape, memory_shape):
+    def build(self, query_shape, memory_shape) -> None:
         super().build(query_shape, memory_shape)
         depth = self.keys_depth(memory_shape)
         if self.score_kind == "general":
@@ -132,12 +133,12 @@ class LuongAttention(AttentionMechanism):
             )
         self.g = self.add_weight(shape=(), initializer="ones", name="g") if self.scale else None
 
-    def score(self, query, memory):
+    def score(self, query, memory) -> Any:
         query = query if self.query_layer is None else self.query_layer(query)
         scores = ops.einsum("bu,btu->bt", ops.cast(query, "float32"), ops.cast(memory.keys, "float32"))
         return scores if self.g is None else scores * ops.cast(self.g, "float32")
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "score": self.score_kind, "scale": self.scale}
 
 
@@ -145,23 +146,24 @@ class LuongAttention(AttentionMechanism):
 class BahdanauAttention(AttentionMechanism):
     """Additive attention (Bahdanau, Cho and Bengio 2014, arXiv 1409.0473).
 
-    A position with the key k = U m scores v · tanh(W q + k); with ``normalize``, g (v / |v|) · tanh(W q + k + b),
-    where g is the square root of 1 / units at first and b zero (Salimans and Kingma 2016, arXiv 1602.07868).
+    The score of a position with the key k = U m is v · tanh(W q + k). With ``normalize``, it is
+    g (v / |v|) · tanh(W q + k + b), where g starts at sqrt(1 / units) and b at zero (Salimans and Kingma 2016, arXiv
+    1602.07868).
 
     Args:
         units: depth of the keys and of the projected query.
-        normalize: whether the direction and the length of v are learned apart, with a bias.
+        normalize: whether the direction and the length of v are learned separately, with a bias.
 
-    Shapes are said in ``AttentionMechanism``.
+    For shapes see ``AttentionMechanism``.
     """
 
-    def __init__(self, units: int, normalize: bool = False, **kwargs):
+    def __init__(self, units: int, normalize: bool = False, **kwargs) -> None:
         _check_units(units)
         super().__init__(units, **kwargs)
         self.normalize = normalize
         self.query_layer = self._projection(units, "query_layer")
 
-    def build(self, query_shape, memory_shape):
+    def build(self, query_shape, memory_shape) -> None:
         super().build(query_shape, memory_shape)
         build_once(self.query_layer, query_shape)
         units = self.keys_depth(memory_shape)
@@ -170,7 +172,7 @@ class BahdanauAttention(AttentionMechanism):
             self.g = self.add_weight(shape=(), initializer=keras.initializers.Constant(units**-0.5), name="g")
             self.b = self.add_weight(shape=(units,), initializer="zeros", name="b")
 
-    def score(self, query, memory):
+    def score(self, query, memory) -> Any:
         query = ops.expand_dims(self.query_layer(query), 1)  # (B, 1, units)
         hidden = ops.cast(query, "float32") + ops.cast(memory.keys, "float32")  # (B, T, units)
         v = ops.cast(self.v, "float32")
@@ -179,29 +181,29 @@ class BahdanauAttention(AttentionMechanism):
             v = ops.cast(self.g, "float32") * v / ops.norm(v)
         return ops.sum(v * ops.tanh(hidden), axis=-1)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "normalize": self.normalize}
 
 
-def masked_softmax(scores, mask):
-    """Softmax over the last axis in float32, exactly 0 where ``mask`` is False, even where all of it is."""
+def masked_softmax(scores, mask) -> Any:
+    """Softmax over the last axis in float32, exactly 0 where ``mask`` is False, even if it is False everywhere."""
     scores = ops.where(mask, ops.cast(scores, "float32"), _MASKED_SCORE)
     return ops.softmax(scores, axis=-1) * ops.cast(mask, "float32")
 
 
 def memory_depth(memory_shape) -> int:
-    """D, of a memory's shape (B, T, D) or of an ``AttentionMemory`` of shapes (saved models make it a plain list)."""
+    """D, from the shape (B, T, D) of a memory or an ``AttentionMemory`` of shapes (a plain list in saved models)."""
     values_shape = memory_shape[0] if isinstance(memory_shape[0], tuple | list) else memory_shape
     return values_shape[-1]
 
 
 def build_once(layer: keras.layers.Layer, *shapes) -> None:
-    """Builds a layer that may have been built already, by a call or by the layer that it is shared with."""
+    """Builds a layer unless it has been built already, by a call or by another layer that shares it."""
     if not layer.built:
         layer.build(*shapes)
 
 
-def _checked_mask(memory, memory_mask):
+def _checked_mask(memory, memory_mask) -> Any:
     """The mask as bool (B, T); all True if None."""
     if memory_mask is None:
         return ops.ones(ops.shape(memory)[:2], "bool")

@@ -14,12 +14,12 @@ _OUTPUTS = ("attention", "cell", "both")
 
 
 class AttentionState(NamedTuple):
-    """What an ``AttentionWrapper`` carries from step to step, a tree of tensors.
+    """The state of an ``AttentionWrapper`` between steps, a tree of tensors.
 
     Attributes:
         cell: the state of the wrapped cell, a tree of (B, units).
-        attention: (B, A), the attention vector of the last step, which the next one is fed with its inputs.
-        alignments: float32 (B, T), of the last step. A decoding loop that wants their history collects these.
+        attention: (B, A), the attention vector of the last step, which is an input of the next one.
+        alignments: float32 (B, T), of the last step; a decoding loop can collect their history.
     """
 
     cell: Any
@@ -31,21 +31,21 @@ class AttentionState(NamedTuple):
 class AttentionWrapper(keras.layers.Layer):
     """Wraps a recurrent cell with attention and input feeding (Luong et al. 2015, arXiv 1508.04025, section 3.3).
 
-    One step: the cell reads the inputs together with the last attention vector; its outputs h are the query; the
-    alignments weigh the memory's values, and their sum is the context c; the attention vector is the context itself,
-    or with ``attention_layer_size`` a dense layer without bias on [h; c].
+    In one step, the cell takes the inputs together with the last attention vector. Its outputs h are the query. The
+    context c is the sum of the memory's values weighted by the alignments. The attention vector is the context itself
+    or, with ``attention_layer_size``, a dense layer without bias on [h; c].
 
-    Use: ``prepare`` the memory once, take ``get_initial_state``, then call the layer step by step. Build it first if
-    the steps are in a compiled loop, where no weights can be made:
-    ``wrapper.build((None, depth of inputs), memory_shape=(None, None, D))``.
+    To use it, ``prepare`` the memory once, take ``get_initial_state``, then call the layer step by step. If the steps
+    are in a compiled loop, where no weights can be made, build the layer before: ``wrapper.build((None, depth of
+    inputs), memory_shape=(None, None, D))``.
 
     Args:
-        cell: any recurrent cell: Keras's, a stack of them, or one of ``cells.py``. Its own ``dropout`` must be 0.
+        cell: a recurrent cell of Keras, a stack of cells, or one from ``cells.py``. Its own ``dropout`` must be 0.
         mechanism: an ``AttentionMechanism``.
         attention_layer_size: depth A of the attention vector; None for the context itself, whose depth is D.
-        attention_activation: of that dense layer: the paper's tanh, or None as in TensorFlow Addons.
-        output: what a step puts out: "attention" (B, A), "cell" (B, units), or "both", cell first.
-        cell_input: a layer that makes the cell's inputs of [inputs, attention]; concatenation if None.
+        attention_activation: of that dense layer: tanh as in the paper, or None as in TensorFlow Addons.
+        output: the output of a step: "attention" (B, A), "cell" (B, units), or "both", cell first.
+        cell_input: a layer that computes the inputs of the cell from [inputs, attention]; concatenation if None.
 
     Call with:
         inputs: (B, depth).
@@ -65,7 +65,7 @@ class AttentionWrapper(keras.layers.Layer):
         output: str = "attention",
         cell_input: keras.layers.Layer | None = None,
         **kwargs,
-    ):
+    ) -> None:
         super().__init__(autocast=False, **kwargs)  # the alignments in the state stay float32
         check_cell(cell)
         if output not in _OUTPUTS:
@@ -87,7 +87,7 @@ class AttentionWrapper(keras.layers.Layer):
             name="attention_layer",
         )
 
-    def build(self, inputs_shape, state_shape=None, memory_shape=None):
+    def build(self, inputs_shape, state_shape=None, memory_shape=None) -> None:
         """Makes all weights. ``memory_shape`` is (B, T, D), or an ``AttentionMemory`` of shapes."""
         if memory_shape is None:
             raise ValueError("build needs memory_shape, the shape (B, T, D) of the memory")
@@ -100,7 +100,7 @@ class AttentionWrapper(keras.layers.Layer):
             build_once(self.attention_layer, (None, query_depth + depth))
 
     def prepare(self, memory, memory_mask=None) -> AttentionMemory:
-        """Projects the memory (B, T, D) once for all steps; its mask (B, T) is nonzero where it is real."""
+        """Projects the memory (B, T, D) once for all steps; its mask (B, T) is zero for padding."""
         return self.mechanism.prepare(memory, memory_mask)
 
     def get_initial_state(self, memory: AttentionMemory, cell_state=None) -> AttentionState:
@@ -108,11 +108,11 @@ class AttentionWrapper(keras.layers.Layer):
 
         Args:
             memory: the prepared memory.
-            cell_state: the cell's state to begin with, such as an encoder's last one, with one tensor (B, units) for
-                each of the cell's states; zeros if None.
+            cell_state: the initial state of the cell, such as the last one of an encoder, with one tensor (B, units)
+                for each state of the cell; zeros if None.
         """
         batch_size = ops.shape(memory.values)[0]
-        # Asked for even if a state is given: here DropoutCell moves on to new masks.
+        # Called even if a state is given, because it makes DropoutCell draw new masks.
         zero_state = initial_cell_state(self.cell, batch_size)
         if cell_state is not None:
             cell_state = _like(cell_state, zero_state)
@@ -123,10 +123,10 @@ class AttentionWrapper(keras.layers.Layer):
             self.mechanism.initial_alignments(memory),
         )
 
-    def call(self, inputs, state, memory, training=None):
+    def call(self, inputs, state, memory, training=None) -> tuple[Any, AttentionState]:
         cell_inputs = self.cell_input([ops.cast(inputs, self.compute_dtype), state.attention])
         cell_outputs, cell_state = self.cell(cell_inputs, state.cell, training=training)
-        # Some cells (a stack of one) return their state in another structure, which loops don't allow.
+        # Some cells (a stack of one) return their state in another structure, which loops don't accept.
         cell_state = tree.pack_sequence_as(state.cell, tree.flatten(cell_state))
         alignments = self.mechanism(cell_outputs, memory, state.alignments, training=training)
         context = ops.einsum("bt,btd->bd", ops.cast(alignments, memory.values.dtype), memory.values)
@@ -135,12 +135,12 @@ class AttentionWrapper(keras.layers.Layer):
             attention = self.attention_layer(ops.concatenate([cell_outputs, context], axis=-1))
         return self._outputs(cell_outputs, attention), AttentionState(cell_state, attention, alignments)
 
-    def _outputs(self, cell_outputs, attention):
+    def _outputs(self, cell_outputs, attention) -> Any:
         if self.output_kind == "both":
             return ops.concatenate([cell_outputs, attention], axis=-1)
         return attention if self.output_kind == "attention" else cell_outputs
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         serialize = keras.saving.serialize_keras_object
         own = {
             "cell": serialize(self.cell),
@@ -153,15 +153,15 @@ class AttentionWrapper(keras.layers.Layer):
         return {**super().get_config(), **own}
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config) -> AttentionWrapper:
         layers = {
             name: keras.saving.deserialize_keras_object(config[name]) for name in ("cell", "mechanism", "cell_input")
         }
         return cls(**{**config, **layers})
 
 
-def _like(given, zero_state):
-    """A given state in the structure and precision of the cell's own; ValueError if it has other tensors."""
+def _like(given, zero_state) -> Any:
+    """The given state in the structure and precision of the cell's state; ValueError if its tensors differ."""
     flat, expected = tree.flatten(given), tree.flatten(zero_state)
     depths, expected_depths = ([x.shape[-1] for x in tensors] for tensors in (flat, expected))
     if depths != expected_depths:

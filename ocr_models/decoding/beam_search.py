@@ -1,12 +1,13 @@
-"""Beam search over a model's step, the whole batch in one compiled loop.
+"""Beam search with a model's step function, for a whole batch in one compiled loop.
 
-The rules are those of Show and Tell (Vinyals et al. 2015, arXiv 1411.4555, and its im2txt code): each unfinished
-hypothesis proposes its ``beam_width`` likeliest next ids. Proposals of the end id are finished and kept apart, the
-``num_results`` best of them; of the others the ``beam_width`` best go on. So finished and unfinished never compete, and
-a width of 1 is the greedy choice. Finished hypotheses are ranked by log_prob / length ** length_normalization, where
-the length counts the ids and the end (im2txt counts the start, too).
+The rules are those of Show and Tell (Vinyals et al. 2015, arXiv 1411.4555, and its im2txt code). Each unfinished
+hypothesis proposes its ``beam_width`` likeliest next ids. Proposals of the end id are finished; the ``num_results``
+best of them are kept separately. The ``beam_width`` best of the other proposals continue. Finished and unfinished
+hypotheses therefore never compete, and a width of 1 is greedy. Finished hypotheses are ranked by log_prob / length **
+length_normalization, where the length counts the ids with the end (im2txt counts the start, too).
 
-Of equal scores the hypothesis that ended earlier comes first, then the one from the better parent, then the lower id.
+Among equal scores, the hypothesis that ended earlier comes first, then the one with the better parent, then the lower
+id.
 """
 
 from __future__ import annotations
@@ -24,18 +25,18 @@ _NEVER = -math.inf  # the log probability of a place in the beam that no hypothe
 class Beams(NamedTuple):
     """The n-best hypotheses of each row, the best first. N is ``num_results``, L is ``max_length``.
 
-    A hypothesis that was cut off at L comes after all finished ones, and only where fewer than N finished. Where there
-    are fewer than N even so, an empty one fills the place, with length 0 and the log probability -inf.
+    If fewer than N hypotheses are finished, ones that were cut off at L follow them. Places that are still empty have
+    length 0 and log probability -inf.
 
     Attributes:
-        ids: int32 (B, N, L), with the end id, ``pad_id`` after it.
-        log_probs: float32 (B, N), of the whole hypothesis.
+        ids: int32 (B, N, L), with the end id, and ``pad_id`` after it.
+        log_probs: float32 (B, N), of whole hypotheses.
         scores: float32 (B, N), log_probs / lengths ** length_normalization.
-        lengths: int32 (B, N), ids, the end included.
-        finished: bool (B, N), ends with the end id.
-        token_log_probs: float32 (B, N, L), of each id given those before; 0 after the end.
-        history: (B, L, ...) or a tree of such, collected from the states of the first result, 0 after its end; ``None``
-            without.
+        lengths: int32 (B, N), numbers of ids, with the end.
+        finished: bool (B, N), whether the hypothesis has the end id.
+        token_log_probs: float32 (B, N, L), of each id given the ids before it; 0 after the end.
+        history: (B, L, ...) or a tree of such, collected from the states of the first result, 0 after its end; None if
+            not requested.
     """
 
     ids: Any
@@ -59,23 +60,23 @@ def beam_search(
     history=None,
     pad_id: int = 0,
 ) -> Beams:
-    """The likeliest sequences of ids, as far as a beam of the given width finds them.
+    """Searches for the likeliest sequences of ids.
 
     Args:
         step: ``step(token_ids, state) -> (logits, state)`` for B * beam_width rows: token_ids (B * beam_width,),
-            logits (B * beam_width, V). What it closes over must have as many rows: see ``repeat_for_beams``. Its layers
-            must be built.
+            logits (B * beam_width, V). Tensors in its closure must have as many rows, too: see ``repeat_for_beams``.
+            Its layers must be built.
         state: a tree of tensors (B, ...); the search repeats it.
-        beam_width: unfinished hypotheses followed, at least 1.
+        beam_width: number of unfinished hypotheses that are followed, at least 1.
         start_id: the input of the first step.
         end_id: the id that finishes a hypothesis.
-        max_length: int or (on TensorFlow) scalar tensor, ids at most, the end included.
+        max_length: int or (on TensorFlow) scalar tensor, the largest number of ids, with the end.
         length_normalization: 0 ranks by probability, which favors short sequences; 1 by the mean log probability.
-        num_results: hypotheses returned, from 1 to ``beam_width``, which is the default. Fewer may end the search
-            earlier: it ends when no unfinished hypothesis can come in among the results anymore.
-        history: a function of the state whose values along the first result are collected, as
-            ``lambda state: state.alignments``.
-        pad_id: what follows the end id.
+        num_results: number of hypotheses returned, from 1 to ``beam_width``, which is the default. With fewer, the
+            search may end earlier: it ends when no unfinished hypothesis can become a result.
+        history: a function of the state, such as ``lambda state: state.alignments``, whose values along the first
+            result are collected.
+        pad_id: the id after the end.
 
     Raises:
         ValueError: a number is out of range.
@@ -97,35 +98,35 @@ def beam_search(
     return _results(search.score(alive, max_length), kept, seen, pad_id)
 
 
-def repeat_for_beams(values, beam_width: int):
-    """A tree of tensors (B, ...) with each row repeated for each hypothesis: (B * beam_width, ...)."""
+def repeat_for_beams(values, beam_width: int) -> Any:
+    """Repeats each row of a tree of tensors (B, ...) for each hypothesis: (B * beam_width, ...)."""
     return tree.map_structure(lambda x: ops.repeat(x, beam_width, axis=0), values)
 
 
 class _Hypotheses(NamedTuple):
-    """K hypotheses of each row; those with a log probability of -inf are empty places."""
+    """K hypotheses for each row; those with log probability -inf are empty places."""
 
     log_probs: Any  # (B, K)
     scores: Any  # (B, K)
     lengths: Any  # (B, K)
     ids: Any  # (B, K, L)
     token_log_probs: Any  # (B, K, L)
-    parents: Any  # (B, K, L): at each step, the place in the beam of the hypothesis that this one extends
+    parents: Any  # (B, K, L): at each step, the place in the beam of the hypothesis that was extended
 
 
 class _Proposals(NamedTuple):
-    """The ids that may come next, P for each hypothesis: (B, beam_width * P)."""
+    """Possible next ids, P for each hypothesis: (B, beam_width * P)."""
 
-    log_probs: Any  # of the hypothesis so extended
+    log_probs: Any  # of the extended hypothesis
     ids: Any
     token_log_probs: Any
     parents: Any
 
 
 class _Search:
-    """The rules of the search, and one turn of its loop."""
+    """The rules of the search, and one iteration of its loop."""
 
-    def __init__(self, step, history, beam_width, end_id, max_length, length_normalization, num_results):
+    def __init__(self, step, history, beam_width, end_id, max_length, length_normalization, num_results) -> None:
         self.step = step
         self.history = history
         self.beam_width = beam_width
@@ -134,10 +135,10 @@ class _Search:
         self.length_normalization = length_normalization
         self.num_results = num_results
 
-    def goes_on(self, time, inputs, state, alive, kept, seen):
+    def goes_on(self, time, inputs, state, alive, kept, seen) -> Any:
         return ops.logical_and(time < self.max_length, ops.any(alive.log_probs > _NEVER))
 
-    def advance(self, time, inputs, state, alive, kept, seen):
+    def advance(self, time, inputs, state, alive, kept, seen) -> tuple[Any, ...]:
         logits, new_state = self.step(inputs, state)
         if self.history is not None:
             seen = write_step(seen, time, self.history(new_state))
@@ -148,16 +149,16 @@ class _Search:
         alive = self.extend(alive, proposals, ops.logical_not(is_end), time)
         inputs = ops.reshape(ops.take(alive.ids, time, axis=2), (-1,))
         parents = _flat_index(ops.take(alive.parents, time, axis=2), self.beam_width)
-        # The reshaping changes nothing, but keeps what TensorFlow knows of the shapes the same in each turn.
+        # The reshape changes nothing, but keeps the static shapes that TensorFlow knows equal in all iterations.
         state = tree.map_structure(
             lambda x, new: ops.reshape(ops.take(new, parents, 0), ops.shape(x)), state, new_state
         )
         return time + 1, inputs, state, self.give_up(alive, kept), kept, seen
 
     def propose(self, alive: _Hypotheses, logits) -> _Proposals:
-        """The likeliest next ids of each hypothesis, likeliest first."""
+        """The likeliest next ids of each hypothesis, the likeliest first."""
         logits = ops.cast(logits, "float32")
-        # Written out, as TensorFlow on a CPU may compute a softmax in bfloat16, which is too coarse to rank by.
+        # Written out because TensorFlow may compute a softmax in bfloat16 on a CPU, which is too coarse for ranking.
         log_probs = logits - ops.logsumexp(logits, axis=-1, keepdims=True)
         count = min(self.beam_width, log_probs.shape[-1])
         log_probs, ids = ops.top_k(log_probs, count)  # (B * beam_width, P)
@@ -168,13 +169,13 @@ class _Search:
         return _Proposals(*(ops.reshape(x, flat) for x in (totals, ops.cast(ids, "int32"), log_probs, parents)))
 
     def extend(self, alive: _Hypotheses, proposals: _Proposals, wanted, time) -> _Hypotheses:
-        """The ``beam_width`` best of the wanted proposals as hypotheses, best first."""
+        """The ``beam_width`` best of the wanted proposals as hypotheses, the best first."""
         log_probs, chosen = ops.top_k(ops.where(wanted, proposals.log_probs, _NEVER), self.beam_width)
         chosen = tree.map_structure(lambda x: _pick(x, chosen), proposals)
         old = tree.map_structure(lambda x: _pick(x, chosen.parents), alive)
         now = ops.arange(self.max_length) == time
 
-        def at_this_time(new, steps):
+        def at_this_time(new, steps) -> Any:
             return ops.where(now, new[:, :, None], steps)
 
         return old._replace(
@@ -185,25 +186,25 @@ class _Search:
         )
 
     def score(self, hypotheses: _Hypotheses, length) -> _Hypotheses:
-        """The hypotheses with scores, all being of the given length."""
+        """The hypotheses, all of the given length, with scores."""
         scores = hypotheses.log_probs / self.normalizer(length)
         return hypotheses._replace(scores=scores, lengths=ops.full_like(hypotheses.lengths, 1) * length)
 
-    def normalizer(self, length):
+    def normalizer(self, length) -> Any:
         return ops.cast(length, "float32") ** self.length_normalization
 
     def give_up(self, alive: _Hypotheses, kept: _Hypotheses) -> _Hypotheses:
-        """Unfinished hypotheses, none in rows whose results are settled.
+        """Removes the unfinished hypotheses of rows whose results can't change anymore.
 
-        A log probability only falls, so no hypothesis ever scores above what it would if it ended at max_length with
-        the log probability that it has now.
+        Log probabilities only fall, so that the score of a hypothesis is never above that of its current log
+        probability at ``max_length``.
         """
         bound = alive.log_probs[:, :1] / self.normalizer(self.max_length)
         settled = bound <= kept.scores[:, -1:]
         return alive._replace(log_probs=ops.where(settled, _NEVER, alive.log_probs))
 
 
-def _check(beam_width, max_length, length_normalization, num_results):
+def _check(beam_width, max_length, length_normalization, num_results) -> None:
     if beam_width < 1 or (isinstance(max_length, int) and max_length < 1):
         raise ValueError(f"beam_width ({beam_width}) and max_length ({max_length}) must be at least 1.")
     if length_normalization < 0:
@@ -213,7 +214,7 @@ def _check(beam_width, max_length, length_normalization, num_results):
 
 
 def _nothing(batch_size, count, max_length, pad_id) -> _Hypotheses:
-    """Empty places for hypotheses."""
+    """Hypotheses that are all empty places."""
     never = ops.full((batch_size, count), _NEVER, dtype="float32")
     zeros = ops.zeros((batch_size, count, max_length), dtype="int32")
     return _Hypotheses(
@@ -227,7 +228,7 @@ def _nothing(batch_size, count, max_length, pad_id) -> _Hypotheses:
 
 
 def _best(groups: list[_Hypotheses], count) -> _Hypotheses:
-    """The hypotheses with the highest scores; of equal ones, the first."""
+    """The hypotheses with the highest scores; among equal scores, the first ones."""
     together = _join(groups)
     _, order = ops.top_k(together.scores, count)
     return tree.map_structure(lambda x: _pick(x, order), together)
@@ -255,14 +256,14 @@ def _results(unfinished: _Hypotheses, kept: _Hypotheses, seen, pad_id) -> Beams:
     )
 
 
-def _follow(seen, parents, after, beam_width):
-    """From what all places of the beam saw (L, B * beam_width, ...), what one hypothesis saw: (B, L, ...)."""
+def _follow(seen, parents, after, beam_width) -> Any:
+    """From the history (L, B * beam_width, ...) of all places of the beam, that of one hypothesis: (B, L, ...)."""
     if isinstance(seen, tuple) and not seen:
         return None
     length = ops.shape(parents)[1]
     rows = ops.reshape(_flat_index(parents, beam_width), (-1, length))  # (B, L)
 
-    def follow(xs):
+    def follow(xs) -> Any:
         shape = ops.shape(xs)
         steps = ops.arange(length, dtype="int32") * shape[1]
         chosen = ops.take(ops.reshape(xs, (-1, *shape[2:])), rows + steps, axis=0)
@@ -276,14 +277,14 @@ def _join(groups: list[_Hypotheses]) -> _Hypotheses:
     return tree.map_structure(lambda *xs: ops.concatenate(xs, axis=1), *groups)
 
 
-def _pick(x, places):
-    """For each row the values at some places: (B, K, ...), (B, M) -> (B, M, ...)"""
+def _pick(x, places) -> Any:
+    """Values at some places of each row: (B, K, ...), (B, M) -> (B, M, ...)"""
     index = _flat_index(places, x.shape[1])
     rest = ops.shape(x)[2:]
     return ops.reshape(ops.take(ops.reshape(x, (-1, *rest)), index, axis=0), (-1, places.shape[1], *rest))
 
 
-def _flat_index(places, count):
-    """Places (B, M) among ``count`` in each row, as places (B * M,) among those of all rows."""
+def _flat_index(places, count) -> Any:
+    """Indices (B * M,) into all rows, from places (B, M) among ``count`` in each row."""
     starts = ops.arange(ops.shape(places)[0], dtype="int32") * count
     return ops.reshape(ops.cast(places, "int32") + starts[:, None], (-1,))

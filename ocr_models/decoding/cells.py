@@ -1,9 +1,11 @@
-"""Wrappers around recurrent cells, each a cell itself: for ``keras.layers.RNN``, stacks, and ``AttentionWrapper``.
+"""Wrappers around recurrent cells that are cells themselves, for ``keras.layers.RNN``, stacks and ``AttentionWrapper``.
 
 A cell takes ``(inputs, states)`` of one step, (B, D) and a tree of (B, units), and returns ``(outputs, new states)``.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import keras
 from keras import ops, tree
@@ -13,80 +15,83 @@ from ocr_models.decoding.loop_random import LoopRandom
 
 
 class CellWrapper(keras.layers.Layer):
-    """Passes everything on to the cell that it wraps; a wrapper of your own overrides ``call``.
+    """The base of wrappers, which passes everything on to the wrapped cell; subclasses override ``call``.
 
-    One with arguments stores them in ``__init__`` and adds them to ``get_config``; one with weights makes them in
-    ``build``; one whose outputs are of another depth than the cell's overrides ``output_size``. States stay the cell's.
+    A subclass with arguments stores them in ``__init__`` and adds them to ``get_config``; one with weights makes them
+    in ``build``; one whose outputs have another depth than those of the cell overrides ``output_size``. The states are
+    those of the cell.
 
     Args:
-        cell: any recurrent cell that is a Keras layer, itself wrapped or not. Its own ``dropout`` must be 0: Keras
-            draws those masks where only ``keras.layers.RNN`` does it; ``DropoutCell`` works everywhere.
+        cell: a recurrent cell that is a Keras layer, wrapped or not. Its own ``dropout`` must be 0, because only
+            ``keras.layers.RNN`` draws its masks; ``DropoutCell`` works everywhere.
     """
 
-    def __init__(self, cell: keras.layers.Layer, **kwargs):
+    def __init__(self, cell: keras.layers.Layer, **kwargs) -> None:
         super().__init__(**kwargs)
         check_cell(cell)
         self.cell = cell
 
     @property
-    def state_size(self):
+    def state_size(self) -> Any:
         return self.cell.state_size
 
     @property
     def output_size(self) -> int:
         return cell_output_size(self.cell)
 
-    def get_initial_state(self, batch_size=None):
+    def get_initial_state(self, batch_size=None) -> Any:
         return initial_cell_state(self.cell, batch_size)
 
-    def build(self, input_shape):
+    def build(self, input_shape) -> None:
         build_once(self.cell, input_shape)
 
-    def call(self, inputs, states, training=None):
+    def call(self, inputs, states, training=None) -> tuple[Any, Any]:
         return self.cell(inputs, states, training=training)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "cell": keras.saving.serialize_keras_object(self.cell)}
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config) -> CellWrapper:
         return cls(**{**config, "cell": keras.saving.deserialize_keras_object(config["cell"])})
 
 
 @keras.saving.register_keras_serializable(package="pagebeam")
 class ResidualCell(CellWrapper):
-    """Adds its inputs to the cell's outputs, which must be of one depth."""
+    """Adds the inputs to the outputs of the cell, which must have the same depth."""
 
-    def build(self, input_shape):
+    def build(self, input_shape) -> None:
         super().build(input_shape)
         if input_shape[-1] != self.output_size:
             raise ValueError(
-                f"ResidualCell adds inputs and outputs, which must be of one depth, got {input_shape[-1]} and "
+                f"ResidualCell adds inputs and outputs, which must have the same depth, got {input_shape[-1]} and "
                 f"{self.output_size}: wrap the cell in OutputProjectionCell(cell, {input_shape[-1]}) first"
             )
 
-    def call(self, inputs, states, training=None):
+    def call(self, inputs, states, training=None) -> tuple[Any, Any]:
         outputs, states = self.cell(inputs, states, training=training)
         return inputs + outputs, states
 
 
 @keras.saving.register_keras_serializable(package="pagebeam")
 class DropoutCell(CellWrapper):
-    """Dropout on the cell's inputs and on its outputs, in training only (Zaremba et al. 2014, arXiv 1409.2329).
+    """Dropout on the inputs and outputs of the cell, in training only (Zaremba et al. 2014, arXiv 1409.2329).
 
-    Each step has masks of its own, and the recurrent states are never dropped. Masks are drawn inside the loop, on
-    TensorFlow and on JAX; ``LoopRandom`` says how. They differ between calls with equal weights and data, too, if the
-    loop begins at this cell's ``get_initial_state`` within a Keras call with ``training=True`` (``keras.layers.RNN``
-    does so when it isn't given a state, and ``AttentionWrapper.get_initial_state`` always).
+    Each step has its own masks; recurrent states are never dropped. Masks are drawn inside the loop, on TensorFlow and
+    on JAX (see ``LoopRandom``). They also differ between calls with equal weights and data, if the loop begins with
+    this cell's ``get_initial_state`` within a Keras call with ``training=True``: ``keras.layers.RNN`` calls it unless
+    it is given a state, and ``AttentionWrapper.get_initial_state`` always does.
 
     Args:
         cell: the cell to wrap.
-        input_rate: share of the inputs set to zero, at least 0 and below 1.
-        output_rate: the same for the outputs.
+        input_rate: share of the inputs that are set to zero, at least 0 and below 1.
+        output_rate: share of the outputs that are set to zero, at least 0 and below 1.
         seed: of the masks.
     """
 
-    def __init__(self, cell, input_rate: float = 0.0, output_rate: float = 0.0, seed: int | None = None, **kwargs):
+    def __init__(
+        self, cell, input_rate: float = 0.0, output_rate: float = 0.0, seed: int | None = None, **kwargs
+    ) -> None:
         super().__init__(cell, **kwargs)
         for name, rate in {"input_rate": input_rate, "output_rate": output_rate}.items():
             if not 0 <= rate < 1:
@@ -95,20 +100,20 @@ class DropoutCell(CellWrapper):
         self.output_rate = output_rate
         self.random = LoopRandom(seed)
 
-    def get_initial_state(self, batch_size=None):
+    def get_initial_state(self, batch_size=None) -> Any:
         return self.random(super().get_initial_state(batch_size))
 
-    def call(self, inputs, states, training=None):
+    def call(self, inputs, states, training=None) -> tuple[Any, Any]:
         inputs = self._drop(inputs, self.input_rate, states, training)
         outputs, new_states = self.cell(inputs, states, training=training)
         return self._drop(outputs, self.output_rate, states, training), new_states
 
-    def _drop(self, x, rate, states, training):
+    def _drop(self, x, rate, states, training) -> Any:
         if not training or rate == 0:
             return x
         return keras.random.dropout(x, rate, seed=self.random.step_seed(x, *tree.flatten(states)))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         own = {"input_rate": self.input_rate, "output_rate": self.output_rate, "seed": self.random.seed}
         return {**super().get_config(), **own}
 
@@ -116,11 +121,11 @@ class DropoutCell(CellWrapper):
 class _ProjectionCell(CellWrapper):
     """A cell with a dense layer to ``units``."""
 
-    def __init__(self, cell, units: int, activation=None, **kwargs):
+    def __init__(self, cell, units: int, activation=None, **kwargs) -> None:
         super().__init__(cell, **kwargs)
         self.projection = keras.layers.Dense(units, activation, dtype=self.dtype_policy, name="projection")
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         activation = keras.activations.serialize(self.projection.activation)
         return {**super().get_config(), "units": self.projection.units, "activation": activation}
 
@@ -131,15 +136,15 @@ class InputProjectionCell(_ProjectionCell):
 
     Args:
         cell: the cell to wrap.
-        units: depth of the projection, which the cell gets as inputs.
+        units: depth of the projection, which is the input of the cell.
         activation: of the projection, a name or function; linear if None.
     """
 
-    def build(self, input_shape):
+    def build(self, input_shape) -> None:
         build_once(self.projection, input_shape)
         super().build((*input_shape[:-1], self.projection.units))
 
-    def call(self, inputs, states, training=None):
+    def call(self, inputs, states, training=None) -> tuple[Any, Any]:
         return self.cell(self.projection(inputs), states, training=training)
 
 
@@ -147,12 +152,12 @@ class InputProjectionCell(_ProjectionCell):
 class OutputProjectionCell(_ProjectionCell):
     """A dense layer after the cell, such as the one to logits.
 
-    With a mask, ``keras.layers.RNN`` needs ``zero_output_for_mask=True``: it takes a cell's first state for its last
-    output otherwise, and here these differ in depth.
+    With a mask, ``keras.layers.RNN`` needs ``zero_output_for_mask=True``: otherwise it takes the first state of a cell
+    for its last output, but here their depths differ.
 
     Args:
         cell: the cell to wrap.
-        units: depth of the projection, which is put out.
+        units: depth of the projection, which is the output.
         activation: of the projection, a name or function; linear if None.
     """
 
@@ -160,23 +165,23 @@ class OutputProjectionCell(_ProjectionCell):
     def output_size(self) -> int:
         return self.projection.units
 
-    def build(self, input_shape):
+    def build(self, input_shape) -> None:
         super().build(input_shape)
         build_once(self.projection, (*input_shape[:-1], cell_output_size(self.cell)))
 
-    def call(self, inputs, states, training=None):
+    def call(self, inputs, states, training=None) -> tuple[Any, Any]:
         outputs, states = self.cell(inputs, states, training=training)
         return self.projection(outputs), states
 
 
 def cell_output_size(cell) -> int:
-    """Depth of a cell's outputs: its ``output_size``, or else that of its first state."""
+    """Depth of the outputs of a cell: its ``output_size`` or, if it has none, the depth of its first state."""
     size = getattr(cell, "output_size", None)
     return tree.flatten(cell.state_size)[0] if size is None else size
 
 
-def initial_cell_state(cell, batch_size):
-    """The state (B, units) that a cell begins with: what its ``get_initial_state`` says, or else zeros."""
+def initial_cell_state(cell, batch_size) -> Any:
+    """The initial state (B, units) of a cell, from its ``get_initial_state``; zeros if it has none."""
     if hasattr(cell, "get_initial_state"):
         return cell.get_initial_state(batch_size=batch_size)
     return tree.map_structure(lambda size: ops.zeros((batch_size, size), cell.compute_dtype), cell.state_size)

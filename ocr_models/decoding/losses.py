@@ -1,6 +1,8 @@
-"""The cross-entropy of sequences, weighted, and averaged in one of the usual ways; all in float32."""
+"""Weighted cross-entropy of sequences with the usual averages, in float32."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from keras import ops
 
@@ -8,21 +10,21 @@ _TINY = 1e-6
 _AVERAGES: dict[str, tuple[int, ...]] = {"token": (0, 1), "sequence": (1,), "batch": (0,)}
 
 
-def sequence_loss(logits, targets, weights=None, average: str | None = "token", label_smoothing: float = 0.0):
+def sequence_loss(logits, targets, weights=None, average: str | None = "token", label_smoothing: float = 0.0) -> Any:
     """Weighted cross-entropy of a batch of sequences, with the averages of ``tfa.seq2seq.sequence_loss``.
 
     Args:
         logits: float (B, L, V), unnormalized.
-        targets: int (B, L), class numbers; of any value, as -1, where the weight is 0.
-        weights: (B, L), of each token: 0 for padding. All 1 if left out.
-        average: what the sum of the weighted losses is taken over, and divided by the sum of the weights of:
-            "token", all tokens of the batch: a scalar; "sequence", the tokens of each sequence: (B,);
-            "batch", the tokens of each time step: (L,); ``None``: the weighted losses as they are, (B, L).
-        label_smoothing: the share of the truth that is spread evenly over all classes (Szegedy et al. 2016, arXiv
+        targets: int (B, L), class numbers; they may have any value, such as -1, where the weight is 0.
+        weights: (B, L), of each token, 0 for padding; all 1 by default.
+        average: the tokens over which weighted losses are summed and divided by the sum of their weights:
+            "token", all tokens of the batch (the result is a scalar); "sequence", those of each sequence (B,);
+            "batch", those of each time step (L,). None returns the weighted losses (B, L).
+        label_smoothing: the share of probability that is spread evenly over all classes (Szegedy et al. 2016, arXiv
             1512.00567, section 7).
 
     Returns:
-        float32. An average over weights that are all 0 is 0, with a gradient of 0.
+        float32. If all weights are 0, the average is 0, with a gradient of 0.
 
     Raises:
         ValueError: there is no such average.
@@ -39,13 +41,13 @@ def sequence_loss(logits, targets, weights=None, average: str | None = "token", 
     return ops.sum(losses, axis=axes) / ops.maximum(ops.sum(weights, axis=axes), _TINY)
 
 
-def cross_entropy(logits, targets, label_smoothing: float = 0.0):
-    """The negative log probability of each target, in the smoothed case mixed with the mean over all classes.
+def cross_entropy(logits, targets, label_smoothing: float = 0.0) -> Any:
+    """The negative log probability of each target; with label smoothing, mixed with the mean over all classes.
 
     Args:
         logits: float (B, L, V), unnormalized.
         targets: int (B, L), class numbers.
-        label_smoothing: as of ``sequence_loss``.
+        label_smoothing: as in ``sequence_loss``.
 
     Returns:
         float32 (B, L).

@@ -1,11 +1,13 @@
 """Monotonic attention (Raffel et al. 2017, arXiv 1704.00784): the attended position only ever moves forward.
 
-At each step the decoder walks along the memory from where it stopped last, and stops at position j with the
-probability p_j, the sigmoid of its score. In training the alignments are the expectation over all such walks; in
-inference the walk can be taken for real, which needs no position behind the pointer any more.
+At each step, the decoder walks along the memory from its last stop, and stops at position j with probability p_j, the
+sigmoid of the score. In training, the alignments are the expectation over all such walks. In inference, a single walk
+can be made, which no longer needs the positions behind the pointer.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import keras
 from keras import ops
@@ -13,25 +15,24 @@ from keras import ops
 from ocr_models.decoding.attention import AttentionMechanism, AttentionMemory, BahdanauAttention, LuongAttention
 from ocr_models.decoding.loop_random import LoopRandom
 
-_MAX_DOUBLINGS = 16  # for memories whose length isn't known when compiling: 2 ** 16 positions
+_MAX_DOUBLINGS = 16  # for memories of unknown length at compile time: up to 2 ** 16 positions
 
 
 class MonotonicMechanism(AttentionMechanism):
     """Makes a mechanism monotonic: ``class Mine(MonotonicMechanism, MyMechanism)``.
 
     Args:
-        mode: how the alignments follow from the probabilities of stopping. "parallel" and "recursive" are the same
-            expectation, computed for all positions at once or one after the other (less work, more steps). "hard"
-            stops for real, at the first position with a positive score: for inference, since nothing can be learned
-            through it (set ``mechanism.mode`` after training). Its alignments are 1 at one position, or nowhere once
-            the walk has left the memory.
-        sigmoid_noise: standard deviation of the normal noise added to the scores in training, which teaches
-            probabilities near 0 and 1, as hard mode needs them (``LoopRandom`` says how it is drawn).
-        score_bias_init: first value of the learned number added to all scores. A negative one, which the paper
-            suggests, makes the first walks long.
+        mode: how alignments are computed from stopping probabilities. "parallel" and "recursive" compute the same
+            expectation, for all positions at once or one after the other (less work, more steps). "hard" stops at the
+            first position with a positive score; it is for inference (set ``mechanism.mode`` after training), because
+            it has no gradient. Its alignments are 1 at one position, or 0 everywhere once the walk has left the memory.
+        sigmoid_noise: standard deviation of normal noise that is added to the scores in training, which pushes
+            probabilities to 0 and 1, as hard mode needs them (see ``LoopRandom``).
+        score_bias_init: initial value of a learned scalar that is added to all scores. A negative value, which the
+            paper suggests, makes the first walks long.
         seed: of the noise.
 
-    The alignments of a row sum to 1 at most: the rest is the probability of having walked off its end.
+    The alignments of a row sum to at most 1; the rest is the probability that the walk has left the memory.
     """
 
     def __init__(
@@ -42,7 +43,7 @@ class MonotonicMechanism(AttentionMechanism):
         score_bias_init: float = 0.0,
         seed: int | None = None,
         **kwargs,
-    ):
+    ) -> None:
         super().__init__(units, **kwargs)
         if mode not in _MODES:
             raise ValueError(f"mode must be one of {', '.join(_MODES)}, got {mode!r}")
@@ -51,30 +52,30 @@ class MonotonicMechanism(AttentionMechanism):
         self.score_bias_init = score_bias_init
         self.random = LoopRandom(seed)
 
-    def build(self, query_shape, memory_shape):
+    def build(self, query_shape, memory_shape) -> None:
         super().build(query_shape, memory_shape)
         initial_bias = keras.initializers.Constant(self.score_bias_init)
         self.score_bias = self.add_weight(shape=(), initializer=initial_bias, name="score_bias")
 
-    def prepare(self, memory, memory_mask=None):
+    def prepare(self, memory, memory_mask=None) -> AttentionMemory:
         return super().prepare(self.random(memory), memory_mask)
 
-    def initial_alignments(self, memory: AttentionMemory):
+    def initial_alignments(self, memory: AttentionMemory) -> Any:
         """The alignments (B, T) before the first step: 1 at position 0, where the first walk begins."""
         at_start = ops.arange(ops.shape(memory.mask)[1]) == 0
         return ops.cast(ops.broadcast_to(at_start[None], ops.shape(memory.mask)), "float32")
 
-    def call(self, query, memory, previous_alignments, training=None):
+    def call(self, query, memory, previous_alignments, training=None) -> Any:
         scores = self.score(query, memory) + ops.cast(self.score_bias, "float32")
         if training and self.sigmoid_noise:
             seed = self.random.step_seed(scores, previous_alignments)
             scores = scores + self.sigmoid_noise * keras.random.normal(ops.shape(scores), dtype="float32", seed=seed)
-        # The walk never stops on padding, it goes on to what is behind.
+        # The walk never stops on padding.
         stop_probs = ops.cast(scores > 0, "float32") if self.mode == "hard" else ops.sigmoid(scores)
         stop_probs = stop_probs * ops.cast(memory.mask, "float32")
         return _MODES[self.mode](stop_probs, ops.cast(previous_alignments, "float32"))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         own = {"mode": self.mode, "sigmoid_noise": self.sigmoid_noise, "score_bias_init": self.score_bias_init}
         return {**super().get_config(), **own, "seed": self.random.seed}
 
@@ -83,7 +84,7 @@ class MonotonicMechanism(AttentionMechanism):
 class LuongMonotonicAttention(MonotonicMechanism, LuongAttention):
     """``LuongAttention``, monotonic. Takes the arguments of it and of ``MonotonicMechanism``."""
 
-    def __init__(self, units: int | None = None, **kwargs):
+    def __init__(self, units: int | None = None, **kwargs) -> None:
         super().__init__(units, **kwargs)
 
 
@@ -94,24 +95,24 @@ class BahdanauMonotonicAttention(MonotonicMechanism, BahdanauAttention):
     The paper trains with ``normalize=True``, which keeps the scores from saturating the sigmoid early.
     """
 
-    def __init__(self, units: int, **kwargs):
+    def __init__(self, units: int, **kwargs) -> None:
         super().__init__(units, **kwargs)
 
 
-def parallel_alignments(stop_probs, previous_alignments):
+def parallel_alignments(stop_probs, previous_alignments) -> Any:
     """The expected alignments (B, T), all positions at once.
 
-    The probability that the walk reaches position j is r_j = (1 - p_{j-1}) r_{j-1} + a_j, where a are the previous
-    alignments; it stops there with p_j r_j. The paper solves this with a cumulative product and a division by it, which
-    loses all once the product underflows. Doubling needs no division: each round joins every stretch of positions with
-    the equally long one before it, until the stretches reach the beginning.
+    The walk reaches position j with probability r_j = (1 - p_{j-1}) r_{j-1} + a_j, where a are the previous alignments,
+    and stops there with probability p_j r_j. The paper solves this with a division by a cumulative product, which fails
+    when the product underflows. Doubling needs no division: each round joins every range of positions with the equally
+    long range before it, until the ranges reach the beginning.
 
     Args:
-        stop_probs: float32 (B, T), the probabilities p of stopping at a position when there.
+        stop_probs: float32 (B, T), the probability p of stopping at each position that is reached.
         previous_alignments: float32 (B, T).
     """
-    survive = _shifted(1 - stop_probs, 1)  # (B, T): from the stretch's beginning to j without stopping
-    reach = previous_alignments  # (B, T): having begun within the stretch
+    survive = _shifted(1 - stop_probs, 1)  # (B, T): from the beginning of the range to j without a stop
+    reach = previous_alignments  # (B, T): from a beginning within the range
     length = previous_alignments.shape[1]
     doublings = _MAX_DOUBLINGS if length is None else (length - 1).bit_length()
     for shift in (2**k for k in range(doublings)):
@@ -120,10 +121,10 @@ def parallel_alignments(stop_probs, previous_alignments):
     return stop_probs * reach
 
 
-def recursive_alignments(stop_probs, previous_alignments):
-    """What ``parallel_alignments`` gives, one position after the other."""
+def recursive_alignments(stop_probs, previous_alignments) -> Any:
+    """The result of ``parallel_alignments``, computed one position after the other."""
 
-    def step(reach, at_position):
+    def step(reach, at_position) -> tuple[Any, Any]:
         survive, previous = at_position
         reach = survive * reach + previous
         return reach, reach
@@ -133,8 +134,8 @@ def recursive_alignments(stop_probs, previous_alignments):
     return stop_probs * ops.reshape(ops.transpose(reach), ops.shape(stop_probs))
 
 
-def hard_alignments(stops, previous_alignments):
-    """1 at the first stop (stops are 0 or 1) at or after the previous one, of each row; zeros where there is none."""
+def hard_alignments(stops, previous_alignments) -> Any:
+    """1 at the first stop (stops are 0 or 1) at or after the previous one of each row, and 0 elsewhere."""
     open_stops = stops * ops.cumsum(previous_alignments, axis=1)  # none before the pointer
     return open_stops * ops.cast(ops.cumsum(open_stops, axis=1) == 1, "float32")
 
@@ -142,6 +143,6 @@ def hard_alignments(stops, previous_alignments):
 _MODES = {"parallel": parallel_alignments, "recursive": recursive_alignments, "hard": hard_alignments}
 
 
-def _shifted(x, shift: int):
-    """Each row moved to the right by ``shift``, with zeros on the left."""
+def _shifted(x, shift: int) -> Any:
+    """Each row shifted to the right by ``shift``, with zeros on the left."""
     return ops.where(ops.arange(ops.shape(x)[1]) < shift, 0.0, ops.roll(x, shift, axis=1))

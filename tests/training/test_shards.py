@@ -83,7 +83,7 @@ def test_run_goes_not_on_with_other_characters(trained, tmp_path):
     for split in ("train", "validation"):
         write_shard(tmp_path / f"{split}-0", [word_example(striped_word("ab"), "ab")])
     Charset("ab").save(tmp_path / "charset.txt")
-    with pytest.raises(UsageError, match="its weights don't fit this network, as when the data have other characters"):
+    with pytest.raises(UsageError, match="its weights don't fit this network, for example because the data have other"):
         main(arguments("recognition", trained[2], tmp_path, "--steps", 52))
 
 
@@ -167,7 +167,7 @@ def test_detector_learns_from_shards(pages, tmp_path):
     [
         ("recognition", "pages", [], "prepare it with --task recognition"),
         ("detection", "words", [], "a data set for recognition, but one for detection was expected"),
-        ("recognition", "words", ["--fonts", "somewhere"], "--data and --pdfs or --fonts: give one of both"),
+        ("recognition", "words", ["--fonts", "somewhere"], "--data and --pdfs or --fonts: give only one of the two"),
         ("recognition", "words", ["--validation", "nowhere-*"], "nowhere-*: no file matches nowhere-*"),
         ("recognition", "words", ["--validation", ""], "--data and --validation go together"),
     ],
