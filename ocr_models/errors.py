@@ -44,7 +44,7 @@ class DocumentError(PagebeamError):
         stage: where it failed.
     """
 
-    def __init__(self, stage: Stage, message: str):
+    def __init__(self, stage: Stage, message: str) -> None:
         super().__init__(stage, message)  # both, so that the error can be pickled
         self.stage = stage
 

@@ -51,20 +51,11 @@ def build_east(backbone: str = "fast", text_scale: float = 512.0, name: str = "e
 
 def freeze_backbone(model: keras.Model) -> None:
     """Makes only the merge branch and the head trainable (head-tuning). Compile the model again afterwards."""
-    _set_backbone_trainable(model, False)
-
-
-def unfreeze_backbone(model: keras.Model) -> None:
-    """Makes the whole model trainable again (fine-tuning). Compile the model again afterwards."""
-    _set_backbone_trainable(model, True)
-
-
-def _set_backbone_trainable(model: keras.Model, trainable: bool) -> None:
     backbone_layers = [layer for layer in model.layers if layer.name.startswith(BACKBONE_PREFIX)]
     if not backbone_layers:
         raise ValueError(f"Model {model.name!r} has no layers named {BACKBONE_PREFIX}*: build it with build_east.")
     for layer in backbone_layers:
-        layer.trainable = trainable
+        layer.trainable = False
 
 
 def _fast_backbone(x) -> tuple[Any, ...]:

@@ -63,20 +63,6 @@ def positive_cells(
     )
 
 
-def restore_quads(
-    score_map: np.ndarray, geometry_map: np.ndarray, score_threshold: float = 0.5, output_stride: int = 4
-) -> tuple[np.ndarray, np.ndarray]:
-    """The rectangle that each positive cell predicts, before merging; takes the arguments of ``positive_cells``.
-
-    Returns:
-        quads float32 (N, 4, 2) in pixels, clockwise from the top-left, and their scores (N,).
-    """
-    cells = positive_cells(score_map, geometry_map, score_threshold, output_stride)
-    top, right, bottom, left = cells.distances.T
-    offsets = rectangle_quads(-top, right, bottom, -left, cells.angles)
-    return offsets + np.stack((cells.x, cells.y), axis=-1)[:, None].astype(np.float32), cells.scores
-
-
 def rectangle_quads(top, right, bottom, left, angle) -> np.ndarray:
     """Corners of rectangles with edges at v = top, u = right, v = bottom and u = left in the frame of their angle.
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-# Thresholds without a unit are shares; they were chosen on development pages.
+# Thresholds without a unit are shares; they are rules of thumb, and the tests hold what they tell apart.
 _MAX_WORD_GAP = 1.3  # in line heights: a wider gap separates two cells or columns
 _MIN_OVERLAP = 0.5  # of the smaller of two heights, for words of one line
 _MAX_HEIGHT_RATIO = 2.2  # of two words of one line

@@ -9,7 +9,7 @@ from scipy.sparse.csgraph import connected_components
 from ocr_models.detection import nms
 from ocr_models.detection.decode_maps import MAX_WORDS, decode_east
 from ocr_models.detection.nms import locality_aware_nms, standard_nms
-from ocr_models.detection.restore import positive_cells, restore_quads
+from ocr_models.detection.restore import positive_cells
 from ocr_models.detection.targets import make_targets
 
 
@@ -50,15 +50,17 @@ def test_rectangle_comes_back_from_its_targets(center, width, height, degrees):
 def test_every_cell_restores_the_whole_rectangle(degrees):
     truth = rectangle(128, 128, 120, 30, np.radians(degrees))
     score_map, geometry_map, _ = make_targets(truth[None], [False], 256, 256)
-    quads, scores = restore_quads(score_map, geometry_map)
-    assert len(quads) == len(scores) == score_map.sum()
-    np.testing.assert_allclose(quads, np.broadcast_to(truth, quads.shape), atol=1e-3)
+    for row, column in np.argwhere(score_map[..., 0]):
+        one_cell = np.zeros_like(score_map)
+        one_cell[row, column] = 1
+        (quad,), _, _ = locality_aware_nms(positive_cells(one_cell, geometry_map))
+        np.testing.assert_allclose(quad, truth, atol=1e-3)
 
 
 def test_offsets_are_turned_about_the_cell():
     score_map, geometry_map = np.zeros((8, 8, 1), np.float32), np.zeros((8, 8, 5), np.float32)
     score_map[2, 3], geometry_map[2, 3] = 0.9, (0, 10, 0, 0, np.pi / 6)
-    (quad,), (score,) = restore_quads(score_map, geometry_map)
+    (quad,), (score,), _ = locality_aware_nms(positive_cells(score_map, geometry_map))
     # The cell is the point (3.5 * 4, 2.5 * 4) = (14, 10). 10 px to the right, 30° clockwise:
     # (14 + 10 cos 30°, 10 + 10 sin 30°) = (22.660, 15).
     np.testing.assert_allclose(quad, [[14, 10], [22.660, 15], [22.660, 15], [14, 10]], atol=1e-3)
