@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 import pagebeam
+from pipelines.reading import run_manifest
 from tests.pipelines import samples
 from tests.pipelines.conftest import comparable, fake_models, run  # noqa: F401  fixtures
 
@@ -107,7 +109,11 @@ def test_a_broken_model_is_an_error_when_the_pipeline_is_built():
         beam.Pipeline(FnApiRunner()) | pagebeam.ReadDocuments(["x"]) | pagebeam.OcrPages(detector="no/such")
 
 
-def test_each_page_is_read_back_once_as_the_newest_run_left_it(run, tmp_path, capsys):  # noqa: F811
+def test_each_page_is_read_back_once_as_the_newest_run_left_it(run, tmp_path, capsys, monkeypatch):  # noqa: F811
+    # Both runs begin within a second, and the ids don't tell which was first.
+    countdown = itertools.count(0xFFFFFF, -1)
+    monkeypatch.setattr(run_manifest.time, "strftime", lambda *_: "20260101T000000Z-")
+    monkeypatch.setattr(run_manifest.secrets, "token_hex", lambda _: f"{next(countdown):06x}")
     first, second = (samples.write_png(tmp_path / f"{name}.png", seed) for name, seed in (("first", 1), ("second", 2)))
     output = str(tmp_path / "out")
     run(first, second)

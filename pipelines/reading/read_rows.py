@@ -36,7 +36,7 @@ def read_rows(output: str, columns: Sequence[str] | None = None, folder: str = P
     wanted = schema.names if columns is None else list(columns)
     if strange := [name for name in wanted if name not in schema.names]:
         raise UsageError(f"{output}: no column {', '.join(strange)}; the columns are {', '.join(schema.names)}")
-    runs = sorted(_finished_runs(output, folder), key=lambda run: run["run_id"], reverse=True)
+    runs = sorted(_finished_runs(output, folder), key=lambda run: run["started"], reverse=True)
     if not runs:
         raise UsageError(f"{output}: no finished run with {folder}; give the --output folder of a run")
     read: set[str] = set()

@@ -64,7 +64,7 @@ class RunDescription:
     """What is known about a run before it starts.
 
     Attributes:
-        run_id: id of the run, a new one by default; ids sort by time.
+        run_id: id of the run, a new one by default. It begins with the second of the start.
         inputs: inputs as the user gave them.
         table: schema of its rows.
         options: all options that influence the rows.
@@ -142,4 +142,4 @@ def _sum_counts(counts: Iterable[dict[str, int]]) -> Counter[str]:
 
 
 def _timestamp(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
