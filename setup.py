@@ -38,6 +38,7 @@ setup(
         "matplotlib>=3.9",
         "numpy>=2",
         "opencv-python-headless>=5",
+        "pikepdf>=9",
         "pillow>=11",
         "protobuf>=5",
         "pyarrow>=18",

@@ -6,18 +6,21 @@ These functions run native decoders, which a hostile file may crash: the pipelin
 
 from __future__ import annotations
 
+import itertools
 import os
-import warnings
 import zlib
 from collections.abc import Callable
 from enum import StrEnum
+from typing import BinaryIO
 
+import pikepdf
 import pypdfium2 as pdfium
 from PIL import Image
 
 from ocr_models.errors import DocumentError, Stage
 from ocr_models.io.images import ColorMode, PageImage, check_page_size, open_image, seek_frame, to_page_image
 from ocr_models.io.tfrecord import GZIP_MAGIC, is_tfrecord
+from ocr_models.io.tiff import page_frames
 
 MAX_RENDERED_PIXELS = 64_000_000
 """A PDF page that would be larger at the requested dpi is rendered at the highest dpi that fits."""
@@ -26,6 +29,16 @@ MIN_RENDERED_DPI = 36
 
 HEAD_BYTES = 1024
 """The number of first bytes of a file that ``sniff_kind`` needs."""
+
+
+_IMAGE_MAGIC = (
+    b"\x89PNG\r\n\x1a\n",
+    b"\xff\xd8\xff",  # JPEG
+    b"\0\0\0\x0cjP  \r\n\x87\n",  # JPEG 2000 in a box file (.jp2) ...
+    b"\xff\x4f\xff\x51",  # ... and as a bare codestream (.j2k)
+    b"GIF87a",
+    b"GIF89a",
+)
 
 
 class DocumentKind(StrEnum):
@@ -46,7 +59,7 @@ def sniff_kind(head: bytes) -> DocumentKind:
     """
     if not head:
         raise DocumentError(Stage.OPEN, "the file is empty")
-    if head.startswith((b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")) or _is_webp(head) or _is_bmp(head):
+    if head.startswith(_IMAGE_MAGIC) or _is_webp(head) or _is_bmp(head):
         return DocumentKind.IMAGE
     if head.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")):
         return DocumentKind.TIFF
@@ -57,7 +70,8 @@ def sniff_kind(head: bytes) -> DocumentKind:
     if head.startswith(GZIP_MAGIC) and is_tfrecord(_unzip(head)):
         return DocumentKind.GZIP_TFRECORD
     raise DocumentError(
-        Stage.OPEN, f"the content is no PNG, JPEG, WebP, BMP, TIFF, PDF or TFRecord; it begins with {head[:12]!r}"
+        Stage.OPEN,
+        f"the content is no PNG, JPEG, JPEG 2000, GIF, WebP, BMP, TIFF, PDF or TFRecord; it begins with {head[:12]!r}",
     )
 
 
@@ -74,8 +88,8 @@ def count_pages(path: str, kind: DocumentKind) -> int:
         if page_count > os.path.getsize(path):
             raise DocumentError(Stage.OPEN, f"the PDF claims {page_count:,} pages, more than it has bytes")
     elif kind == DocumentKind.TIFF:
-        with open_image(path) as tiff:
-            page_count = _count_frames(tiff)
+        with _open_file(path) as file:
+            page_count = sum(1 for _ in page_frames(open_image(file)))
     else:
         page_count = 1
     if page_count == 0:
@@ -112,17 +126,31 @@ def page_renderer(
         A function from the index of a page to its pixels, which raises DocumentError with stage "decode" or "render".
     """
     if kind == DocumentKind.PDF:
-        pdf = open_pdf(path)
+        pdf, user_unit = open_pdf(path), _user_units(path)
         pdf.init_forms()
-        return lambda page_index: render_pdf_page(pdf, page_index, dpi, color_mode)
-    image = open_image(path)
-    return lambda page_index: _decode_frame(image, page_index, color_mode)
+        return lambda page_index: render_pdf_page(pdf, page_index, dpi, color_mode, user_unit(page_index))
+    image = open_image(_open_file(path))  # which is closed with the last reference to the image
+    if kind == DocumentKind.IMAGE:
+        return lambda page_index: to_page_image(image, color_mode)
+    frames = _Frames(image)
+    return lambda page_index: frames.decode(page_index, color_mode)
 
 
 def render_pdf_page(
-    pdf: pdfium.PdfDocument, page_index: int, dpi: float, color_mode: ColorMode = ColorMode.GRAY
+    pdf: pdfium.PdfDocument,
+    page_index: int,
+    dpi: float,
+    color_mode: ColorMode = ColorMode.GRAY,
+    user_unit: float = 1.0,
 ) -> PageImage:
     """Renders a page, including annotations and filled-in forms.
+
+    Args:
+        pdf: the document.
+        page_index: from 0.
+        dpi: the resolution; a page that would have more than ``MAX_RENDERED_PIXELS`` gets the highest that fits.
+        color_mode: of the pixels.
+        user_unit: the page's unit of length in 1/72 inch (PDF 1.6), which PDFium passes over.
 
     Raises:
         DocumentError: with stage "render", if the page is broken or of an absurd size.
@@ -132,16 +160,35 @@ def render_pdf_page(
     except (pdfium.PdfiumError, IndexError) as error:
         raise DocumentError(Stage.RENDER, f"the page can't be loaded ({error})") from error
     try:
-        width_pt, height_pt = page.get_size()
+        width_pt, height_pt = (user_unit * side for side in page.get_size())
         fitting_dpi = _fitting_dpi(width_pt, height_pt, dpi)
         is_gray = color_mode == ColorMode.GRAY
-        bitmap = page.render(scale=fitting_dpi / 72, grayscale=is_gray, rev_byteorder=not is_gray)  # RGB, not BGR
+        bitmap = page.render(
+            scale=user_unit * fitting_dpi / 72, grayscale=is_gray, rev_byteorder=not is_gray
+        )  # RGB, not BGR
         pixels = bitmap.to_numpy().copy()  # the bitmap's memory goes with it
     except pdfium.PdfiumError as error:
         raise DocumentError(Stage.RENDER, f"the page can't be rendered ({error})") from error
     finally:
         page.close()
     return PageImage(pixels, round(fitting_dpi, 2))
+
+
+def _user_units(path: str) -> Callable[[int], float]:
+    """A function from the index of a page to its ``/UserUnit``; 1 where none is stated or qpdf can't read it."""
+    try:
+        pages = pikepdf.open(path).pages
+    except (pikepdf.PdfError, OSError):  # PDFium repairs more
+        return lambda page_index: 1.0
+
+    def user_unit(page_index: int) -> float:
+        try:
+            unit = float(pages[page_index].obj.get("/UserUnit", 1))
+        except (pikepdf.PdfError, IndexError, TypeError, ValueError):
+            return 1.0
+        return unit if 0 < unit < 1e6 else 1.0  # what isn't a positive number means nothing
+
+    return user_unit
 
 
 def _is_webp(head: bytes) -> bool:
@@ -153,33 +200,40 @@ def _is_bmp(head: bytes) -> bool:
 
 
 def _unzip(head: bytes) -> bytes:
-    """Unpacks the beginning of a gzip file; empty if it is broken."""
+    """Unpacks the beginning of a gzip file, whose first members may be empty; empty if it is broken."""
+    unpacked = b""
     try:
-        return zlib.decompressobj(wbits=31).decompress(head, HEAD_BYTES)
+        while head and not unpacked:
+            member = zlib.decompressobj(wbits=31)
+            unpacked, head = member.decompress(head, HEAD_BYTES), member.unused_data
     except zlib.error:
-        return b""
+        pass
+    return unpacked
 
 
-def _count_frames(tiff: Image.Image) -> int:
-    """Counts a TIFF's frames. The first that can't be reached is counted as the last: it becomes a page that failed."""
-    count = 0
+class _Frames:
+    """The pages of an opened TIFF. Which frames they are is found out as far as it is asked for."""
+
+    def __init__(self, tiff: Image.Image) -> None:
+        self._tiff, self._search = tiff, page_frames(tiff)
+        self._found: list[tuple[int, Exception | None]] = []
+
+    def decode(self, page_index: int, color_mode: ColorMode) -> PageImage:
+        self._found += itertools.islice(self._search, max(0, page_index + 1 - len(self._found)))
+        if page_index >= len(self._found):
+            raise DocumentError(Stage.DECODE, f"the file has no page {page_index + 1} any more")
+        frame, fault = self._found[page_index]
+        if fault:
+            raise DocumentError(Stage.DECODE, f"the page can't be reached in the file ({fault})") from fault
+        seek_frame(self._tiff, frame)
+        return to_page_image(self._tiff, color_mode)
+
+
+def _open_file(path: str) -> BinaryIO:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # as in open_image
-            while True:
-                tiff.seek(count)
-                count += 1
-    except EOFError:
-        return count
-    except Exception:  # Pillow raises what its parsers raise
-        return count + 1
-
-
-def _decode_frame(image: Image.Image, page_index: int, color_mode: ColorMode) -> PageImage:
-    if page_index == 0 and image.tell() == 0:
-        return to_page_image(image, color_mode)
-    seek_frame(image, page_index)
-    return to_page_image(image, color_mode)
+        return open(path, "rb")
+    except OSError as error:
+        raise DocumentError(Stage.OPEN, f"the file can't be opened ({error})") from error
 
 
 def _fitting_dpi(width_pt: float, height_pt: float, dpi: float) -> float:

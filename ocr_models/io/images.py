@@ -11,16 +11,20 @@ from enum import StrEnum
 from typing import BinaryIO
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageCms, ImageOps
 
 from ocr_models.errors import DocumentError, Stage
+from ocr_models.io.tiff import deep_samples, prepare_planes, stated_bits
 
 MAX_PAGE_PIXELS = 100_000_000
 """Larger pages are refused before they are decoded. An A0 sheet at 200 dpi has 62 million pixels."""
 
 _ADDRESS = re.compile(r" <[^<>]* at 0x[0-9a-f]+>")  # of an object; it differs from run to run
 
-IMAGE_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF")
+IMAGE_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF", "JPEG2000")
+
+_SQUARE, _MOST_STRETCHED = 1.05, 4.0  # resolutions that differ by less are one; by more, a mistake. A fax: 204/98 = 2.1
+_SIDEWAYS = (5, 6, 7, 8)  # EXIF's orientations that swap width and height
 
 
 class ColorMode(StrEnum):
@@ -35,8 +39,9 @@ class PageImage:
     """The pixels of one page.
 
     Attributes:
-        pixels: uint8 (H, W) in gray or (H, W, 3) in RGB, turned upright by EXIF, with transparency laid on white.
-        dpi: dots per inch, as rendered or as stated in the file; None if the file states none.
+        pixels: uint8 (H, W) in gray or (H, W, 3) in RGB, turned upright by EXIF, with transparency laid on white, and
+            stretched to square pixels if the file's two resolutions differ, as a standard fax's do.
+        dpi: dots per inch, as rendered or as stated in the file, the higher of two; None if the file states none.
     """
 
     pixels: np.ndarray
@@ -57,8 +62,11 @@ def decode_image(data: bytes, color_mode: ColorMode = ColorMode.GRAY) -> PageIma
         return to_page_image(image, color_mode)
 
 
-def open_image(file: BinaryIO | str) -> Image.Image:
+def open_image(file: BinaryIO) -> Image.Image:
     """Reads an image's header; decodes nothing yet.
+
+    It takes no path: Pillow maps the pixels of uncompressed files that it opens by path, and shears those of TIFFs that
+    lie on their side.
 
     Raises:
         DocumentError: with stage "decode", if the header can't be read, the format is none of ``IMAGE_FORMATS``, or
@@ -91,8 +99,13 @@ def seek_frame(image: Image.Image, index: int) -> None:
         raise DocumentError(Stage.DECODE, f"the page can't be reached in the file ({error})") from error
 
 
-def to_page_image(image: Image.Image, color_mode: ColorMode = ColorMode.GRAY) -> PageImage:
+def to_page_image(image: Image.Image, color_mode: ColorMode = ColorMode.GRAY, square_pixels: bool = True) -> PageImage:
     """Decodes the current frame of an opened image.
+
+    Args:
+        image: from ``open_image``.
+        color_mode: of the pixels.
+        square_pixels: whether pixels are stretched to squares; False keeps them as labels of theirs count them.
 
     Raises:
         DocumentError: with stage "decode", if the data is cut short, broken or too large.
@@ -101,9 +114,14 @@ def to_page_image(image: Image.Image, color_mode: ColorMode = ColorMode.GRAY) ->
     try:
         if image.format == "JPEG" and color_mode == ColorMode.GRAY:
             image.draft("L", image.size)  # decodes the luma alone, three times as fast
+        resolution = _stated_resolution(image)
+        prepare_planes(image)
         ImageOps.exif_transpose(image, in_place=True)
-        return PageImage(np.array(to_8_bits(image, color_mode)), _stated_dpi(image))
-    except MemoryError:
+        converted = to_8_bits(image, color_mode)
+        if resolution and square_pixels:
+            converted = _square_pixels(converted, *resolution)
+        return PageImage(np.array(converted), max(resolution) if resolution else None)
+    except (DocumentError, MemoryError):
         raise
     except Exception as error:
         raise DocumentError(Stage.DECODE, f"the image data is broken or cut short ({_describe(error)})") from error
@@ -126,7 +144,9 @@ def _too_large(size: str) -> DocumentError:
 def to_8_bits(image: Image.Image, color_mode: ColorMode) -> Image.Image:
     """Converts from any of Pillow's modes: deep samples are scaled to 8 bits, transparency is laid on white."""
     if image.mode.startswith("I") or image.mode == "F":
-        return Image.fromarray(_scale_to_8_bits(np.asarray(image), image.mode)).convert(color_mode)
+        return Image.fromarray(_scale_to_8_bits(deep_samples(image), stated_bits(image))).convert(color_mode)
+    if image.mode == "LAB":
+        return _from_lab(image, color_mode)
     if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
         rgba = image.convert("RGBA")
         opaque = rgba.convert(color_mode)
@@ -134,22 +154,51 @@ def to_8_bits(image: Image.Image, color_mode: ColorMode) -> Image.Image:
     return image.convert(color_mode)
 
 
-def _scale_to_8_bits(samples: np.ndarray, mode: str) -> np.ndarray:
-    if mode.startswith("I;16"):
-        return (samples >> 8).astype(np.uint8)
+def _from_lab(image: Image.Image, color_mode: ColorMode) -> Image.Image:
+    if color_mode == ColorMode.GRAY:
+        return image.getchannel("L")  # lightness
+    lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+    converted = ImageCms.profileToProfile(image, lab, srgb, outputMode="RGB")
+    assert converted is not None  # as it isn't done in place
+    return converted
+
+
+def _scale_to_8_bits(samples: np.ndarray, bits: int | None) -> np.ndarray:
+    """Deep samples as uint8. Those of 16 bits are scaled by the bits that they have, of which a file may use fewer.
+
+    Scanners and cameras of 10, 12 or 14 bits write their values into 16-bit files without shifting them up.
+    """
+    if samples.dtype == np.uint16:
+        highest = int(samples.max(initial=0))
+        used = next(depth for depth in (8, 10, 12, 14, 16) if highest < 1 << depth)
+        return (samples >> (min(used, bits or used) - 8)).astype(np.uint8)
     # 32-bit samples have no agreed range: the range that occurs is stretched to black and white.
     finite = np.nan_to_num(samples.astype(np.float32))
     low, high = float(finite.min()), float(finite.max())
     return ((finite - low) * (255 / (high - low if high > low else 1))).astype(np.uint8)
 
 
-def _stated_dpi(image: Image.Image) -> float | None:
-    """The horizontal resolution from the metadata, if it is plausible for a scanner or camera."""
+def _square_pixels(image: Image.Image, dpi_x: float, dpi_y: float) -> Image.Image:
+    """The image stretched along the axis of the lower resolution, where the two differ."""
+    if not _SQUARE < max(dpi_x, dpi_y) / min(dpi_x, dpi_y) <= _MOST_STRETCHED:
+        return image
+    dpi = max(dpi_x, dpi_y)
+    size = round(image.width * dpi / dpi_x), round(image.height * dpi / dpi_y)
+    check_page_size(*size)
+    return image.resize(size, Image.Resampling.BICUBIC)
+
+
+def _stated_resolution(image: Image.Image) -> tuple[float, float] | None:
+    """Dots per inch of the upright image across and down, if they are plausible for a scanner or camera."""
     try:
-        dpi = float(image.info["dpi"][0])
+        dpi_x, dpi_y = (float(dpi) for dpi in image.info["dpi"])
     except (KeyError, TypeError, ValueError, ZeroDivisionError, IndexError):
         return None
-    return round(dpi, 2) if math.isfinite(dpi) and 10 <= dpi <= 10_000 else None
+    if not all(math.isfinite(dpi) and 10 <= dpi <= 10_000 for dpi in (dpi_x, dpi_y)):
+        return None
+    if image.getexif().get(ExifTags.Base.Orientation) in _SIDEWAYS:
+        dpi_x, dpi_y = dpi_y, dpi_x
+    return round(dpi_x, 2), round(dpi_y, 2)
 
 
 def _describe(error: Exception) -> str:

@@ -10,7 +10,7 @@ from ocr_models.errors import DocumentError, UsageError
 from ocr_models.io.documents import HEAD_BYTES, sniff_kind
 from pipelines.runtime.storage import StorageError, is_remote, match_files, open_file
 
-_EXTENSIONS = r"png|jpe?g|jpe|jfif|webp|bmp|tiff?|pdf|tfrecords?(\.gz)?"
+_EXTENSIONS = r"png|jpe?g|jpe|jfif|jp2|j2k|jpx|gif|webp|bmp|tiff?|pdf|tfrecords?(\.gz)?"
 _DOCUMENT_NAME = re.compile(rf".*\.({_EXTENSIONS})", re.IGNORECASE | re.DOTALL)
 
 
@@ -19,8 +19,8 @@ def check_inputs(inputs: Iterable[str]) -> None:
     for pattern in inputs:
         if next(find_documents(pattern), None) is None:
             raise UsageError(
-                f"no documents at {pattern}: give a file, a folder or a glob of PNG, JPEG, WebP, BMP, TIFF, PDF or "
-                "TFRecord files"
+                f"no documents at {pattern}: give a file, a folder or a glob of PNG, JPEG, JPEG 2000, GIF, WebP, BMP, "
+                "TIFF, PDF or TFRecord files"
             )
 
 

@@ -1,15 +1,18 @@
 from __future__ import annotations
 
+import gzip
 import io
+import struct
 
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from ocr_models.errors import DocumentError
 from ocr_models.io import documents
 from ocr_models.io.documents import DocumentKind, count_pages, page_renderer, sniff_kind
-from ocr_models.io.images import ColorMode
+from ocr_models.io.images import ColorMode, decode_image
 from tests.pipelines import samples
 from tests.pipelines.samples import encoded
 
@@ -25,8 +28,8 @@ def test_kind_is_decided_by_content():
     assert sniff_kind(samples.tfrecord_bytes([samples.sequence_example(png)])) == DocumentKind.TFRECORD
     with pytest.raises(DocumentError, match="the file is empty"):
         sniff_kind(b"")
-    with pytest.raises(DocumentError, match=r"it begins with b'GIF89a'"):
-        sniff_kind(b"GIF89a")
+    with pytest.raises(DocumentError, match=r"it begins with b'PK'"):
+        sniff_kind(b"PK")
 
 
 def test_pages_of_a_tiff_differ_in_size_and_depth(tmp_path):
@@ -115,3 +118,149 @@ def test_absurd_pdf_page_is_refused(tmp_path):
 
     with pytest.raises(DocumentError, match=r"900000×900000 points is absurd"):
         page_renderer(str(path), DocumentKind.PDF, dpi=200)(0)
+
+
+TEXT = np.where(np.random.default_rng(0).random((24, 40)) < 0.3, 0, 255).astype(np.uint8)
+
+
+def write_frames(path, *frames: tuple[np.ndarray, int]) -> None:
+    """Writes frames with their NewSubfileTypes."""
+    images = [Image.fromarray(pixels) for pixels, _ in frames]
+    for image, (_, subfile_type) in zip(images, frames, strict=True):
+        info = ImageFileDirectory_v2()
+        info[254] = subfile_type
+        image.encoderinfo = {"tiffinfo": info}
+    images[0].save(path, "TIFF", save_all=True, append_images=images[1:], tiffinfo=images[0].encoderinfo["tiffinfo"])
+
+
+def render_pages(path) -> list[np.ndarray]:
+    render = page_renderer(str(path), DocumentKind.TIFF, dpi=200)
+    return [render(index).pixels for index in range(count_pages(str(path), DocumentKind.TIFF))]
+
+
+def test_reduced_copies_and_masks_are_no_pages(tmp_path):
+    small, other = RAMP[::2, ::2].copy(), RAMP[::-1].copy()
+    write_frames(tmp_path / "pyramid.tif", (RAMP, 0), (small, 1), (other, 2), (small, 1), (RAMP, 4))
+
+    pages = render_pages(tmp_path / "pyramid.tif")
+
+    assert len(pages) == 2
+    np.testing.assert_array_equal(pages[0], RAMP)
+    np.testing.assert_array_equal(pages[1], RAMP[::-1])
+    later = page_renderer(str(tmp_path / "pyramid.tif"), DocumentKind.TIFF, dpi=200)(1)  # the first that is asked for
+    np.testing.assert_array_equal(later.pixels, RAMP[::-1])
+
+
+def tiff_bytes(data: bytes, bits: int, photometric: int, *more: tuple[int, int]) -> bytes:
+    """An uncompressed gray TIFF of 40 × 24 pixels in one strip, written by hand; ``more`` are other tags."""
+    tags = [(256, 40), (257, 24), (258, bits), (259, 1), (262, photometric), (277, 1), (278, 24), *more]
+    size = 8 + 2 + 12 * (len(tags) + 2) + 4
+    tags = sorted([*tags, (273, size), (279, len(data))])
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags)
+    return b"II*\0" + struct.pack("<IH", 8, len(tags)) + entries + bytes(4) + data
+
+
+def pack_12_bits(samples: np.ndarray) -> bytes:
+    """Pairs of samples in three bytes each (TIFF 6.0, section 2)."""
+    first, second = samples.reshape(-1, 2).T
+    return np.stack([first >> 4, (first & 15) << 4 | second >> 8, second & 255], 1).astype(np.uint8).tobytes()
+
+
+WIDE = TEXT.astype(np.uint16)
+DEEP = {
+    "12 bits": tiff_bytes(pack_12_bits(WIDE * 16 + WIDE // 16), 12, 1),
+    "16 bits": tiff_bytes((WIDE * 257).tobytes(), 16, 1),
+    "12 of 16 bits": tiff_bytes((WIDE * 16 + WIDE // 16).tobytes(), 16, 1),
+    "16 bits, white is zero": tiff_bytes((65535 - WIDE * 257).tobytes(), 16, 0),
+    "8 bits, white is zero": tiff_bytes((255 - TEXT).tobytes(), 8, 0),
+    "32 bits": tiff_bytes((TEXT.astype(np.uint32) * 0x01010101).tobytes(), 32, 1, (339, 1)),
+    "32 bits, no sample format": tiff_bytes((TEXT.astype(np.uint32) * 0x01010101).tobytes(), 32, 1),
+}
+
+
+@pytest.mark.parametrize("data", DEEP.values(), ids=DEEP)
+def test_deep_samples_are_read_at_their_depth(tmp_path, data):
+    (tmp_path / "deep.tif").write_bytes(data)
+
+    [page] = render_pages(tmp_path / "deep.tif")
+
+    np.testing.assert_array_equal(page, TEXT)
+
+
+def test_16_bit_samples_in_separate_planes_are_read(tmp_path):
+    data = np.stack([RAMP.astype(np.uint16) * 257] * 3)  # a plane a color
+    height, width = RAMP.shape
+    strips = 8 + 2 + 12 * 10 + 4 + 3 * 4 * 2 + 6
+    tags = [(256, 4, 1, width), (257, 4, 1, height), (258, 3, 3, strips - 6), (259, 3, 1, 1), (262, 3, 1, 2)]
+    tags += [(273, 4, 3, strips - 30), (277, 3, 1, 3), (278, 4, 1, height), (279, 4, 3, strips - 18), (284, 3, 1, 2)]
+    entries = b"".join(struct.pack("<HHII", *tag) for tag in tags)
+    plane = 2 * height * width
+    values = struct.pack("<3I3I3H", *(strips + plane * i for i in range(3)), plane, plane, plane, 16, 16, 16)
+    content = b"II*\0" + struct.pack("<IH", 8, len(tags)) + entries + bytes(4) + values + data.tobytes()
+    (tmp_path / "planes.tif").write_bytes(content)
+
+    [page] = render_pages(tmp_path / "planes.tif")
+
+    np.testing.assert_array_equal(page, RAMP)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("mode", ["L", "I;16", "CMYK", "P"])
+def test_a_turned_tiff_is_read_alike_from_a_file_and_from_bytes(tmp_path, orientation, mode):
+    stored = Image.fromarray(RAMP.astype(np.uint16) * 257) if mode == "I;16" else Image.fromarray(RAMP).convert(mode)
+    info = ImageFileDirectory_v2()
+    info[274] = orientation
+    stored.save(tmp_path / "turned.tif", tiffinfo=info)
+
+    [page] = render_pages(tmp_path / "turned.tif")
+
+    upright = np.rot90(RAMP, {3: 2, 4: 2, 5: 1, 6: 3, 7: 3, 8: 1}.get(orientation, 0))
+    upright = upright[:, ::-1] if orientation in (2, 4) else upright[::-1] if orientation in (5, 7) else upright
+    np.testing.assert_array_equal(page, decode_image((tmp_path / "turned.tif").read_bytes()).pixels)
+    assert page.shape == upright.shape and np.abs(page.astype(int) - upright).max() <= 3  # as CMYK rounds
+
+
+def test_lightness_of_a_lab_image_is_its_gray(tmp_path):
+    lab = Image.merge("LAB", [Image.fromarray(RAMP), *[Image.new("L", (60, 40), 128)] * 2])
+    lab.save(tmp_path / "lab.tif")
+
+    np.testing.assert_array_equal(render_pages(tmp_path / "lab.tif")[0], RAMP)
+    color = page_renderer(str(tmp_path / "lab.tif"), DocumentKind.TIFF, 200, ColorMode.RGB)(0).pixels
+    assert color.shape == (40, 60, 3) and (np.ptp(color.astype(int), axis=2) <= 4).all()  # gray
+
+
+def test_a_standard_fax_gets_square_pixels(tmp_path):
+    Image.fromarray(RAMP > 100).save(tmp_path / "fax.tif", dpi=(204, 98), compression="group4")
+    Image.fromarray(RAMP > 100).save(tmp_path / "turned.tif", dpi=(98, 204), compression="group4")
+    render = page_renderer(str(tmp_path / "fax.tif"), DocumentKind.TIFF, dpi=200)
+
+    assert render(0).pixels.shape == (83, 60) and render(0).dpi == 204  # 40 × 204 / 98 = 83.3
+    assert render_pages(tmp_path / "turned.tif")[0].shape == (40, 125)
+
+
+def test_user_units_count_in_the_size_of_a_page(tmp_path):
+    content = samples.pdf_bytes(["0 0 72 36 re f"]).replace(b"/Type/Page/Parent", b"/UserUnit 4/Type/Page/Parent")
+    (tmp_path / "large.pdf").write_bytes(content)
+
+    page = page_renderer(str(tmp_path / "large.pdf"), DocumentKind.PDF, dpi=50)(0)
+
+    assert page.pixels.shape == (200, 400) and page.dpi == 50  # 144 × 72 units of 4/72 inch
+    assert page.pixels[-90:, :190].max() == 0 and page.pixels[:90].min() == 255
+
+
+@pytest.mark.parametrize(("name", "image_format"), [("a.jp2", "JPEG2000"), ("a.j2k", "JPEG2000"), ("a.gif", "GIF")])
+def test_jpeg_2000_and_gif_are_read(tmp_path, name, image_format):
+    Image.fromarray(RAMP).save(tmp_path / name, image_format)
+    data = (tmp_path / name).read_bytes()
+
+    assert sniff_kind(data[:1024]) == DocumentKind.IMAGE
+    page = page_renderer(str(tmp_path / name), DocumentKind.IMAGE, dpi=200)(0)
+    assert np.abs(page.pixels.astype(int) - RAMP).max() <= 3
+
+
+def test_empty_members_at_the_start_of_a_gzip_are_passed_over():
+    record = samples.tfrecord_bytes([samples.sequence_example(encoded(Image.fromarray(RAMP)))])
+
+    assert sniff_kind(gzip.compress(b"") * 2 + gzip.compress(record)) == DocumentKind.GZIP_TFRECORD
+    with pytest.raises(DocumentError, match="the content is no PNG"):
+        sniff_kind(gzip.compress(b""))

@@ -73,7 +73,7 @@ def read_picture(data: bytes) -> CheckedPicture:
                 data, image_format, height, width, digest, difference_hash(_thumbnail(image)), to_upright
             )
         image_format = "jpeg" if _FORMATS.get(str(image.format)) == "jpeg" else "png"
-        pixels = to_page_image(image, _color_mode(image)).pixels
+        pixels = to_page_image(image, _color_mode(image), square_pixels=False).pixels
     gray = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY) if pixels.ndim == 3 else pixels
     height, width = gray.shape
     encoded = encode_picture(pixels, image_format)
@@ -140,7 +140,7 @@ def _is_plain(image: Image.Image) -> bool:
 def _thumbnail(image: Image.Image) -> np.ndarray:
     """A plain image in gray, small if it is a JPEG. All of its data is read, so that a cut file is noticed."""
     image.draft("L", (_THUMBNAIL_PX, _THUMBNAIL_PX))
-    return to_page_image(image).pixels
+    return to_page_image(image, square_pixels=False).pixels
 
 
 def _color_mode(image: Image.Image) -> ColorMode:
