@@ -22,6 +22,9 @@ _TABLE_LINES = 30  # above and below a segment, which decide whether it is in a 
 _SAME_ROW = 0.25  # in line heights: the largest difference of bottoms in a row
 _SHARED_ROWS = 0.7  # two stacks are columns of a table if this share of one is level with segments of the other
 _FEW_ROWS = 6  # shorter stacks may always share rows
+_CORRIDOR_WIDTH = 0.6  # in median word heights: twice a space; the gutter of LaTeX's twocolumn is about 1
+_CORRIDOR_LINES = 5  # lines that end at a corridor on its left, and lines that begin at it on its right
+_CORRIDOR_REACH = 3.0  # in median word heights: the largest distance of these lines from the corridor
 _BLOCK_GAP = 0.75  # in line heights: more white than this between two lines separates two blocks
 
 
@@ -45,7 +48,7 @@ def order_words(boxes: np.ndarray) -> PageLayout:
     if not len(boxes):
         return PageLayout([], [])
     boxes = np.asarray(boxes, np.float64)
-    segments = chains(word_successors(boxes))
+    segments = chains(_part_at_corridors(boxes, word_successors(boxes)))
     lines = _join_cells(boxes, segments)
     extents = _extents(boxes, lines)
     order = _reading_order(extents)
@@ -71,6 +74,48 @@ def word_successors(boxes: np.ndarray) -> np.ndarray:
         found.append((word[follows], other[follows], cost[follows]))
     words, others, costs = (np.concatenate(part) for part in zip(*found, strict=True))
     return _mutual_nearest(words, others, costs, len(boxes))
+
+
+def _part_at_corridors(boxes: np.ndarray, successors: np.ndarray) -> np.ndarray:
+    """The successors without those across a white corridor, such as the gutter between two columns.
+
+    The width of a gap alone doesn't tell a gutter from a space: justified text has spaces as wide as a narrow gutter.
+    A gutter is white along several lines.
+    """
+    em = float(np.median(boxes[:, 3] - boxes[:, 1]))
+    gaps = boxes[successors, 0] - boxes[:, 2]
+    parted = successors.copy()
+    for word in np.flatnonzero((successors >= 0) & (gaps >= _CORRIDOR_WIDTH * em)).tolist():
+        if _is_at_corridor(boxes, boxes[word], boxes[successors[word]], em):
+            parted[word] = -1
+    return parted
+
+
+def _is_at_corridor(boxes: np.ndarray, left: np.ndarray, right: np.ndarray, em: float) -> bool:
+    """Whether the gap between two words of a line is part of a corridor."""
+    half = _CORRIDOR_WIDTH / 2 * em
+    for center in np.linspace(left[2] + half, right[0] - half, 3).tolist():
+        top, bottom = _white_extent(boxes, center - half, center + half, float(left[1] + left[3]) / 2)
+        beside = (boxes[:, 1] > top - half) & (boxes[:, 3] < bottom + half)
+        on_left = beside & (boxes[:, 2] <= center) & (boxes[:, 2] > center - _CORRIDOR_REACH * em)
+        on_right = beside & (boxes[:, 0] >= center) & (boxes[:, 0] < center + _CORRIDOR_REACH * em)
+        if min(_count_rows(boxes[on_left], em), _count_rows(boxes[on_right], em)) >= _CORRIDOR_LINES:
+            return True
+    return False
+
+
+def _white_extent(boxes: np.ndarray, x0: float, x1: float, y: float) -> tuple[float, float]:
+    """The top and bottom of the strip from ``x0`` to ``x1`` around the height ``y`` that no box reaches into."""
+    in_strip = boxes[(boxes[:, 0] < x1) & (boxes[:, 2] > x0)]
+    is_above = in_strip[:, 1] + in_strip[:, 3] < 2 * y
+    top = in_strip[is_above, 3].max(initial=-np.inf)
+    return float(top), float(in_strip[~is_above, 1].min(initial=np.inf))
+
+
+def _count_rows(boxes: np.ndarray, em: float) -> int:
+    """The number of rows that boxes stand in."""
+    middles = np.sort(boxes[:, 1] + boxes[:, 3]) / 2
+    return int(np.count_nonzero(np.diff(middles, prepend=-np.inf) > 0.5 * em))
 
 
 def _following_costs(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
@@ -144,25 +189,36 @@ def _join_cells(boxes: np.ndarray, segments: list[list[int]]) -> list[list[int]]
     heights = np.maximum(y1 - y0, 1e-6)
     lower = np.minimum(heights[:, None], heights)
     overlap = np.minimum(y1[:, None], y1) - np.maximum(y0[:, None], y0)
-    is_column = _in_running_text(extents)
     same_rows = _share_rows(extents)
     beside = (x0[None, :] > x0[:, None]) & (x0[None, :] >= x1[:, None] - 0.5 * lower)
     beside &= overlap > _MIN_OVERLAP * lower
     beside &= np.maximum(heights[:, None], heights) < _MAX_HEIGHT_RATIO * lower
-    beside &= ~(is_column[:, None] & is_column) & same_rows
-    left, right = np.nonzero(beside)
+    left, right = np.nonzero(beside & same_rows)
     successors = _mutual_nearest(left, right, x0[right] - x1[left], len(segments))
+    stacked = _stacked(extents, _NEIGHBOR_LINES)
+    for segment in np.flatnonzero(successors >= 0).tolist():
+        if _part_columns(extents, stacked, segment, successors[segment]):
+            successors[segment] = -1
     return [[word for i in chain for word in segments[i]] for chain in chains(successors)]
 
 
-def _in_running_text(extents: np.ndarray) -> np.ndarray:
-    """Bool (L,): segments whose neighbors above and below are as wide as lines of a column."""
-    heights = _heights(extents)
+def _part_columns(extents: np.ndarray, stacked: np.ndarray, left: int, right: int) -> bool:
+    """Whether two segments side by side belong to two columns of running text.
+
+    They do if segments above and below both are as wide as lines of a column. Only segments along the white space
+    between the two count: a paragraph above a table says nothing about its cells.
+    """
+    edge = extents[right, 0]  # lines of a column begin on one edge, but may end anywhere
+    gutter = max(edge - _CORRIDOR_WIDTH / 2 * _heights(extents[[right]])[0], (extents[left, 2] + edge) / 2)
+    middle = (extents[:, 1] + extents[:, 3]) / 2
+    top, bottom = _white_extent(extents, gutter, gutter, float(middle[left]))
+    along = (middle > top) & (middle < bottom)
+    return all(_is_running_text(extents[stacked[segment] & along]) for segment in (left, right))
+
+
+def _is_running_text(extents: np.ndarray) -> bool:
     widths = extents[:, 2] - extents[:, 0]
-    neighbors = _stacked(extents, _NEIGHBOR_LINES)
-    line, neighbor = np.nonzero(neighbors)
-    typical = group_medians(widths[neighbor], line, len(extents))
-    return (typical > _COLUMN_WIDTH * heights) & (neighbors.sum(axis=1) >= 3)
+    return len(extents) >= 3 and bool(np.median(widths) > _COLUMN_WIDTH * np.median(_heights(extents)))
 
 
 def _share_rows(extents: np.ndarray) -> np.ndarray:

@@ -42,6 +42,19 @@ def block(x, y, lines):
     return [word for i, text in enumerate(lines) for word in line(x, y + i * LEADING, text)]
 
 
+def justified(x, y, lines, width):
+    """A block whose lines, but for the last, are spread over a width in pixels."""
+    words = []
+    for i, text in enumerate(lines):
+        of_line = line(0, y + i * LEADING, text)
+        slack = (width - of_line[-1][1][2]) / max(1, len(of_line) - 1) if i < len(lines) - 1 else 0.0
+        words += [
+            (word, (x + x0 + j * slack, y0, x + x1 + j * slack, y1))
+            for j, (word, (x0, y0, x1, y1)) in enumerate(of_line)
+        ]
+    return words
+
+
 def read(words):
     """The lines as text, with an empty one before each block but the first."""
     layout = order_words(np.array([box for _, box in words]).reshape(-1, 4))
@@ -108,6 +121,30 @@ def test_paragraphs_are_blocks():
 
 def test_two_columns_below_a_heading():
     assert read(two_columns()) == ["A heading across both columns", "", *PROSE, "", *OTHER_PROSE]
+
+
+@pytest.mark.parametrize("gutter", [7, 10, 13, 40])
+def test_gutter_of_justified_columns_is_no_space(gutter):
+    """LaTeX's is as wide as a line is high; and here is a gap between words of 7."""
+    left, right = justified(0, 0, PROSE, 190), justified(190 + gutter, 0, OTHER_PROSE, 200)
+    assert read(left + right) == [*PROSE, "", *OTHER_PROSE]
+
+
+@given(st.lists(st.lists(st.integers(1, 11), min_size=4, max_size=9), min_size=3, max_size=12))
+def test_white_between_the_words_of_justified_prose_parts_no_line(lengths):
+    lines = [" ".join("x" * length for length in of_line) for of_line in lengths]
+    widths = [5 * sum(of_line) + 3 * (len(of_line) - 1) for of_line in lengths]
+    lines = [text for text, width in zip(lines, widths, strict=True) if max(widths) - width < 4 * text.count(" ")]
+    assert [text for text in read(justified(0, 0, lines, max(widths))) if text] == lines
+
+
+def test_table_below_a_paragraph_is_read_by_rows_as_it_is_alone():
+    rows = [("Item", "Quantity", "Price", "Amount"), ("Rope", "12", "3.40", "40.80")]
+    cells = [word for i, row in enumerate(rows) for j, cell in enumerate(row) for word in line(60 * j, i * 20, cell)]
+    alone = [" ".join(row) for row in rows]
+    assert [text for text in read(cells) if text] == alone
+    below = [(word, (x0, y0 + 100, x1, y1 + 100)) for word, (x0, y0, x1, y1) in cells]
+    assert [text for text in read(block(0, 0, PROSE) + below) if text] == [*PROSE, *alone]
 
 
 def test_heading_amid_columns_parts_them():
