@@ -36,7 +36,7 @@ from ocr_models.io.images import decode_image
 from ocr_models.metrics.text import counted_words
 from ocr_models.pages import page_reader
 from ocr_models.pages.layout import order_words
-from ocr_models.records import OcrPage, Transcript
+from ocr_models.records import MIN_CONFIDENCE, OcrPage, Transcript
 from ocr_models.reports.html_report import EncodedPicture, Gallery, Section, Table, render_report
 
 _EXAMPLES = 24  # per cause and set
@@ -111,7 +111,7 @@ def match_page(path: Path, page: Any, transcripts: Sequence[Transcript]) -> Matc
     found = []
     for j in [j for line in order_words(boxes).lines for j in line]:
         own = page_reader._own_confidence(transcripts[j])
-        kept = bool(transcripts[j].text) and own >= page_reader._MIN_WORD_CONFIDENCE
+        kept = bool(transcripts[j].text) and own >= MIN_CONFIDENCE
         found.append(FoundWord(transcripts[j].text, boxes[j], own, kept, _line_of(boxes[j], quad_boxes(quads))))
     return MatchedPage(path.stem, page.image, true, found)
 

@@ -44,19 +44,36 @@ class Transcript:
     places: tuple[float, ...] = ()
 
 
+MIN_CONFIDENCE = 0.75
+"""The least confidence, before calibration, of words in a page's text, unless asked for otherwise. On development pages
+most words below were the texture of a picture or read wrong."""
+
+
 @dataclass(frozen=True)
 class Word:
-    """A word read on a page, with its quad in pixels of the page as given and the index of its line."""
+    """A word read on a page.
+
+    Attributes:
+        text: as read.
+        confidence: 0 to 1.
+        quad: float32 (4, 2), pixels of the page as given.
+        line: index of its line.
+        in_text: whether the page's text has it; False for words that were read with too little confidence.
+    """
 
     text: str
     confidence: float
     quad: np.ndarray
     line: int
+    in_text: bool = True
 
 
 @dataclass(frozen=True)
 class TextLine:
-    """A line of words in reading order. The lines of a page are in reading order, too."""
+    """A line of words in reading order. The lines of a page are in reading order, too.
+
+    ``text`` has those of its words that are in the page's text, and is empty if none is.
+    """
 
     text: str
     quad: np.ndarray

@@ -239,6 +239,7 @@ def _pagebeam_pages(path: Path) -> _Pages:
                 words = tuple(
                     PredictedWord(word["text"], np.array(word["quad"], np.float32).reshape(4, 2), word["confidence"])
                     for word in row["words"] or ()
+                    if word.get("in_text") is not False  # rows of version 1 have only words that are
                 )
                 # A page that failed has neither text nor words: it counts as a page on which nothing was read.
                 yield f"{row['source_uri']} of run {row['run_id']}", PredictedPage(name, row["text"] or "", words)

@@ -60,7 +60,7 @@ def _is_page(tiff: Image.Image) -> bool:
     return not (isinstance(subfile_type, int) and subfile_type & (_REDUCED_COPY | _TRANSPARENCY_MASK))
 
 
-def prepare_planes(image: Image.Image) -> None:
+def prepare_planes(image: Any) -> None:
     """Makes Pillow decode 16-bit samples of uncompressed separate planes, which Pillow 12 takes for 8-bit ones.
 
     Raises:

@@ -30,7 +30,7 @@ from ocr_models.pages.layout import order_words
 from ocr_models.pages.word_crops import LEVEL_WORD_RAD, cut_words, level_page
 from ocr_models.recognition.crops import INPUT_HEIGHT, MARGIN_X, WIDTH_BUCKETS
 from ocr_models.recognition.text_recognizer import TextRecognizer
-from ocr_models.records import OcrPage, TextLine, Transcript, Word
+from ocr_models.records import MIN_CONFIDENCE, OcrPage, TextLine, Transcript, Word
 
 # These thresholds of the network's own confidences were chosen on the evaluation pages of ``docs/model_card.md``.
 _SURE = 0.75  # other turns of a page are tried if its mean confidence is lower
@@ -39,7 +39,6 @@ _DOUBTFUL = 0.85  # a word with a lower confidence is read again ...
 _CLOSER = (
     0.08  # ... from a box that is lower by this share at top and bottom, since a box too tall makes capitals small
 )
-_MIN_WORD_CONFIDENCE = 0.75  # below, it is nearly always the texture of a picture or a wrong reading; left out
 
 
 @dataclass(frozen=True)
@@ -67,16 +66,30 @@ class PageReader:
         recognizer: reads them.
         detector_id: names the detector in rows, such as "east-fast@0123456789ab".
         recognizer_id: names the recognizer in rows.
+        min_confidence: words that the network reads with a lower confidence, before calibration, are left out of a
+            page's text; they stay among its words.
     """
 
     def __init__(
-        self, detector: TextDetector, recognizer: TextRecognizer, detector_id: str, recognizer_id: str
+        self,
+        detector: TextDetector,
+        recognizer: TextRecognizer,
+        detector_id: str,
+        recognizer_id: str,
+        min_confidence: float = MIN_CONFIDENCE,
     ) -> None:
-        self._detector, self._recognizer = detector, recognizer
+        self._detector, self._recognizer, self._min_confidence = detector, recognizer, min_confidence
         self.detector_id, self.recognizer_id = detector_id, recognizer_id
 
     @classmethod
-    def load(cls, detector: str, recognizer: str, beam_width: int = 1, temperature: float | None = None) -> PageReader:
+    def load(
+        cls,
+        detector: str,
+        recognizer: str,
+        beam_width: int = 1,
+        temperature: float | None = None,
+        min_confidence: float = MIN_CONFIDENCE,
+    ) -> PageReader:
         """Loads both models, by shipped name or folder, and runs them once, so that the first page isn't slow.
 
         On TensorFlow this makes two settings for the whole process, because TensorFlow knows no narrower scope:
@@ -92,6 +105,7 @@ class PageReader:
             recognizer: "crnn-fast", or a bundle's folder.
             beam_width: of the recognizer; 1 is greedy decoding.
             temperature: of the recognizer's confidences; the default is that of its bundle.
+            min_confidence: see ``PageReader``.
 
         Raises:
             UsageError: a bundle is missing, damaged or for another task.
@@ -101,7 +115,7 @@ class PageReader:
         with ThreadPoolExecutor(2) as threads:  # one is built in Python while TensorFlow compiles the other
             detector_loaded = threads.submit(_load_detector, detection)
             recognizer_loaded = threads.submit(_load_recognizer, recognition, beam_width, temperature)
-        return cls(detector_loaded.result(), recognizer_loaded.result(), detection.id, recognition.id)
+        return cls(detector_loaded.result(), recognizer_loaded.result(), detection.id, recognition.id, min_confidence)
 
     def read_pages(self, images: Sequence[np.ndarray]) -> list[OcrPage]:
         """Reads pages together, so that the recognizer's batches are full.
@@ -120,7 +134,8 @@ class PageReader:
                 turned = self._better_turn(image, found[i])
                 if turned is not found[i]:
                     found[i], transcripts[i] = turned, self._read([turned])[0]
-        return [_assemble(*_part_at_spaces(page, read)) for page, read in zip(found, transcripts, strict=True)]
+        parted = (_part_at_spaces(page, read) for page, read in zip(found, transcripts, strict=True))
+        return [_assemble(page, read, self._min_confidence) for page, read in parted]
 
     def find_words(self, image: np.ndarray) -> np.ndarray:
         """Finds words without reading them; a page that lies on its side is therefore not turned.
@@ -280,15 +295,15 @@ def _quad_part(quad: np.ndarray, start: float, stop: float) -> np.ndarray:
     return quad[[0, 0, 3, 3]] * (1 - along) + quad[[1, 1, 2, 2]] * along
 
 
-def _assemble(page: _FoundPage, transcripts: Sequence[Transcript]) -> OcrPage:
+def _assemble(page: _FoundPage, transcripts: Sequence[Transcript], min_confidence: float) -> OcrPage:
     """Puts the words of a page into lines and reading order, and makes its text."""
-    kept = [i for i, t in enumerate(transcripts) if t.text and _own_confidence(t) >= _MIN_WORD_CONFIDENCE]
+    kept = [i for i, t in enumerate(transcripts) if t.text]
     if len(kept) > MAX_WORDS:  # the detector finds no more, but fitting may split the boxes of a texture
         kept = sorted(sorted(kept, key=lambda i: -_own_confidence(transcripts[i]))[:MAX_WORDS])
     if not kept:
         return OcrPage("", (), (), page.rotation_deg, 0.0)
     boxes = quad_boxes(page.quads[kept])
-    layout = order_words(boxes)
+    layout = order_words(boxes)  # of all words: one that is left out of the text still holds its line together
     # From here on words stand in reading order.
     order = np.concatenate(layout.lines)
     read = [transcripts[kept[i]] for i in order.tolist()]
@@ -299,12 +314,24 @@ def _assemble(page: _FoundPage, transcripts: Sequence[Transcript]) -> OcrPage:
     line_quads = transform_quads(page.to_given, box_quads(hulls))
     words: list[Word] = []
     lines: list[TextLine] = []
-    text: list[str] = []
     for line, (start, stop) in enumerate(zip(starts, stops, strict=True)):
-        of_line = read[start:stop]
-        line_text = " ".join(t.text for t in of_line)
-        words += [Word(t.text, t.confidence, quad, line) for t, quad in zip(of_line, quads[start:stop], strict=True)]
-        lines.append(TextLine(line_text, line_quads[line], _mean_confidence(of_line)))
-        text += ["", line_text] if layout.starts_block[line] and text else [line_text]
-    page_text = "".join(f"{line}\n" for line in text)
-    return OcrPage(page_text, tuple(words), tuple(lines), page.rotation_deg, _mean_confidence(words))
+        of_line = [
+            Word(t.text, t.confidence, quad, line, _own_confidence(t) >= min_confidence)
+            for t, quad in zip(read[start:stop], quads[start:stop], strict=True)
+        ]
+        words += of_line
+        text = " ".join(word.text for word in of_line if word.in_text)
+        lines.append(TextLine(text, line_quads[line], _mean_confidence(of_line)))
+    text = _page_text([line.text for line in lines], layout.starts_block)
+    return OcrPage(text, tuple(words), tuple(lines), page.rotation_deg, _mean_confidence(words))
+
+
+def _page_text(lines: Sequence[str], starts_block: Sequence[bool]) -> str:
+    """The lines that aren't empty, each with a newline, and an empty line before each block but the first."""
+    text, is_new_block = "", False
+    for line, starts in zip(lines, starts_block, strict=True):
+        is_new_block |= starts
+        if line:
+            text += ("\n" if is_new_block and text else "") + f"{line}\n"
+            is_new_block = False
+    return text

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 from dataclasses import dataclass, field
 
+from ocr_models.arguments import share
 from ocr_models.data.dataset import ShardConfig
 from ocr_models.data.loading.training_examples import DataConfig
 from ocr_models.errors import UsageError
@@ -77,7 +78,7 @@ def _add_data_arguments(parser: argparse.ArgumentParser) -> None:
     data.add_argument("--lexicons", nargs="+", default=(), metavar="FILE", help="word lists for synthetic text")
     data.add_argument(
         "--synthetic-share",
-        type=_share,
+        type=share,
         default=DataConfig.synthetic_share,
         metavar="SHARE",
         help="share of synthetic examples, 0 to 1, if there are PDFs, too; default: %(default)s",
@@ -109,7 +110,7 @@ def _add_detection_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--shrink-ratio",
-        type=_share,
+        type=share,
         default=0.2,
         metavar="N",
         help="share by which words are shrunk in the score map; default: %(default)s",
@@ -148,13 +149,6 @@ def _add_mnist_rows_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _parse_mnist_rows(args: argparse.Namespace) -> MnistRowsOptions:
     return MnistRowsOptions(args.mnist)
-
-
-def _share(text: str) -> float:
-    share = float(text)
-    if not 0 <= share <= 1:
-        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
-    return share
 
 
 TASK_OPTIONS = {

@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from ocr_models.arguments import positive
+from ocr_models.arguments import positive, share
 from ocr_models.bundle import DEFAULT_BUNDLES
 from ocr_models.errors import ExitStatus
+from ocr_models.records import MIN_CONFIDENCE
 from pipelines.cli.shared_arguments import add_run_arguments, make_parser
 from pipelines.runtime.beam_options import LOCAL_RUNNER
 from pipelines.runtime.quick_start import import_ahead
@@ -44,4 +45,12 @@ def _parser() -> argparse.ArgumentParser:
         parser.add_argument(name, default=DEFAULT_BUNDLES[task], metavar="NAME|BUNDLE", help=bundle_help)
     beam_help = "above 1, beam search without a lexicon; default: 1, the most likely character of each step"
     parser.add_argument("--beam-width", type=positive, default=1, metavar="N", help=beam_help)
+    parser.add_argument(
+        "--min-confidence",
+        type=share,
+        default=MIN_CONFIDENCE,
+        metavar="P",
+        help="leave words that the network is less sure of (0 to 1) out of the text; rows keep them; "
+        "default: %(default)s",
+    )
     return parser

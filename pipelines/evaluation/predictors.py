@@ -53,7 +53,7 @@ class OcrPredictor:
             PredictedPage(
                 picture.name,
                 page.text,
-                tuple(PredictedWord(word.text, word.quad, word.confidence) for word in page.words),
+                tuple(PredictedWord(word.text, word.quad, word.confidence) for word in page.words if word.in_text),
             )
             for picture, page in zip(pictures, pages, strict=True)
         ]

@@ -12,7 +12,7 @@ import numpy as np
 
 from ocr_models.bundle import DEFAULT_BUNDLES, Bundle, find_bundle
 from ocr_models.io.images import ColorMode
-from ocr_models.records import OcrPage, TextLine, Word
+from ocr_models.records import MIN_CONFIDENCE, OcrPage, TextLine, Word
 from pipelines.inputs.page_ranges import PageRange
 from pipelines.reading.run import RunOptions, read_all
 from pipelines.reading.schemas import PAGES, Row
@@ -31,11 +31,13 @@ class OcrOptions(RunOptions):
         detector: name or folder of the model that finds words.
         recognizer: name or folder of the model that reads them.
         beam_width: width of the recognizer's beam search; 1 takes the most likely character of each step.
+        min_confidence: words that the network is less sure of, 0 to 1, are left out of the text; rows keep them.
     """
 
     detector: str
     recognizer: str
     beam_width: int = 1
+    min_confidence: float = MIN_CONFIDENCE
 
 
 def run_ocr(options: OcrOptions) -> dict[str, Any]:
@@ -48,7 +50,7 @@ def run_ocr(options: OcrOptions) -> dict[str, Any]:
         UsageError: before any work: a model is broken, or see ``read_all``.
         PagebeamError: the run ended without all of its rows.
     """
-    ocr_pages = OcrPages(options.detector, options.recognizer, options.beam_width, options.dpi)
+    ocr_pages = OcrPages(options.detector, options.recognizer, options.beam_width, options.dpi, options.min_confidence)
     return read_all(options, PAGES, ocr_pages.find_models(), ocr_pages.read_pages())
 
 
@@ -65,12 +67,14 @@ class OcrPages(beam.PTransform):
         recognizer: name or folder of the model that reads them.
         beam_width: width of the recognizer's beam search; 1 takes the most likely character of each step.
         dpi: resolution for rendering PDFs.
+        min_confidence: words that the network is less sure of, 0 to 1, are left out of the text; rows keep them.
     """
 
     detector: str = DEFAULT_BUNDLES["detection"]
     recognizer: str = DEFAULT_BUNDLES["recognition"]
     beam_width: int = 1
     dpi: float = 200
+    min_confidence: float = MIN_CONFIDENCE
 
     def expand(self, page_ranges: beam.PCollection[PageRange]) -> beam.PCollection[Row]:
         self.find_models()
@@ -85,7 +89,10 @@ class OcrPages(beam.PTransform):
 
     def read_pages(self) -> ReadPages:
         """The transform that reads pages with these models."""
-        return ReadPages(functools.partial(_load_reader, self.detector, self.recognizer, self.beam_width), self.dpi)
+        return ReadPages(
+            functools.partial(_load_reader, self.detector, self.recognizer, self.beam_width, self.min_confidence),
+            self.dpi,
+        )
 
 
 class OcrReader:
@@ -103,23 +110,31 @@ class OcrReader:
         return [_columns(page) for page in self._page_reader.read_pages(images)]
 
 
-def _load_reader(detector: str, recognizer: str, beam_width: int) -> OcrReader:
+def _load_reader(detector: str, recognizer: str, beam_width: int, min_confidence: float) -> OcrReader:
     with quick_start():
         from ocr_models.pages.page_reader import PageReader  # loads TensorFlow, which the launcher doesn't need
 
-        return OcrReader(PageReader.load(detector, recognizer, beam_width))
+        page_reader = PageReader.load(detector, recognizer, beam_width, min_confidence=min_confidence)
+        return OcrReader(page_reader)
 
 
 def _columns(page: OcrPage) -> Row:
     return {
         "rotation_deg": page.rotation_deg,
-        "status": "ok" if page.words else "blank",
+        "status": "ok" if page.text else "blank",
         "text": page.text,
-        "mean_confidence": page.mean_confidence if page.words else None,
+        "mean_confidence": page.mean_confidence if page.text else None,
         "words": [
-            {"text": word.text, "confidence": _confidence(word.confidence), "quad": quad, "line": word.line}
+            {
+                "text": word.text,
+                "confidence": _confidence(word.confidence),
+                "quad": quad,
+                "line": word.line,
+                "in_text": word.in_text,
+            }
             for word, quad in zip(page.words, _flat_quads(page.words), strict=True)
         ],
+        "words_left_out": sum(not word.in_text for word in page.words),
         "lines": [
             {"text": line.text, "quad": quad, "confidence": _confidence(line.confidence)}
             for line, quad in zip(page.lines, _flat_quads(page.lines), strict=True)

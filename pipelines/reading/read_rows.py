@@ -45,8 +45,8 @@ def read_rows(output: str, columns: Sequence[str] | None = None, folder: str = P
         rows = pa.concat_tables(_shards(output, run, [*dict.fromkeys([*wanted, "source_uri"])]))
         is_new = pc.invert(pc.is_in(rows["source_uri"], pa.array(sorted(read), pa.string())))
         read.update(pc.unique(rows["source_uri"]).to_pylist())
-        tables.append(rows.filter(is_new).select(wanted))
-    return pa.concat_tables(tables)
+        tables.append(rows.filter(is_new).select([name for name in wanted if name in rows.column_names]))
+    return pa.concat_tables(tables, promote_options="permissive")  # what older versions didn't write is null
 
 
 def _finished_runs(output: str, folder: str) -> Iterator[dict[str, Any]]:
@@ -59,4 +59,5 @@ def _finished_runs(output: str, folder: str) -> Iterator[dict[str, Any]]:
 def _shards(output: str, run: dict[str, Any], columns: Sequence[str]) -> Iterable[pa.Table]:
     for shard in run["shards"]:
         with open_file(join(output, shard["path"])) as file:
-            yield pq.ParquetFile(file).read(columns)
+            shard_file = pq.ParquetFile(file)
+            yield shard_file.read([name for name in columns if name in shard_file.schema_arrow.names])

@@ -68,12 +68,13 @@ _WORD = pa.struct(
         _column("confidence", pa.float32(), "0 to 1: estimated probability that the word is read exactly right"),
         _column("quad", _QUAD, _QUAD_DOC),
         _column("line", pa.int32(), "index of its line in `lines`"),
+        _column("in_text", pa.bool_(), "false for a word with too little confidence for `text` (`--min-confidence`)"),
     ]
 )
 
 _LINE = pa.struct(
     [
-        _column("text", pa.string(), "the line's words with spaces between them"),
+        _column("text", pa.string(), "the words of the line that are in the page's `text`; may be empty"),
         _column("quad", _QUAD, _QUAD_DOC),
         _column("confidence", pa.float32(), "0 to 1"),
     ]
@@ -122,7 +123,7 @@ def _run_columns(version: int) -> tuple[pa.Field, ...]:
     )
 
 
-_PAGES_VERSION = 1
+_PAGES_VERSION = 2
 
 PAGES = Table(
     folder="pages",
@@ -136,8 +137,9 @@ PAGES = Table(
             _column("status", pa.string(), "ok; blank (no words found); failed", False),
             _FAILURE_COLUMN,
             _column("text", pa.string(), "the page in reading order; empty lines separate blocks; null if failed"),
-            _column("mean_confidence", pa.float32(), "mean over the words, weighted by length, 0 to 1; null unless ok"),
-            _column("words", pa.list_(_WORD), "in reading order; null if failed"),
+            _column("mean_confidence", pa.float32(), "mean over all words, weighted by length, 0 to 1; null unless ok"),
+            _column("words", pa.list_(_WORD), "all words read, in reading order; null if failed"),
+            _column("words_left_out", pa.int32(), "how many of `words` are not in `text`; null if failed"),
             _column("lines", pa.list_(_LINE), "in reading order; null if failed"),
             _column("detector_id", pa.string(), "name and digest of the model that found the words", False),
             _column("recognizer_id", pa.string(), "name and digest of the model that read them", False),

@@ -96,12 +96,12 @@ class BarRecognizer:
         return Transcript(*VOCABULARY[index])
 
 
-def reader():
-    return PageReader(BarDetector(), BarRecognizer(), "bars@1", "bars@2")
+def reader(**options):
+    return PageReader(BarDetector(), BarRecognizer(), "bars@1", "bars@2", **options)
 
 
-def read(image):
-    (page,) = reader().read_pages([image])
+def read(image, **options):
+    (page,) = reader(**options).read_pages([image])
     return page
 
 
@@ -203,16 +203,30 @@ def test_small_and_large_text_gets_a_second_look(side, word_height, scales):
     assert_quads(page.words, quads)
 
 
-def test_words_without_confidence_are_dropped():
+def test_words_without_confidence_are_kept_but_not_in_the_text():
     image, quads = draw(*two_lines(), (TEXTURE, 60, 400, 160, 424), (NOTHING, 60, 440, 160, 464))
     page = read(image)
     assert page.text == TEXT
-    assert_quads(page.words, quads[:7])
+    assert [word.in_text for word in page.words] == [True] * 7 + [False]  # where nothing was read there is no word
+    assert_quads(page.words, quads[:8])
+    assert (page.lines[2].text, page.words[7].line) == ("", 2)
+
+
+def test_bound_for_the_text_can_be_set():
+    image, _ = draw((DOUBTFUL, 60, 100, 160, 124), (6, 170, 100, 230, 124), (TEXTURE, 60, 200, 160, 224))
+    texts = [read(image, min_confidence=bound).text for bound in (0.0, 0.5, 0.8, 1.0)]
+    assert texts[1:] == ["doubtful easy\n", "easy\n", ""]
+    assert texts[0].startswith("doubtful easy\n\n") and len(texts[0].split()) == 3
+
+
+def test_word_left_out_of_the_text_still_holds_its_line_together():
+    page = read(draw((3, 60, 100, 120, 124), (TEXTURE, 130, 100, 230, 124), (4, 240, 100, 300, 124))[0])
+    assert len(page.lines) == 1 and len(page.lines[0].text.split()) == 2
 
 
 def test_page_of_texture_alone_has_no_text():
     page = read(draw((TEXTURE, 60, 400, 160, 424))[0])
-    assert (page.text, page.words, page.lines, page.mean_confidence) == ("", (), (), 0)
+    assert page.text == "" and [word.in_text for word in page.words] == [False]
 
 
 def test_confidence_counts_by_characters():

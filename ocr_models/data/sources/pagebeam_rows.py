@@ -46,6 +46,7 @@ class ReadPage:
         texts: N strings.
         confidences: float32 (N,).
         lines: int32 (N,), the index of the line that each word is in.
+        in_text: bool (N,), False for words that were read with too little confidence for the page's text.
     """
 
     name: str
@@ -58,6 +59,7 @@ class ReadPage:
     texts: tuple[str, ...]
     confidences: np.ndarray
     lines: np.ndarray
+    in_text: np.ndarray
 
 
 def read_pages(files: Files, run_dir: str) -> Iterator[ReadPage]:
@@ -103,7 +105,7 @@ class PagebeamSource:
         assert path is not None  # all of its items have one
         try:
             image, quads = turn_upright(page_pixels(path, page), page.quads, page.rotation_deg)
-            truth = PageTruth(image, quads, page.texts, np.zeros(len(quads), bool))
+            truth = PageTruth(image, quads, page.texts, ~page.in_text)
             yield label_pixels(item.name, truth, self.task)
         except DocumentError as error:
             yield RejectedPicture(item.name, error.stage, str(error))
@@ -189,4 +191,5 @@ def _read_page(row: dict[str, Any], folder: str) -> ReadPage:
         texts=tuple(word["text"] for word in words),
         confidences=np.array([word["confidence"] for word in words], np.float32),
         lines=np.array([word["line"] for word in words], np.int32),
+        in_text=np.array([word.get("in_text") is not False for word in words], bool),  # rows of version 1 have no other
     )
