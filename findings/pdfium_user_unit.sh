@@ -4,7 +4,7 @@
 # Versions:  pypdfium2 5.15.2 and the PDFium in it.
 # Behaviour: a page of 200 x 100 units with UserUnit 2 has the size and the rendering of one without it.
 # Expected:  400 x 200 points: PDF 1.6 introduced UserUnit for pages larger than 200 inches.
-# Pagebeam:  renders such a page at 1/UserUnit of the resolution that --dpi asks for.
+# Pagebeam:  multiplies the scale of the rendering by UserUnit, which it reads with pikepdf (ocr_models/io/documents.py).
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

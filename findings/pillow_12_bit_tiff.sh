@@ -5,7 +5,7 @@
 # Behaviour: white is 4095, as in the file. Nothing in the mode or in info says that the range isn't that of 16 bits.
 #            convert("L") clips at 255 in place of scaling, so that a quarter of white (1024) is white already.
 # Expected:  samples scaled to the range that the mode's name states, 0 to 65535, or a mode of its own.
-# Pagebeam:  takes the high byte of an "I;16" sample (ocr_models/io/images.py), so it sees such a page 16 times too dark.
+# Pagebeam:  scales such samples by the range that BitsPerSample gives (ocr_models/io/tiff.py).
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

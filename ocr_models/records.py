@@ -90,6 +90,7 @@ class OcrPage:
         lines: in reading order; ``words[i].line`` is an index into them.
         rotation_deg: by how much the page's content is turned clockwise from upright: 0, 90, 180 or 270.
         mean_confidence: of the words, weighted by their characters; 0 if there are none.
+        is_complete: False if the page has more words than are read.
     """
 
     text: str
@@ -97,6 +98,7 @@ class OcrPage:
     lines: tuple[TextLine, ...]
     rotation_deg: int
     mean_confidence: float
+    is_complete: bool = True
 
 
 @dataclass(frozen=True)

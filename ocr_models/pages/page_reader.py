@@ -11,8 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ocr_models.bundle import Bundle, find_bundle
-from ocr_models.detection.decode_maps import MAX_WORDS
-from ocr_models.detection.scales import LONG_SIDE_PX, SHORT_SIDE_PX, first_scale, scale_for_text
+from ocr_models.detection.scales import LONG_SIDE_PX, SHORT_SIDE_PX
 from ocr_models.detection.text_detector import TextDetector
 from ocr_models.geometry import (
     box_quads,
@@ -28,17 +27,20 @@ from ocr_models.inference.threads import limit_threads
 from ocr_models.pages.box_refinement import fit_words
 from ocr_models.pages.layout import order_words
 from ocr_models.pages.word_crops import LEVEL_WORD_RAD, cut_words, level_page
+from ocr_models.pages.word_finder import WordFinder, inside_of
 from ocr_models.recognition.crops import INPUT_HEIGHT, MARGIN_X, WIDTH_BUCKETS
 from ocr_models.recognition.text_recognizer import TextRecognizer
 from ocr_models.records import MIN_CONFIDENCE, OcrPage, TextLine, Transcript, Word
 
 # These thresholds of the network's own confidences were chosen on the evaluation pages of ``docs/model_card.md``.
 _SURE = 0.75  # other turns of a page are tried if its mean confidence is lower
-_SAMPLE = 24  # number of words that are read to choose between the turns of a page
+_SAMPLE = 200  # words, the longest, that are read to choose between the turns of a page
+_MAX_WORDS = 20_000  # of a page, the most certain; a newspaper's has some thousands, a sheet of an index 15,000
+# Another turn of a page, and a headline in place of what was found inside it, must have so many times more certain
+# characters; a turn must have more than the least, too.
+_LEAST_EVIDENCE, _MORE_EVIDENCE = 8, 1.5
 _DOUBTFUL = 0.85  # a word with a lower confidence is read again ...
-_CLOSER = (
-    0.08  # ... from a box that is lower by this share at top and bottom, since a box too tall makes capitals small
-)
+_CLOSER = 0.08  # ... from a box lower by this share at top and bottom: a box too tall makes capitals small
 
 
 @dataclass(frozen=True)
@@ -48,12 +50,14 @@ class _FoundPage:
     Attributes:
         image: uint8 (H, W), gray: the turned and leveled page, from which words are cut.
         quads: float32 (N, 4, 2), pixels of ``image``.
+        headlines: float32 (M, 4, 2), see ``FoundWords``.
         to_given: affine (2, 3) from pixels of ``image`` to pixels of the page as given.
         rotation_deg: clockwise rotation of the content of the given page: 0, 90, 180 or 270.
     """
 
     image: np.ndarray
     quads: np.ndarray
+    headlines: np.ndarray
     to_given: np.ndarray
     rotation_deg: int
 
@@ -78,7 +82,8 @@ class PageReader:
         recognizer_id: str,
         min_confidence: float = MIN_CONFIDENCE,
     ) -> None:
-        self._detector, self._recognizer, self._min_confidence = detector, recognizer, min_confidence
+        self._finder, self._recognizer = WordFinder(detector), recognizer
+        self._min_confidence = min_confidence
         self.detector_id, self.recognizer_id = detector_id, recognizer_id
 
     @classmethod
@@ -127,13 +132,12 @@ class PageReader:
             One result per page, with quads in pixels of the given image. It doesn't depend on the other pages, as far
             as ``TextRecognizer.read`` promises it for crops.
         """
-        found = [self._find(image, 0) for image in images]
-        transcripts = self._read(found)
+        found, transcripts = self._read([self._find(image, 0) for image in images])
         for i, image in enumerate(images):
             if _network_confidence(transcripts[i]) < _SURE and len(found[i].quads):
                 turned = self._better_turn(image, found[i])
                 if turned is not found[i]:
-                    found[i], transcripts[i] = turned, self._read([turned])[0]
+                    ((found[i],), (transcripts[i],)) = self._read([turned])
         parted = (_part_at_spaces(page, read) for page, read in zip(found, transcripts, strict=True))
         return [_assemble(page, read, self._min_confidence) for page, read in parted]
 
@@ -149,17 +153,21 @@ class PageReader:
         found = self._find(image, 0)
         return transform_quads(found.to_given, found.quads)
 
-    def _read(self, pages: Sequence[_FoundPage]) -> list[list[Transcript]]:
-        """Transcripts of the words of each page. All are read at once; doubtful ones again, from closer boxes."""
-        transcripts = self._read_quads(pages, [page.quads for page in pages])
+    def _read(self, pages: Sequence[_FoundPage]) -> tuple[list[_FoundPage], list[list[Transcript]]]:
+        """Transcripts of the words of each page, and the pages with the headlines that turned out to be words.
+
+        All words are read at once; doubtful ones again, from closer boxes.
+        """
+        read_with_headlines = self._read_quads(pages, [np.concatenate([page.quads, page.headlines]) for page in pages])
+        chosen = list(map(_choose_headlines, pages, read_with_headlines))
+        pages, transcripts = [page for page, _ in chosen], [read for _, read in chosen]
         doubtful = [[i for i, t in enumerate(read) if _own_confidence(t) < _DOUBTFUL] for read in transcripts]
-        if not any(doubtful):
-            return transcripts
-        closer = [_closer(page.quads[indices]) for page, indices in zip(pages, doubtful, strict=True)]
-        for read, indices, again in zip(transcripts, doubtful, self._read_quads(pages, closer), strict=True):
-            for i, transcript in zip(indices, again, strict=True):
-                read[i] = _surer(read[i], transcript)
-        return transcripts
+        if any(doubtful):
+            closer = [_closer(page.quads[indices]) for page, indices in zip(pages, doubtful, strict=True)]
+            for read, indices, again in zip(transcripts, doubtful, self._read_quads(pages, closer), strict=True):
+                for i, transcript in zip(indices, again, strict=True):
+                    read[i] = _surer(read[i], transcript)
+        return pages, transcripts
 
     def _read_quads(self, pages: Sequence[_FoundPage], quads: Sequence[np.ndarray]) -> list[list[Transcript]]:
         crops = [cut_words(page.image, of_page) for page, of_page in zip(pages, quads, strict=True)]
@@ -169,39 +177,27 @@ class PageReader:
     def _find(self, image: np.ndarray, turns: int) -> _FoundPage:
         """Finds words on a page after ``turns`` counterclockwise quarter turns, and removes their common skew."""
         upright = np.ascontiguousarray(np.rot90(image, turns))
-        quads = self._detect(upright)
+        quads, headlines = self._finder.find(upright)
         to_given = invert_affine(quarter_turn_matrix(turns, *image.shape))
         upright, quads, level = level_page(upright, quads)
         to_given = _compose(to_given, invert_affine(level))
-        quads = _fit_level_words(upright, quads)
-        return _FoundPage(upright, quads, to_given, 90 * turns)
-
-    def _detect(self, image: np.ndarray) -> np.ndarray:
-        """Quads (N, 4, 2) of the words. A page with very small or very large text is seen again at another scale."""
-        scale = first_scale(*image.shape)
-        quads = self._quads(image, scale)
-        text_px = float(np.median(quad_sizes(quads)[:, 1])) if len(quads) else 0.0
-        better = scale_for_text(scale, text_px, *image.shape)
-        return quads if abs(np.log(better / scale)) <= 0.1 else self._quads(image, better)
-
-    def _quads(self, image: np.ndarray, scale: float) -> np.ndarray:
-        boxes = self._detector.detect_at(image, scale)
-        return np.array([box.quad for box in boxes], np.float32).reshape(-1, 4, 2)
+        headlines = transform_quads(level, headlines)
+        return _FoundPage(upright, _fit_level_words(upright, quads), headlines, to_given, 90 * turns)
 
     def _better_turn(self, image: np.ndarray, upright: _FoundPage) -> _FoundPage:
-        """The turn of the page whose longest words have the highest confidence; others must beat ``upright`` by 0.1."""
-        best, best_confidence = upright, self._sample_confidence(upright) + 0.1
+        """The turn of the page on which most text is read with confidence; ``upright`` unless another has far more."""
+        best, most = upright, max(_LEAST_EVIDENCE, _MORE_EVIDENCE * self._count_read(upright))
         for turns in (1, 2, 3):
             candidate = self._find(image, turns)
-            confidence = self._sample_confidence(candidate)
-            if confidence > best_confidence:
-                best, best_confidence = candidate, confidence
+            count = self._count_read(candidate)
+            if count > most:
+                best, most = candidate, count
         return best
 
-    def _sample_confidence(self, page: _FoundPage) -> float:
-        sizes = quad_sizes(page.quads)
-        longest = np.argsort(-sizes[:, 0] / np.maximum(sizes[:, 1], 1))[:_SAMPLE]
-        return _mean_confidence(self._recognizer.read(cut_words(page.image, page.quads[longest])))
+    def _count_read(self, page: _FoundPage) -> int:
+        """How many characters are read with confidence in the longest words of a page."""
+        longest = np.argsort(-quad_sizes(page.quads)[:, 0], kind="stable")[:_SAMPLE]
+        return sum(map(_certain_characters, self._recognizer.read(cut_words(page.image, page.quads[longest]))))
 
 
 def _load_detector(bundle: Bundle) -> TextDetector:
@@ -214,6 +210,26 @@ def _load_recognizer(bundle: Bundle, beam_width: int, temperature: float | None)
     recognizer = TextRecognizer.load(bundle, beam_width, temperature)
     recognizer.read([np.full((INPUT_HEIGHT, WIDTH_BUCKETS[0]), 255, np.uint8)])
     return recognizer
+
+
+def _choose_headlines(page: _FoundPage, transcripts: Sequence[Transcript]) -> tuple[_FoundPage, list[Transcript]]:
+    """Takes as words the headlines that were read with far more certain characters than what was found in them."""
+    words = len(page.quads)
+    kept = np.ones(len(transcripts), bool)
+    counts = np.array([_certain_characters(t) for t in transcripts], int)
+    for i, headline in enumerate(page.headlines, start=words):
+        inside = np.flatnonzero(kept[:words] & inside_of(headline, page.quads))
+        kept[i] = counts[i] > _MORE_EVIDENCE * counts[inside].sum()
+        kept[inside] &= not kept[i]
+    quads = np.concatenate([page.quads, page.headlines])[kept]
+    return replace(page, quads=quads), [t for t, is_kept in zip(transcripts, kept, strict=True) if is_kept]
+
+
+def _certain_characters(transcript: Transcript) -> int:
+    """The characters of a word that was read with confidence; 0 for marks, dots and single characters."""
+    text = transcript.text
+    is_certain = _own_confidence(transcript) >= _SURE and len(text) > 1 and any(map(str.isalnum, text))
+    return len(text) if is_certain else 0
 
 
 def _closer(quads: np.ndarray) -> np.ndarray:
@@ -298,8 +314,9 @@ def _quad_part(quad: np.ndarray, start: float, stop: float) -> np.ndarray:
 def _assemble(page: _FoundPage, transcripts: Sequence[Transcript], min_confidence: float) -> OcrPage:
     """Puts the words of a page into lines and reading order, and makes its text."""
     kept = [i for i, t in enumerate(transcripts) if t.text]
-    if len(kept) > MAX_WORDS:  # the detector finds no more, but fitting may split the boxes of a texture
-        kept = sorted(sorted(kept, key=lambda i: -_own_confidence(transcripts[i]))[:MAX_WORDS])
+    is_complete = len(kept) <= _MAX_WORDS
+    if not is_complete:
+        kept = sorted(sorted(kept, key=lambda i: -_own_confidence(transcripts[i]))[:_MAX_WORDS])
     if not kept:
         return OcrPage("", (), (), page.rotation_deg, 0.0)
     boxes = quad_boxes(page.quads[kept])
@@ -323,7 +340,7 @@ def _assemble(page: _FoundPage, transcripts: Sequence[Transcript], min_confidenc
         text = " ".join(word.text for word in of_line if word.in_text)
         lines.append(TextLine(text, line_quads[line], _mean_confidence(of_line)))
     text = _page_text([line.text for line in lines], layout.starts_block)
-    return OcrPage(text, tuple(words), tuple(lines), page.rotation_deg, _mean_confidence(words))
+    return OcrPage(text, tuple(words), tuple(lines), page.rotation_deg, _mean_confidence(words), is_complete)
 
 
 def _page_text(lines: Sequence[str], starts_block: Sequence[bool]) -> str:

@@ -9,6 +9,7 @@ from ocr_models.geometry import quad_angles, quad_sizes, quarter_turn_matrix, tr
 from ocr_models.recognition.crops import MARGIN_X, MARGIN_Y
 
 LEVEL_WORD_RAD = np.deg2rad(2.0)  # words within this angle of the page's skew are cut level
+_DARK_GROUND, _LIGHT_LETTERS = 110, 60  # gray levels: the lightest dark ground, and how much lighter its letters are
 _LEVEL_RAD = np.deg2rad(0.25)  # a page with less skew is not leveled
 
 
@@ -20,7 +21,7 @@ def cut_words(image: np.ndarray, quads: np.ndarray) -> list[np.ndarray]:
         quads: float32 (N, 4, 2), pixels.
 
     Returns:
-        N crops, uint8 (h, w), each with at least one pixel and with its text from left to right.
+        N crops, uint8 (h, w), each with at least one pixel and with its text from left to right, dark on light.
     """
     angles, sizes = quad_angles(quads), quad_sizes(quads)
     centers = quads.mean(axis=1)
@@ -29,12 +30,30 @@ def cut_words(image: np.ndarray, quads: np.ndarray) -> list[np.ndarray]:
     height, width = image.shape
     low = np.clip(corners[:, :2], 0, [width - 1, height - 1])
     high = np.maximum(np.clip(corners[:, 2:], 0, [width, height]), low + 1)
-    return [
+    crops = [
         image[y0:y1, x0:x1]
         if abs(angles[i]) < LEVEL_WORD_RAD
         else _warp_word(image, centers[i], half[i], float(angles[i]))
         for i, ((x0, y0), (x1, y1)) in enumerate(zip(low.tolist(), high.tolist(), strict=True))
     ]
+    return [255 - crop if _is_light_on_dark(crop) else crop for crop in crops]
+
+
+def is_light_on_dark(image: np.ndarray, quads: np.ndarray) -> np.ndarray:
+    """Which quads (N, 4, 2) of a page, uint8 (H, W), hold light text on dark ground: bool (N,)."""
+    low = np.clip(np.floor(quads.min(axis=1)).astype(int), 0, [image.shape[1] - 1, image.shape[0] - 1])
+    high = np.maximum(np.ceil(quads.max(axis=1)).astype(int), low + 1)
+    places = zip(low.tolist(), high.tolist(), strict=True)
+    return np.array([_is_light_on_dark(image[y0:y1, x0:x1]) for (x0, y0), (x1, y1) in places], bool)
+
+
+def _is_light_on_dark(crop: np.ndarray) -> bool:
+    """Whether the ground of a word, which its top and bottom rows mostly show, is dark and its letters are light."""
+    edges = crop[:: max(1, len(crop) - 1)]
+    if edges.mean() > _DARK_GROUND + 30:  # nearly all words, without a median
+        return False
+    ground = float(np.median(edges))
+    return ground < _DARK_GROUND and float(crop.max()) - ground >= _LIGHT_LETTERS
 
 
 def cut_read_words(image: np.ndarray, quads: np.ndarray, rotation_deg: int) -> list[np.ndarray]:

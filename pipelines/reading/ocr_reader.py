@@ -134,6 +134,7 @@ def _columns(page: OcrPage) -> Row:
             }
             for word, quad in zip(page.words, _flat_quads(page.words), strict=True)
         ],
+        "is_complete": page.is_complete,
         "words_left_out": sum(not word.in_text for word in page.words),
         "lines": [
             {"text": line.text, "quad": quad, "confidence": _confidence(line.confidence)}

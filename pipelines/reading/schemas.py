@@ -134,11 +134,12 @@ PAGES = Table(
             _column(
                 "rotation_deg", pa.int32(), "how far the content is turned clockwise: 0, 90, 180, 270; null if failed"
             ),
-            _column("status", pa.string(), "ok; blank (no words found); failed", False),
+            _column("status", pa.string(), "ok; blank (no text); failed", False),
             _FAILURE_COLUMN,
             _column("text", pa.string(), "the page in reading order; empty lines separate blocks; null if failed"),
             _column("mean_confidence", pa.float32(), "mean over all words, weighted by length, 0 to 1; null unless ok"),
             _column("words", pa.list_(_WORD), "all words read, in reading order; null if failed"),
+            _column("is_complete", pa.bool_(), "false if the page has more words than are read; null if failed"),
             _column("words_left_out", pa.int32(), "how many of `words` are not in `text`; null if failed"),
             _column("lines", pa.list_(_LINE), "in reading order; null if failed"),
             _column("detector_id", pa.string(), "name and digest of the model that found the words", False),

@@ -1,7 +1,7 @@
 """Pages of bars instead of letters, with a detector and a recognizer that know nothing but them.
 
-A word is a gray rectangle whose shade says which word it is. Its upper third is black: only a crop that shows it
-level and on top is read with confidence.
+A word is a gray rectangle whose shade says which word it is. Its upper third is darker than all shades: only a crop
+that shows it level and on top is read with confidence. No bar is so dark that it is taken for dark ground.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def draw(*words, height=600, width=400):
     image = np.full((height, width), 255, np.uint8)
     for index, x0, y0, x1, y1 in words:
         image[y0:y1, x0:x1] = _shade(index)
-        image[y0 : y0 + (y1 - y0) // 3, x0:x1] = 0
+        image[y0 : y0 + (y1 - y0) // 3, x0:x1] = _TOP
     return image, box_quads(np.array([word[1:] for word in words]).reshape(-1, 4))
 
 
@@ -49,18 +49,22 @@ def two_lines(top=200, word_height=24):
     ]
 
 
+_TOP, _DARKEST, _STEP = 100, 150, 9
+
+
 def _shade(index):
-    return 70 + 15 * index
+    return _DARKEST + _STEP * index
 
 
 class BarDetector:
     """Finds the bars, within ±45° as EAST does, the later ones first. Of bars of less than 8 pixels it misses half."""
 
     def __init__(self):
-        self.scales = []
+        self.scales, self.shapes = [], []
 
     def detect_at(self, image, scale):
         self.scales.append(scale)
+        self.shapes.append(image.shape)
         _, labels = cv2.connectedComponents((image < 245).astype(np.uint8))
         quads = [self._quad(labels == label) for label in range(labels.max(), 0, -1)]
         if quads and np.median(quad_sizes(np.stack(quads))[:, 1]) * scale < 8:
@@ -89,10 +93,10 @@ class BarRecognizer:
     def _read(crop):
         height, width = crop.shape
         middle = slice(width // 5, width - width // 5)
-        is_upright = (crop[round(0.2 * height), middle] < 60).all() and (crop[round(0.8 * height), middle] > 60).all()
+        is_upright = (crop[round(0.2 * height), middle] < 125).all() and (crop[round(0.8 * height), middle] > 125).all()
         if width < height or not is_upright:
             return Transcript("rnrnrnrn", 0.24)
-        index = round((float(np.median(crop[round(0.6 * height) : round(0.8 * height), middle])) - _shade(0)) / 15)
+        index = round((float(np.median(crop[round(0.6 * height) : round(0.8 * height), middle])) - _DARKEST) / _STEP)
         return Transcript(*VOCABULARY[index])
 
 
@@ -175,30 +179,31 @@ def test_one_slanted_word_is_cut_level():
     assert_quads(page.words[-1:], transform_quads(turn, quad), atol=2.0)
 
 
-def test_sure_page_is_looked_at_once():
-    pages = reader()
-    pages.read_pages([draw(*two_lines())[0]])
-    assert pages._detector.scales == [1.0]
+def test_sure_page_is_looked_at_once_and_from_afar():
+    detector = BarDetector()
+    PageReader(detector, BarRecognizer(), "bars@1", "bars@2").read_pages([draw(*two_lines())[0]])
+    assert detector.scales == [1.0, 1.0]
+    assert detector.shapes == [(600, 400), (150, 100)]
 
 
 @pytest.mark.parametrize(
     ("side", "word_height", "scales"),
     [
         (600, 6, [1.0, 2.0]),  # 14 / 6 = 2.3 would make the text 14 pixels high, but 2 is the limit
-        (2260, 15, [0.5, 7 / 7.5]),  # 7.5 pixels at 1130 / 2260: 0.5 * 14 / 7.5
-        (2260, 6, [0.5, 2.0]),  # 3 pixels; 14 / 6 = 2.3 would make them 14 pixels
-        (6780, 24, [1.0]),  # a strip 600 wide, which is less than the 800 that a page is seen at
-        (24000, 24, [(3400 * 2600 / (600 * 24000)) ** 0.5]),  # 19 pixels at 0.78, all that is looked at in one go
+        (2260, 15, [0.5] + 2 * [7 / 7.5]),  # 7.5 pixels at 1130 / 2260: 0.5 * 14 / 7.5, which is two tiles
+        (2260, 6, [0.5] + 3 * [2.0]),  # 3 pixels; 2 * 2260 = 4520 are seen in three tiles
+        (6780, 24, 5 * [1.0]),  # a strip 600 wide, which is less than the 800 that a page is seen at
         (600, 24, [1.0]),
         (600, 50, [1.0, 14 / 50]),
     ],
 )
 def test_small_and_large_text_gets_a_second_look(side, word_height, scales):
-    """The first look at small text misses words, the second finds them all."""
+    """The first look at small text misses words, the second finds them all. The last look is from afar."""
     image, quads = draw(*two_lines(word_height=word_height), height=side, width=600)
-    pages = reader()
-    (page,) = pages.read_pages([image])
-    np.testing.assert_allclose(pages._detector.scales, scales, rtol=1e-6)
+    detector = BarDetector()
+    (page,) = PageReader(detector, BarRecognizer(), "bars@1", "bars@2").read_pages([image])
+    np.testing.assert_allclose(detector.scales, [*scales, scales[-1]], rtol=1e-6)
+    assert detector.shapes[-1] == (side // 4, 150)
     assert page.text == TEXT
     assert_quads(page.words, quads)
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from ocr_models.charset import Charset, normalize_text
 from ocr_models.data.loading.training_examples import DataConfig, degraded, page_examples, word_examples
-from ocr_models.detection.scales import first_scale, scale_for_text
+from ocr_models.detection.scales import first_scale, largest_scale, scale_for_text
 from ocr_models.detection.targets import make_targets
 from ocr_models.errors import DocumentError, UsageError
 from ocr_models.geometry import known_places, quad_sizes
@@ -156,7 +156,8 @@ def seen_page(example: Example, factor: float = 1.0) -> PageTruth:
     image = decode_image(example.data).pixels
     heights = quad_sizes(example.quads[~example.ignore])[:, 1]
     text_px = float(np.median(heights)) if len(heights) else 0.0
-    scale = factor * scale_for_text(first_scale(*image.shape), text_px, *image.shape)
+    best = scale_for_text(first_scale(*image.shape), text_px)
+    scale = factor * min(best, largest_scale(*image.shape))
     size = [max(1, round(side * scale)) for side in reversed(image.shape)]
     seen = cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
     factors = np.array([seen.shape[1] / image.shape[1], seen.shape[0] / image.shape[0]], np.float32)

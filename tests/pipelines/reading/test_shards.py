@@ -28,6 +28,7 @@ def make_row(page_index: int = 0, **columns: object) -> dict:
         "text": "Łódź ½\n",
         "mean_confidence": 0.5,
         "words": [{"text": "Łódź", "confidence": 0.5, "quad": [1.0, 2, 3, 4, 5, 6, 7, 8], "line": 0, "in_text": True}],
+        "is_complete": True,
         "words_left_out": 0,
         "lines": [{"text": "Łódź ½", "quad": [1.0, 2, 3, 4, 5, 6, 7, 8], "confidence": 0.5}],
         "detector_id": "d@0",
