@@ -1,8 +1,9 @@
 """Born-digital PDFs as training truth: the rendered page, and the words of its text layer with their boxes.
 
 Boxes are as defined in ``word_boxes``, with the extent of the glyphs in place of that of the ink. Text layers are not
-always right: letterspaced text appears as single letters, hidden text is listed, some fonts state a wrong size. Words
-that can't be trusted are marked ``ignore``, and a page whose words are torn into letters is refused.
+always right: letterspaced text appears as single letters, hidden text is listed, text for screen readers stands in
+place of what is printed, some fonts state a wrong size. Words that can't be trusted are marked ``ignore``, and a page
+whose words are torn into letters is refused.
 """
 
 from __future__ import annotations
@@ -34,7 +35,10 @@ _MIN_INK_CONTRAST = 40  # gray levels between the darkest and the lightest pixel
 
 @dataclass(frozen=True)
 class _Glyph:
-    """A character of the text layer, in PDF points with the origin at the bottom-left of the page."""
+    """A character of the text layer, in PDF points with the origin at the bottom-left of the page.
+
+    ``is_replaced`` says that it stands for something else that is printed (``/ActualText``).
+    """
 
     char: str
     left: float
@@ -44,6 +48,7 @@ class _Glyph:
     baseline: float
     em: float
     angle: float
+    is_replaced: bool
 
 
 def open_pdf(source: Path | bytes) -> pdfium.PdfDocument:
@@ -73,14 +78,28 @@ def _glyphs(textpage: pdfium.PdfTextPage) -> Iterator[_Glyph]:
     matrix = raw.FS_MATRIX()
     for i in range(raw.FPDFText_CountChars(textpage)):
         code = raw.FPDFText_GetUnicode(textpage, i)
-        char = chr(code) if 0 < code < 0x110000 else " "
+        # PDFium calls a hyphen at the end of a line U+0002, because it would join the parts of the word.
+        is_hyphen = raw.FPDFText_IsHyphen(textpage, i) == 1
+        char = "-" if is_hyphen else chr(code) if 0 < code < 0x110000 else " "
         raw.FPDFText_GetCharBox(textpage, i, left, right, bottom, top)
         raw.FPDFText_GetCharOrigin(textpage, i, x, y)
         em = raw.FPDFText_GetFontSize(textpage, i)
         if raw.FPDFText_GetMatrix(textpage, i, matrix):
             em *= float(np.hypot(matrix.c, matrix.d))
         angle = raw.FPDFText_GetCharAngle(textpage, i)
-        yield _Glyph(char, left.value, bottom.value, right.value, top.value, y.value, em, angle)
+        is_replaced = not is_hyphen and _has_actual_text(raw.FPDFText_GetTextObject(textpage, i))
+        yield _Glyph(char, left.value, bottom.value, right.value, top.value, y.value, em, angle, is_replaced)
+
+
+def _has_actual_text(text_object: raw.FPDF_PAGEOBJECT) -> bool:
+    """Whether the text layer has other text for an object than what is printed (PDF 1.7, 14.9.4)."""
+    size = ctypes.c_ulong()
+    return any(
+        raw.FPDFPageObjMark_GetParamStringValue(
+            raw.FPDFPageObj_GetMark(text_object, i), b"ActualText", None, 0, ctypes.byref(size)
+        )
+        for i in range(raw.FPDFPageObj_CountMarks(text_object))
+    )
 
 
 def _split_words(glyphs: Iterator[_Glyph]) -> Iterator[list[_Glyph]]:
@@ -127,7 +146,7 @@ def _word_truth(word: list[_Glyph], scale: float, height_px: int) -> tuple[np.nd
     box[[1, 3]] = height_px - box[[1, 3]]
     level = all(abs(g.angle) < 0.02 or abs(g.angle - 2 * np.pi) < 0.02 for g in word)
     trusted = level and box[2] - box[0] >= 1.0 and _em_is_plausible(word, em) and text.strip(".·_-") != ""
-    trusted = trusted and not any(0xE000 <= ord(c) <= 0xF8FF for c in text)
+    trusted = trusted and not any(0xE000 <= ord(c) <= 0xF8FF for c in text) and not any(g.is_replaced for g in word)
     if not level or not trusted:  # an ignored region must cover the ink even if the font size is wrong
         ink = np.array([min(g.left for g in word), max(g.top for g in word), 0, min(g.bottom for g in word)]) * scale
         box[1], box[3] = height_px - ink[1], height_px - ink[3]

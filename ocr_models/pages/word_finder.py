@@ -104,7 +104,7 @@ class WordFinder:
 
 
 def _shrunk(image: np.ndarray, factor: int) -> np.ndarray:
-    """The means of ``factor`` by ``factor`` pixels; a rest at the right and bottom, which would be slow, is left off."""
+    """The means of ``factor`` by ``factor`` pixels; an odd rest at the right and bottom, which is slow, is left off."""
     rows, columns = (max(1, side // factor) for side in image.shape)
     return cv2.resize(image[: rows * factor, : columns * factor], (columns, rows), interpolation=cv2.INTER_AREA)
 

@@ -61,6 +61,20 @@ def test_texts_are_written_as_in_the_charset(tmp_path):
     assert truth.texts[:3] == ("soft-hyphen", "“naïve”", "1–2")
 
 
+@pytest.mark.parametrize("hyphen", ["-", "\xad"])
+def test_hyphens_at_the_ends_of_lines_are_taught_as_printed(tmp_path, hyphen):
+    truth = truth_of(tmp_path, set_text(f"written in a ledger be{hyphen}\nfore noon, read by inter{hyphen}\n{PROSE}"))
+    assert truth.texts[4:6] == ("be-", "fore") and truth.texts[9] == "inter-"
+    assert not truth.ignore.any()
+
+
+def test_text_for_screen_readers_is_not_taught_as_printed(tmp_path):
+    printed = "BT /F1 12 Tf 40 560 Td (The ) Tj /Span <</ActualText (Doctor)>> BDC (Dr.) Tj EMC ( Smith) Tj ET"
+    truth = truth_of(tmp_path, f"{printed}\n{set_text(PROSE)}")
+    assert truth.texts[:3] == ("The", "", "Smith")
+    assert truth.ignore[:3].tolist() == [False, True, False]
+
+
 @pytest.mark.parametrize(
     ("content", "page_entries", "reason"),
     [
