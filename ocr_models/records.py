@@ -17,7 +17,7 @@ class TextBox:
     """A word that the detector found.
 
     Attributes:
-        quad: float32 (4, 2), in pixels of the detector's input.
+        quad: float32 (4, 2), in pixels of the picture given to the detector.
         confidence: 0 to 1, the mean text probability of the cells that the box was merged from.
     """
 
@@ -90,7 +90,7 @@ class OcrPage:
         lines: in reading order; ``words[i].line`` is an index into them.
         rotation_deg: by how much the page's content is turned clockwise from upright: 0, 90, 180 or 270.
         mean_confidence: of the words, weighted by their characters; 0 if there are none.
-        is_complete: False if the page has more words than are read.
+        is_complete: False if the page has more words than are kept.
     """
 
     text: str

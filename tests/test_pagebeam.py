@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 
 import apache_beam as beam
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
@@ -130,6 +132,31 @@ def test_each_page_is_read_back_once_as_the_newest_run_left_it(run, tmp_path, ca
     assert pagebeam.read_rows(output, ["text"]).column_names == ["text"]
     with pytest.raises(pagebeam.UsageError, match="no column txt; the columns are page_id, "):
         pagebeam.read_rows(output, ["txt"])
+
+
+def test_rows_of_an_older_schema_are_read_with_those_of_this_one(run, tmp_path, capsys):  # noqa: F811
+    first, second = (samples.write_png(tmp_path / f"{name}.png", seed) for name, seed in (("first", 1), ("second", 2)))
+    output = tmp_path / "out[1]"  # not a pattern
+    run(first, output=output)
+    (shard,) = output.rglob("*.parquet")
+    rows = pq.ParquetFile(shard).read()
+    old_word = pa.struct([field for field in rows.schema.field("words").type.value_type if field.name != "in_text"])
+    old_schema = pa.schema(
+        field.with_type(pa.list_(old_word)) if field.name == "words" else field
+        for field in rows.schema
+        if field.name not in ("words_left_out", "is_complete")
+    )
+    old_rows = [row | {"schema_version": 1} for row in rows.to_pylist()]
+    pq.write_table(pa.Table.from_pylist(old_rows, old_schema), shard)
+    run(second, output=output)
+
+    table = pagebeam.read_rows(str(output)).sort_by("source_uri")
+
+    assert table["schema_version"].to_pylist() == [1, 2]
+    assert table["words_left_out"].to_pylist() == [None, 0]
+    assert [words[0]["in_text"] for words in table["words"].to_pylist()] == [None, True]
+    with pytest.raises(pagebeam.UsageError, match="no table is called page; the tables are pages and captions"):
+        pagebeam.read_rows(str(output), folder="page")
 
 
 def test_captions_are_read_back_from_their_own_folder(fake_models, tmp_path, monkeypatch):  # noqa: F811

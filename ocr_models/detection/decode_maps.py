@@ -7,8 +7,8 @@ import numpy as np
 from ocr_models.detection.nms import locality_aware_nms, standard_nms
 from ocr_models.detection.restore import positive_cells
 
-# A page of text has some 500 words, a newspaper page a few thousand. Noise and textures give tens of thousands of
-# boxes, and later steps compare all pairs: 40,000 boxes would take 13 GB.
+# At one look, the detector sees some 500 words on a page of text and 4,000 on a dense sheet; larger sheets are seen in
+# tiles. Noise and textures give tens of thousands of boxes, and later steps compare all pairs: 40,000 would take 13 GB.
 MAX_WORDS = 5_000
 
 

@@ -79,8 +79,8 @@ def count_pages(path: str, kind: DocumentKind) -> int:
     """Counts the pages of a local image, TIFF or PDF, without decoding them.
 
     Raises:
-        DocumentError: with stage "open", if a PDF or TIFF is broken, encrypted or without pages; with stage "decode",
-            if an image's header is.
+        DocumentError: with stage "open", if a PDF is broken or encrypted, or a document has no pages; with stage
+            "decode", if the first header of a TIFF can't be read. Other images aren't opened: they have one page.
     """
     if kind == DocumentKind.PDF:
         with open_pdf(path) as pdf:

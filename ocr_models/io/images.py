@@ -164,7 +164,7 @@ def _from_lab(image: Image.Image, color_mode: ColorMode) -> Image.Image:
 
 
 def _scale_to_8_bits(samples: np.ndarray, bits: int | None) -> np.ndarray:
-    """Deep samples as uint8. Those of 16 bits are scaled by the bits that they have, of which a file may use fewer.
+    """Deep samples as uint8. Those of 16 bits are scaled by the number of bits in use, which may be fewer.
 
     Scanners and cameras of 10, 12 or 14 bits write their values into 16-bit files without shifting them up.
     """

@@ -22,8 +22,8 @@ _WHITE_IS_ZERO, _SEPARATE_PLANES, _SIGNED = 0, 2, 2
 def page_frames(tiff: Image.Image) -> Iterator[tuple[int, Exception | None]]:
     """Yields the indices of the frames that are pages, in their order, each with the error of its header, if any.
 
-    Reduced copies of other frames, as in pyramids, and transparency masks are not pages. A frame that can't be reached
-    is the last one: it becomes a page that failed.
+    Reduced copies of other frames, as in pyramids, and transparency masks are not pages. A frame whose header Pillow
+    doesn't understand becomes a page that failed. So does one that can't be reached, and it is the last.
     """
     index = 0
     while True:
@@ -31,10 +31,11 @@ def page_frames(tiff: Image.Image) -> Iterator[tuple[int, Exception | None]]:
             fault = _seek(tiff, index)
         except EOFError:
             return
-        if _is_page(tiff):
+        is_reached = tiff.tell() == index
+        if not is_reached or _is_page(tiff):
             yield index, fault
-            if fault:
-                return
+        if not is_reached:
+            return
         index += 1
 
 

@@ -32,13 +32,13 @@ from ocr_models.recognition.crops import INPUT_HEIGHT, MARGIN_X, WIDTH_BUCKETS
 from ocr_models.recognition.text_recognizer import TextRecognizer
 from ocr_models.records import MIN_CONFIDENCE, OcrPage, TextLine, Transcript, Word
 
-# These thresholds of the network's own confidences were chosen on the evaluation pages of ``docs/model_card.md``.
-_SURE = 0.75  # other turns of a page are tried if its mean confidence is lower
 _SAMPLE = 200  # words, the longest, that are read to choose between the turns of a page
-_MAX_WORDS = 20_000  # of a page, the most certain; a newspaper's has some thousands, a sheet of an index 15,000
+_MAX_WORDS = 20_000  # of a page are kept, the most certain; a newspaper page has some thousands, an index sheet 15,000
 # Another turn of a page, and a headline in place of what was found inside it, must have so many times more certain
 # characters; a turn must have more than the least, too.
 _LEAST_EVIDENCE, _MORE_EVIDENCE = 8, 1.5
+# These thresholds of the network's own confidences were chosen on the evaluation pages of ``docs/model_card.md``.
+_SURE = 0.75  # other turns of a page are tried if its mean confidence is lower
 _DOUBTFUL = 0.85  # a word with a lower confidence is read again ...
 _CLOSER = 0.08  # ... from a box lower by this share at top and bottom: a box too tall makes capitals small
 
@@ -143,6 +143,8 @@ class PageReader:
 
     def find_words(self, image: np.ndarray) -> np.ndarray:
         """Finds words without reading them; a page that lies on its side is therefore not turned.
+
+        Large headlines are not among them: only reading tells them from their strokes.
 
         Args:
             image: uint8 (H, W), gray.
@@ -297,7 +299,7 @@ def _part_at_spaces(page: _FoundPage, transcripts: Sequence[Transcript]) -> tupl
 
 
 def _space_at(transcript: Transcript, i: int) -> float:
-    """The position of the i-th character, a space, as a share of the crop; 0 before the text and 1 behind it."""
+    """The position of the i-th character, a space, as a share of the crop; 0 before the text and 1 after it."""
     return 0.0 if i < 0 else 1.0 if i >= len(transcript.text) else transcript.places[i]
 
 

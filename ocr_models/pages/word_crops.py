@@ -9,7 +9,7 @@ from ocr_models.geometry import quad_angles, quad_sizes, quarter_turn_matrix, tr
 from ocr_models.recognition.crops import MARGIN_X, MARGIN_Y
 
 LEVEL_WORD_RAD = np.deg2rad(2.0)  # words within this angle of the page's skew are cut level
-_DARK_GROUND, _LIGHT_LETTERS = 110, 60  # gray levels: the lightest dark ground, and how much lighter its letters are
+DARK_GROUND, _LIGHT_LETTERS = 110, 60  # gray levels: the lightest dark ground, and how much lighter its letters are
 _LEVEL_RAD = np.deg2rad(0.25)  # a page with less skew is not leveled
 
 
@@ -50,10 +50,10 @@ def is_light_on_dark(image: np.ndarray, quads: np.ndarray) -> np.ndarray:
 def _is_light_on_dark(crop: np.ndarray) -> bool:
     """Whether the ground of a word, which its top and bottom rows mostly show, is dark and its letters are light."""
     edges = crop[:: max(1, len(crop) - 1)]
-    if edges.mean() > _DARK_GROUND + 30:  # nearly all words, without a median
+    if edges.mean() > DARK_GROUND + 30:  # nearly all words, without a median
         return False
     ground = float(np.median(edges))
-    return ground < _DARK_GROUND and float(crop.max()) - ground >= _LIGHT_LETTERS
+    return ground < DARK_GROUND and float(crop.max()) - ground >= _LIGHT_LETTERS
 
 
 def cut_read_words(image: np.ndarray, quads: np.ndarray, rotation_deg: int) -> list[np.ndarray]:

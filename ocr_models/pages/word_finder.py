@@ -1,7 +1,7 @@
-"""Finds the words of a page with a detector that sees text of one range of sizes, dark on light.
+"""Finds the words of a page with a detector that sees only dark text on light ground, in one range of sizes.
 
-So a page is looked at more than once where it needs it: closer or in tiles for small text on large sheets, from afar
-for headlines, and inverted for light text on dark ground.
+So some pages are seen more than once: enlarged or in tiles for small text, reduced for headlines, inverted for light
+text.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from ocr_models.detection.scales import (
 )
 from ocr_models.detection.text_detector import TextDetector
 from ocr_models.geometry import quad_boxes, quad_sizes
-from ocr_models.pages.word_crops import is_light_on_dark
+from ocr_models.pages.word_crops import DARK_GROUND, is_light_on_dark
 
 _FROM_AFAR = 4  # a look for headlines sees a page so many times smaller: letters of up to 2 inches at 200 dpi
 _COVERED = 0.5  # a headline may hold boxes of its strokes; boxes that fill more of it are words
 _LEAST_ASPECT = 0.8  # of headlines, width to height: they have two letters or more
-_DARK, _DARK_SHARE, _DARK_CELL_PX = 110, 0.01, 16  # a page may have light text if this share of its cells is so dark
+_DARK_SHARE, _DARK_CELL_PX = 0.01, 16  # a page may have light text if this share of its cells is so dark
 _OVERLAP_PX = 64  # pixels that the detector sees of the neighbors of a tile, on each side: half of a long word
 
 
@@ -36,8 +36,8 @@ class FoundWords(NamedTuple):
 
     Attributes:
         quads: float32 (N, 4, 2), the words in pixels of the page.
-        headlines: float32 (M, 4, 2), places that may hold a word of large letters, or nothing but what ``quads`` hold
-            there: reading decides.
+        headlines: float32 (M, 4, 2), places that may hold one word of large letters. Reading them decides whether
+            they replace the ``quads`` inside them.
     """
 
     quads: np.ndarray
@@ -104,14 +104,14 @@ class WordFinder:
 
 
 def _shrunk(image: np.ndarray, factor: int) -> np.ndarray:
-    """The means of ``factor`` by ``factor`` pixels; an odd rest at the right and bottom, which is slow, is left off."""
+    """The means of ``factor`` by ``factor`` pixels; a remainder at the right and bottom, which is slow, is left out."""
     rows, columns = (max(1, side // factor) for side in image.shape)
     return cv2.resize(image[: rows * factor, : columns * factor], (columns, rows), interpolation=cv2.INTER_AREA)
 
 
 def _has_dark_ground(from_afar: np.ndarray) -> bool:
     cells = _shrunk(from_afar, _DARK_CELL_PX // _FROM_AFAR)
-    return float((cells < _DARK).mean()) > _DARK_SHARE
+    return float((cells < DARK_GROUND).mean()) > _DARK_SHARE
 
 
 def _possible_headlines(large: np.ndarray, quads: np.ndarray, least_px: float) -> np.ndarray:

@@ -47,7 +47,7 @@ class PageRange:
         document: the document.
         start: index of the first page.
         stop: index after the last page.
-        offset: where page ``start`` begins in a plain TFRecord file, in bytes; 0 for all other kinds.
+        offset: where page ``start`` begins in a TFRecord file, in decompressed bytes; 0 for other kinds.
     """
 
     document: Document

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -30,8 +31,10 @@ def read_rows(output: str, columns: Sequence[str] | None = None, folder: str = P
         folder: "pages" for what ``pagebeam run`` writes, "captions" for what ``pagebeam caption`` writes.
 
     Raises:
-        UsageError: there is no finished run, or no such column.
+        UsageError: there is no finished run, or no such table or column.
     """
+    if folder not in _TABLES:
+        raise UsageError(f"no table is called {folder}; the tables are {' and '.join(_TABLES)}")
     output, schema = absolute_uri(output), _TABLES[folder].schema
     wanted = schema.names if columns is None else list(columns)
     if strange := [name for name in wanted if name not in schema.names]:
@@ -50,7 +53,7 @@ def read_rows(output: str, columns: Sequence[str] | None = None, folder: str = P
 
 
 def _finished_runs(output: str, folder: str) -> Iterator[dict[str, Any]]:
-    for file in match_files(join(output, "runs/*.json")):
+    for file in match_files(join(glob.escape(output), "runs/*.json")):
         manifest = json.loads(read_bytes(file.path))
         if any(shard["path"].startswith(f"{folder}/") for shard in manifest["shards"]):
             yield manifest

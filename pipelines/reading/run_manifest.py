@@ -64,10 +64,10 @@ class RunDescription:
     """What is known about a run before it starts.
 
     Attributes:
-        run_id: id of the run, a new one by default. It begins with the second of the start.
+        run_id: id of the run, a new one by default. It begins with the time of the start, UTC, to the second.
         inputs: inputs as the user gave them.
         table: schema of its rows.
-        options: all options that influence the rows.
+        options: all options of the run but its inputs.
         models: id and digest of each model, by role.
         start_time: seconds since the epoch.
     """

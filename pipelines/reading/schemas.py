@@ -107,7 +107,7 @@ _PAGE_COLUMNS = (
         False,
     ),
     _column("page_count", pa.int32(), "number of pages in the document; null if it can't be opened"),
-    _column("width_px", pa.int32(), "width of the page as read, upright by its EXIF orientation; null if not decoded"),
+    _column("width_px", pa.int32(), "width of the page as read, upright and with square pixels; null if not decoded"),
     _column("height_px", pa.int32(), "height, like width_px"),
     _column("dpi", pa.float32(), "resolution of the rendering for PDFs, else the file's own; null if it has none"),
 )
@@ -118,7 +118,12 @@ def _run_columns(version: int) -> tuple[pa.Field, ...]:
     """The last columns of all tables, which say how the row was made."""
     return (
         _column("schema_version", pa.int32(), f"version of this table's schema; now {version}", False),
-        _column("elapsed_ms", pa.float32(), "time spent on the page: its decoding and its share of its batch", False),
+        _column(
+            "elapsed_ms",
+            pa.float32(),
+            "time for its decoding and its share of its batch; 0 if not decoded",
+            False,
+        ),
         _column("run_id", pa.string(), "the run that wrote the row; also the hive partition `run`", False),
     )
 
@@ -134,12 +139,16 @@ PAGES = Table(
             _column(
                 "rotation_deg", pa.int32(), "how far the content is turned clockwise: 0, 90, 180, 270; null if failed"
             ),
-            _column("status", pa.string(), "ok; blank (no text); failed", False),
+            _column("status", pa.string(), "ok; blank (`text` is empty); failed", False),
             _FAILURE_COLUMN,
             _column("text", pa.string(), "the page in reading order; empty lines separate blocks; null if failed"),
             _column("mean_confidence", pa.float32(), "mean over all words, weighted by length, 0 to 1; null unless ok"),
-            _column("words", pa.list_(_WORD), "all words read, in reading order; null if failed"),
-            _column("is_complete", pa.bool_(), "false if the page has more words than are read; null if failed"),
+            _column("words", pa.list_(_WORD), "the words read, in reading order; null if failed"),
+            _column(
+                "is_complete",
+                pa.bool_(),
+                "false if only the 20,000 most certain words are kept; null if failed",
+            ),
             _column("words_left_out", pa.int32(), "how many of `words` are not in `text`; null if failed"),
             _column("lines", pa.list_(_LINE), "in reading order; null if failed"),
             _column("detector_id", pa.string(), "name and digest of the model that found the words", False),

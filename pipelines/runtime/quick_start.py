@@ -26,8 +26,8 @@ _CLAIMED = "PAGEBEAM_PROCESS"  # an environment variable, which worker processes
 def claim_process() -> None:
     """Declares that this process runs nothing but Pagebeam, and sets it and its children up for that.
 
-    Libraries are silenced unless the environment asks for their messages. OpenCV computes on the calling thread only,
-    because pages are already spread over threads.
+    Libraries log errors only, Beam nothing below critical; ``TF_CPP_MIN_LOG_LEVEL`` shows TensorFlow's own messages.
+    OpenCV computes on the calling thread only, because pages are already spread over threads.
     """
     os.environ[_CLAIMED] = "1"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

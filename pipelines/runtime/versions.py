@@ -7,7 +7,17 @@ from importlib import metadata
 
 import ocr_models
 
-VERSIONED_PACKAGES = ("apache-beam", "keras", "numpy", "pyarrow", "pypdfium2", "pillow", "opencv-python-headless")
+VERSIONED_PACKAGES = (
+    "apache-beam",
+    "keras",
+    "numpy",
+    "opencv-python-headless",
+    "pikepdf",
+    "pillow",
+    "pyarrow",
+    "pypdfium2",
+    "tensorflow",
+)
 
 
 def versions() -> dict[str, str]:

@@ -151,6 +151,21 @@ def test_reduced_copies_and_masks_are_no_pages(tmp_path):
     np.testing.assert_array_equal(later.pixels, RAMP[::-1])
 
 
+def test_a_frame_of_an_unknown_kind_hides_no_other(tmp_path):
+    path = tmp_path / "three.tif"
+    write_frames(path, (RAMP, 0), (RAMP, 0), (RAMP[::-1].copy(), 0))
+    entry = struct.pack("<HHI", 262, 3, 1)  # PhotometricInterpretation, SHORT
+    content = path.read_bytes()
+    place = content.index(entry, content.index(entry) + 1) + len(entry)
+    path.write_bytes(content[:place] + bytes([99]) + content[place + 1 :])
+
+    assert count_pages(str(path), DocumentKind.TIFF) == 3
+    render = page_renderer(str(path), DocumentKind.TIFF, dpi=200)
+    with pytest.raises(DocumentError):
+        render(1)
+    np.testing.assert_array_equal(render(2).pixels, RAMP[::-1])
+
+
 def tiff_bytes(data: bytes, bits: int, photometric: int, *more: tuple[int, int]) -> bytes:
     """An uncompressed gray TIFF of 40 × 24 pixels in one strip, written by hand; ``more`` are other tags."""
     tags = [(256, 40), (257, 24), (258, bits), (259, 1), (262, photometric), (277, 1), (278, 24), *more]
