@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,8 @@ from ocr_models.geometry import box_quads, quad_boxes, transform_quads
 from ocr_models.pages.word_crops import cut_words, level_page
 from ocr_models.records import Example, PageTruth, Task, WordTruth
 from ocr_models.vocabulary import tokenize
+
+_ESCAPED = re.compile(r'\\(["\\])|""')
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,13 @@ def text_lines(data: bytes) -> list[str]:
         return [line.removesuffix("\r") for line in data.decode("utf-8-sig").split("\n")]
     except UnicodeDecodeError as error:
         raise DocumentError(Stage.LABEL, f"the labels aren't UTF-8 ({error}); convert them") from error
+
+
+def unquote(text: str) -> str:
+    """A text without the quotes around it, if it has some; in them, ``\\"`` and ``""`` mean a quote."""
+    if len(text) >= 2 and text[0] == text[-1] == '"':
+        return _ESCAPED.sub(lambda match: match[1] or '"', text[1:-1])
+    return text
 
 
 def label_page(

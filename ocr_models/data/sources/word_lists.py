@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ocr_models.data.sources.labels import label_crop, read_or_reject, text_lines
+from ocr_models.data.sources.labels import label_crop, read_or_reject, text_lines, unquote
 from ocr_models.data.sources.source import (
     PICTURE_EXTENSIONS,
     Files,
@@ -30,7 +30,6 @@ _LIST_EXTENSIONS = (".txt", ".csv", ".tsv")
 _EXTENSION = "|".join(map(re.escape, PICTURE_EXTENSIONS))
 _LINE = re.compile(rf'"?(.+?(?:{_EXTENSION}))"?(?:\s*\t\s*|\s*,\s*|\s+)(.*)', re.IGNORECASE)
 _EXPECTED = "a picture's path and a label on each line"
-_ESCAPED = re.compile(r'\\(["\\])|""')
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,7 @@ class WordsSource:
                     match = _LINE.fullmatch(line)
                     name = pictures.find(match[1], posixpath.dirname(table)) if match else None
                     if match and name:
-                        labels[name].add(_unquote(match[2]))
+                        labels[name].add(unquote(match[2]))
                     else:
                         problem = (
                             no_picture(match[1]) if match else DocumentError(Stage.LABEL, f"{line!r}: {_EXPECTED}")
@@ -86,9 +85,3 @@ def _only_label(labels: set[str]) -> str | DocumentError:
         return next(iter(labels))
     said = f"it has several labels: {', '.join(map(repr, sorted(labels)))}" if labels else "no list names it"
     return DocumentError(Stage.LABEL, said)
-
-
-def _unquote(label: str) -> str:
-    if len(label) >= 2 and label[0] == label[-1] == '"':
-        return _ESCAPED.sub(lambda match: match[1] or '"', label[1:-1])
-    return label
