@@ -1,8 +1,9 @@
-"""COCO-Text: one JSON file that labels the texts in COCO's pictures.
+"""COCO-Text and TextOCR: one JSON file that labels the texts in pictures.
 
 ``imgs`` maps ids to ``file_name``; ``anns`` maps ids to ``image_id``, ``bbox`` (x, y, width, height), ``mask`` or
 ``polygon`` (x and y of each corner), ``utf8_string`` and ``legibility``: Veit et al., "COCO-Text: Dataset and Benchmark
-for Text Detection and Recognition in Natural Images", 2016. ``imgToAnns`` adds nothing and isn't read.
+for Text Detection and Recognition in Natural Images", 2016. ``imgToAnns`` adds nothing and isn't read. TextOCR has
+``points`` instead of ``mask``, and no ``legibility``: there, the text "." means that a text can't be read.
 """
 
 from __future__ import annotations
@@ -32,7 +33,9 @@ from ocr_models.errors import DocumentError, Stage, UsageError
 from ocr_models.geometry import quad_angles
 from ocr_models.records import Task
 
-_KEYS = ("bbox", "mask", "polygon", "utf8_string", "legibility")
+_OUTLINES = ("mask", "polygon", "points")
+_KEYS = ("bbox", *_OUTLINES, "utf8_string", "legibility")
+_UNREADABLE = "."
 
 
 @dataclass(frozen=True)
@@ -82,9 +85,11 @@ def _read_table(files: Files, path: str) -> dict[str, list[dict[str, Any]]]:
 
 def _label(annotation: dict[str, Any]) -> TextLabel:
     text = annotation.get("utf8_string") or ""
-    is_ignored = annotation.get("legibility", "legible") != "legible" or not text
+    # Where legibility is stated, "." is a full stop.
+    is_ignored = annotation["legibility"] != "legible" if "legibility" in annotation else text == _UNREADABLE
+    is_ignored |= not text
     try:
-        polygon = annotation.get("mask") or annotation.get("polygon")
+        polygon = next((annotation[key] for key in _OUTLINES if annotation.get(key)), None)
         if polygon:
             corners = _polygon_corners(np.array(polygon, np.float32).reshape(-1, 2))
         else:

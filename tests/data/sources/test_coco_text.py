@@ -84,6 +84,27 @@ def test_polygon_of_many_points_gets_the_smallest_box_around_it(folder):
     np.testing.assert_allclose(example.quads[0], [[20, 30], [60, 30], [60, 40], [20, 40]], atol=1e-4)
 
 
+def test_annotations_of_textocr(folder):
+    table = json.loads(json.dumps(TABLE))
+    places = {
+        "The": [10, 10, 40, 10, 40, 20, 10, 20],
+        ".": [50, 10, 80, 10, 80, 20, 50, 20],
+        "slanted": [10, 60, 20, 80, 90, 50, 80, 30],
+    }
+    table["anns"] = {
+        f"7_{text}": {"image_id": "7", "bbox": [10, 30, 80, 50], "utf8_string": text, "points": points}
+        for text, points in places.items()
+    }
+    table["anns"]["8_1"] = {"image_id": "8", "bbox": [9, 9, 9, 9], "utf8_string": ".", "legibility": "legible"}
+    write(folder / "COCO_Text.json", json.dumps(table))
+    pictures = read_all("coco-text", folder)
+    [example] = pictures["train2014/COCO_train2014_000000000007.jpg"].examples
+    assert example.texts == ("The", "", "slanted") and example.ignore.tolist() == [False, True, False]
+    np.testing.assert_array_equal(example.quads[2], [[10, 60], [80, 30], [90, 50], [20, 80]])
+    [example] = pictures["train2014/COCO_train2014_000000000008.jpg"].examples
+    assert example.texts == (".",)  # COCO-Text's own full stop
+
+
 def test_annotation_without_a_place_rejects_its_picture(folder):
     table = json.loads(json.dumps(TABLE))
     del table["anns"]["1"]["bbox"]
