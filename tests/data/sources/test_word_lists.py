@@ -50,6 +50,37 @@ def test_labels_as_lists_write_them(tmp_path, line, label):
     assert texts(read_all("words", tmp_path)) == {"word 1.png": label}
 
 
+def write_list(folder, lines):
+    for line in lines:
+        write_picture(folder / line.split()[0])
+    write(folder / "annotation.txt", "\n".join(lines) + "\n")
+
+
+def test_words_of_mjsynth_are_in_the_file_names(tmp_path):
+    write(tmp_path / "lexicon.txt", "harbour\nledger\n2020\n")
+    write_list(tmp_path, ["./1/1/1_Harbour_0.png 0", "./1/1/2_LEDGER_1.png 1", "./1/1/3_2020_2.png 2"])
+    assert texts(read_all("words", tmp_path)) == {
+        "1/1/1_Harbour_0.png": "Harbour",
+        "1/1/2_LEDGER_1.png": "LEDGER",
+        "1/1/3_2020_2.png": "2020",
+    }
+
+
+@pytest.mark.parametrize(
+    "lines", [["1_arial_7.png 7", "2_arial_3.png 3"], ["1_a_7.png 7", "2_b_3.png 12"], ["1_a_7.png 7", "b_3.png 3"]]
+)
+def test_numbers_of_other_lists_are_the_labels(tmp_path, lines):
+    write_list(tmp_path, lines)
+    assert texts(read_all("words", tmp_path)) == dict(line.split() for line in lines)
+
+
+def test_indices_of_a_lexicon_are_no_labels(tmp_path):
+    write(tmp_path / "lexicon.txt", "harbour\nledger\n")
+    write_list(tmp_path, ["a.png 0", "b.png 1"])
+    with pytest.raises(UsageError, match=r"annotation\.txt: its labels are numbers.*lexicon\.txt"):
+        read_all("words", tmp_path)
+
+
 def test_nothing_is_left_out_silently(tmp_path):
     for name in ("good", "empty", "twice", "same", "unlisted"):
         write_picture(tmp_path / f"{name}.png")
