@@ -36,7 +36,7 @@ class PredictedPage:
     """A page that a tool read.
 
     Attributes:
-        name: the document's file name without its extension; "name#1" for its second page, and so on.
+        name: the document's file name without its extensions; "name#1" for its second page, and so on.
         text: the text of the page, in lines.
         words: in reading order.
     """
@@ -108,15 +108,22 @@ def _hocr_pages(path: Path) -> _Pages:
 
 
 class _HocrParser(HTMLParser):
-    """Collects the pages of an hOCR file as lines of words. hOCR may be HTML, which an XML parser can't read."""
+    """Collects the pages of an hOCR file as lines of words. hOCR may be HTML, which an XML parser can't read.
+
+    hOCR need not mark words, nor even lines: a line without words has those of its text, and a page without lines and
+    words those of its own. Their places are not known.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.pages: list[_Lines] = []
         self._word: list[str] | None = None  # the parts of an open word's text
         self._properties = ""
-        self._word_tag, self._page_tag = "", ""
-        self._word_depth, self._page_depth = 0, 0
+        self._has_characters = False  # of the open word, each an element
+        self._line: list[str] | None = None  # the parts of an open line's text that are in no word
+        self._rest: list[str] = []  # the parts of the page's text that are in no word and no line
+        self._word_tag, self._line_tag, self._page_tag = "", "", ""
+        self._word_depth, self._line_depth, self._page_depth = 0, 0, 0
 
     @property
     def is_cut_off(self) -> bool:
@@ -125,33 +132,70 @@ class _HocrParser(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self._word_depth += self._word is not None and tag == self._word_tag
+        self._line_depth += self._line is not None and tag == self._line_tag
         self._page_depth += tag == self._page_tag
+        self._rest.append(" ")  # text of different elements
         attributes = dict(attrs)
         classes = (attributes.get("class") or "").split()
         if "ocr_page" in classes:
+            self._end_page()
             self.pages.append([])
             self._page_tag, self._page_depth = tag, 1
         elif self.pages and _HOCR_LINES.intersection(classes):
+            self._end_line()
             self.pages[-1].append([])
+            self._line, self._line_tag, self._line_depth = [], tag, 1
         elif self.pages and _HOCR_WORDS.intersection(classes):
             self._word, self._word_tag, self._word_depth = [], tag, 1
-            self._properties = attributes.get("title") or ""
+            self._properties, self._has_characters = attributes.get("title") or "", False
+        elif "ocrx_cinfo" in classes:
+            self._has_characters = True
+        elif tag == "br":
+            self.handle_data(" ")
 
     def handle_endtag(self, tag: str) -> None:
-        self._page_depth -= tag == self._page_tag
-        if self._word is None or tag != self._word_tag:
-            return
-        self._word_depth -= 1
-        if not self._word_depth:
-            self._end_word("".join("".join(self._word).split()))
-            self._word = None
+        if self._word is not None and tag == self._word_tag:
+            self._word_depth -= 1
+            if not self._word_depth:
+                words = "".join(self._word).split()
+                self._end_word(["".join(words)] if self._has_characters else words)
+                self._word = None
+        if self._line is not None and tag == self._line_tag:
+            self._line_depth -= 1
+            if not self._line_depth:
+                self._end_line()
+        if tag == self._page_tag:
+            self._page_depth -= 1
+            if not self._page_depth:
+                self._end_page()
+                self._page_tag = ""
 
     def handle_data(self, data: str) -> None:
         if self._word is not None:
             self._word.append(data)
+        elif self._line is not None:
+            self._line.append(data)
+        elif self._page_tag:
+            self._rest.append(data)
 
-    def _end_word(self, text: str) -> None:
-        if text:
+    def _end_line(self) -> None:
+        if self._line is not None and not self.pages[-1][-1]:
+            self.pages[-1][-1] = _words_of("".join(self._line))
+        self._line = None
+
+    def _end_page(self) -> None:
+        self._end_line()
+        if self.pages and not any(self.pages[-1]):
+            self.pages[-1] = [_words_of("".join(self._rest))]
+        self._rest = []
+
+    def _end_word(self, words: list[str]) -> None:
+        text = " ".join(words)
+        if len(words) > 1:  # a line, marked as a word
+            lines = self.pages[-1] or [[]]
+            lines[-1] += _words_of(text)
+            self.pages[-1] = lines
+        elif text:
             box = _HOCR_BOX.search(self._properties)
             confidence = _HOCR_CONFIDENCE.search(self._properties)
             lines = self.pages[-1] or [[]]
@@ -163,6 +207,11 @@ class _HocrParser(HTMLParser):
                 )
             )
             self.pages[-1] = lines
+
+
+def _words_of(text: str) -> list[PredictedWord]:
+    """The words of a text of several; their places in it are not known."""
+    return [PredictedWord(word) for word in text.split()]
 
 
 _HOCR_LINES = frozenset(("ocr_line", "ocrx_line", "ocr_header", "ocr_footer", "ocr_caption", "ocr_textfloat"))
@@ -204,7 +253,9 @@ def _alto_line(line: ElementTree.Element) -> list[PredictedWord]:
     words: list[PredictedWord] = []
     for element in line:
         content = element.get("CONTENT", "")
-        if _tag(element) == "String" and content.strip():
+        if _tag(element) == "String" and len(content.split()) > 1:  # some tools write a line as one string
+            words += _words_of(content)
+        elif _tag(element) == "String" and content.strip():
             confidence = element.get("WC")
             words.append(PredictedWord(content, _alto_quad(element), None if confidence is None else float(confidence)))
         elif _tag(element) == "HYP" and words:  # on the page, the hyphen at the end of a line is part of the word
@@ -266,9 +317,17 @@ def _named(file: Path, pages: list[_Lines]) -> _Pages:
         )
 
 
+_DOCUMENT = re.compile(r"(.+)\.(?:png|jpe?g|jpe|jfif|jp2|webp|bmp|gif|tiff?|pdf)", re.IGNORECASE)
+
+
 def page_name(document: str, page_index: int) -> str:
-    """The name of a page in a tool's output: "a" for the first page of "scans/a.pdf", "a#1" for its second."""
+    """The name of a page in a tool's output: "a" for the first page of "scans/a.pdf", "a#1" for its second.
+
+    Some tools add an extension to the document's: the name is also "a" for "a.pdf.txt".
+    """
     stem = PurePosixPath(document).stem
+    named = _DOCUMENT.fullmatch(stem)
+    stem = named[1] if named else stem
     return f"{stem}#{page_index}" if page_index else stem
 
 

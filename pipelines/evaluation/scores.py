@@ -55,7 +55,7 @@ class Scores:
         scored: number of pictures that were scored.
         failed: number of pictures that couldn't be scored.
         missing: number of scored pictures without a prediction, which count as empty.
-        unplaced: number of scored pages whose truth doesn't say where the words are: only their text counts.
+        unplaced: number of scored pages whose truth or prediction doesn't say where every word is: only text counts.
         of_lines: number of scored pages that are labelled by lines: their words don't count in ``page.boxes``.
         rejected_labels: number of labels that can't be used and were left out.
         detection: counts of words found on pages.
@@ -157,6 +157,10 @@ def predicted_quads(prediction: PredictedPage) -> np.ndarray:
 
 def _score_page(truth: Example, prediction: PredictedPage, rules: Rules) -> ScoredPicture:
     placed, of_lines = is_placed(truth), has_lines(truth)
+    if rules.has_places and any(word.quad is None for word in prediction.words):
+        if rules.task == Task.DETECTION:
+            raise DocumentError(Stage.SCORE, "the prediction has words without a place, as of lines without words")
+        placed = False  # it would score as if nothing were found
     scores = Scores(unplaced=int(not placed), of_lines=int(of_lines))
     row: dict[str, Any] = {}
     if placed and rules.has_places:

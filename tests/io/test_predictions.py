@@ -91,6 +91,41 @@ def test_hocr(tmp_path):
     assert (texts(pages["scan#2"]), box(pages["scan#2"].words[0])) == (["alone"], None)
 
 
+LINES = """<html><body><div class="ocr_page">
+<p><span class="ocr_line" title="bbox 1 2 90 12">Harbour <b>mas</b><span>ter</span></span>
+<span class="ocr_line">forty<br/>ships</span></p></div>
+<div class="ocr_page"><span class="ocrx_line"><span class="ocrx_word" title="bbox 1 2 9 9">one</span> , </span>
+a note outside</div>
+<div class="ocr_page"><p class="ocr_par">no</p><p>lines</p></div>
+<div class="ocr_page"><span class="ocr_line"><span class="ocrx_word" title="bbox 1 2 90 12">a whole line</span></span>
+</div><div class="ocr_page"></div><div>a footer</div></body></html>"""
+
+
+def test_hocr_without_words_has_those_of_its_lines(tmp_path):
+    pages = read_predictions(write(tmp_path / "a.hocr", LINES), "hocr")
+    assert pages["a"].text == "Harbour master\nforty ships\n"
+    assert texts(pages["a"]) == ["Harbour", "master", "forty", "ships"]
+    assert texts(pages["a#1"]) == ["one"]  # where words are marked, other text is none
+    assert [texts(pages[name]) for name in ("a#2", "a#3", "a#4")] == [["no", "lines"], ["a", "whole", "line"], []]
+    assert [pages[name].words[0].quad is None for name in ("a", "a#1", "a#2", "a#3")] == [True, False, True, True]
+
+
+def test_alto_with_lines_as_strings_has_their_words_without_places(tmp_path):
+    alto = ALTO.format(version=4, unit="pixel").replace('CONTENT="R&amp;D"', 'CONTENT="Harbour master"')
+    words = read_predictions(write(tmp_path / "a.xml", alto), "alto")["a"].words
+    assert [(word.text, word.quad is None) for word in words[:3]] == [
+        ("Harbour", True),
+        ("master", True),
+        ("depart-", False),
+    ]
+
+
+def test_names_may_keep_the_extension_of_the_document(tmp_path):
+    for name in ("a.png.txt", "b.v2.txt", "c.PDF.txt"):
+        write(tmp_path / name, "one\ftwo")
+    assert sorted(read_predictions(tmp_path, "text")) == ["a", "a#1", "b.v2", "b.v2#1", "c", "c#1"]
+
+
 @pytest.mark.parametrize("version", [2, 3, 4])
 def test_alto(tmp_path, version):
     pages = read_predictions(write(tmp_path / "scan.xml", ALTO.format(version=version, unit="pixel")), "alto")

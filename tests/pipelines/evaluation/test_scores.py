@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from ocr_models.errors import DocumentError
 from ocr_models.geometry import box_quads
 from ocr_models.io.predictions import PredictedPage, PredictedWord, prediction_name
 from ocr_models.records import Example, Task
@@ -116,6 +117,15 @@ def test_quads_of_zeros_are_no_places():
     nowhere = Example("p", b"", "png", 9, 9, np.zeros((1, 4, 2), np.float32), ("far",), np.zeros(1, bool))
 
     assert not is_placed(nowhere) and is_placed(page(("far", 10))) and is_placed(page())
+
+
+def test_prediction_without_places_counts_as_text_alone():
+    prediction = PredictedPage("p", "far\n", (PredictedWord("far"),))
+    scored = score_picture(page(("far", 10)), (), prediction, Rules(Task.OCR))
+    assert (scored.scores.unplaced, scored.scores.boxed_pages, scored.scores.detection.true) == (1, 0, 0)
+    assert scored.scores.page.bag.f_score == 1
+    with pytest.raises(DocumentError, match="words without a place"):
+        score_picture(page(("far", 10)), (), prediction, Rules(Task.DETECTION))
 
 
 @pytest.mark.parametrize(
