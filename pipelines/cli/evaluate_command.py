@@ -96,6 +96,8 @@ def _options(arguments: argparse.Namespace, argv: list[str], beam_args: list[str
 
 
 def _report(summary: dict[str, Any], output: str) -> None:
+    from pipelines.evaluation.summary import some_names
+
     for kind, scores in summary["scores"].items():
         values = [f"{label} {scores[name]:.4f}" for name, label in _PRINTED[kind].items()]
         print(f"{kind.replace('_', ' '):<14} {', '.join(values)}")
@@ -107,11 +109,18 @@ def _report(summary: dict[str, Any], output: str) -> None:
         fitted = summary["temperature"]
         error = fitted["calibration"]["expected_calibration_error"]
         print(f"{'temperature':<14} {fitted['fitted']:.4f}, with which the error is {error:.4f}; stored in the bundle")
-    pictures = summary["pictures"]
+    pictures, predictions = summary["pictures"], summary["predictions"]
     counts = [f"{pictures['scored']} scored", f"{pictures['failed']} failed"]
-    if summary["predictions"]:
-        unused = len(summary["predictions"]["unused"])
+    if predictions:
+        unused = len(predictions["unused"])
         counts += [f"{pictures['missing']} without a prediction", f"{unused} predictions without a picture"]
+    if pictures["unplaced"]:
+        counts.append(f"{pictures['unplaced']} by text alone")
     print(f"{'pictures':<14} {', '.join(counts)}")
+    if predictions:
+        matched = f"for {pictures['scored'] - pictures['missing']} of {pictures['scored']} pictures"
+        unmatched = {"none for": predictions["missing"], "no picture for": predictions["unused"]}
+        named = [f"{what} {some_names(names)}" for what, names in unmatched.items() if names]
+        print(f"{'predictions':<14} {'; '.join([matched, *named])}")
     print(f"{'report':<14} {output}/report.html")
     print(f"{'numbers':<14} {output}/evaluation.json, by picture {output}/pages.jsonl")

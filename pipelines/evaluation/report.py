@@ -51,7 +51,7 @@ def report_sections(summary: Summary, rows: Sequence[dict[str, Any]], worst: Seq
     failed = [[row["name"], row["stage"], row["reason"]] for row in rows if row["status"] == "failed"]
     if failed:
         sections.append(Section("Pictures that could not be scored", [Table(["name", "stage", "why"], failed)]))
-    sections += _unmatched_sections(summary, rows)
+    sections += _unmatched_sections(summary)
     return [*sections, Section("To get this again", [Code(summary["command"])])]
 
 
@@ -68,7 +68,7 @@ def _overview(summary: Summary) -> Section:
     if summary["predictions"]:
         rows.append(["scored as empty, as there is no prediction", pictures["missing"]])
     if pictures["unplaced"]:
-        rows.append(["scored by text alone, as no word's place is known", pictures["unplaced"]])
+        rows.append(["scored by text alone, as the places of words are not known", pictures["unplaced"]])
     if pictures["of_lines"]:
         rows.append(["labelled by lines, so that words can't be scored by box", pictures["of_lines"]])
     if summary["rejected_labels"]:
@@ -183,11 +183,10 @@ def _worst_sections(task: str, worst: Sequence[Evidence]) -> list[Section]:
     return sections
 
 
-def _unmatched_sections(summary: Summary, rows: Sequence[dict[str, Any]]) -> list[Section]:
+def _unmatched_sections(summary: Summary) -> list[Section]:
     if not summary["predictions"]:
         return []
-    missing = [row["name"] for row in rows if row["status"] == "ok" and not row["predicted"]]
-    unused = summary["predictions"]["unused"]
+    missing, unused = summary["predictions"]["missing"], summary["predictions"]["unused"]
     return [
         Section(title, [Table([""], [[name] for name in names[:_SHOWN_NAMES]]), *_more(names)])
         for title, names in (("Pictures without a prediction", missing), ("Predictions without a picture", unused))

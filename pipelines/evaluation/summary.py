@@ -25,6 +25,7 @@ from pipelines.evaluation.scores import Rules, Scores
 from pipelines.runtime.versions import versions
 
 _CONFUSIONS = 50
+_NAMED = 3
 
 Summary = dict[str, Any]
 
@@ -79,7 +80,7 @@ def summarize(
         "scores": _summarize_scores(scores, rules.task),
         "calibration": _summarize_calibration(scores.calibration),
         "models": description.models,
-        "predictions": description.predictions and description.predictions | {"unused": _unused(rows, description)},
+        "predictions": description.predictions and description.predictions | _match_names(rows, description),
         "options": description.options,
         "command": shlex.join(description.command),
         "versions": versions(),
@@ -155,8 +156,8 @@ def _fit(scores: Scores) -> dict[str, Any]:
     return {"fitted": fitted, "calibration": _summarize_calibration(after)}
 
 
-def _unused(rows: Sequence[dict[str, Any]], description: EvaluationDescription) -> list[str]:
-    """The names of pages in a tool's output that match no picture."""
+def _match_names(rows: Sequence[dict[str, Any]], description: EvaluationDescription) -> dict[str, list[str]]:
+    """The names of pictures without a prediction, and of pages in a tool's output that match no picture."""
     names: dict[str, str] = {}
     for row in rows:
         twin = names.setdefault(prediction_name(row["name"]), row["name"])
@@ -165,4 +166,20 @@ def _unused(rows: Sequence[dict[str, Any]], description: EvaluationDescription) 
                 f"{twin} and {row['name']} would both match the prediction named {prediction_name(row['name'])}: "
                 "evaluate their folders one by one"
             )
-    return sorted(set(description.predicted_names) - set(names))
+    predicted = set(description.predicted_names)
+    if names and predicted.isdisjoint(names):
+        raise PagebeamError(
+            f"no prediction matches a picture: there are predictions for {some_names(sorted(predicted))}, but pictures "
+            f"are named {some_names(sorted(names))}; name the predictions as the pictures, without folders and "
+            "extensions"
+        )
+    return {
+        "missing": [row["name"] for row in rows if row["status"] == "ok" and not row["predicted"]],
+        "unused": sorted(predicted - set(names)),
+    }
+
+
+def some_names(names: Sequence[str]) -> str:
+    """The first of some names, and how many more there are."""
+    more = len(names) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f" and {more:,} more" if more > 0 else "")

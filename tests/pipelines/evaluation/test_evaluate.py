@@ -110,6 +110,28 @@ def test_a_tools_pages_are_scored_and_nothing_is_left_out(pages, tmp_path, capsy
     assert "truth: two\nread: tvvo" in report
     out = capsys.readouterr().out
     assert "word F1 0.3333" in out and "2 scored, 1 failed, 1 without a prediction, 1 predictions without a" in out
+    assert "predictions    for 1 of 2 pictures; none for b.png; no picture for unused\n" in out
+
+
+def test_predictions_for_other_pictures_are_refused(pages, tmp_path, capsys):
+    (tmp_path / "hocr" / "a.hocr").unlink()
+    (pages / "broken.png").unlink(), (pages / "gt_broken.txt").unlink()
+    assert evaluate_hocr(pages, tmp_path / "out") == 1
+    assert "predictions for unused, but pictures are named a, b; name the" in capsys.readouterr().err
+    assert not (tmp_path / "out" / "evaluation.json").exists()
+
+
+def test_lines_without_words_are_scored_by_text(pages, tmp_path, capsys):
+    (tmp_path / "hocr" / "unused.hocr").rename(tmp_path / "hocr" / "b.png.hocr")
+    for name, text in (("a.hocr", "one two"), ("b.png.hocr", "three")):
+        line = f"<div class='ocr_page'><span class='ocr_line' title='bbox 10 10 100 30'>{text}</span></div>"
+        (tmp_path / "hocr" / name).write_text(line)
+    assert evaluate_hocr(pages, tmp_path / "out") == 3
+    summary, _, _ = read_evaluation(tmp_path / "out")
+    assert summary["scores"]["bag_of_words"]["f_score"] == 1 and summary["scores"]["page_text"]["cer"] == 0
+    assert not summary["scores"].keys() & {"detection", "words_by_box"}
+    assert "0 predictions without a picture, 2 by text alone\n" in (out := capsys.readouterr().out)
+    assert "for 2 of 2 pictures\n" in out
 
 
 def test_the_run_equals_the_sum_of_single_pages(pages, tmp_path):
