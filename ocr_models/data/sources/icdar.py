@@ -108,12 +108,13 @@ def parse_icdar(data: bytes, name: str = "gt_NAME.txt") -> list[TextLabel]:
         DocumentError: with stage "label", if a line can't be parsed. Skipping it would teach that its text is
             background.
     """
-    lines = [line for line in text_lines(data) if line.strip()]
+    numbered = [(number, line) for number, line in enumerate(text_lines(data), start=1) if line.strip()]
+    lines = [line for _, line in numbered]
     quads = [_QUAD_LINE.fullmatch(line) for line in lines]
     has_quads = 2 * sum(match is not None for match in quads) >= len(lines)
     matches = quads if has_quads else [_BOX_LINE.fullmatch(line) for line in lines]
     rows = []
-    for number, (line, match) in enumerate(zip(lines, matches, strict=True), start=1):
+    for (number, line), match in zip(numbered, matches, strict=True):
         expected = "x1,y1,x2,y2,x3,y3,x4,y4,text" if has_quads else 'xmin,ymin,xmax,ymax,"text"'
         if match and has_quads and _FIFTH_POINT.fullmatch(match[9] or ""):
             match = None
@@ -127,6 +128,10 @@ def parse_icdar(data: bytes, name: str = "gt_NAME.txt") -> list[TextLabel]:
     after_script = [_SCRIPT_AND_TEXT.fullmatch(text) for _, text in rows]
     if all(after_script):
         return [_label(corners, match[1]) for (corners, _), match in zip(rows, after_script, strict=True) if match]
+    if 2 * sum(map(bool, after_script)) > len(rows):
+        number, line = numbered[after_script.index(None)]
+        expected = f"a script before the text, as on most lines: {', '.join(_SCRIPTS)}"
+        raise DocumentError(Stage.LABEL, f"{name}: line {number} is {line!r}; expected {expected}")
     return [_label(corners, text) for corners, text in rows]
 
 

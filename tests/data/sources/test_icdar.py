@@ -132,6 +132,12 @@ def test_script_of_mlt_is_no_part_of_the_text():
     assert [label.text for label in labels] == ["Latin,Harbour", "None"]
 
 
+def test_line_without_script_among_those_of_mlt_is_refused():
+    quad = "10,10,50,10,50,20,10,20,"
+    with pytest.raises(DocumentError, match=r"line 4 is '.*Cyrillic,Порт'; expected a script before the text"):
+        parse_icdar(f"{quad}Latin,Harbour\n\n{quad}Arabic,###\n{quad}Cyrillic,Порт\n".encode())
+
+
 @pytest.mark.parametrize("more", ["110,90,40,88,Harbour", "110,90,Harbour", "110,90,40,88", "110.5, 90, Latin,Harbour"])
 def test_polygons_of_more_than_four_points_are_refused(more):
     quad = "40,40,120,40,180,44,180,92,"
