@@ -2,7 +2,7 @@
 # Beam's local runner loses elements of a stage that yields many of them for longer than a second, and reports success.
 #
 # Versions:  apache-beam 2.77.0 on Python 3.11; FnApiRunner, multi_threading, 2 workers.
-# Behaviour: of 1,000,000 elements of 100 bytes, 998,971, 998,606, 1,000,000 and 998,578 arrived in four runs (2 cores).
+# Behavior:  of 1,000,000 elements of 100 bytes, 998,971, 998,606, 1,000,000 and 998,578 arrived in four runs (2 cores).
 #            The runner flushes the buffers between stages once a second from a thread of its own, while elements are
 #            being written to them. With DATA_BUFFER_TIME_LIMIT_MS = 0 buffers are flushed by size alone, and all
 #            elements arrive.

@@ -2,7 +2,7 @@
 # cv2.minAreaRect changed its range of angles, and with it which side is the width, within OpenCV 4.
 #
 # Versions:  opencv-python-headless 4.12.0.88, 4.13.0.92 and 5.0.0.93; numpy 2.2.6.
-# Behaviour: 4.12 gives angles from above 0 to 90 degrees. 4.13 and 5.0 give angles from -90 to below 0, and for the same
+# Behavior:  4.12 gives angles from above 0 to 90 degrees. 4.13 and 5.0 give angles from -90 to below 0, and for the same
 #            points the other side as the width and another corner as the first one of cv2.boxPoints.
 # Expected:  the same rectangle in the same form in all releases of a major version.
 # Pagebeam:  uses only the four corners (ocr_models/data/sources/coco_text.py), and no angle or side of such a rectangle.

@@ -2,7 +2,7 @@
 # PDFium ignores UserUnit, by which a PDF page says how many 1/72 inch a unit of its coordinates is.
 #
 # Versions:  pypdfium2 5.15.2 and the PDFium in it.
-# Behaviour: a page of 200 x 100 units with UserUnit 2 has the size and the rendering of one without it.
+# Behavior:  a page of 200 x 100 units with UserUnit 2 has the size and the rendering of one without it.
 # Expected:  400 x 200 points: PDF 1.6 introduced UserUnit for pages larger than 200 inches.
 # Pagebeam:  multiplies the scale of the rendering by UserUnit, which it reads with pikepdf (ocr_models/io/documents.py).
 set -euo pipefail

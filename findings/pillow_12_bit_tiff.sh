@@ -2,7 +2,7 @@
 # Pillow opens a gray TIFF of 12 bits per sample in the mode "I;16", with samples from 0 to 4095.
 #
 # Versions:  Pillow 11.3.0 and 12.3.0.
-# Behaviour: white is 4095, as in the file. Nothing in the mode or in info says that the range isn't that of 16 bits.
+# Behavior:  white is 4095, as in the file. Nothing in the mode or in info says that the range isn't that of 16 bits.
 #            convert("L") clips at 255 in place of scaling, so that a quarter of white (1024) is white already.
 # Expected:  samples scaled to the range that the mode's name states, 0 to 65535, or a mode of its own.
 # Pagebeam:  scales such samples by the range that BitsPerSample gives (ocr_models/io/tiff.py).

@@ -2,7 +2,7 @@
 # A hive partition hides a column of the same name in the files.
 #
 # Versions:  pyarrow 25.0.1.
-# Behaviour: pyarrow.dataset gives the value from the folder's name, filters by it, and says nothing of the column in the
+# Behavior:  pyarrow.dataset gives the value from the folder's name, filters by it, and says nothing of the column in the
 #            files, whose values can't be reached. pyarrow.parquet.read_table refuses the same folder.
 #            A value that is all digits becomes an integer, so leading zeros are lost.
 # Expected:  an error, or the same answer from both.

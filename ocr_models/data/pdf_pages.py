@@ -78,7 +78,7 @@ def _glyphs(textpage: pdfium.PdfTextPage) -> Iterator[_Glyph]:
     matrix = raw.FS_MATRIX()
     for i in range(raw.FPDFText_CountChars(textpage)):
         code = raw.FPDFText_GetUnicode(textpage, i)
-        # PDFium calls a hyphen at the end of a line U+0002, because it would join the parts of the word.
+        # PDFium (in pypdfium2 5.15) calls a hyphen that ends a line U+0002, since it would join the parts of the word.
         is_hyphen = raw.FPDFText_IsHyphen(textpage, i) == 1
         char = "-" if is_hyphen else chr(code) if 0 < code < 0x110000 else " "
         raw.FPDFText_GetCharBox(textpage, i, left, right, bottom, top)
