@@ -64,8 +64,9 @@ def cut_read_words(image: np.ndarray, quads: np.ndarray, rotation_deg: int) -> l
         quads: float32 (N, 4, 2) of all words read on it, in pixels of ``image``.
         rotation_deg: clockwise rotation of the content of the page: 0, 90, 180 or 270.
     """
-    leveled, quads, _ = level_page(*turn_upright(image, quads, rotation_deg))
-    return cut_words(leveled, quads)
+    upright, quads = turn_upright(image, quads, rotation_deg)
+    leveled, level = level_page(upright, page_skew(quads))
+    return cut_words(leveled, transform_quads(level, quads))
 
 
 def turn_upright(image: np.ndarray, quads: np.ndarray, rotation_deg: int) -> tuple[np.ndarray, np.ndarray]:
@@ -75,24 +76,19 @@ def turn_upright(image: np.ndarray, quads: np.ndarray, rotation_deg: int) -> tup
     return np.ascontiguousarray(np.rot90(image, turns)), quads
 
 
-def level_page(image: np.ndarray, quads: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Removes the common skew of its words from a page.
-
-    Args:
-        image: uint8 (H, W), gray.
-        quads: float32 (N, 4, 2), pixels.
+def level_page(image: np.ndarray, skew: float) -> tuple[np.ndarray, np.ndarray]:
+    """Removes a skew, in radians and positive clockwise, from a page, uint8 (H, W); a tiny one stays.
 
     Returns:
-        The page, enlarged so that its corners fit; its quads; and the affine matrix (2, 3) that moved them.
+        The page, enlarged so that its corners fit, and the affine matrix (2, 3) from the given pixels to its own.
     """
-    skew = _skew(quads)
     if abs(skew) <= _LEVEL_RAD:
-        return image, quads, np.eye(2, 3)
+        return image, np.eye(2, 3)
     matrix, size = _leveling(skew, *image.shape)
-    return cv2.warpAffine(image, matrix, size, borderMode=cv2.BORDER_REPLICATE), transform_quads(matrix, quads), matrix
+    return cv2.warpAffine(image, matrix, size, borderMode=cv2.BORDER_REPLICATE), matrix
 
 
-def _skew(quads: np.ndarray) -> float:
+def page_skew(quads: np.ndarray) -> float:
     """The skew of a page in radians, positive clockwise: the median angle of the longer half of its words."""
     if len(quads) < 3:
         return 0.0

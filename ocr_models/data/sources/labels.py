@@ -14,7 +14,7 @@ from ocr_models.data.sources.quads import FittedQuad, fit_quad
 from ocr_models.data.sources.source import Files, LabelledPicture, RejectedPicture, SourceItem
 from ocr_models.errors import DocumentError, Stage
 from ocr_models.geometry import box_quads, quad_boxes, transform_quads
-from ocr_models.pages.word_crops import cut_words, level_page
+from ocr_models.pages.word_crops import cut_words, level_page, page_skew
 from ocr_models.records import Example, PageTruth, Task, WordTruth
 from ocr_models.vocabulary import tokenize
 
@@ -234,10 +234,11 @@ def _word_examples(
         raise DocumentError(Stage.LABEL, "the places of its words are not known, so none can be cut out")
     if not wanted:
         return ()
-    page, quads, _ = level_page(picture.gray(), np.stack([*wanted.values()]))
+    quads = np.stack([*wanted.values()])
+    page, level = level_page(picture.gray(), page_skew(quads))
     return tuple(
         _crop_example(f"{image_id}#{i}", encode_picture(crop), "png", crop.shape[1], crop.shape[0], labels[i].text)
-        for i, crop in zip(wanted, cut_words(page, quads), strict=True)
+        for i, crop in zip(wanted, cut_words(page, transform_quads(level, quads)), strict=True)
     )
 
 
