@@ -25,8 +25,8 @@ from ocr_models.geometry import quad_boxes, quad_sizes
 from ocr_models.pages.word_crops import DARK_GROUND, is_light_on_dark
 
 _FROM_AFAR = 4  # a look for headlines sees a page so many times smaller: letters of up to 2 inches at 200 dpi
-# Headlines are taller than the largest text that is seen well from near. Words of up to twice that height are still read
-# there, and what is seen from afar at that size is mostly parts of words.
+# Headlines are taller than the largest text that is seen well from near. Words of up to twice that height are still
+# read there, and what is seen from afar at that size is mostly parts of words.
 _LEAST_HEADLINE_PX = 1.5 * LARGEST_TEXT_PX
 _COVERED = 0.5  # a headline may hold boxes of its strokes; boxes that fill more of it are words
 _LEAST_ASPECT = 0.8  # of headlines, width to height: they have two letters or more
