@@ -83,18 +83,18 @@ def _set_name(folder: Path) -> str:
 
 def _read_pages(reader: page_reader.PageReader, folder: Path) -> Iterator[MatchedPage]:
     caught: list[tuple] = []
-    assemble = page_reader._assemble
+    assemble = page_reader.assemble
 
-    def catch(page: Any, transcripts: Sequence[Transcript]) -> OcrPage:  # the last step of a page, which drops words
-        caught.append((page, transcripts))
-        return assemble(page, transcripts)
+    def catch(parts: Sequence[tuple], min_confidence: float) -> OcrPage:  # the last step of a page
+        caught.append(parts[0])
+        return assemble(parts, min_confidence)
 
-    page_reader._assemble = catch
+    page_reader.assemble = catch
     for path in sorted(folder.iterdir()):
         caught.clear()
         reader.read_pages([decode_image(path.read_bytes()).pixels])
         yield match_page(path, *caught[0])
-    page_reader._assemble = assemble
+    page_reader.assemble = assemble
 
 
 def match_page(path: Path, page: Any, transcripts: Sequence[Transcript]) -> MatchedPage:

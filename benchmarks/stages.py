@@ -24,7 +24,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 from ocr_models.bundle import DEFAULT_BUNDLES
 from ocr_models.detection import text_detector
 from ocr_models.io.images import decode_image
-from ocr_models.pages import page_reader
+from ocr_models.pages import found_page, page_reader
 from ocr_models.recognition import text_recognizer
 
 _BATCH = 8
@@ -71,15 +71,15 @@ def main() -> None:
 
 def _watch_stages(reader: page_reader.PageReader) -> None:
     """Wraps the functions of the stages with timers."""
-    reader._detector._forward = _timed("detect: network", reader._detector._forward)
+    reader._finder._detector._forward = _timed("detect: network", reader._finder._detector._forward)
     reader._recognizer._read_batch = _timed("read: network and decoding", reader._recognizer._read_batch)
     text_recognizer.greedy_decode = _timed("read: CTC decoding, of that", text_recognizer.greedy_decode)
     reader._recognizer.read = _timed("read: all", reader._recognizer.read)  # type: ignore[method-assign]
     text_detector.decode_east = _timed("detect: restore and merge", text_detector.decode_east)
-    page_reader.level_page = _timed("level the page", page_reader.level_page)
-    page_reader.fit_words = _timed("fit to the ink", page_reader.fit_words)
+    found_page.level_page = _timed("level the page", found_page.level_page)
+    found_page.fit_words = _timed("fit to the ink", found_page.fit_words)
     page_reader.cut_words = _timed("cut words", page_reader.cut_words)
-    page_reader._assemble = _timed("lines, order, text", page_reader._assemble)
+    page_reader.assemble = _timed("lines, order, text", page_reader.assemble)
 
 
 def _print_table(pages: int, words: int) -> None:

@@ -22,9 +22,9 @@ from ocr_models.records import Transcript
 
 _SLANT_STEPS_DEG = (0.5, 0.1)  # in which slants are tried, at first and around the best
 _SLANT_SIDE_PX, _SLANT_SCALE = 3200, 4  # the middle of a page that is examined, and how many times smaller
-_SLANT_POINTS = 20_000  # pixels of ink that are examined
-_INK_BLUR_PX, _INK_CONTRAST = 15, 32  # ink, light or dark, differs from its surroundings by so many gray levels
-_CLEAR_LINES = 2.5  # lines of text are seen at a slant whose profile is so many times as sharp as the usual one
+_SLANT_POINTS = 8_000  # pixels of ink that are examined
+_INK_BLUR_PX, _INK_CONTRAST = 15, 32  # pixels are examined that differ from their surroundings by so many gray levels
+_CLEAR_LINES = 4.0  # lines of text are seen at a slant whose profile is so many times as sharp as the usual one
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,8 @@ def text_slant(image: np.ndarray) -> float:
     middle = tuple(slice(max(0, side - _SLANT_SIDE_PX) // 2, (side + _SLANT_SIDE_PX) // 2) for side in image.shape)
     rows, columns = (max(1, side // _SLANT_SCALE) for side in image[middle].shape)
     small = cv2.resize(image[middle], (columns, rows), interpolation=cv2.INTER_AREA)
-    y, x = np.nonzero(cv2.absdiff(small, cv2.blur(small, (_INK_BLUR_PX, _INK_BLUR_PX))) > _INK_CONTRAST)
+    contrast = small - cv2.blur(small, (_INK_BLUR_PX, _INK_BLUR_PX)).astype(np.float32)
+    y, x = np.nonzero(np.abs(contrast) > _INK_CONTRAST)
     if not len(x):
         return 0.0
     every = -(-len(x) // _SLANT_POINTS)
@@ -93,21 +94,22 @@ def text_slant(image: np.ndarray) -> float:
     points += np.random.default_rng(0).random(points.shape, np.float32)
     coarse, fine = _SLANT_STEPS_DEG
     degrees = np.arange(-90.0, 90.0, coarse)
-    sharpness = _sharpness(points, degrees)
+    contrasts = contrast[y[::every], x[::every]]
+    sharpness = _sharpness(points, contrasts, degrees)
     best = degrees[sharpness.argmax()]
     if sharpness.max() < _CLEAR_LINES * np.median(sharpness):
         return 0.0
     near = np.arange(best - coarse, best + coarse, fine)
-    best = near[_sharpness(points, near).argmax()]
+    best = near[_sharpness(points, contrasts, near).argmax()]
     return float(np.deg2rad((best + 45) % 90 - 45))
 
 
-def _sharpness(points: np.ndarray, degrees: np.ndarray) -> np.ndarray:
-    """How much the profiles of points (x, y), float32 (2, N), change from line to line, along each slant (D,)."""
+def _sharpness(points: np.ndarray, contrasts: np.ndarray, degrees: np.ndarray) -> np.ndarray:
+    """How much the profiles of contrasts (N,) at points (x, y), (2, N), change from row to row, along slants (D,)."""
     found = []
     for slant in np.deg2rad(degrees):
         across = (np.array([-np.sin(slant), np.cos(slant)], np.float32) @ points).astype(int)
-        profile = np.bincount(across - across.min())
+        profile = np.bincount(across - across.min(), contrasts)
         found.append(np.square(np.convolve(profile, [1, 1, -1, -1])).sum())  # over two pixels, as single ones are noise
     return np.array(found, float)
 
