@@ -18,6 +18,7 @@ from ocr_models.data.sources.labels import label_pixels
 from ocr_models.data.sources.source import Files, LabelledPicture, RejectedPicture, SourceItem
 from ocr_models.errors import DocumentError, Stage, UsageError
 from ocr_models.io.documents import HEAD_BYTES, DocumentKind, page_renderer, sniff_kind
+from ocr_models.io.files import open_regular
 from ocr_models.io.hashing import hash_file
 from ocr_models.io.images import PageImage, decode_image
 from ocr_models.io.sequence_example import page_image_bytes
@@ -141,7 +142,7 @@ def page_pixels(path: str, page: ReadPage) -> np.ndarray:
 @functools.lru_cache(4)
 def _identify(path: str, size_bytes: int, changed_ns: int) -> tuple[str, DocumentKind]:
     """The file's SHA-256 and kind, determined once for all of its pages."""
-    with open(path, "rb") as file:
+    with open_regular(path) as file:
         digest = hash_file(file, HEAD_BYTES)
     return digest.sha256, sniff_kind(digest.head)
 
