@@ -13,7 +13,8 @@ from pipelines.decoding.file_requests import Record
 # These limits spread the pages of one document evenly over workers, and keep a Beam element to a few seconds of work.
 MAX_PAGES_PER_RANGE = 16
 RANGES_PER_DOCUMENT = 32
-RANGES_PER_GZIP_FILE = 8  # fewer, because all that precedes a range must be unpacked to reach it
+RANGES_PER_GZIP_FILE = 8  # fewer, and not short, because each decoder unpacks all that precedes a range to reach it
+MIN_PAGES_PER_GZIP_RANGE = 64
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ def split_pages(document: Document, records: Sequence[Record] = (), end_offset: 
         end_offset: where the last of them ends, in unpacked bytes.
     """
     if document.kind == DocumentKind.GZIP_TFRECORD:
-        length = math.ceil(document.page_count / RANGES_PER_GZIP_FILE)
+        length = max(math.ceil(document.page_count / RANGES_PER_GZIP_FILE), MIN_PAGES_PER_GZIP_RANGE)
     else:
         length = min(max(document.page_count // RANGES_PER_DOCUMENT, 1), MAX_PAGES_PER_RANGE)
     for start in range(0, document.page_count, length):

@@ -46,6 +46,7 @@ def test_a_document_is_split_evenly(tmp_path, pool, monkeypatch):
 def test_each_range_of_a_tfrecord_file_reads_its_own_records(tmp_path, pool, monkeypatch, kind):
     monkeypatch.setattr(page_ranges, "RANGES_PER_DOCUMENT", 2)
     monkeypatch.setattr(page_ranges, "RANGES_PER_GZIP_FILE", 2)
+    monkeypatch.setattr(page_ranges, "MIN_PAGES_PER_GZIP_RANGE", 1)
     payloads = [bytes([index]) * (index + 1) for index in range(7)]
     path = tmp_path / "records"
     content = samples.tfrecord_bytes(payloads)
@@ -65,6 +66,7 @@ def test_each_range_of_a_tfrecord_file_reads_its_own_records(tmp_path, pool, mon
 def test_of_a_remote_tfrecord_file_only_the_range_is_downloaded(tmp_path, pool, monkeypatch, kind):
     monkeypatch.setattr(page_ranges, "RANGES_PER_DOCUMENT", 2)
     monkeypatch.setattr(page_ranges, "RANGES_PER_GZIP_FILE", 2)
+    monkeypatch.setattr(page_ranges, "MIN_PAGES_PER_GZIP_RANGE", 1)
     payloads = [bytes([index]) * (index + 1) for index in range(7)]
     path = tmp_path / "records"
     content = samples.tfrecord_bytes(payloads)
