@@ -18,6 +18,7 @@ _DOCUMENT_NAME = re.compile(rf".*\.({_EXTENSIONS})", re.IGNORECASE | re.DOTALL)
 _EXTENSION = re.compile(r"\.[a-z0-9]{1,8}")  # longer ones, or with other characters, are parts of names
 
 
+_LINK = "link to a folder"
 SHOWN_REASONS = 10  # why files were skipped; extensions, of which there can be many, are among them
 
 
@@ -135,14 +136,16 @@ def _match(pattern: str) -> list[str]:
 
 
 def _find_in_folder(folder: str) -> Iterator[FoundFile]:
-    for parent, folders, names, error in _walk(folder):
-        hidden = "hidden" if "/." in parent[len(folder) :] else None
+    for parent, links, _, names, error in _walk(folder):
+        below = parent[len(folder) :]
+        hidden = "hidden" if "/." in below else None
         if error:
             yield FoundFile(_as_text(parent), error=None if hidden else error, skipped=hidden)
-        for path in (f"{parent}/{name}" for name in folders if os.path.islink(f"{parent}/{name}")):
-            yield FoundFile(_as_text(path), skipped=hidden or "link to a folder")  # else loops would never end
+        for name in links:
+            is_hidden = hidden or name.startswith(".")
+            yield FoundFile(_as_text(os.path.join(parent, name)), skipped="hidden" if is_hidden else _LINK)
         for name in names:
-            yield _in_folder(f"{parent}/{name}", f"{parent[len(folder) :]}/{name}")
+            yield _in_folder(os.path.join(parent, name), f"{below}/{name}")
 
 
 def _in_folder(path: str, below: str) -> FoundFile:
@@ -181,39 +184,50 @@ def _find_matches(pattern: str) -> Iterator[FoundFile]:
         return depth < len(parts) - 1 and bool(glob_regex(heads[depth]).fullmatch(folder))
 
     above = "/".join(part for part in parts[: next(i for i, part in enumerate(parts) if is_glob(part))])
-    for parent, folders, names, error in _walk(above or "/"):
+    for parent, links, folders, names, error in _walk(above or "/"):
         base = parent.rstrip("/")
         if error:
             yield FoundFile(_as_text(parent), error)
-        if "**" not in pattern:
-            matched = (f"{base}/{name}" for name in folders if is_match(f"{base}/{name}"))
-            yield from (FoundFile(_as_text(path), skipped="folder that a glob matches") for path in matched)
+        for path in (f"{base}/{name}" for name in sorted(links + folders)):
+            if "**" not in pattern and is_match(path):
+                yield FoundFile(_as_text(path), skipped="folder that a glob matches")
+            elif may_have(path) and path.rpartition("/")[2] in links:
+                yield FoundFile(_as_text(path), skipped=_LINK)
         folders[:] = [name for name in folders if may_have(f"{base}/{name}")]
         yield from (_named(f"{base}/{name}") for name in names if is_match(f"{base}/{name}"))
 
 
-def _walk(folder: str) -> Iterator[tuple[str, list[str], list[str], str | None]]:
-    """Like ``os.walk``, but sorted, to any depth, and with the error of a folder that can't be listed.
+def _walk(folder: str) -> Iterator[tuple[str, list[str], list[str], list[str], str | None]]:
+    """Like ``os.walk``, but sorted and to any depth. Links are not followed: those that form loops would never end.
 
-    It follows no links. The caller may remove folders from the list that it gets; they are then passed over.
+    Yields:
+        For each folder its path, the names of the links to folders, of folders and of all else in it, and why it can't
+        be listed, or None. The caller may remove folders from their list; they are then passed over.
     """
     waiting = [folder]
     while waiting:
         parent, error = waiting.pop(), None
+        links: list[str] = []
         folders: list[str] = []
         names: list[str] = []
         try:
             with os.scandir(parent) as entries:
                 for entry in entries:
-                    (folders if os.path.isdir(entry.path) else names).append(entry.name)
+                    (names if not _is_folder(entry) else links if entry.is_symlink() else folders).append(entry.name)
         except FileNotFoundError:  # removed meanwhile, or the folder before a glob doesn't exist
             continue
         except OSError as caught:
             error = f"the folder can't be listed ({caught.strerror})"
         folders.sort()
-        yield parent, folders, sorted(names), error
-        paths = (f"{parent.rstrip('/')}/{name}" for name in reversed(folders))
-        waiting += [path for path in paths if not os.path.islink(path)]
+        yield parent, sorted(links), folders, sorted(names), error
+        waiting += [os.path.join(parent, name) for name in reversed(folders)]
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
 
 
 def _why_skipped(uri: str, below: str) -> str | None:

@@ -85,6 +85,8 @@ def test_what_is_named_or_matched_but_is_no_file_fails(odd_folder):
     assert found(odd_folder / "away") == found(odd_folder / "aw*")
     assert found(odd_folder / "no*such") == {} == found(odd_folder / "no/such/folder/*.png")
     assert found(odd_folder.parent / "*") == {"in": "folder that a glob matches"}
+    assert found(odd_folder / "*/*.png") == {"loop": "link to a folder"}
+    assert found(odd_folder / "l*") == {"loop": "folder that a glob matches"}
 
 
 def test_a_folder_that_cannot_be_listed_is_found(tmp_path, monkeypatch):
