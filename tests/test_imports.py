@@ -120,6 +120,7 @@ ROOMS: dict[str, set[str]] = {
         "ocr_models.reports",
         "pipelines.datasets",
         "pipelines.evaluation",
+        "pipelines.inputs",
         "pipelines.reading",
         "pipelines.runtime",
     },

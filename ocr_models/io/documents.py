@@ -18,6 +18,7 @@ import pypdfium2 as pdfium
 from PIL import Image
 
 from ocr_models.errors import DocumentError, Stage
+from ocr_models.io.files import open_regular
 from ocr_models.io.images import ColorMode, PageImage, check_page_size, open_image, seek_frame, to_page_image
 from ocr_models.io.tfrecord import GZIP_MAGIC, is_tfrecord
 from ocr_models.io.tiff import page_frames
@@ -231,7 +232,7 @@ class _Frames:
 
 def _open_file(path: str) -> BinaryIO:
     try:
-        return open(path, "rb")
+        return open_regular(path)
     except OSError as error:
         raise DocumentError(Stage.OPEN, f"the file can't be opened ({error})") from error
 

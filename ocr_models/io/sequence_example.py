@@ -97,7 +97,9 @@ def page_image_bytes(payload: bytes) -> bytes:
     Raises:
         DocumentError: with stage "decode", if the record has no such feature.
     """
-    return _image_data(_parse(payload))
+    record = _parse(payload)
+    del payload  # as large as the picture, which is copied twice
+    return _image_data(record)
 
 
 def _parse(payload: bytes) -> Any:

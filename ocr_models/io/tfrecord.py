@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import gzip
 import struct
+import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -16,11 +17,14 @@ from typing import BinaryIO, cast
 import google_crc32c
 
 from ocr_models.errors import DocumentError, Stage
+from ocr_models.io.files import open_regular
 
 MAX_RECORD_BYTES = 1 << 28
 _HEADER, _FOOTER = struct.Struct("<QI"), struct.Struct("<I")
 _LENGTH = struct.Struct("<Q")
 GZIP_MAGIC = b"\x1f\x8b\x08"
+READ_ERRORS = (OSError, EOFError, zlib.error)
+"""What reading raises for a file that is truncated or damaged, gzipped or not."""
 
 
 def is_tfrecord(head: bytes) -> bool:
@@ -54,7 +58,7 @@ def iter_records(file: BinaryIO, verify: bool = False) -> Iterator[bytes]:
 @contextlib.contextmanager
 def open_tfrecord(path: Path) -> Iterator[BinaryIO]:
     """Opens a local TFRecord file and unpacks it if its content is gzipped."""
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         yield unpacked(file)
 
 

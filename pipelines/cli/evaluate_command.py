@@ -98,6 +98,10 @@ def _options(arguments: argparse.Namespace, argv: list[str], beam_args: list[str
 def _report(summary: dict[str, Any], output: str) -> None:
     from pipelines.evaluation.summary import some_names
 
+    splits = " and ".join(summary["splits"])
+    print(f"{'data':<14} {summary['source']}{f', split {splits}' if splits else ''}")
+    for role, model in summary["models"].items():
+        print(f"{role:<14} {model['name']}")
     for kind, scores in summary["scores"].items():
         values = [f"{label} {scores[name]:.4f}" for name, label in _PRINTED[kind].items()]
         print(f"{kind.replace('_', ' '):<14} {', '.join(values)}")

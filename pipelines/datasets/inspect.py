@@ -11,12 +11,11 @@ from dataclasses import dataclass, field
 from ocr_models.data.dataset_files import DATASET_JSON, missing_shards
 from ocr_models.errors import DocumentError
 from ocr_models.io.sequence_example import parse_example
-from ocr_models.io.tfrecord import iter_records
+from ocr_models.io.tfrecord import READ_ERRORS, iter_records, unpacked
 from ocr_models.records import Example
 from pipelines.datasets.prepared_picture import DataSetCounts, count_examples
 from pipelines.inputs.data_sets import find_shards, read_description
-from pipelines.inputs.record_files import READ_ERRORS, open_records
-from pipelines.runtime.storage import absolute_uri, exists, hash_file, join
+from pipelines.runtime.storage import absolute_uri, exists, hash_file, join, open_file
 
 
 @dataclass
@@ -87,8 +86,8 @@ def _read_shard(path: str, expected: _Expected | None, inspection: Inspection) -
     inspection.shards += 1
     inspection.bytes += digest.size_bytes
     try:
-        with open_records(path) as file:
-            for payload in iter_records(file, verify=True):
+        with open_file(path) as file:
+            for payload in iter_records(unpacked(file), verify=True):
                 try:
                     inspection.counts.add(count_examples([parse_example(payload)]))
                     yield payload

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ocr_models.data.sources.source import RejectedPicture, Source, SourceItem
 from ocr_models.errors import DocumentError, Stage
+from ocr_models.io.files import open_regular
 from pipelines.datasets.dataset_json import DataSetDescription
 from pipelines.datasets.prepared_picture import PreparedPicture, PrepareItem
 from pipelines.datasets.shard_files import MAX_QUARANTINED_BYTES, Problem, quarantine
@@ -93,7 +94,7 @@ class PictureStream(DecodeStream[SourceItem, SourceItem, StagedItem]):
 def _read_small(path: str) -> bytes | None:
     """The bytes of a local file; None if it is missing or too large to be kept."""
     try:
-        with open(path, "rb") as file:
+        with open_regular(path) as file:
             data = file.read(MAX_QUARANTINED_BYTES + 1)
     except OSError:
         return None

@@ -21,10 +21,10 @@ from PIL import Image
 
 from ocr_models.data.pdf_pages import count_pdf_pages
 from ocr_models.errors import DocumentError, Stage
-from ocr_models.io import documents, images
+from ocr_models.io import documents
 from ocr_models.io.documents import DocumentKind
+from ocr_models.io.hashing import FileState, check_unchanged
 from ocr_models.io.images import ColorMode, PageImage
-from ocr_models.io.sequence_example import page_image_bytes
 
 OPEN_DOCUMENTS = 4
 READY = "ready"
@@ -69,7 +69,7 @@ class CountPdfPages:
 
 @dataclass(frozen=True)
 class RenderPage:
-    """Asks for the pixels of one page of a local document; ``sha256`` tells it from an earlier file at that path."""
+    """Asks for the pixels of one page of a local document that has this ``sha256``; None for whatever is there."""
 
     path: str
     sha256: str | None
@@ -80,19 +80,12 @@ class RenderPage:
     stage = Stage.RENDER
 
     def answer(self) -> PageImage:
-        return _page_renderer(self.path, self.sha256, self.kind, self.dpi, self.color_mode)(self.page_index)
-
-
-@dataclass(frozen=True)
-class DecodeRecord:
-    """Asks for the pixels of the image in a serialized SequenceExample."""
-
-    sequence_example: bytes
-    color_mode: ColorMode = ColorMode.GRAY
-    stage = Stage.DECODE
-
-    def answer(self) -> PageImage:
-        return images.decode_image(page_image_bytes(self.sequence_example), self.color_mode)
+        state = check_unchanged(self.path, self.sha256)
+        try:
+            render = _page_renderer(self.path, (self.sha256, state), self.kind, self.dpi, self.color_mode)
+            return render(self.page_index)
+        finally:  # what was read while the file changed, or why that failed, means nothing
+            check_unchanged(self.path, self.sha256)
 
 
 @dataclass(frozen=True)
@@ -106,7 +99,7 @@ class Answer:
 
 @functools.lru_cache(OPEN_DOCUMENTS)
 def _page_renderer(
-    path: str, sha256: str | None, kind: DocumentKind, dpi: float, color_mode: ColorMode
+    path: str, content: tuple[str | None, FileState], kind: DocumentKind, dpi: float, color_mode: ColorMode
 ) -> Callable[[int], PageImage]:
     """Keeps the last documents open, because their pages are usually requested one after the other."""
     return documents.page_renderer(path, kind, dpi, color_mode)

@@ -107,7 +107,11 @@ def evaluate(options: EvaluateOptions) -> Summary:
         format=options.format,
         command=options.command,
         options=_scoring_options(options, data.task),
-        models={role: {"id": bundle.id, "digest": bundle.digest} for role, bundle in models.items()},
+        splits=data.splits,
+        models={
+            role: {"name": _model_name(options, role), "id": bundle.id, "digest": bundle.digest}
+            for role, bundle in models.items()
+        },
         predictions=_describe_predictions(options),
         predicted_names=names,
     )
@@ -168,13 +172,18 @@ def _find_models(options: EvaluateOptions, task: Task) -> dict[str, Bundle]:
         raise UsageError(f"{', '.join(unfit)} can't be used with {what}; leave it out")
     models = {}
     for role in wanted:
-        name = getattr(options, role) or DEFAULT_BUNDLES.get(_MODEL_TASKS[role])
-        if name is None:
-            raise UsageError("--captioner is missing: none is shipped; give the folder of a trained one")
-        models[role] = find_bundle(name, _MODEL_TASKS[role])
+        models[role] = find_bundle(_model_name(options, role), _MODEL_TASKS[role])
     if options.fit_temperature:
         _check_can_fit(options, models)
     return models
+
+
+def _model_name(options: EvaluateOptions, role: str) -> str:
+    """The name or folder of a bundle, as the user gave it, or the default. Raises UsageError if there is none."""
+    name = getattr(options, role) or DEFAULT_BUNDLES.get(_MODEL_TASKS[role])
+    if name is None:
+        raise UsageError("--captioner is missing: none is shipped; give the folder of a trained one")
+    return name
 
 
 def _check_can_fit(options: EvaluateOptions, models: dict[str, Bundle]) -> None:

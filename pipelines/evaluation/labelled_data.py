@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import defaultdict
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,6 +19,12 @@ from pipelines.inputs.source_files import SourceFiles, list_items
 from pipelines.runtime.storage import absolute_uri
 
 SHARDS = "shards"  # the one format that isn't a source's
+# How splits are called in the names of shards and their folders, also by other tools: "validation-00000-of-00002",
+# "mnist-test.tfrecord-00000-of-00001", "val/part-3".
+_SPLIT = re.compile(
+    r"(?<![a-z0-9])(?:(?P<train>train(ing)?)|(?P<validation>val(id(ation)?)?|dev|eval)|(?P<test>test(ing)?))(?![a-z0-9])",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
@@ -28,12 +36,14 @@ class LabelledData:
         source: the source; None if there are shards.
         items: items of the source.
         shards: URIs of the shards.
+        splits: the splits that the shards belong to by their names, sorted; none if their names say nothing.
     """
 
     task: Task
     source: Source | None = None
     items: tuple[SourceItem, ...] = ()
     shards: tuple[str, ...] = ()
+    splits: tuple[str, ...] = ()
 
 
 def open_data(place: str, format_name: str, options: SourceOptions, task: Task | None, output: str) -> LabelledData:
@@ -52,18 +62,52 @@ def open_data(place: str, format_name: str, options: SourceOptions, task: Task |
     root = absolute_uri(place)
     if format_name == SHARDS:
         shards = find_scored_shards(root)
-        return LabelledData(_scored_task(place, task, _task_of(shards)), shards=tuple(shards))
+        splits = sorted({split for uri in shards if (split := split_of(uri, root))})
+        scored = _scored_task(place, task, _task_of(shards))
+        return LabelledData(scored, shards=tuple(shards), splits=tuple(splits))
     source = open_source(format_name, root, replace(options, task=task.labels if task else None))
     items = tuple(list_items(source, SourceFiles(excluded=output), place))
     return LabelledData(_scored_task(place, task, source.task), source, items)
 
 
 def find_scored_shards(place: str) -> list[str]:
-    """The shards that a glob, file or folder names; for a folder its test split, or all shards if it has none."""
+    """The shards that a glob or file names; of a folder its test split, or all shards if their names tell no splits.
+
+    Raises:
+        UsageError: there are none, or the folder has other splits but no test split.
+    """
     shards = find_shards(place)
-    test = [uri for uri in shards if uri.rpartition("/")[2].startswith("test-")]
-    is_folder = not is_glob(place) and shards != [place]
-    return test if is_folder and test else shards
+    if is_glob(place) or shards == [place]:
+        return shards
+    by_split: dict[str | None, list[str]] = defaultdict(list)
+    for uri in shards:
+        by_split[split_of(uri, place)].append(uri)
+    if set(by_split) == {None}:
+        return shards
+    if "test" not in by_split:
+        choices = [f"{split} ({_glob_of(uris[0])!r})" for split, uris in by_split.items() if split]
+        choices.sort()
+        raise UsageError(
+            f"{place}: no test split; scores of what a model was trained on mean little. To score another split, give "
+            f"it as a glob: {' or '.join(choices)}"
+        )
+    return by_split["test"]
+
+
+def split_of(uri: str, place: str) -> str | None:
+    """The split that a shard belongs to by its name or else by that of a folder below ``place``; None if unknown."""
+    fixed = place if not is_glob(place) else re.split(r"[*?[]", place)[0].rpartition("/")[0]
+    below = uri.removeprefix(fixed) if uri != place else uri.rpartition("/")[2]
+    for part in reversed(below.split("/")):
+        if found := _SPLIT.search(part):
+            return next(split for split, name in found.groupdict().items() if name)
+    return None
+
+
+def _glob_of(uri: str) -> str:
+    """A glob of the shards of a split, from one of them."""
+    numbered = re.sub(r"\d{5}-of-\d{5}[^/]*$", "*", uri)
+    return numbered if numbered != uri else f"{uri.rpartition('/')[0]}/*"
 
 
 def _task_of(shards: list[str]) -> Task:

@@ -14,9 +14,9 @@ from pipelines.decoding.pool import DecodePool
 from pipelines.decoding.stream import BatchStream, Done, Submission
 from pipelines.evaluation.predictors import Predictor
 from pipelines.evaluation.truth import FailedPicture, ReadItem, ReadRecord, TruthPicture
+from pipelines.inputs.documents import record_places
 from pipelines.inputs.local_copies import local_copy
 from pipelines.inputs.page_ranges import PageRange
-from pipelines.inputs.record_files import read_records
 
 AHEAD = 16  # items that are queued or decoded while the models work
 
@@ -72,15 +72,16 @@ class PredictionStream(BatchStream[Work, str, TruthPicture, _Scored]):
         document, shard = records.document, posixpath.basename(records.document.uri)
         if document.error:
             yield Done(FailedPicture(shard, Stage.OPEN, document.error))
-        index = records.start
+            return
+        names = [f"{shard}#{index}" for index in range(records.start, records.stop)]
         try:
-            for payload in read_records(records) if document.kind else ():
-                place = f"{shard}#{index}"
-                yield Submission(place, ReadRecord(payload, place, self._predictor.color_mode))
-                index += 1
-        except DocumentError as error:  # the shard is truncated: its remaining records are lost
-            for lost in range(index, records.stop):
-                yield Done(FailedPicture(f"{shard}#{lost}", error.stage, str(error)))
+            file, places = record_places(records)
+        except DocumentError as error:
+            for name in names:
+                yield Done(FailedPicture(name, error.stage, str(error)))
+            return
+        for name, place in zip(names, places, strict=True):
+            yield Submission(name, ReadRecord(place, name, self._predictor.color_mode), file)
 
     def items(self, submission: Submission[str], answer: Answer) -> Iterable[TruthPicture | Done[_Scored]]:
         pictures = answer.value.pictures

@@ -60,7 +60,8 @@ def _overview(summary: Summary) -> Section:
     rows: list[list[str | int | float | None]] = [
         ["task", summary["task"]],
         ["data", f"{summary['source']} ({summary['format']}, sha256 {summary['data_digest'][:12]})"],
-        *[[role, model["id"]] for role, model in summary["models"].items()],
+        *[["split", split] for split in summary["splits"]],
+        *[[role, f"{model['name']} ({model['id']})"] for role, model in summary["models"].items()],
     ]
     if summary["predictions"]:
         rows.append(["predictions", f"{summary['predictions']['path']} ({summary['predictions']['format']})"])

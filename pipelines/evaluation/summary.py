@@ -39,7 +39,8 @@ class EvaluationDescription:
         format: their format.
         command: the command line, as a list.
         options: everything that influences the scores.
-        models: id and digest of each model, by role.
+        splits: the splits of a data set that are scored; none if they aren't known.
+        models: name as the user gave it, id and digest of each model, by role.
         predictions: path and format of a tool's output; None if models are evaluated.
         predicted_names: names of the pages in that output.
         start_time: seconds since the epoch.
@@ -49,6 +50,7 @@ class EvaluationDescription:
     format: str
     command: list[str]
     options: dict[str, Any]
+    splits: tuple[str, ...] = ()
     models: dict[str, dict[str, str]] = field(default_factory=dict)
     predictions: dict[str, str] | None = None
     predicted_names: tuple[str, ...] = ()
@@ -74,6 +76,7 @@ def summarize(
         "task": rules.task.value,
         "source": description.source,
         "format": description.format,
+        "splits": list(description.splits),
         "data_digest": hashlib.sha256(digests.encode()).hexdigest(),
         "pictures": {name: getattr(scores, name) for name in ("scored", "failed", "missing", "unplaced", "of_lines")},
         "rejected_labels": scores.rejected_labels,

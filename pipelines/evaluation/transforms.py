@@ -26,6 +26,7 @@ from pipelines.evaluation.report import write_evaluation
 from pipelines.evaluation.scores import Rules, Scores, score_picture
 from pipelines.evaluation.summary import EvaluationDescription
 from pipelines.evaluation.truth import FailedPicture
+from pipelines.inputs.discovery import FoundFile
 from pipelines.inputs.transforms import OpenDocuments
 from pipelines.runtime import progress
 from pipelines.runtime.runner import keep_all_elements
@@ -63,7 +64,8 @@ class ListWork(beam.PTransform):
 
     def expand(self, root: beam.Pipeline) -> beam.PCollection[Work]:
         if self.shards:
-            ranges = root | "Shards" >> beam.Create(self.shards, reshuffle=False) | OpenDocuments()
+            shards = [FoundFile(uri) for uri in self.shards]
+            ranges = root | "Shards" >> beam.Create(shards, reshuffle=False) | OpenDocuments()
             return ranges | "SpreadRanges" >> beam.Reshuffle()
         return (
             root

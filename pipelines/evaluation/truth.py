@@ -17,6 +17,7 @@ from ocr_models.errors import DocumentError, Stage
 from ocr_models.io.images import ColorMode, decode_image
 from ocr_models.io.sequence_example import parse_example, serialize_example
 from ocr_models.records import Example, Task
+from pipelines.decoding.file_requests import RecordPlace
 
 
 @dataclass(frozen=True)
@@ -94,19 +95,19 @@ class ReadItem:
 
 @dataclass(frozen=True)
 class ReadRecord:
-    """Asks for the picture in a record of a data set's shard; ``place`` is its name if it has no id."""
+    """Asks for the picture in a record of a data set's shard; ``name`` is its name if it has no id."""
 
-    sequence_example: bytes
-    place: str
+    place: RecordPlace
+    name: str
     color_mode: ColorMode
     stage = Stage.DECODE
 
     def answer(self) -> TruthPictures:
         try:
-            example = parse_example(self.sequence_example)
+            example = parse_example(self.place.read())
         except DocumentError as error:
-            return TruthPictures((FailedPicture(self.place, error.stage, str(error)),))
-        return TruthPictures((_decode(self.place, [example], self.color_mode),))
+            return TruthPictures((FailedPicture(self.name, error.stage, str(error)),))
+        return TruthPictures((_decode(self.name, [example], self.color_mode),))
 
 
 def _decode(

@@ -1,46 +1,106 @@
-"""Finds the documents that a file name, folder or glob stands for."""
+"""Finds the documents that a file name, folder or glob stands for, and says of all other files there what they are."""
 
 from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
-from ocr_models.errors import DocumentError, UsageError
+from ocr_models.errors import DocumentError, PagebeamError, UsageError
 from ocr_models.io.documents import HEAD_BYTES, sniff_kind
-from pipelines.runtime.storage import StorageError, is_remote, match_files, open_file
+from ocr_models.io.files import special_kind
+from pipelines.runtime.storage import StorageError, glob_regex, is_remote, match_files, open_file
 
 _EXTENSIONS = r"png|jpe?g|jpe|jfif|jp2|j2k|jpx|gif|webp|bmp|tiff?|pdf|tfrecords?(\.gz)?"
 _DOCUMENT_NAME = re.compile(rf".*\.({_EXTENSIONS})", re.IGNORECASE | re.DOTALL)
+_EXTENSION = re.compile(r"\.[a-z0-9]{1,8}")  # longer ones, or with other characters, are parts of names
+
+
+_LINK = "link to a folder"
+SHOWN_REASONS = 10  # why files were skipped; extensions, of which there can be many, are among them
+
+
+@dataclass(frozen=True)
+class FoundFile:
+    """A file, or what stands in the place of one, at an input.
+
+    Attributes:
+        uri: absolute local path, or URI.
+        error: why it can't be opened; it becomes a failed row. None if it can be tried.
+        skipped: why it is no document, in a few words that many files share: it is counted by them. None for documents.
+    """
+
+    uri: str
+    error: str | None = None
+    skipped: str | None = None
+
+    @staticmethod
+    def most_wanted(found: Iterable[FoundFile]) -> FoundFile:
+        """Of what several inputs say of one file: that it is a document, rather than that it isn't."""
+        return min(found, key=lambda file: (file.skipped is not None, file.error is not None, file.skipped or ""))
 
 
 def check_inputs(inputs: Iterable[str]) -> None:
     """Raises UsageError for the first input without documents."""
     for pattern in inputs:
-        if next(find_documents(pattern), None) is None:
+        skipped: Counter[str] = Counter()
+        if all(_count_skipped(file, skipped) for file in find_files(pattern)):
+            others = f", but {describe_skipped(skipped)}" if skipped else ""
             raise UsageError(
-                f"no documents at {pattern}: give a file, a folder or a glob of PNG, JPEG, JPEG 2000, GIF, WebP, BMP, "
-                "TIFF, PDF or TFRecord files"
+                f"no documents at {pattern}{others}: give a file, a folder or a glob of PNG, JPEG, JPEG 2000, GIF, "
+                "WebP, BMP, TIFF, PDF or TFRecord files"
             )
 
 
+def find_all(pattern: str) -> Iterator[FoundFile]:
+    """Like ``find_files``, but on a worker, which must see what the machine saw that started the run.
+
+    Raises:
+        PagebeamError: there is nothing here.
+    """
+    is_empty = True
+    for file in find_files(pattern):
+        is_empty = False
+        yield file
+    if is_empty:
+        raise PagebeamError(
+            f"nothing is found at {pattern} on the worker {os.uname().nodename}: make the input visible to all workers "
+            "under the same path"
+        )
+
+
 def find_documents(pattern: str) -> Iterator[str]:
-    """Yields the URIs of the documents that a file name, folder or glob stands for.
+    """Yields the URIs of the documents that a file name, folder or glob stands for, also of those that can't be opened.
 
     A file that is named, or matched by a glob, is always included. From a folder, files at any depth are included if
     their extension or content is that of a document, except hidden files.
     """
+    return (file.uri for file in find_files(pattern) if not file.skipped)
+
+
+def find_files(pattern: str) -> Iterator[FoundFile]:
+    """Yields all files that a file name, folder or glob stands for, in an order that depends on names alone."""
     if is_remote(pattern):
-        folder = pattern.rstrip("/")
-        in_folder = [] if is_glob(pattern) else _match(folder + "/**")
-        yield from _documents_in_folder(folder, in_folder) if in_folder else _match(pattern)
+        yield from _find_remote(pattern)
         return
     path = os.path.abspath(pattern)
     if os.path.isdir(path):
-        files = (os.path.join(parent, name) for parent, _, names in os.walk(path) for name in names)
-        yield from map(_as_text, _documents_in_folder(path, filter(os.path.isfile, files)))
-    else:
-        yield from map(_as_text, [path] if os.path.exists(path) else _match(path))
+        yield from _find_in_folder(path)
+    elif os.path.lexists(path):
+        yield _named(path)
+    elif is_glob(path):
+        yield from _find_matches(path)
+
+
+def describe_skipped(skipped: dict[str, int]) -> str:
+    """Counts of skipped files by reason, for a message: "3 files: hidden (2), FIFO (1)"."""
+    counts = sorted(skipped.items(), key=lambda reason: (-reason[1], reason[0]))
+    shown = [f"{reason} ({count:,})" for reason, count in counts[:SHOWN_REASONS]]
+    if more := sum(count for _, count in counts[SHOWN_REASONS:]):
+        shown.append(f"others ({more:,})")
+    return f"{sum(skipped.values()):,} files: {', '.join(shown)}"
 
 
 def is_glob(pattern: str) -> bool:
@@ -48,29 +108,144 @@ def is_glob(pattern: str) -> bool:
     return any(character in pattern for character in "*?[")
 
 
+def _count_skipped(file: FoundFile, skipped: Counter[str]) -> bool:
+    """Counts why a file is skipped; returns whether it is."""
+    skipped.update([file.skipped] if file.skipped else [])
+    return file.skipped is not None
+
+
 def _as_text(path: str) -> str:
     """A path that can go into a row. Bytes in it that aren't UTF-8 are escaped; such a file can't be opened."""
     return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
+def _find_remote(pattern: str) -> Iterator[FoundFile]:
+    folder = pattern.rstrip("/")
+    in_folder = [] if is_glob(pattern) else _match(folder + "/**")
+    for uri in in_folder:
+        yield FoundFile(uri, skipped=_why_skipped(uri, uri[len(folder) :]))
+    if not in_folder:
+        yield from map(FoundFile, _match(pattern))
+
+
 def _match(pattern: str) -> list[str]:
     try:
-        return [file.path for file in match_files(pattern)]
+        return sorted(file.path for file in match_files(pattern))
     except StorageError as error:
         raise UsageError(f"can't look for documents: {error}") from error
 
 
-def _documents_in_folder(folder: str, files: Iterable[str]) -> Iterator[str]:
-    for file in files:
-        is_hidden = "/." in file[len(folder) :]
-        if not is_hidden and (_DOCUMENT_NAME.fullmatch(file) or _has_documents_content(file)):
-            yield file
+def _find_in_folder(folder: str) -> Iterator[FoundFile]:
+    for parent, links, _, names, error in _walk(folder):
+        below = parent[len(folder) :]
+        hidden = "hidden" if "/." in below else None
+        if error:
+            yield FoundFile(_as_text(parent), error=None if hidden else error, skipped=hidden)
+        for name in links:
+            is_hidden = hidden or name.startswith(".")
+            yield FoundFile(_as_text(os.path.join(parent, name)), skipped="hidden" if is_hidden else _LINK)
+        for name in names:
+            yield _in_folder(os.path.join(parent, name), f"{below}/{name}")
 
 
-def _has_documents_content(uri: str) -> bool:
+def _in_folder(path: str, below: str) -> FoundFile:
+    """A file in a folder; ``below`` is its path below the folder that was given."""
+    if "/." in below:
+        return FoundFile(_as_text(path), skipped="hidden")
+    try:
+        kind = special_kind(path)
+    except OSError as error:
+        return _named(path, error)
+    return FoundFile(_as_text(path), skipped=kind.split()[-1] if kind else _why_skipped(path, below))
+
+
+def _named(path: str, error: OSError | None = None) -> FoundFile:
+    """A file that is named or matched by a glob, or that can't be looked at."""
+    try:
+        kind = None if error else special_kind(path)
+    except OSError as caught:
+        error = caught
+    if error:
+        what = "the target of the link" if os.path.islink(path) else "the file"
+        return FoundFile(_as_text(path), f"{what} can't be opened ({error.strerror})")
+    return FoundFile(_as_text(path), f"{kind}, not a file, which can't be read" if kind else None)
+
+
+def _find_matches(pattern: str) -> Iterator[FoundFile]:
+    """The files that match a local glob, in which ``**`` stands for folders at any depth."""
+    parts, is_match = pattern.split("/"), glob_regex(pattern).fullmatch
+    heads = ["/".join(parts[: depth + 1]) for depth in range(len(parts))]
+
+    def may_have(folder: str) -> bool:
+        """Whether matches can be below a folder."""
+        depth = folder.count("/")
+        if "**" in heads[min(depth, len(heads) - 1)]:
+            return True
+        return depth < len(parts) - 1 and bool(glob_regex(heads[depth]).fullmatch(folder))
+
+    above = "/".join(part for part in parts[: next(i for i, part in enumerate(parts) if is_glob(part))])
+    for parent, links, folders, names, error in _walk(above or "/"):
+        base = parent.rstrip("/")
+        if error:
+            yield FoundFile(_as_text(parent), error)
+        for path in (f"{base}/{name}" for name in sorted(links + folders)):
+            if "**" not in pattern and is_match(path):
+                yield FoundFile(_as_text(path), skipped="folder that a glob matches")
+            elif may_have(path) and path.rpartition("/")[2] in links:
+                yield FoundFile(_as_text(path), skipped=_LINK)
+        folders[:] = [name for name in folders if may_have(f"{base}/{name}")]
+        yield from (_named(f"{base}/{name}") for name in names if is_match(f"{base}/{name}"))
+
+
+def _walk(folder: str) -> Iterator[tuple[str, list[str], list[str], list[str], str | None]]:
+    """Like ``os.walk``, but sorted and to any depth. Links are not followed: those that form loops would never end.
+
+    Yields:
+        For each folder its path, the names of the links to folders, of folders and of all else in it, and why it can't
+        be listed, or None. The caller may remove folders from their list; they are then passed over.
+    """
+    waiting = [folder]
+    while waiting:
+        parent, error = waiting.pop(), None
+        links: list[str] = []
+        folders: list[str] = []
+        names: list[str] = []
+        try:
+            with os.scandir(parent) as entries:
+                for entry in entries:
+                    (names if not _is_folder(entry) else links if entry.is_symlink() else folders).append(entry.name)
+        except FileNotFoundError:  # removed meanwhile, or the folder before a glob doesn't exist
+            continue
+        except OSError as caught:
+            error = f"the folder can't be listed ({caught.strerror})"
+        folders.sort()
+        yield parent, sorted(links), folders, sorted(names), error
+        waiting += [os.path.join(parent, name) for name in reversed(folders)]
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
+
+
+def _why_skipped(uri: str, below: str) -> str | None:
+    """Why a file in a folder is no document; None if it looks like one by its name or content."""
+    if "/." in below:
+        return "hidden"
+    if _DOCUMENT_NAME.fullmatch(below):
+        return None
     try:
         with open_file(uri) as file:
-            sniff_kind(file.read(HEAD_BYTES))
-        return True
-    except (DocumentError, OSError):
-        return False
+            head = file.read(HEAD_BYTES)
+    except OSError:
+        return None  # it may be a document; that it can't be opened is said in its row
+    try:
+        sniff_kind(head)
+        return None
+    except DocumentError:
+        if not head:
+            return "empty"
+        extension = os.path.splitext(below)[1].lower()
+        return f"other format {extension if _EXTENSION.fullmatch(extension) else 'without extension'}"

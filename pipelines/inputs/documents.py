@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
-from ocr_models.errors import DocumentError
-from ocr_models.io.documents import HEAD_BYTES, DocumentKind, sniff_kind
+from ocr_models.errors import DocumentError, Stage
+from ocr_models.io.documents import DocumentKind, sniff_kind
+from ocr_models.io.hashing import CHANGED, file_state
 from pipelines.decoding.child import CountPages
+from pipelines.decoding.file_requests import HashFile, ListRecords, Record, RecordPlace
 from pipelines.decoding.pool import DecodePool
-from pipelines.inputs.local_copies import local_copy
+from pipelines.inputs.local_copies import LocalFile, download, local_copy
 from pipelines.inputs.page_ranges import Document, PageRange, split_pages
-from pipelines.inputs.record_files import record_offsets
-from pipelines.runtime.storage import hash_file
+from pipelines.runtime.storage import is_remote
+
+RECORD_KINDS = (DocumentKind.TFRECORD, DocumentKind.GZIP_TFRECORD)
 
 
 def open_document(uri: str, pool: DecodePool) -> Iterator[PageRange]:
@@ -19,20 +23,41 @@ def open_document(uri: str, pool: DecodePool) -> Iterator[PageRange]:
 
     Args:
         uri: the document.
-        pool: counts the pages of TIFFs and PDFs.
+        pool: reads it.
     """
     sha256 = None
     try:
-        digest = hash_file(uri, HEAD_BYTES)
-        sha256, kind = digest.sha256, sniff_kind(digest.head)
-        if kind in (DocumentKind.TFRECORD, DocumentKind.GZIP_TFRECORD):
-            offsets = record_offsets(uri)
-            yield from split_pages(Document(uri, sha256, kind, len(offsets)), offsets)
-        else:
-            page_count = 1
-            if kind != DocumentKind.IMAGE:  # an image is checked when it is decoded
-                file = local_copy(uri, sha256)
-                page_count = pool.submit(CountPages(file.name, kind)).result().value
-            yield from split_pages(Document(uri, sha256, kind, page_count), [0] * page_count)
+        file = download(uri)
+        hashed = pool.submit(HashFile(file.name)).result().value
+        sha256, kind = hashed.digest.sha256, sniff_kind(hashed.digest.head)
+        page_count, end_offset = 1, 0
+        records: list[Record] = []
+        if kind in RECORD_KINDS:
+            records, end_offset = pool.submit(ListRecords(file.name)).result().value
+            page_count = len(records)
+        elif kind != DocumentKind.IMAGE:  # an image is checked when it is decoded
+            page_count = pool.submit(CountPages(file.name, kind)).result().value
+        if file_state(file.name) != hashed.state:  # else what was counted is what was hashed
+            raise DocumentError(Stage.OPEN, CHANGED)
+        yield from split_pages(Document(uri, sha256, kind, page_count), records, end_offset)
     except DocumentError as error:
         yield PageRange(Document(uri, sha256, error=str(error)), 0, 0)
+
+
+def record_places(page_range: PageRange) -> tuple[LocalFile, list[RecordPlace]]:
+    """Where the records of a range of a TFRecord file's pages are: a file on this machine, and places in it.
+
+    Of a remote file only the range is downloaded, unless it is gzipped.
+
+    Raises:
+        DocumentError: the file is no TFRecord file, or can't be downloaded.
+    """
+    document, records = page_range.document, page_range.records
+    if document.kind not in RECORD_KINDS:
+        raise DocumentError(Stage.OPEN, f"the file is no TFRecord file, but of kind {document.kind}")
+    first, stop = records[0].offset, page_range.end_offset if records[-1].digest else None
+    if document.kind == DocumentKind.GZIP_TFRECORD or not is_remote(document.uri):
+        file = local_copy(document.uri, document.sha256)
+        return file, [RecordPlace(file.name, first, record) for record in records]
+    file = local_copy(document.uri, document.sha256, first, stop)
+    return file, [RecordPlace(file.name, 0, replace(record, offset=record.offset - first)) for record in records]

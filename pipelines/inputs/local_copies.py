@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import atexit
 import functools
-import shutil
 import tempfile
 from typing import Protocol
 
 from ocr_models.errors import Stage
+from pipelines.decoding.file_requests import MAX_DOCUMENT_BYTES
 from pipelines.runtime.storage import StorageError, is_remote, open_file
+
+_CHUNK_BYTES = 1 << 20
 
 
 class LocalFile(Protocol):
@@ -27,24 +29,40 @@ class _Itself:
 
 
 @functools.lru_cache(maxsize=4)
-def local_copy(uri: str, sha256: str | None) -> LocalFile:
+def local_copy(uri: str, sha256: str | None, start: int = 0, stop: int | None = None) -> LocalFile:
     """A file itself if it is local, else a download, which is deleted when nothing refers to it any more.
 
     Args:
         uri: the file.
         sha256: tells it from an earlier file of the same URI.
+        start: first byte of a remote file that is needed.
+        stop: the byte after the last one that is needed; None for the end of the file.
 
     Raises:
-        StorageError: the download fails.
+        StorageError: the download fails, or is larger than ``MAX_DOCUMENT_BYTES``.
     """
+    return download(uri, start, stop)
+
+
+def download(uri: str, start: int = 0, stop: int | None = None) -> LocalFile:
+    """Like ``local_copy``, but always a new download of a remote file."""
     if not is_remote(uri):
         return _Itself(uri)
     copy = tempfile.NamedTemporaryFile(prefix="pagebeam-")  # noqa: SIM115  closed with its last reference
     with open_file(uri) as file:
         try:
-            shutil.copyfileobj(file, copy)
+            if start:
+                file.seek(start)
+            left = MAX_DOCUMENT_BYTES if stop is None else stop - start
+            while chunk := file.read(min(left, _CHUNK_BYTES)):
+                copy.write(chunk)
+                left -= len(chunk)
+            too_large = stop is None and file.read(1)
         except Exception as error:  # each file system has its own kinds of errors
             raise StorageError(Stage.OPEN, f"the file can't be downloaded ({error})") from error
+    if too_large:
+        what = f"the file has more bytes than the limit of {MAX_DOCUMENT_BYTES:,}; split it"
+        raise StorageError(Stage.OPEN, what)
     copy.flush()
     return copy
 

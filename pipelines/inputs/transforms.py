@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import apache_beam as beam
 
 from pipelines.decoding.pool import shared_pool
-from pipelines.inputs.discovery import find_documents
+from pipelines.inputs.discovery import FoundFile, find_all
 from pipelines.inputs.documents import open_document
-from pipelines.inputs.page_ranges import PageRange
+from pipelines.inputs.page_ranges import Document, PageRange
 from pipelines.runtime import progress
 from pipelines.runtime.runner import keep_all_elements
 
@@ -19,7 +19,8 @@ from pipelines.runtime.runner import keep_all_elements
 class ReadDocuments(beam.PTransform):
     """Root → the page ranges of all documents at the inputs; nothing is decoded yet.
 
-    A document that can't be opened becomes one empty range with the error.
+    A document that can't be opened becomes one empty range with the error, and a file that isn't read one with the
+    reason. An input at which a worker finds nothing at all fails the pipeline.
 
     Attributes:
         inputs: files, folders and globs on any Beam file system. A document named by several of them is read once.
@@ -31,21 +32,29 @@ class ReadDocuments(beam.PTransform):
         return (
             root
             | "Inputs" >> beam.Create(list(self.inputs), reshuffle=False)
-            | "Find" >> beam.FlatMap(find_documents).with_output_types(str)
-            | "KeepOneOfEach" >> beam.Distinct()
+            | "Find" >> beam.FlatMap(find_all).with_output_types(FoundFile)
+            | "KeyByUri" >> beam.Map(lambda file: (file.uri, file)).with_output_types(tuple[str, FoundFile])
+            | "KeepOneOfEach" >> beam.CombinePerKey(FoundFile.most_wanted)
+            | "DropKey" >> beam.Values().with_output_types(FoundFile)
             | OpenDocuments()
         )
 
 
 class OpenDocuments(beam.PTransform):
-    """URIs → the page ranges of the documents there; a large document has several."""
+    """Files → the page ranges of the documents among them; a large document has several."""
 
-    def expand(self, uris: beam.PCollection[str]) -> beam.PCollection[PageRange]:
+    def expand(self, files: beam.PCollection[FoundFile]) -> beam.PCollection[PageRange]:
         keep_all_elements()
-        return uris | "SpreadDocuments" >> beam.Reshuffle() | "Open" >> beam.FlatMap(_open).with_output_types(PageRange)
+        spread = files | "SpreadDocuments" >> beam.Reshuffle()
+        return spread | "Open" >> beam.FlatMap(_open).with_output_types(PageRange)
 
 
-def _open(uri: str) -> Iterator[PageRange]:
-    for page_range in open_document(uri, shared_pool()):
-        progress.count_pages(progress.EXPECTED, max(page_range.stop - page_range.start, 1))
+def _open(file: FoundFile) -> Iterator[PageRange]:
+    if file.error or file.skipped:
+        page_ranges = iter([PageRange(Document(file.uri, error=file.error, skipped=file.skipped), 0, 0)])
+    else:
+        page_ranges = open_document(file.uri, shared_pool())
+    for page_range in page_ranges:
+        expected = 0 if file.skipped else max(page_range.stop - page_range.start, 1)
+        progress.count_pages(progress.EXPECTED, expected)
         yield page_range

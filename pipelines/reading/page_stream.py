@@ -10,14 +10,14 @@ from typing import Protocol
 import numpy as np
 
 from ocr_models.errors import DocumentError, Stage
-from ocr_models.io.documents import DocumentKind
 from ocr_models.io.images import ColorMode, PageImage
-from pipelines.decoding.child import Answer, DecodeRecord, RenderPage
+from pipelines.decoding.child import Answer, RenderPage
+from pipelines.decoding.file_requests import DecodeRecord
 from pipelines.decoding.pool import DecodePool
 from pipelines.decoding.stream import BatchStream, Done, Submission
+from pipelines.inputs.documents import RECORD_KINDS, record_places
 from pipelines.inputs.local_copies import local_copy
 from pipelines.inputs.page_ranges import Document, PageRange, page_id
-from pipelines.inputs.record_files import read_records
 from pipelines.reading.schemas import Row, Table
 
 
@@ -93,24 +93,19 @@ class PageStream(BatchStream[PageRange, _Page, _DecodedPage, Row]):
         document = page_range.document
         if document.error:
             yield Done(self._failed_row(_Page(document, 0), DocumentError(Stage.OPEN, document.error)))
-        page_index = page_range.start
         try:
-            for submission in self._requests(page_range):
-                yield submission
-                page_index += 1
-            if document.kind and page_index < page_range.stop:
-                shrunk = f"the file has {page_index} pages, but had {document.page_count} when it was opened"
-                raise DocumentError(Stage.OPEN, shrunk)
-        except DocumentError as error:  # the file is gone or truncated: its remaining pages are lost
-            for lost_index in range(page_index, page_range.stop):
-                yield Done(self._failed_row(_Page(document, lost_index), error))
+            yield from self._requests(page_range)
+        except DocumentError as error:  # the file can't be downloaded, before any request: all of its pages are lost
+            for index in range(page_range.start, page_range.stop):
+                yield Done(self._failed_row(_Page(document, index), error))
 
     def _requests(self, page_range: PageRange) -> Iterator[Submission[_Page]]:
         document, color_mode = page_range.document, self._reader.color_mode
         pages = [_Page(document, index) for index in range(page_range.start, page_range.stop)]
-        if document.kind in (DocumentKind.TFRECORD, DocumentKind.GZIP_TFRECORD):
-            for page, record in zip(pages, read_records(page_range), strict=False):
-                yield Submission(page, DecodeRecord(record, color_mode))
+        if document.kind in RECORD_KINDS:
+            file, places = record_places(page_range)
+            for page, place in zip(pages, places, strict=True):
+                yield Submission(page, DecodeRecord(place, color_mode), file)
         elif document.kind:
             file = local_copy(document.uri, document.sha256)
             for page in pages:

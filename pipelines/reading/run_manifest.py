@@ -14,7 +14,7 @@ from typing import Any
 from ocr_models.errors import PagebeamError
 from pipelines.inputs.page_ranges import Document
 from pipelines.reading.schemas import PAGES, Row, Table
-from pipelines.reading.shards import Shard
+from pipelines.reading.shards import Shard, first_failures
 from pipelines.runtime.storage import exists, join, read_bytes, write_bytes
 from pipelines.runtime.versions import versions
 
@@ -27,15 +27,19 @@ class Totals:
         documents: number of documents found.
         failed_documents: number of documents that couldn't be opened.
         rows: number of rows: one per page, and one per failed document.
+        skipped: number of files found that aren't read, by reason.
     """
 
     documents: int = 0
     failed_documents: int = 0
     rows: int = 0
+    skipped: Counter[str] = field(default_factory=Counter)
 
     @staticmethod
     def of(document: Document) -> Totals:
         """The totals of one document."""
+        if document.skipped:
+            return Totals(skipped=Counter([document.skipped]))
         return Totals(1, int(document.error is not None), document.expected_rows)
 
     @staticmethod
@@ -48,11 +52,13 @@ class Totals:
     def sum(parts: Iterable[Totals]) -> Totals:
         """The sum of several totals."""
         documents = failed_documents = rows = 0
+        skipped: Counter[str] = Counter()
         for part in parts:
             documents += part.documents
             failed_documents += part.failed_documents
             rows += part.rows
-        return Totals(documents, failed_documents, rows)
+            skipped += part.skipped
+        return Totals(documents, failed_documents, rows, skipped)
 
 
 def _new_run_id() -> str:
@@ -115,8 +121,10 @@ def build_manifest(run: RunDescription, totals: Totals, shards: list[Shard]) -> 
         "options": run.options,
         "models": run.models,
         "documents": {"found": totals.documents, "failed_to_open": totals.failed_documents},
+        "skipped": dict(sorted(totals.skipped.items(), key=lambda reason: (-reason[1], reason[0]))),
         "pages": {"expected": totals.rows, **{status: statuses[status] for status in run.table.statuses}},
         "failures_by_stage": _sum_counts(shard.failures for shard in shards),
+        "first_failures": first_failures(failure for shard in shards for failure in shard.first_failures),
         "shards": [{"path": shard.path, "rows": shard.rows} for shard in shards],
         "versions": versions(),
     }

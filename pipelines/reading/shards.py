@@ -12,12 +12,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipelines.reading.schemas import Table
 from pipelines.runtime.storage import atomic_writer, join, open_file
 
 ROWS_PER_GROUP = 64  # about 2 MB of words, which are unpacked at a time
+FIRST_FAILURES = 10  # kept for the manifest and for the screen
 PAGES_PER_BLOCK = 64  # consecutive pages of a document that stay together in a shard
 
 SortedRow = tuple[str, int, bytes]
@@ -33,12 +36,14 @@ class Shard:
         rows: number of rows.
         statuses: number of rows by status.
         failures: number of failed rows by stage.
+        first_failures: source_uri, page_index, page_count, stage and message of its first failed rows.
     """
 
     path: str
     rows: int
     statuses: dict[str, int]
     failures: dict[str, int]
+    first_failures: tuple[dict[str, Any], ...] = ()
 
 
 def shard_of(source_uri: str, page_index: int, shard_count: int) -> int:
@@ -63,14 +68,32 @@ def write_shard(output: str, path: str, table: Table, rows: Iterable[SortedRow])
     """
     statuses: Counter[str] = Counter()
     failures: Counter[str] = Counter()
+    first: list[dict[str, Any]] = []
     with atomic_writer(join(output, path)) as file, pq.ParquetWriter(file, table.schema, compression="zstd") as writer:
         in_order = sorted(rows)
         for start in range(0, len(in_order), ROWS_PER_GROUP):
             group = table.unpack_rows(packed for _, _, packed in in_order[start : start + ROWS_PER_GROUP])
             statuses.update(group["status"].to_pylist())
-            failures.update(failure["stage"] for failure in group["failure"].to_pylist() if failure)
+            failed = _failures(group)
+            failures.update(failure["stage"] for failure in failed)
+            first += failed[: FIRST_FAILURES - len(first)]
             writer.write_table(group)
-    return Shard(path, statuses.total(), dict(statuses), dict(failures))
+    return Shard(path, statuses.total(), dict(statuses), dict(failures), tuple(first))
+
+
+def first_failures(failures: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The first failed rows of several shards, in the order of their documents and pages."""
+    return sorted(failures, key=lambda failure: (failure["source_uri"], failure["page_index"]))[:FIRST_FAILURES]
+
+
+def _failures(rows: pa.Table) -> list[dict[str, Any]]:
+    """What ``Shard.first_failures`` says of each failed row."""
+    failed = rows.filter(pc.is_valid(rows["failure"])).select(["source_uri", "page_index", "page_count", "failure"])
+    return [
+        {**row, "stage": failure["stage"], "message": failure["message"]}
+        for row in failed.to_pylist()
+        if (failure := row.pop("failure"))
+    ]
 
 
 def add_empty_shards(shards: Iterable[Shard], output: str, table: Table, run_id: str, shard_count: int) -> list[Shard]:

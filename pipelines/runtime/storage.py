@@ -8,16 +8,18 @@ from __future__ import annotations
 import contextlib
 import glob
 import os
+import re
 import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from apache_beam.io.filesystem import CompressionTypes
+from apache_beam.io.filesystem import CompressionTypes, FileSystem
 from apache_beam.io.filesystems import FileSystems
 
 from ocr_models.errors import DocumentError, Stage, UsageError
 from ocr_models.io import hashing
+from ocr_models.io.files import open_regular
 
 
 class StorageError(DocumentError, OSError):
@@ -58,8 +60,10 @@ def exists(path: str) -> bool:
 
 
 def open_file(path: str) -> BinaryIO:
-    """Opens a file for reading. Raises StorageError if that fails."""
+    """Opens a file for reading. Raises StorageError if that fails, or if it is no file but, say, a FIFO."""
     try:
+        if not is_remote(path):
+            return open_regular(path)
         return FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED)
     except Exception as error:  # each file system has its own kinds of errors
         raise StorageError(Stage.OPEN, f"the file can't be opened ({error})") from error
@@ -97,15 +101,15 @@ def write_bytes(path: str, data: bytes) -> None:
         file.write(data)
 
 
-def hash_file(path: str, head_bytes: int = 0) -> hashing.FileDigest:
-    """Reads a whole file for its SHA-256, its size and its first ``head_bytes`` bytes.
+def hash_file(path: str) -> hashing.FileDigest:
+    """Reads a whole file for its SHA-256 and its size.
 
     Raises:
         StorageError: it can't be opened or read completely.
     """
     with open_file(path) as file:
         try:
-            return hashing.hash_file(file, head_bytes)
+            return hashing.hash_file(file)
         except Exception as error:  # each file system has its own kinds of errors
             raise StorageError(Stage.OPEN, f"the file can't be read ({error})") from error
 
@@ -121,6 +125,11 @@ def match_files(pattern: str) -> list[StoredFile]:
     except Exception as error:  # each file system has its own kinds of errors
         raise StorageError(Stage.OPEN, f"{pattern} can't be listed ({error})") from error
     return [StoredFile(file.path, file.size_in_bytes, file.last_updated_in_seconds) for file in found]
+
+
+def glob_regex(pattern: str) -> re.Pattern[str]:
+    """What paths a glob matches, by the rules of ``match_files``."""
+    return re.compile(FileSystem.translate_pattern(pattern))
 
 
 def list_folder(folder: str) -> dict[str, int]:

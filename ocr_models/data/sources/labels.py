@@ -14,6 +14,7 @@ from ocr_models.data.sources.quads import FittedQuad, fit_quad
 from ocr_models.data.sources.source import Files, LabelledPicture, RejectedPicture, SourceItem
 from ocr_models.errors import DocumentError, Stage
 from ocr_models.geometry import box_quads, quad_boxes, transform_quads
+from ocr_models.io.files import open_regular
 from ocr_models.pages.word_crops import cut_words, level_page, page_skew
 from ocr_models.records import Example, PageTruth, Task, WordTruth
 from ocr_models.vocabulary import tokenize
@@ -191,7 +192,7 @@ def fit_label(label: TextLabel, picture: CheckedPicture) -> FittedQuad:
 def _read(path: str, span: tuple[int, int] | None) -> bytes:
     start, stop = span or (0, None)
     try:
-        with open(path, "rb") as file:
+        with open_regular(path) as file:
             file.seek(start)
             return file.read() if stop is None else file.read(stop - start)
     except OSError as error:

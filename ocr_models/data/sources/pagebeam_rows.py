@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import itertools
-import os
 import posixpath
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -18,7 +17,8 @@ from ocr_models.data.sources.labels import label_pixels
 from ocr_models.data.sources.source import Files, LabelledPicture, RejectedPicture, SourceItem
 from ocr_models.errors import DocumentError, Stage, UsageError
 from ocr_models.io.documents import HEAD_BYTES, DocumentKind, page_renderer, sniff_kind
-from ocr_models.io.hashing import hash_file
+from ocr_models.io.files import open_regular
+from ocr_models.io.hashing import FileState, check_unchanged, file_state, hash_file
 from ocr_models.io.images import PageImage, decode_image
 from ocr_models.io.sequence_example import page_image_bytes
 from ocr_models.io.tfrecord import iter_records, open_tfrecord
@@ -124,30 +124,36 @@ def page_pixels(path: str, page: ReadPage) -> np.ndarray:
     Raises:
         DocumentError: the document has changed since it was read, or can't be decoded.
     """
+    state = file_state(path)
     try:
-        status = os.stat(path)
-        sha256, kind = _identify(path, status.st_size, status.st_mtime_ns)
+        sha256, kind = _identify(path, state)
     except OSError as error:
         raise DocumentError(Stage.OPEN, f"the document can't be read ({error.strerror})") from error
     if sha256 != page.source_sha256:
         raise DocumentError(Stage.OPEN, CHANGED)
+    pixels = _decode(path, state, kind, page)
+    check_unchanged(path, sha256)
+    return pixels
+
+
+def _decode(path: str, state: FileState, kind: DocumentKind, page: ReadPage) -> np.ndarray:
     if kind in (DocumentKind.TFRECORD, DocumentKind.GZIP_TFRECORD):
         with open_tfrecord(Path(path)) as file:
             record = next(itertools.islice(iter_records(file), page.page_index, None))
         return decode_image(page_image_bytes(record)).pixels
-    return _renderer(path, sha256, kind, page.dpi)(page.page_index).pixels
+    return _renderer(path, state, kind, page.dpi)(page.page_index).pixels
 
 
 @functools.lru_cache(4)
-def _identify(path: str, size_bytes: int, changed_ns: int) -> tuple[str, DocumentKind]:
+def _identify(path: str, state: FileState) -> tuple[str, DocumentKind]:
     """The file's SHA-256 and kind, determined once for all of its pages."""
-    with open(path, "rb") as file:
+    with open_regular(path) as file:
         digest = hash_file(file, HEAD_BYTES)
     return digest.sha256, sniff_kind(digest.head)
 
 
 @functools.lru_cache(4)
-def _renderer(path: str, sha256: str, kind: DocumentKind, dpi: float) -> Callable[[int], PageImage]:
+def _renderer(path: str, state: FileState, kind: DocumentKind, dpi: float) -> Callable[[int], PageImage]:
     """Keeps the last documents open, since their pages are usually requested one after the other."""
     return page_renderer(path, kind, dpi)
 

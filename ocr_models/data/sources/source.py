@@ -16,6 +16,7 @@ from typing import Any, BinaryIO, Protocol
 
 from ocr_models.data.pdf_pages import count_pdf_pages
 from ocr_models.errors import DocumentError, Stage, UsageError
+from ocr_models.io.files import open_regular
 from ocr_models.records import Example, Task
 
 PICTURE_EXTENSIONS = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".tif", ".tiff")
@@ -50,7 +51,7 @@ class LocalFiles:
             return file.read()
 
     def open(self, path: str) -> BinaryIO:
-        return open(path, "rb")
+        return open_regular(path)
 
     def count_pdf_pages(self, path: str) -> int:
         return count_pdf_pages(Path(path))

@@ -33,6 +33,27 @@ def test_summary_says_where_the_rows_are_and_how_to_look(fake_models, page, tmp_
     assert shown.stdout.startswith("60x40 sum")
 
 
+def test_the_summary_has_the_first_ten_failures_and_how_to_see_the_others(fake_models, tmp_path, capsys):
+    folder = tmp_path / "in"
+    samples.write_png(folder / "good.png", 1)
+    for index in range(11):
+        (folder / f"bad-{index:02d}\x1b[31m.png").write_bytes(b"")
+    (folder / "two.pdf").write_bytes(samples.pdf_bytes(["0 0 9 9 re f", None]))
+    (folder / "notes.txt").write_text("no document")
+
+    assert cli.main(["run", str(folder), "--output", str(tmp_path / "out")]) == 3
+
+    out = capsys.readouterr().out
+    assert out.count("\nfailed: ") == 11 and "\nfailed: 2 more\n" in out
+    assert f"failed: {folder}/bad-09\\x1b[31m.png: the file is empty\n" in out
+    assert "two.pdf" not in out
+    assert "skipped:  1 files: other format .txt (1)\n" in out
+    command = next(line for line in out.splitlines() if line.startswith("failures:")).removeprefix("failures:")
+    shown = subprocess.run(command, shell=True, capture_output=True, text=True, check=True)
+    assert len(shown.stdout.splitlines()) == 12
+    assert "two.pdf', 'page_index': 1, 'failure': {'stage': 'render'" in shown.stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -49,7 +50,8 @@ def test_a_document_that_kills_its_decoder_fails_alone(strict_pool, tmp_path, re
 def test_a_file_that_changed_is_opened_anew(pool, tmp_path):
     for seed in (1, 2):
         path = samples.write_png(tmp_path / "page.png", seed)
-        page = pool.submit(RenderPage(str(path), f"sha {seed}", DocumentKind.IMAGE, 0, 200.0)).result().value
+        sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+        page = pool.submit(RenderPage(str(path), sha256, DocumentKind.IMAGE, 0, 200.0)).result().value
         assert (page.pixels == samples.page_pixels(seed)).all()
 
 

@@ -157,7 +157,8 @@ def test_the_run_equals_the_sum_of_single_pages(pages, tmp_path):
 
 
 def comparable(summary: dict) -> dict:
-    return {name: value for name, value in summary.items() if name not in ("command", "elapsed_s", "source", "format")}
+    of_the_run = ("command", "elapsed_s", "source", "format", "splits")
+    return {name: value for name, value in summary.items() if name not in of_the_run}
 
 
 def test_neither_workers_nor_shards_change_a_score(pages, tmp_path):
@@ -326,6 +327,53 @@ def test_shards_of_a_data_set_are_its_test_split(tmp_path):
     names = [[Path(uri).name[:5] for uri in find_scored_shards(f"{tmp_path}{end}")] for end in ("", "/t*")]
 
     assert names == [["test-"], ["test-", "train"]]
+
+
+@pytest.mark.parametrize(
+    ("names", "choices"),
+    [
+        (
+            ["train-00000-of-00002.tfrecord", "train-00001-of-00002.tfrecord", "validation-00000-of-00001.tfrecord"],
+            "train ('{}/train-*') or validation ('{}/validation-*')",
+        ),
+        (["words-Train.tfrecord-00000-of-00001", "latest-00000-of-00001"], "train ('{}/words-Train.tfrecord-*')"),
+        (["val/part-1.tfrecord", "other.tfrecord"], "validation ('{}/val/*')"),
+    ],
+)
+def test_a_data_set_without_a_test_split_is_refused(tmp_path, capsys, names, choices):
+    for name in names:
+        write_shard(tmp_path / "data" / name, [page_example(np.zeros((9, 9), np.uint8), [], [])])
+
+    assert run(tmp_path / "data", "--format", "shards", "--output", tmp_path / "out") == 2
+
+    said = capsys.readouterr().err
+    assert f"{tmp_path / 'data'}: no test split" in said
+    assert choices.replace("{}", str(tmp_path / "data")) in said
+
+
+def test_shards_whose_names_tell_no_split_are_all_scored(tmp_path):
+    for name in ("a.tfrecord", "latest-00000-of-00001", "contest/b.tfrecord"):
+        write_shard(tmp_path / name, [page_example(np.zeros((9, 9), np.uint8), [], [])])
+
+    assert len(find_scored_shards(str(tmp_path))) == 3
+
+
+def test_the_split_and_the_model_are_named_as_the_user_calls_them(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(evaluate, "_load_models", load_stripes)
+    data = write_words(tmp_path / "data", "Sun", "moon")
+    [shard] = data.iterdir()
+    shard.rename(data / "validation-00000-of-00001.tfrecord")
+    given = ["--format", "shards", "--recognizer", "./ocr_models/weights/crnn-fast", "--output", tmp_path / "out"]
+
+    assert run(f"{data}/val*", *given) == 0
+
+    summary, _, report = read_evaluation(tmp_path / "out")
+    assert summary["splits"] == ["validation"]
+    assert summary["models"]["recognizer"]["name"] == "./ocr_models/weights/crnn-fast"
+    assert "./ocr_models/weights/crnn-fast (crnn-fast@" in report and "validation</td>" in report
+    out = capsys.readouterr().out
+    assert f"data           {data}/val*, split validation\n" in out
+    assert "recognizer     ./ocr_models/weights/crnn-fast\n" in out
 
 
 def test_records_that_are_cut_off_fail_and_the_others_are_scored(tmp_path, monkeypatch):

@@ -11,6 +11,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from PIL import Image
 
+from ocr_models.io.hashing import CHANGED
 from pipelines.decoding import stream as decode_stream
 from pipelines.inputs.discovery import find_documents
 from pipelines.inputs.documents import open_document
@@ -113,6 +114,19 @@ def test_pages_of_a_file_that_became_shorter_fail(tmp_path, pool):
     rows = [row for page_range in page_ranges for row in stream.add(page_range)] + list(stream.finish())
 
     assert sorted((row["page_index"], row["status"]) for row in rows) == [(0, "ok"), (1, "failed"), (2, "failed")]
+
+
+def test_pages_of_a_document_that_changed_fail_and_say_so(tmp_path, pool):
+    pages = [Image.fromarray(samples.page_pixels(seed)) for seed in range(3)]
+    path = samples.write_tiff(tmp_path / "book.tif", pages)
+    page_ranges = list(open_document(str(path), pool))
+    samples.write_tiff(path, pages[::-1])
+    stream = PageStream(load_fake_reader(), pool, 200)
+
+    rows = [row for page_range in page_ranges for row in stream.add(page_range)] + list(stream.finish())
+
+    assert [(row["page_index"], row["status"]) for row in rows] == [(0, "failed"), (1, "failed"), (2, "failed")]
+    assert {(row["failure"]["stage"], row["failure"]["message"]) for row in rows} == {("open", CHANGED)}
 
 
 def test_models_are_loaded_once_for_all_workers(folder, tmp_path):

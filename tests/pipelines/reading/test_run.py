@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
+import socket
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from pipelines.inputs.discovery import check_inputs
 from tests.pipelines import samples
 from tests.pipelines.conftest import comparable
 from tests.pipelines.fakes import GUILTY_WIDTH_PX
@@ -88,6 +91,65 @@ def test_bad_documents_fail_alone(run, tmp_path, capsys):
     assert manifest["documents"] == {"found": 20, "failed_to_open": list(stages.values()).count("open")}
     assert sum(shard["rows"] for shard in manifest["shards"]) == len(rows) == 22
     assert "11 failed" in capsys.readouterr().out
+
+
+def test_every_file_of_a_folder_is_a_row_or_counted(run, tmp_path, capsys):
+    folder = tmp_path / "in"
+    for seed in range(40):
+        samples.write_png(folder / f"sub/good-{seed}.png", seed)
+    stages = samples.write_bad_files(folder)
+    os.mkfifo(folder / "fifo.png")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(folder / "socket.pdf"))
+    for index in range(9):
+        (folder / f"away-{index}.pdf").symlink_to("gone.pdf")
+        (folder / f"loop-{index}").symlink_to(folder)
+        (folder / f"zero-{index}").symlink_to("/dev/zero")
+        (folder / f".hidden-{index}.png").write_bytes(b"")
+        (folder / f"scan-{index}.djvu").write_bytes(b"AT&TFORM")
+    (folder / "empty").write_bytes(b"")
+
+    status, rows = run(folder)
+
+    files = sum(1 for path in folder.rglob("*") if path.is_symlink() or not path.is_dir())
+    manifest = manifest_of(tmp_path / "out")
+    assert status == 3
+    assert manifest["skipped"] == {
+        "device": 9,
+        "hidden": 9,
+        "link to a folder": 9,
+        "other format .djvu": 9,
+        "FIFO": 1,
+        "empty": 1,
+        "socket": 1,
+    }
+    assert files == len(rows) + sum(manifest["skipped"].values()) == 98
+    assert manifest["documents"] == {"found": len(rows), "failed_to_open": 9 + [*stages.values()].count("open")}
+    assert [row["status"] for row in rows].count("ok") == 40
+    assert len(manifest["first_failures"]) == 10
+    assert (
+        "skipped:  39 files: device (9), hidden (9), link to a folder (9), other format .djvu (9), FIFO (1),"
+        in capsys.readouterr().out
+    )
+
+
+def test_an_input_that_workers_cannot_see_fails_the_run(fake_models, tmp_path, capsys, monkeypatch):
+    from pipelines.cli import main as cli
+    from pipelines.reading import run as run_module
+
+    folder = tmp_path / "in"
+    samples.write_png(folder / "page.png", 1)
+
+    def check_and_unmount(inputs):
+        check_inputs(inputs)
+        folder.rename(tmp_path / "elsewhere")
+
+    monkeypatch.setattr(run_module, "check_inputs", check_and_unmount)
+
+    assert cli.main(["run", str(folder), "--output", str(tmp_path / "out")]) == 1
+
+    assert f"nothing is found at {folder} on the worker" in capsys.readouterr().err
+    assert not list((tmp_path / "out").glob("runs/*"))
 
 
 def test_a_page_that_the_models_choke_on_fails_without_its_batch(run, tmp_path):

@@ -69,7 +69,8 @@ def test_a_shard_is_sorted_and_counted(tmp_path):
 
     table = pq.read_table(tmp_path / "pages/run=1/part.parquet", partitioning=None)
     assert table["page_index"].to_pylist() == [1, 2, 10, 600]
-    assert shard == Shard("pages/run=1/part.parquet", 4, {"ok": 3, "failed": 1}, {"render": 1})
+    first = {"source_uri": "a.pdf", "page_index": 1, "page_count": 900, "stage": "render", "message": "broken"}
+    assert shard == Shard("pages/run=1/part.parquet", 4, {"ok": 3, "failed": 1}, {"render": 1}, (first,))
 
 
 def test_a_shard_that_is_written_twice_is_there_once(tmp_path):

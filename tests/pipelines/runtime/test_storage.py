@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import pickle
 
 import pytest
@@ -33,7 +34,7 @@ def test_files_are_bytes_whatever_their_extension(tmp_path):
         storage.write_bytes(str(tmp_path / name), b"plain bytes")
 
     assert {path.read_bytes() for path in tmp_path.iterdir()} == {b"plain bytes"}
-    assert storage.hash_file(str(tmp_path / "a.gz"), head_bytes=5).head == b"plain"
+    assert storage.hash_file(str(tmp_path / "a.gz")).size_bytes == 11
     assert storage.list_folder(str(tmp_path)) == {"a.gz": 11, "a.bz2": 11, "a.txt": 11}
 
 
@@ -45,6 +46,14 @@ def test_a_file_that_is_gone_fails_as_a_document_and_as_a_file(tmp_path):
     assert isinstance(error, DocumentError) and isinstance(error, OSError)
     assert error.stage == Stage.OPEN
     assert str(pickle.loads(pickle.dumps(error))) == str(error)  # it travels between processes
+
+
+def test_a_fifo_or_a_device_is_not_opened(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+
+    for path, kind in ((str(tmp_path / "pipe"), "a FIFO"), ("/dev/zero", "a device"), (str(tmp_path), "a folder")):
+        with pytest.raises(StorageError, match=f"{kind}, not a file"):
+            storage.read_bytes(path)
 
 
 def test_only_the_named_files_are_deleted(tmp_path):

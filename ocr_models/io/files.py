@@ -1,0 +1,35 @@
+"""Opens local files, and nothing that only looks like one."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from typing import BinaryIO
+
+_SPECIAL = {
+    stat.S_IFIFO: "a FIFO",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+    stat.S_IFDIR: "a folder",
+}
+
+
+def special_kind(path: str | os.PathLike[str]) -> str | None:
+    """What a path stands for if not for a file, such as "a FIFO"; None for a file. Raises OSError if there is nothing.
+
+    Links are followed.
+    """
+    return _SPECIAL.get(stat.S_IFMT(os.stat(path).st_mode))
+
+
+def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
+    """Opens a file for reading.
+
+    Raises:
+        OSError: it can't be opened, or is no file: a FIFO waits for a writer for ever, and a device may never end.
+    """
+    if kind := special_kind(path):
+        raise OSError(errno.EINVAL, f"{kind}, not a file", os.fspath(path))
+    return open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK))  # whatever it is by now
