@@ -26,6 +26,7 @@ from ocr_models.geometry import (
 from ocr_models.inference.threads import limit_threads
 from ocr_models.pages.box_refinement import fit_words
 from ocr_models.pages.layout import order_words
+from ocr_models.pages.unknown_script import find_unknown_script
 from ocr_models.pages.word_crops import LEVEL_WORD_RAD, cut_words, level_page
 from ocr_models.pages.word_finder import WordFinder, inside_of
 from ocr_models.recognition.crops import INPUT_HEIGHT, MARGIN_X, WIDTH_BUCKETS
@@ -326,6 +327,7 @@ def _assemble(page: _FoundPage, transcripts: Sequence[Transcript], min_confidenc
     # From here on words stand in reading order.
     order = np.concatenate(layout.lines)
     read = [transcripts[kept[i]] for i in order.tolist()]
+    is_unknown = find_unknown_script(read)
     quads = transform_quads(page.to_given, page.quads[kept][order])
     stops = np.cumsum([len(line) for line in layout.lines]).tolist()
     starts = [0, *stops[:-1]]
@@ -334,15 +336,23 @@ def _assemble(page: _FoundPage, transcripts: Sequence[Transcript], min_confidenc
     words: list[Word] = []
     lines: list[TextLine] = []
     for line, (start, stop) in enumerate(zip(starts, stops, strict=True)):
-        of_line = [
-            Word(t.text, t.confidence, quad, line, _own_confidence(t) >= min_confidence)
-            for t, quad in zip(read[start:stop], quads[start:stop], strict=True)
-        ]
+        of_line = [_to_word(read[i], quads[i], line, is_unknown[i], min_confidence) for i in range(start, stop)]
         words += of_line
         text = " ".join(word.text for word in of_line if word.in_text)
         lines.append(TextLine(text, line_quads[line], _mean_confidence(of_line)))
     text = _page_text([line.text for line in lines], layout.starts_block)
-    return OcrPage(text, tuple(words), tuple(lines), page.rotation_deg, _mean_confidence(words), is_complete)
+    unknown_share = _mean_over_chars(
+        [(is_word_unknown, len(t.text)) for is_word_unknown, t in zip(is_unknown, read, strict=True)]
+    )
+    return OcrPage(
+        text, tuple(words), tuple(lines), page.rotation_deg, _mean_confidence(words), is_complete, unknown_share
+    )
+
+
+def _to_word(read: Transcript, quad: np.ndarray, line: int, is_unknown: bool, min_confidence: float) -> Word:
+    """A word of a page; what was read in an unknown script is not right, however sure the network is."""
+    in_text = not is_unknown and _own_confidence(read) >= min_confidence
+    return Word(read.text, 0.0 if is_unknown else read.confidence, quad, line, in_text)
 
 
 def _page_text(lines: Sequence[str], starts_block: Sequence[bool]) -> str:
