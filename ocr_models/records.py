@@ -55,10 +55,11 @@ class Word:
 
     Attributes:
         text: as read.
-        confidence: 0 to 1.
+        confidence: 0 to 1; 0 for a word in a script that the recognizer doesn't know.
         quad: float32 (4, 2), pixels of the page as given.
         line: index of its line.
-        in_text: whether the page's text has it; False for words that were read with too little confidence.
+        in_text: whether the page's text has it; False for words that were read with too little confidence, and for
+            those in a script that the recognizer doesn't know.
     """
 
     text: str
@@ -91,6 +92,7 @@ class OcrPage:
         rotation_deg: by how much the page's content is turned clockwise from upright: 0, 90, 180 or 270.
         mean_confidence: of the words, weighted by their characters; 0 if there are none.
         is_complete: False if the page has more words than are kept.
+        unknown_script_share: 0 to 1, of the characters: those of words in a script that the recognizer doesn't know.
     """
 
     text: str
@@ -99,6 +101,7 @@ class OcrPage:
     rotation_deg: int
     mean_confidence: float
     is_complete: bool = True
+    unknown_script_share: float = 0.0
 
 
 @dataclass(frozen=True)

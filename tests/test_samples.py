@@ -13,6 +13,7 @@ from ocr_models.bundle import DEFAULT_BUNDLES, find_bundle
 from ocr_models.io.images import decode_image
 from ocr_models.pages.page_reader import PageReader
 from pipelines.cli.main import main
+from pipelines.reading.ocr_reader import OcrReader
 
 SAMPLES = Path(__file__).parent.parent / "docs/samples"
 LETTER = """
@@ -26,6 +27,9 @@ ledgers
 """
 
 
+CYRILLIC = slice(103, 222)  # the rows of tests/pages/latin_and_cyrillic.png that are in Russian
+
+
 def recall(truth: str, text: str) -> float:
     """The share of the truth's words that stand in the text."""
     words = Counter(truth.split())
@@ -35,6 +39,12 @@ def recall(truth: str, text: str) -> float:
 @pytest.fixture(scope="module")
 def reader() -> PageReader:
     return PageReader.load(DEFAULT_BUNDLES["detection"], DEFAULT_BUNDLES["recognition"])
+
+
+@pytest.fixture(scope="module")
+def latin_and_cyrillic() -> np.ndarray:
+    """Three paragraphs, the second in Russian."""
+    return decode_image((Path(__file__).parent / "pages/latin_and_cyrillic.png").read_bytes()).pixels
 
 
 @pytest.fixture(scope="module")
@@ -79,3 +89,17 @@ def test_turned_page_is_read_upright(reader, letter, turns):
 
 def test_blank_page_has_no_words(reader):
     assert reader.read_pages([np.full((1100, 850), 255, np.uint8)])[0].words == ()
+
+
+def test_paragraph_in_a_script_that_the_models_do_not_know_is_marked(reader, latin_and_cyrillic):
+    (page,) = reader.read_pages([latin_and_cyrillic])
+    assert page.text.startswith("The harbor master kept") and page.text.endswith("and is lost.\n")
+    middle = [CYRILLIC.start < word.quad[:, 1].mean() < CYRILLIC.stop for word in page.words]
+    assert [word.confidence == 0 for word in page.words] == [not word.in_text for word in page.words] == middle
+    assert 0.3 < page.unknown_script_share < 0.7
+
+
+def test_page_in_a_script_that_the_models_do_not_know_has_a_status_of_its_own(reader, latin_and_cyrillic):
+    (row,) = OcrReader(reader).read_pages([np.pad(latin_and_cyrillic[CYRILLIC], 40, constant_values=255)])
+    assert (row["status"], row["text"], row["unknown_script_share"]) == ("unknown_script", "", 1)
+    assert row["mean_confidence"] == 0 and len(row["words"]) > 20

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 
-def write_text_pdf(path: Path, pages: Iterable[str], page_entries: str = "") -> Path:
+def write_text_pdf(
+    path: Path,
+    pages: Iterable[str],
+    page_entries: str = "",
+    catalog_entries: str = "",
+    more_objects: Sequence[str] = (),
+) -> Path:
     """Writes a PDF of A5 pages, 420 by 595 points.
 
     Args:
         path: of the PDF.
         pages: the content stream of each page; /F1 is Helvetica.
         page_entries: entries for the dictionaries of all pages, such as "/Rotate 90".
+        catalog_entries: entries for the document's catalog.
+        more_objects: objects that follow those of the pages; of a PDF of one page, the first is object 6.
     """
     pages = list(pages)
     kids = " ".join(f"{4 + 2 * i} 0 R" for i in range(len(pages)))
     objects = [
-        "<</Type/Catalog/Pages 2 0 R>>",
+        f"<</Type/Catalog/Pages 2 0 R{catalog_entries}>>",
         f"<</Type/Pages/Count {len(pages)}/Kids[{kids}]>>",
         "<</Type/Font/Subtype/Type1/BaseFont/Helvetica/Encoding/WinAnsiEncoding>>",
     ]
@@ -27,12 +35,18 @@ def write_text_pdf(path: Path, pages: Iterable[str], page_entries: str = "") -> 
         objects += [
             f"<</Type/Page/Parent 2 0 R/MediaBox[0 0 420 595]/Resources<</Font<</F1 3 0 R>>>>"
             f"/Contents {5 + 2 * i} 0 R{page_entries}>>",
-            f"<</Length {len(content)}>>\nstream\n{content}\nendstream",
+            stream(content),
         ]
+    objects += more_objects
     body = "".join(f"{number} 0 obj\n{text}\nendobj\n" for number, text in enumerate(objects, start=1))
     # Without a table of offsets, readers search the objects.
     path.write_bytes(f"%PDF-1.4\n{body}trailer\n<</Size {len(objects) + 1}/Root 1 0 R>>\n%%EOF\n".encode("latin-1"))
     return path
+
+
+def stream(content: str, entries: str = "") -> str:
+    """A stream object."""
+    return f"<<{entries}/Length {len(content)}>>\nstream\n{content}\nendstream"
 
 
 def set_text(text: str, x: float = 40, y: float = 540, size: float = 12) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from ocr_models.geometry import box_quads, quad_boxes, quad_sizes, run_boxes, tr
 from ocr_models.pages.found_page import FoundPage
 from ocr_models.pages.layout import order_words
 from ocr_models.pages.readings import mean_confidence, own_confidence
+from ocr_models.pages.unknown_script import find_unknown_script
 from ocr_models.recognition.crops import MARGIN_X
 from ocr_models.records import OcrPage, TextLine, Transcript, Word
 
@@ -26,9 +28,7 @@ def assemble(parts: Sequence[tuple[FoundPage, Sequence[Transcript]]], min_confid
             text of each part follows that of the one before.
         min_confidence: words that the network reads with a lower confidence are left out of the text.
     """
-    words: list[Word] = []
-    lines: list[TextLine] = []
-    texts = []
+    done: list[_Part] = []
     is_complete = True
     for page, transcripts in parts:
         kept = [i for i, t in enumerate(transcripts) if t.text]
@@ -36,41 +36,61 @@ def assemble(parts: Sequence[tuple[FoundPage, Sequence[Transcript]]], min_confid
             is_complete = False
             kept = sorted(sorted(kept, key=lambda i: -own_confidence(transcripts[i]))[:_MAX_WORDS])
         if kept:
-            quads, read = page.quads[kept], [transcripts[i] for i in kept]
-            texts.append(_add_part(words, lines, quads, read, page.to_given, min_confidence))
-    text = "\n".join(filter(None, texts))
-    return OcrPage(text, tuple(words), tuple(lines), parts[0][0].rotation_deg, mean_confidence(words), is_complete)
+            first_line = sum(len(part.lines) for part in done)
+            read = [transcripts[i] for i in kept]
+            done.append(_lay_out(page.quads[kept], read, page.to_given, first_line, min_confidence))
+    words = [word for part in done for word in part.words]
+    unknown_chars = sum(part.unknown_chars for part in done)
+    return OcrPage(
+        "\n".join(part.text for part in done if part.text),
+        tuple(words),
+        tuple(line for part in done for line in part.lines),
+        parts[0][0].rotation_deg,
+        mean_confidence(words),
+        is_complete,
+        unknown_chars / max(1, sum(len(word.text) for word in words)),
+    )
 
 
-def _add_part(
-    words: list[Word],
-    lines: list[TextLine],
-    quads: np.ndarray,
-    transcripts: Sequence[Transcript],
-    to_given: np.ndarray,
-    min_confidence: float,
-) -> str:
-    """Adds the level ``quads`` and their transcripts to ``words`` and ``lines`` in reading order; their text."""
-    boxes = quad_boxes(quads)
+class _Part(NamedTuple):
+    words: list[Word]
+    lines: list[TextLine]
+    text: str
+    unknown_chars: int
+
+
+def _lay_out(
+    level: np.ndarray, transcripts: Sequence[Transcript], to_given: np.ndarray, first_line: int, min_confidence: float
+) -> _Part:
+    """Puts words, with their quads on the leveled page, into lines and reading order."""
+    boxes = quad_boxes(level)
     layout = order_words(boxes)  # of all words: one that is left out of the text still holds its line together
     # From here on words stand in reading order.
     order = np.concatenate(layout.lines)
     read = [transcripts[i] for i in order.tolist()]
-    given = transform_quads(to_given, quads[order])
+    is_unknown = find_unknown_script(read)
+    quads = transform_quads(to_given, level[order])
     stops = np.cumsum([len(line) for line in layout.lines]).tolist()
     starts = [0, *stops[:-1]]
     hulls = run_boxes(boxes[order], np.array(starts))  # level, as the page is
     line_quads = transform_quads(to_given, box_quads(hulls))
-    texts = []
-    for line_quad, start, stop in zip(line_quads, starts, stops, strict=True):
-        of_line = [
-            Word(t.text, t.confidence, quad, len(lines), own_confidence(t) >= min_confidence)
-            for t, quad in zip(read[start:stop], given[start:stop], strict=True)
-        ]
+    words: list[Word] = []
+    lines: list[TextLine] = []
+    for i, (start, stop) in enumerate(zip(starts, stops, strict=True)):
+        line = first_line + i
+        of_line = [_to_word(read[j], quads[j], line, is_unknown[j], min_confidence) for j in range(start, stop)]
         words += of_line
-        texts.append(" ".join(word.text for word in of_line if word.in_text))
-        lines.append(TextLine(texts[-1], line_quad, mean_confidence(of_line)))
-    return _text_of_lines(texts, layout.starts_block)
+        text = " ".join(word.text for word in of_line if word.in_text)
+        lines.append(TextLine(text, line_quads[i], mean_confidence(of_line)))
+    text = _text_of_lines([line.text for line in lines], layout.starts_block)
+    unknown_chars = sum(len(t.text) for is_word_unknown, t in zip(is_unknown, read, strict=True) if is_word_unknown)
+    return _Part(words, lines, text, unknown_chars)
+
+
+def _to_word(read: Transcript, quad: np.ndarray, line: int, is_unknown: bool, min_confidence: float) -> Word:
+    """A word of a page; what was read in an unknown script is not right, however sure the network is."""
+    in_text = not is_unknown and own_confidence(read) >= min_confidence
+    return Word(read.text, 0.0 if is_unknown else read.confidence, quad, line, in_text)
 
 
 def _text_of_lines(lines: Sequence[str], starts_block: Sequence[bool]) -> str:

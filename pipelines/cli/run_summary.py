@@ -9,7 +9,7 @@ from typing import Any
 
 from ocr_models.errors import ExitStatus
 from pipelines.inputs.discovery import describe_skipped
-from pipelines.reading.schemas import Table
+from pipelines.reading.schemas import UNKNOWN_SCRIPT, Table
 from pipelines.reading.shards import first_headline
 
 SHOWN_LINES = 12  # of the first page, enough to see whether it was read well
@@ -34,9 +34,11 @@ def _print_summary(manifest: dict[str, Any], output: str, table: Table, done: st
     pages = manifest["pages"]
     rate = pages["expected"] / manifest["elapsed_s"]
     folder = f"{output.rstrip('/')}/{table.folder}"
-    others = ", ".join(f"{pages[status]} {status}" for status in table.statuses if status != "ok")
+    others = ", ".join(f"{pages[status]} {status}" for status in table.statuses if status not in ("ok", UNKNOWN_SCRIPT))
     _print_failures(manifest["first_failures"], pages["failed"])
     print(f"{pages['ok']} pages {done}, {others}; {rate:.2f} pages/s")
+    if unread := pages.get(UNKNOWN_SCRIPT):
+        print(f"{unread} pages are in a script that the models can't read; their status is {UNKNOWN_SCRIPT}")
     if manifest["skipped"]:
         print(f"skipped:  {describe_skipped(manifest['skipped'])}")
     rows = f"{folder}/run={manifest['run_id']}"

@@ -84,7 +84,7 @@ class DecodeStream(ABC, Generic[Work, Key, Result]):
 
     @abstractmethod
     def status_of(self, result: Result) -> str:
-        """The status under which progress counts a result: "ok", "blank" or "failed"."""
+        """The status under which progress counts a result: "ok", "blank", "unknown_script" or "failed"."""
 
     def add(self, work: Work) -> Iterator[Result]:
         """Accepts work; yields the results that are finished by now, of this work or of earlier work."""

@@ -15,7 +15,7 @@ from ocr_models.io.images import ColorMode
 from ocr_models.records import MIN_CONFIDENCE, OcrPage, TextLine, Word
 from pipelines.inputs.page_ranges import PageRange
 from pipelines.reading.run import RunOptions, read_all
-from pipelines.reading.schemas import PAGES, Row
+from pipelines.reading.schemas import PAGES, UNKNOWN_SCRIPT, Row
 from pipelines.reading.transforms import ReadPages
 from pipelines.runtime.quick_start import quick_start
 
@@ -119,11 +119,12 @@ def _load_reader(detector: str, recognizer: str, beam_width: int, min_confidence
 
 
 def _columns(page: OcrPage) -> Row:
+    status = UNKNOWN_SCRIPT if page.unknown_script_share > 0.5 else "ok" if page.text else "blank"
     return {
         "rotation_deg": page.rotation_deg,
-        "status": "ok" if page.text else "blank",
+        "status": status,
         "text": page.text,
-        "mean_confidence": page.mean_confidence if page.text else None,
+        "mean_confidence": None if status == "blank" else page.mean_confidence,
         "words": [
             {
                 "text": word.text,
@@ -136,6 +137,7 @@ def _columns(page: OcrPage) -> Row:
         ],
         "is_complete": page.is_complete,
         "words_left_out": sum(not word.in_text for word in page.words),
+        "unknown_script_share": page.unknown_script_share,
         "lines": [
             {"text": line.text, "quad": quad, "confidence": _confidence(line.confidence)}
             for line, quad in zip(page.lines, _flat_quads(page.lines), strict=True)

@@ -129,6 +129,8 @@ def _run_columns(version: int) -> tuple[pa.Field, ...]:
 
 
 _PAGES_VERSION = 2
+UNKNOWN_SCRIPT = "unknown_script"
+"""The status of pages of which the models can't read more than half."""
 
 PAGES = Table(
     folder="pages",
@@ -139,10 +141,19 @@ PAGES = Table(
             _column(
                 "rotation_deg", pa.int32(), "how far the content is turned clockwise: 0, 90, 180, 270; null if failed"
             ),
-            _column("status", pa.string(), "ok; blank (`text` is empty); failed", False),
+            _column(
+                "status",
+                pa.string(),
+                "ok; blank (`text` is empty); unknown_script (`unknown_script_share` is above 0.5); failed",
+                False,
+            ),
             _FAILURE_COLUMN,
             _column("text", pa.string(), "the page in reading order; empty lines separate blocks; null if failed"),
-            _column("mean_confidence", pa.float32(), "mean over all words, weighted by length, 0 to 1; null unless ok"),
+            _column(
+                "mean_confidence",
+                pa.float32(),
+                "mean over all words, weighted by length, 0 to 1; null if blank or failed",
+            ),
             _column("words", pa.list_(_WORD), "the words read, in reading order; null if failed"),
             _column(
                 "is_complete",
@@ -150,13 +161,19 @@ PAGES = Table(
                 "false if only the 20,000 most certain words are kept; null if failed",
             ),
             _column("words_left_out", pa.int32(), "how many of `words` are not in `text`; null if failed"),
+            _column(
+                "unknown_script_share",
+                pa.float32(),
+                "0 to 1: share of the characters that are in a script the models don't know, such as Greek; their "
+                "words have confidence 0 and are not in `text`; null if failed",
+            ),
             _column("lines", pa.list_(_LINE), "in reading order; null if failed"),
             _column("detector_id", pa.string(), "name and digest of the model that found the words", False),
             _column("recognizer_id", pa.string(), "name and digest of the model that read them", False),
             *_run_columns(_PAGES_VERSION),
         ]
     ),
-    statuses=("ok", "blank", "failed"),
+    statuses=("ok", "blank", UNKNOWN_SCRIPT, "failed"),
     headline="text",
 )
 """What ``pagebeam run`` writes."""

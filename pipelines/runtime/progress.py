@@ -32,7 +32,7 @@ def count_pages(name: str, pages: int = 1) -> None:
     """Counts pages, or other elements, by their outcome, in this process and as the Beam metric ``pages_<name>``.
 
     Args:
-        name: "ok", "blank", "failed", or ``EXPECTED`` when a document is opened.
+        name: "ok", "blank", "unknown_script", "failed", or ``EXPECTED`` when a document is opened.
         pages: number of pages.
     """
     Metrics.counter(NAMESPACE, f"pages_{name}").inc(pages)
@@ -123,4 +123,4 @@ class ProgressBar:
 
 def pages_done(counts: Counter[str]) -> int:
     """The number of pages that have a row, whatever its status."""
-    return counts["ok"] + counts["blank"] + counts["failed"]
+    return sum(counts[status] for status in ("ok", "blank", "unknown_script", "failed"))

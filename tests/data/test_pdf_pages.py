@@ -8,17 +8,24 @@ import cv2
 import numpy as np
 import pytest
 
-from ocr_models.data.pdf_pages import find_pdfs, open_pdf, read_pdf_page
+from ocr_models.data.pdf_pages import find_pdfs, open_pdf, open_pdf_page, read_pdf_page
 from ocr_models.errors import DocumentError
-from tests.text_pdfs import prose, set_text, write_text_pdf
+from tests.text_pdfs import prose, set_text, stream, write_text_pdf
 
 DPI = 144
 PROSE = prose(1)
+CLIP = "q 40 100 100 20 re W n"
+# A layer that is switched off, as arguments of write_text_pdf.
+LAYER = (
+    "/Resources<</Font<</F1 3 0 R>>/Properties<</Off 6 0 R>>>>",
+    "/OCProperties<</OCGs[6 0 R]/D<</OFF[6 0 R]>>>>",
+    ["<</Type/OCG/Name(Draft)>>"],
+)
 
 
-def truth_of(tmp_path, content, page_entries=""):
-    document = open_pdf(write_text_pdf(tmp_path / "page.pdf", [content], page_entries))
-    return read_pdf_page(document[0], DPI)
+def truth_of(tmp_path, content, *entries):
+    document = open_pdf(write_text_pdf(tmp_path / "page.pdf", [content], *entries))
+    return read_pdf_page(open_pdf_page(document, 0), DPI)
 
 
 def torn(text):
@@ -95,16 +102,88 @@ def test_page_that_misleads_or_teaches_nothing_is_refused(tmp_path, content, pag
 @pytest.mark.parametrize(
     "content",
     [
-        "BT 3 Tr /F1 12 Tf 40 100 Td (hidden) Tj ET",
+        "BT 0.9 g /F1 12 Tf 40 100 Td (faint) Tj ET",
+        f"{CLIP} BT /F1 12 Tf 40 94 Td (halved) Tj ET Q",
+        "BT /F1 12 Tf 390 100 Td (leaving) Tj ET",
         "BT /F1 12 Tf 0.9 0.44 -0.44 0.9 40 100 Tm (slanted) Tj ET",
         "BT /F1 12 Tf 40 100 Td (........) Tj ET",
     ],
-    ids=["hidden", "slanted", "leaders"],
+    ids=["faint", "clipped", "off the page", "slanted", "leaders"],
 )
 def test_words_that_teach_nothing_are_ignored(tmp_path, content):
     truth = truth_of(tmp_path, f"{set_text(PROSE)}\n{content}")
     assert list(truth.texts) == [*PROSE.split(), ""]
     assert truth.ignore.tolist() == [False] * 140 + [True]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "BT 3 Tr /F1 12 Tf 40 100 Td (hidden) Tj ET",
+        "BT 1 g /F1 12 Tf 40 100 Td (white) Tj ET",
+        f"{CLIP} BT /F1 12 Tf 40 140 Td (clipped) Tj ET Q",
+        "BT /F1 12 Tf 40 700 Td (beyond) Tj 40 -900 Td (below) Tj ET",
+        "BT /F1 12 Tf 40 100 Td (covered) Tj ET 1 g 30 90 100 30 re f 0 g",
+        "/OC /Off BDC BT /F1 12 Tf 40 100 Td (switched) Tj ET EMC",
+    ],
+    ids=["invisible", "white", "clipped", "off the page", "covered", "switched off"],
+)
+def test_words_that_nobody_sees_are_left_out(tmp_path, content):
+    truth = truth_of(tmp_path, f"{set_text(PROSE)}\n{content}", *LAYER)
+    assert list(truth.texts) == PROSE.split() and not truth.ignore.any()
+
+
+def test_words_covered_by_a_picture_are_left_out(tmp_path):
+    picture = "q 100 0 0 50 30 90 cm BI /W 2 /H 2 /CS /G /BPC 8 ID abcd EI Q"
+    truth = truth_of(tmp_path, f"{set_text(PROSE)}\nBT /F1 12 Tf 40 100 Td (covered) Tj ET {picture}")
+    assert list(truth.texts) == [*PROSE.split(), ""]  # the picture
+
+
+def test_text_under_that_of_a_hidden_layer_is_kept(tmp_path):
+    """A PDF in two languages, of which one is switched off, and a scan's own text under what was typed over it."""
+    other = "\n".join(" ".join(reversed(line.split())) for line in PROSE.splitlines())
+    content = f"/OC /Off BDC {set_text(other)} EMC\n{set_text(PROSE)}\n3 Tr {set_text(other)}"
+    truth = truth_of(tmp_path, content, *LAYER)
+    assert list(truth.texts) == PROSE.split() and not truth.ignore.any()
+
+
+def test_text_printed_twice_is_kept(tmp_path):
+    """As bold type is sometimes made."""
+    lines = [(line, 540 - 18 * i) for i, line in enumerate(PROSE.splitlines())]
+    truth = truth_of(tmp_path, "\n".join(set_text(line, x, y) for line, y in lines for x in (40, 40.2)))
+    assert list(truth.texts) == PROSE.split() and not truth.ignore.any()
+
+
+def test_scan_with_invisible_text_is_refused(tmp_path):
+    scan = "q 420 0 0 595 0 0 cm BI /W 2 /H 2 /CS /G /BPC 8 ID abcd EI Q"
+    with pytest.raises(DocumentError, match="0 words that are seen, of 140, fewer than 20"):
+        truth_of(tmp_path, f"{scan}\n3 Tr {set_text(PROSE)}")
+
+
+@pytest.mark.parametrize("appearance", ["", "/AP<</N 7 0 R>>"], ids=["value", "appearance"])
+def test_form_fields_and_comments_are_in_the_truth(tmp_path, appearance):
+    form = "/AcroForm<</Fields[6 0 R]/NeedAppearances true/DR<</Font<</F1 3 0 R>>>>/DA(/F1 12 Tf 0 g)>>"
+    box = "/Type/XObject/Subtype/Form/BBox[0 0 200 20]/Resources<</Font<</F1 3 0 R>>>>"
+    objects = [
+        f"<</Subtype/Widget/FT/Tx/T(ship)/V(Aurora)/F 4/Rect[40 100 240 120]/DA(/F1 12 Tf 0 g){appearance}>>",
+        stream("/Tx BMC BT /F1 12 Tf 2 5 Td (Aurora) Tj ET EMC", box),
+        "<</Subtype/FreeText/Contents(arrived)/F 4/Rect[40 60 240 80]/AP<</N 9 0 R>>>>",
+        stream("BT /F1 12 Tf 2 5 Td (arrived) Tj ET", box),
+    ]
+    truth = truth_of(tmp_path, set_text(PROSE), "/Annots[6 0 R 8 0 R]", form, objects)
+    assert list(truth.texts) == [*PROSE.split(), "Aurora", "arrived"] and not truth.ignore.any()
+    for quad, y in ((truth.quads[-2], 105), (truth.quads[-1], 65)):
+        np.testing.assert_allclose(quad[0], [84, 2 * (595 - y - 0.76 * 12)], atol=4)
+        (x0, y0), (x1, y1) = quad[0].astype(int), quad[2].astype(int)
+        assert truth.image[y0:y1, x0:x1].min() < 64
+
+
+def test_page_with_a_comment_keeps_a_size_that_it_inherits(tmp_path):
+    path = write_text_pdf(tmp_path / "page.pdf", [set_text(PROSE)], "/Annots[<</Subtype/Link/Rect[40 500 99 520]>>]")
+    size = b"/MediaBox[0 0 420 595]"
+    path.write_bytes(path.read_bytes().replace(size, b"").replace(b"/Type/Pages", b"/Type/Pages" + size))
+    truth = read_pdf_page(open_pdf_page(open_pdf(path), 0), DPI)
+    assert truth.image.shape == (2 * 595, 2 * 420) and list(truth.texts) == PROSE.split()
 
 
 def test_pictures_are_ignored_regions(tmp_path):

@@ -18,7 +18,7 @@ import pypdfium2 as pdfium
 
 from ocr_models.charset import LATIN, Charset
 from ocr_models.data.augmentation import degrade_page, degrade_word
-from ocr_models.data.pdf_pages import find_pdfs, open_pdf, read_pdf_page
+from ocr_models.data.pdf_pages import find_pdfs, open_pdf, open_pdf_page, read_pdf_page
 from ocr_models.data.synthetic.fonts import FontLibrary, load_fonts
 from ocr_models.data.synthetic.pages import render_page
 from ocr_models.data.synthetic.text_source import TextSource
@@ -117,7 +117,7 @@ class PdfPages:
 def _read_page(document: pdfium.PdfDocument, page_index: int, dpi: float) -> PageTruth | None:
     """The truth of a page; None if it is too large, broken, or refused by ``read_pdf_page``."""
     try:
-        page = document[page_index]
+        page = open_pdf_page(document, page_index)
         return read_pdf_page(page, dpi) if max(page.get_size()) * dpi / 72 <= _MAX_SIDE_PX else None
     except (pdfium.PdfiumError, DocumentError):
         return None

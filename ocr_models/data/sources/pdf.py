@@ -12,7 +12,7 @@ import numpy as np
 import pypdfium2 as pdfium
 
 from ocr_models.data.augmentation import degrade_page
-from ocr_models.data.pdf_pages import open_pdf, read_pdf_page
+from ocr_models.data.pdf_pages import open_pdf, open_pdf_page, read_pdf_page
 from ocr_models.data.sources.labels import label_pixels
 from ocr_models.data.sources.source import Files, LabelledPicture, RejectedPicture, SourceItem, list_source
 from ocr_models.errors import DocumentError, Stage, UsageError
@@ -73,7 +73,7 @@ class PdfSource:
 
 def _read_page(path: str, page_index: int, dpi: float) -> PageTruth:
     try:
-        page = _open(path)[page_index]
+        page = open_pdf_page(_open(path), page_index)
         width_pt, height_pt = page.get_size()
         if width_pt * height_pt * (dpi / 72) ** 2 > MAX_RENDERED_PIXELS:
             size = f"{width_pt:g}×{height_pt:g} points"

@@ -87,7 +87,7 @@ def test_bad_documents_fail_alone(run, tmp_path, capsys):
     )
     assert [row["status"] for row in rows if row["source_uri"] == str(broken_page)] == ["ok", "failed", "ok"]
     manifest = manifest_of(tmp_path / "out")
-    assert manifest["pages"] == {"expected": 22, "ok": 11, "blank": 0, "failed": 11}
+    assert manifest["pages"] == {"expected": 22, "ok": 11, "blank": 0, "unknown_script": 0, "failed": 11}
     assert manifest["documents"] == {"found": 20, "failed_to_open": list(stages.values()).count("open")}
     assert sum(shard["rows"] for shard in manifest["shards"]) == len(rows) == 22
     assert "11 failed" in capsys.readouterr().out

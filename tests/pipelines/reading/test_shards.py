@@ -30,6 +30,7 @@ def make_row(page_index: int = 0, **columns: object) -> dict:
         "words": [{"text": "Łódź", "confidence": 0.5, "quad": [1.0, 2, 3, 4, 5, 6, 7, 8], "line": 0, "in_text": True}],
         "is_complete": True,
         "words_left_out": 0,
+        "unknown_script_share": 0.25,
         "lines": [{"text": "Łódź ½", "quad": [1.0, 2, 3, 4, 5, 6, 7, 8], "confidence": 0.5}],
         "detector_id": "d@0",
         "recognizer_id": "r@0",
@@ -99,6 +100,6 @@ def test_the_manifest_is_only_written_when_the_rows_add_up(tmp_path):
 
     write_manifest(shards, str(tmp_path), run, Totals(documents=2, failed_documents=1, rows=3))
     manifest = read_manifest(str(tmp_path), "run-1")
-    assert manifest["pages"] == {"expected": 3, "ok": 2, "blank": 0, "failed": 1}
+    assert manifest["pages"] == {"expected": 3, "ok": 2, "blank": 0, "unknown_script": 0, "failed": 1}
     assert manifest["shards"] == [{"path": "a", "rows": 1}, {"path": "b", "rows": 2}]
     assert json.loads((tmp_path / "runs/run-1.json").read_text()) == manifest
