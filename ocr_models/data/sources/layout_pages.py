@@ -160,9 +160,19 @@ def _label(item: SourceItem, data: bytes, task: Task) -> LabelledPicture:
     xml, packed = item.labels
     _, page = _only_page(xml, zlib.decompress(packed))
     picture, factors = _on_page(read_picture(data), page, xml)
-    labels = [label for line in page.lines for label in _line_labels(line, factors)]
-    labelled = label_picture(item.name, picture, labels, task)
-    return replace(labelled, repairs=(*_remarks(page, xml, factors), *labelled.repairs))
+    lines = [label for line in page.lines if not line.is_region for label in _line_labels(line, factors)]
+    regions = [TextLabel("", _scaled(line.corners, factors), ignore=True) for line in page.lines if line.is_region]
+    regions = [region for region in regions if region.corners and not _has_text(region, lines)]
+    labelled = label_picture(item.name, picture, lines + regions, task)
+    remarks = [
+        (sum(" " in label.text for label in lines), "lines whose words aren't marked: one text each"),
+        (len(regions), "regions of text without lines: ignored"),
+        (page.in_pixels and page.size and factors != (1, 1), f"places scaled by {factors[0]:.4g} to fit the picture"),
+    ]
+    said = tuple(
+        f"{xml}: {count} {what}" if count is not True else f"{xml}: {what}" for count, what in remarks if count
+    )
+    return replace(labelled, repairs=said + labelled.repairs)
 
 
 def _on_page(picture: CheckedPicture, page: XmlPage, xml: str) -> tuple[CheckedPicture, tuple[float, float]]:
@@ -184,10 +194,8 @@ def _on_page(picture: CheckedPicture, page: XmlPage, xml: str) -> tuple[CheckedP
 
 
 def _line_labels(line: XmlLine, factors: tuple[float, float]) -> list[TextLabel]:
-    """The words of a line if all have a place, or else the line; a region without lines is to be ignored."""
-    if line.is_region:
-        return [TextLabel("", _scaled(line.corners, factors), ignore=True)] if line.corners else []
-    is_one = len(line.words) == 1 and len(line.words[0].text.split()) > 1 and line.corners
+    """The words of a line if all have a place, or else the line."""
+    is_one = len(line.words) == 1 and " " in line.words[0].text and line.corners
     words = line.words if line.words and all(word.corners for word in line.words) and not is_one else (line,)
     return [TextLabel(word.text, _scaled(word.corners, factors)) for word in words]
 
@@ -196,13 +204,8 @@ def _scaled(corners: tuple[float, ...], factors: tuple[float, float]) -> tuple[f
     return tuple(number * factors[i % 2] for i, number in enumerate(corners))
 
 
-def _remarks(page: XmlPage, xml: str, factors: tuple[float, float]) -> Iterator[str]:
-    """What is worth knowing about the labels of a page, beyond what was done to single ones."""
-    whole = sum(len(label.text.split()) > 1 for line in page.lines for label in _line_labels(line, factors))
-    regions = sum(line.is_region for line in page.lines)
-    if whole:
-        yield f"{xml}: {whole} lines without words, taken as one text each"
-    if regions:
-        yield f"{xml}: {regions} regions of text without lines, ignored"
-    if page.in_pixels and page.size and factors != (1, 1):
-        yield f"{xml}: places scaled, as the picture is {factors[0]:.3g} times as wide as the XML's page"
+def _has_text(region: TextLabel, texts: list[TextLabel]) -> bool:
+    """Whether the middle of a text is in a region: zones for damage or pictures may lie over labelled lines."""
+    xs, ys = region.corners[::2], region.corners[1::2]
+    middles = ((np.mean(text.corners[::2]), np.mean(text.corners[1::2])) for text in texts if text.corners)
+    return any(min(xs) < x < max(xs) and min(ys) < y < max(ys) for x, y in middles)
