@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from ocr_models.data.dataset_files import DATASET_JSON, missing_shards
 from ocr_models.errors import DocumentError
 from ocr_models.io.sequence_example import parse_example
-from ocr_models.io.tfrecord import iter_records
+from ocr_models.io.tfrecord import READ_ERRORS, iter_records
 from ocr_models.records import Example
 from pipelines.datasets.prepared_picture import DataSetCounts, count_examples
 from pipelines.inputs.data_sets import find_shards, read_description
-from pipelines.inputs.record_files import READ_ERRORS, open_records
+from pipelines.inputs.record_files import open_records
 from pipelines.runtime.storage import absolute_uri, exists, hash_file, join
 
 
@@ -95,7 +95,7 @@ def _read_shard(path: str, expected: _Expected | None, inspection: Inspection) -
                 except DocumentError as error:
                     inspection.faults.append(f"{path}, record {index}: {error}")
                 index += 1  # number of records read, and index of the next one
-    except (DocumentError, *READ_ERRORS) as error:
+    except READ_ERRORS as error:
         inspection.faults.append(f"{path}, record {index}: {error}")
     if expected and len(inspection.faults) == first_fault:
         found = _Expected(index, digest.size_bytes, digest.sha256)

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import zlib
 from collections.abc import Iterator
 from typing import BinaryIO
 
 from ocr_models.errors import DocumentError, Stage
 from ocr_models.io.documents import DocumentKind
-from ocr_models.io.tfrecord import iter_records, record_bytes, unpacked
+from ocr_models.io.tfrecord import READ_ERRORS, iter_records, record_bytes, unpacked
 from pipelines.inputs.page_ranges import PageRange
 from pipelines.runtime.storage import open_file
-
-READ_ERRORS = (OSError, EOFError, zlib.error)
-"""What reading raises for a file that is truncated or damaged, gzipped or not."""
 
 
 @contextlib.contextmanager
@@ -39,6 +35,8 @@ def read_records(page_range: PageRange) -> Iterator[bytes]:
                 file.seek(page_range.offset)
             skipped = 0 if is_plain else page_range.start
             yield from itertools.islice(iter_records(file), skipped, skipped + count)
+        except DocumentError:
+            raise
         except READ_ERRORS as error:
             raise DocumentError(Stage.OPEN, f"the file is truncated or damaged ({error})") from error
 
@@ -56,7 +54,7 @@ def record_offsets(uri: str) -> list[int]:
         try:
             for payload in iter_records(file):
                 offsets.append(offsets[-1] + record_bytes(payload))
-        except (DocumentError, *READ_ERRORS) as error:
+        except READ_ERRORS as error:
             if len(offsets) == 1:
                 raise DocumentError(Stage.OPEN, f"the file holds no complete TFRecord ({error})") from error
             return offsets

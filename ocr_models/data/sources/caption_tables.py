@@ -1,9 +1,9 @@
 """Pictures with captions: a CSV table with the columns ``image`` and ``caption``, or the tables of COCO and Flickr.
 
 COCO's JSON has ``images`` (``id``, ``file_name``) and ``annotations`` (``image_id``, ``caption``). Flickr30k's table
-has columns ``image_name| comment_number| comment``, without quotes. A line of Flickr8k.token.txt, and of Flickr30k's older
-.token, is ``NAME.jpg#0``, a tab and a caption. A picture is at the path in the table, in ``images/`` beside the table,
-or anywhere below it if its name occurs only once.
+has columns ``image_name| comment_number| comment``, without quotes. A line of Flickr8k.token.txt, and of Flickr30k's
+older .token, is ``NAME.jpg#0``, a tab and a caption. A picture is at the path in the table, in ``images/`` beside the
+table, or anywhere below it if its name occurs only once.
 """
 
 from __future__ import annotations
