@@ -21,6 +21,7 @@ from ocr_models.errors import DocumentError, Stage
 MAX_RECORD_BYTES = 1 << 28
 _HEADER, _FOOTER = struct.Struct("<QI"), struct.Struct("<I")
 _LENGTH = struct.Struct("<Q")
+HEADER_BYTES = _HEADER.size
 GZIP_MAGIC = b"\x1f\x8b\x08"
 READ_ERRORS = (DocumentError, OSError, EOFError, zlib.error)
 """What reading records raises for a file that is cut short or damaged, gzipped or not."""

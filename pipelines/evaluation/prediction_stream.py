@@ -16,7 +16,7 @@ from pipelines.evaluation.predictors import Predictor
 from pipelines.evaluation.truth import FailedPicture, ReadItem, ReadRecord, TruthPicture
 from pipelines.inputs.local_copies import local_copy
 from pipelines.inputs.page_ranges import PageRange
-from pipelines.inputs.record_files import read_records
+from pipelines.inputs.record_files import is_empty, read_records
 
 AHEAD = 16  # items that are queued or decoded while the models work
 
@@ -70,7 +70,7 @@ class PredictionStream(BatchStream[Work, str, TruthPicture, _Scored]):
 
     def _submit_records(self, records: PageRange) -> Iterator[Submission[str] | Done[_Scored]]:
         document, shard = records.document, posixpath.basename(records.document.uri)
-        if document.error:
+        if document.error and not is_empty(document.uri):
             yield Done(FailedPicture(shard, Stage.OPEN, document.error))
         index = records.start
         try:

@@ -21,6 +21,15 @@ def open_records(uri: str) -> Iterator[BinaryIO]:
         yield unpacked(file)
 
 
+def is_empty(uri: str) -> bool:
+    """Whether a file, gzipped or not, is whole and has no content: a shard without records."""
+    try:
+        with open_records(uri) as file:
+            return not file.read(1)
+    except READ_ERRORS:
+        return False
+
+
 def read_records(page_range: PageRange) -> Iterator[bytes]:
     """Yields the serialized SequenceExamples of a range of a TFRecord file's pages.
 
