@@ -210,7 +210,7 @@ def _records_of(shard: tf.Tensor) -> tf.data.Dataset:
     """The records of a shard.
 
     TensorFlow's own reader takes a file that ends within a record's header, or has an empty gzip member before its
-    end, for a whole one with fewer records: findings/tensorflow_tfrecord_ends_early.sh.
+    end, for a whole one with fewer records: findings/tensorflow_gzip_empty_member.sh.
     """
     spec = tf.TensorSpec((None,), tf.string)
     return tf.data.Dataset.from_generator(_payload_chunks, args=(shard,), output_signature=spec).unbatch()

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -126,6 +128,20 @@ def test_words_and_lines_of_page_xml(tmp_path, version):
         "page/a.xml: 2 lines whose words aren't marked: one text each",
         "page/a.xml: 1 regions of text without lines: ignored",
     )
+
+
+def test_outlines_of_page_xml_before_2013(tmp_path):
+    def points(match) -> str:
+        pairs = (pair.split(",") for pair in match[1].split())
+        return "<Coords>" + "".join(f'<Point x="{x}" y="{y}"/>' for x, y in pairs) + "</Coords>"
+
+    write_picture(tmp_path / "a.png"), write_picture(tmp_path / "b.png", seed=2)
+    write(tmp_path / "a.xml", re.sub(r'<Coords points="(.*?)"/>', points, page(version="2010-03-19")))
+    write(tmp_path / "b.xml", page("b.png"))
+
+    old, new = read_all("page", tmp_path).values()
+
+    assert (texts(old), boxes_of(old)) == (texts(new), boxes_of(new))
 
 
 def test_crops_of_page_xml(tmp_path):
