@@ -33,6 +33,36 @@ def box_quads(boxes: np.ndarray) -> np.ndarray:
     return boxes[:, [0, 1, 2, 1, 2, 3, 0, 3]].reshape(-1, 4, 2).astype(np.float32)
 
 
+def outline_quad(outline: np.ndarray, direction_rad: float | None = None) -> np.ndarray:
+    """The quad (4, 2) of a text with an outline (N, 2): its corners if there are four, or else a box around it.
+
+    An outline doesn't say which corner is the first: the one is taken from which the text runs most nearly in its
+    direction.
+
+    Args:
+        outline: pixels, in either order.
+        direction_rad: in which the text runs, clockwise from the right; None if it is not known. Then the box is the
+            smallest, and the text is taken to run to the right.
+    """
+    outline = outline.astype(np.float32)
+    if len(outline) == 4:
+        quad = outline
+    elif direction_rad is None:
+        import cv2  # decoders import this module, and need no OpenCV
+
+        quad = cv2.boxPoints(cv2.minAreaRect(outline))
+    else:
+        cos, sin = np.cos(direction_rad), np.sin(direction_rad)
+        turn = np.array([[cos, -sin], [sin, cos]])  # points @ turn are level
+        quad = box_quads(quad_boxes((outline @ turn)[None]))[0] @ turn.T
+    (x, y), (next_x, next_y) = quad.T, np.roll(quad, -1, axis=0).T
+    if (x * next_y - next_x * y).sum() < 0:  # counterclockwise
+        quad = quad[::-1]
+    turned = np.stack([np.roll(quad, -i, axis=0) for i in range(4)])
+    off = quad_angles(turned) - (direction_rad or 0.0)
+    return turned[np.cos(off).argmax()].astype(np.float32)
+
+
 def known_places(quads: np.ndarray) -> np.ndarray:
     """Bool (N,): False for quads of zeros, which mark texts whose place is unknown."""
     return (quads != 0).any(axis=(1, 2))

@@ -19,7 +19,7 @@ from ocr_models.charset import Charset
 from ocr_models.data.dataset_files import CHARSET, DATASET_JSON, STARTED, VOCABULARY
 from ocr_models.errors import DocumentError, UsageError
 from ocr_models.io.sequence_example import parse_example
-from ocr_models.io.tfrecord import iter_records, open_tfrecord
+from ocr_models.io.tfrecord import READ_ERRORS, iter_records, open_tfrecord
 from ocr_models.records import Example, Task
 from ocr_models.vocabulary import Vocabulary
 
@@ -77,14 +77,35 @@ def read_examples(pattern: str, split: str = "train") -> Iterator[Example]:
 
 
 def read_shard(path: Path) -> Iterator[Example]:
-    """Yields the examples of one shard. Raises UsageError if it is damaged."""
+    """Yields the examples of one shard. Raises UsageError that names the record if it is damaged."""
+    for index, payload in enumerate(read_payloads(path)):
+        yield parse_record(payload, path, index)
+
+
+def read_payloads(path: Path) -> Iterator[bytes]:
+    """Yields the records of one shard. Raises UsageError that names the record if it is damaged."""
+    index = 0
     try:
         with open_tfrecord(path) as file:
-            yield from map(parse_example, iter_records(file, verify=True))
-    except (OSError, EOFError, DocumentError) as error:
-        raise UsageError(
-            f"{path}: {error}; expected a TFRecord shard of SequenceExamples: copy or prepare it again"
-        ) from error
+            for payload in iter_records(file, verify=True):
+                yield payload
+                index += 1
+    except READ_ERRORS as error:
+        raise _damaged(path, index, error) from error
+
+
+def parse_record(payload: bytes, path: Path, index: int) -> Example:
+    """The example in the record of a shard with this index. Raises UsageError if it holds none."""
+    try:
+        return parse_example(payload)
+    except DocumentError as error:
+        raise _damaged(path, index, error) from error
+
+
+def _damaged(path: Path, index: int, error: Exception) -> UsageError:
+    return UsageError(
+        f"{path}, record {index}: {error}; expected a TFRecord shard of SequenceExamples: copy or prepare it again"
+    )
 
 
 def check_task(pattern: str, task: Task, split: str = "train") -> None:

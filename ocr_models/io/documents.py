@@ -20,7 +20,7 @@ from PIL import Image
 from ocr_models.errors import DocumentError, Stage
 from ocr_models.io.files import open_regular
 from ocr_models.io.images import ColorMode, PageImage, check_page_size, open_image, seek_frame, to_page_image
-from ocr_models.io.tfrecord import GZIP_MAGIC, is_tfrecord
+from ocr_models.io.tfrecord import GZIP_MAGIC, HEADER_BYTES, is_tfrecord
 from ocr_models.io.tiff import page_frames
 
 MAX_RENDERED_PIXELS = 64_000_000
@@ -68,11 +68,15 @@ def sniff_kind(head: bytes) -> DocumentKind:
         return DocumentKind.PDF
     if is_tfrecord(head):
         return DocumentKind.TFRECORD
-    if head.startswith(GZIP_MAGIC) and is_tfrecord(_unzip(head)):
+    content = _unzip(head) if head.startswith(GZIP_MAGIC) else head
+    if is_tfrecord(content):
         return DocumentKind.GZIP_TFRECORD
+    packed = "gzipped content" if head.startswith(GZIP_MAGIC) else "content"
+    ends = f" and ends after {len(content)} bytes" if len(content) < HEADER_BYTES else ""
     raise DocumentError(
         Stage.OPEN,
-        f"the content is no PNG, JPEG, JPEG 2000, GIF, WebP, BMP, TIFF, PDF or TFRecord; it begins with {head[:12]!r}",
+        f"the {packed} is no PNG, JPEG, JPEG 2000, GIF, WebP, BMP, TIFF, PDF or TFRecord; it begins with "
+        f"{content[:12]!r}{ends}",
     )
 
 

@@ -1,19 +1,21 @@
-"""Reads the output of OCR tools as pages: plain text, hOCR, ALTO, and the Parquet of ``pagebeam run``."""
+"""Reads the output of OCR tools as pages: text, hOCR, ALTO, PAGE XML, and the Parquet of ``pagebeam run``."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from html.parser import HTMLParser
 from pathlib import Path, PurePosixPath
 from typing import NoReturn
-from xml.etree import ElementTree
 
 import numpy as np
 
 from ocr_models.errors import UsageError
 from ocr_models.geometry import box_quads
+from ocr_models.io.layout_xml import FORMATS as LAYOUTS
+from ocr_models.io.layout_xml import XmlLine, parse_layout
 
 
 @dataclass(frozen=True)
@@ -39,11 +41,27 @@ class PredictedPage:
         name: the document's file name without its extensions; "name#1" for its second page, and so on.
         text: the text of the page, in lines.
         words: in reading order.
+        scale: gives the factors for x and y from its places to the pixels of a picture, by the picture's width and
+            height, or None if the picture isn't of this page; None if places are in pixels of the picture.
     """
 
     name: str
     text: str
     words: tuple[PredictedWord, ...]
+    scale: Callable[[int, int], tuple[float, float] | None] | None = None
+
+    def on_picture(self, width_px: int, height_px: int) -> PredictedPage:
+        """The page with places in pixels of a picture; if the picture isn't of this page, without places."""
+        if self.scale is None:
+            return self
+        factors = self.scale(width_px, height_px)
+        words = tuple(
+            replace(
+                word, quad=None if factors is None or word.quad is None else word.quad * np.array(factors, np.float32)
+            )
+            for word in self.words
+        )
+        return replace(self, words=words, scale=None)
 
 
 _Lines = list[list[PredictedWord]]
@@ -55,9 +73,8 @@ def read_predictions(path: str | Path, prediction_format: str) -> dict[str, Pred
 
     Args:
         path: a file, or a folder whose files at any depth are read: text as ``*.txt`` with a form feed between pages,
-            hOCR as ``*.hocr`` or ``*.html``, ALTO 2 to 4 in pixels as ``*.xml``; or the output folder of
-            ``pagebeam run``.
-        prediction_format: "text", "hocr", "alto" or "pagebeam".
+            hOCR as ``*.hocr`` or ``*.html``, ALTO or PAGE XML as ``*.xml``; or the output folder of ``pagebeam run``.
+        prediction_format: "text", "hocr", "alto", "page" or "pagebeam".
 
     Returns:
         The pages by name.
@@ -221,59 +238,36 @@ _HOCR_BOX = re.compile(rf"\bbbox\s+{_NUMBER}\s+{_NUMBER}\s+{_NUMBER}\s+{_NUMBER}
 _HOCR_CONFIDENCE = re.compile(rf"\bx_wconf\s+{_NUMBER}")
 
 
-def _alto_pages(path: Path) -> _Pages:
+def _layout_pages(layout: str, path: Path) -> _Pages:
+    expected = LAYOUTS[layout]
     for file in _files(path, ".xml", ".alto"):
         try:
-            root = ElementTree.fromstring(file.read_bytes(), ElementTree.XMLParser(target=_NoDoctype()))
-        except (ElementTree.ParseError, LookupError, ValueError) as error:
-            _refuse(file, f"ALTO ({error})")
-        if _tag(root) != "alto":
-            _refuse(file, f"ALTO (its root is <{_tag(root)}>, not <alto>)")
-        unit = next((e.text or "" for e in root.iter() if _tag(e) == "MeasurementUnit"), "pixel").strip()
-        if unit != "pixel":
-            _refuse(file, f"ALTO in pixels (it is in {unit})")
-        try:
-            yield from _named(file, [_alto_lines(page) for page in root.iter() if _tag(page) == "Page"])
-        except (KeyError, ValueError) as error:
-            _refuse(file, f"ALTO (a <String> without a usable {error})")
+            found, pages = parse_layout(file.read_bytes())
+        except ValueError as error:
+            _refuse(file, f"{expected} ({error})")
+        if found != layout:
+            _refuse(file, f"{expected} (it is {LAYOUTS.get(found, f'XML with the root {found}')})")
+        for index, page in enumerate(pages):
+            text = "".join(f"{line.text}\n" for line in page.lines if line.text)
+            words = tuple(word for line in page.lines for word in _line_words(line))
+            yield str(file), PredictedPage(page_name(file.name, index), text, words, replace(page, lines=()).scale)
 
 
-class _NoDoctype(ElementTree.TreeBuilder):
-    """Refuses document types: ALTO has none, and they can declare entities that exhaust memory."""
-
-    def doctype(self, name: str, public_id: str | None, system_id: str | None) -> NoReturn:
-        raise ValueError(f"it has a document type, {name}")
-
-
-def _alto_lines(page: ElementTree.Element) -> _Lines:
-    return [_alto_line(line) for line in page.iter() if _tag(line) == "TextLine"]
-
-
-def _alto_line(line: ElementTree.Element) -> list[PredictedWord]:
+def _line_words(line: XmlLine) -> list[PredictedWord]:
+    """The words of a line; if it has none, or several in one, those of its text, whose places are not known."""
     words: list[PredictedWord] = []
-    for element in line:
-        content = element.get("CONTENT", "")
-        if _tag(element) == "String" and len(content.split()) > 1:  # some tools write a line as one string
-            words += _words_of(content)
-        elif _tag(element) == "String" and content.strip():
-            confidence = element.get("WC")
-            words.append(PredictedWord(content, _alto_quad(element), None if confidence is None else float(confidence)))
-        elif _tag(element) == "HYP" and words:  # on the page, the hyphen at the end of a line is part of the word
-            words[-1] = PredictedWord(words[-1].text + content, words[-1].quad, words[-1].confidence)
+    for word in line.words or (line,):
+        if len(word.text.split()) > 1:
+            words += _words_of(word.text)
+        elif word.text:
+            words.append(PredictedWord(word.text, _corner_quad(word.corners), word.confidence))
     return words
 
 
-def _alto_quad(string: ElementTree.Element) -> np.ndarray | None:
-    places = [string.get(name) for name in ("HPOS", "VPOS", "WIDTH", "HEIGHT")]
-    if None in places:
-        return None
-    x, y, width, height = (float(place or 0) for place in places)
-    return _quad(x, y, x + width, y + height)
-
-
-def _tag(element: ElementTree.Element) -> str:
-    """The name of an element without its namespace, which depends on the version."""
-    return element.tag.rpartition("}")[2]
+def _corner_quad(corners: tuple[float, ...]) -> np.ndarray | None:
+    if len(corners) == 4:
+        return _quad(*corners)
+    return np.array(corners, np.float32).reshape(4, 2) if corners else None
 
 
 def _pagebeam_pages(path: Path) -> _Pages:
@@ -349,6 +343,6 @@ def _refuse(file: Path, expected: str) -> NoReturn:
 PREDICTION_FORMATS: dict[str, Callable[[Path], _Pages]] = {
     "text": _text_pages,
     "hocr": _hocr_pages,
-    "alto": _alto_pages,
+    **{layout: partial(_layout_pages, layout) for layout in LAYOUTS},
     "pagebeam": _pagebeam_pages,
 }

@@ -22,9 +22,10 @@ from ocr_models.io.files import open_regular
 MAX_RECORD_BYTES = 1 << 28
 _HEADER, _FOOTER = struct.Struct("<QI"), struct.Struct("<I")
 _LENGTH = struct.Struct("<Q")
+HEADER_BYTES = _HEADER.size
 GZIP_MAGIC = b"\x1f\x8b\x08"
-READ_ERRORS = (OSError, EOFError, zlib.error)
-"""What reading raises for a file that is truncated or damaged, gzipped or not."""
+READ_ERRORS = (DocumentError, OSError, EOFError, zlib.error)
+"""What reading records raises for a file that is cut short or damaged, gzipped or not."""
 
 
 def is_tfrecord(head: bytes) -> bool:
@@ -49,9 +50,9 @@ def iter_records(file: BinaryIO, verify: bool = False) -> Iterator[bytes]:
         length = _payload_length(header)
         payload, footer = file.read(length), file.read(_FOOTER.size)
         if len(payload) < length or len(footer) < _FOOTER.size:
-            raise DocumentError(Stage.OPEN, "the last TFRecord is cut short")
+            raise DocumentError(Stage.OPEN, "the file ends within this TFRecord: it is cut short")
         if verify and _FOOTER.unpack(footer)[0] != masked_crc32c(payload):
-            raise DocumentError(Stage.OPEN, "a TFRecord doesn't fit its checksum: the file is damaged")
+            raise DocumentError(Stage.OPEN, "this TFRecord doesn't fit its checksum: the file is damaged")
         yield payload
 
 
@@ -96,10 +97,10 @@ def masked_crc32c(data: bytes) -> int:
 
 def _payload_length(header: bytes) -> int:
     if len(header) < _HEADER.size:
-        raise DocumentError(Stage.OPEN, "the last TFRecord is cut short")
+        raise DocumentError(Stage.OPEN, "the file ends within this TFRecord's header: it is cut short")
     length, checksum = _HEADER.unpack(header)
     if checksum != masked_crc32c(header[: _LENGTH.size]):
-        raise DocumentError(Stage.OPEN, "a TFRecord's length doesn't fit its checksum: the file is damaged")
+        raise DocumentError(Stage.OPEN, "this TFRecord's length doesn't fit its checksum: the file is damaged")
     if length > MAX_RECORD_BYTES:
         raise DocumentError(Stage.OPEN, f"a TFRecord of {length:,} bytes is over the limit of {MAX_RECORD_BYTES:,}")
     return length

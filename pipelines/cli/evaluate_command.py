@@ -21,7 +21,7 @@ from pipelines.cli.shared_arguments import (
 if TYPE_CHECKING:
     from pipelines.evaluation.evaluate import EvaluateOptions
 
-_PREDICTION_FORMATS = ("text", "hocr", "alto", "pagebeam")
+_PREDICTION_FORMATS = ("text", "hocr", "alto", "page", "pagebeam")
 # The scores that are printed: their keys in evaluation.json, and their labels.
 _PRINTED = {
     "bag_of_words": {"f_score": "word F1", "precision": "precision", "recall": "recall"},

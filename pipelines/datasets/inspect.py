@@ -94,7 +94,7 @@ def _read_shard(path: str, expected: _Expected | None, inspection: Inspection) -
                 except DocumentError as error:
                     inspection.faults.append(f"{path}, record {index}: {error}")
                 index += 1  # number of records read, and index of the next one
-    except (DocumentError, *READ_ERRORS) as error:
+    except READ_ERRORS as error:
         inspection.faults.append(f"{path}, record {index}: {error}")
     if expected and len(inspection.faults) == first_fault:
         found = _Expected(index, digest.size_bytes, digest.sha256)

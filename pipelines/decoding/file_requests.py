@@ -93,7 +93,7 @@ class ListRecords:
                     self._check_limits(offset, len(records))
             except _TooMuch:
                 raise
-            except (DocumentError, *READ_ERRORS) as error:
+            except READ_ERRORS as error:
                 if not records:
                     what = f"the file holds no complete TFRecord ({error})"
                     raise DocumentError(Stage.OPEN, what) from error
@@ -136,6 +136,8 @@ class RecordPlace:
         try:
             file.seek(self.record.offset)
             payload = next(iter_records(file), None)
+        except DocumentError:
+            raise
         except READ_ERRORS as error:
             raise DocumentError(Stage.OPEN, f"the file is truncated or damaged ({error})") from error
         if payload is None:

@@ -59,7 +59,7 @@ class EvaluateOptions(BeamOptions):
         beam_width: width of the recognizer's or captioner's beam search; None for the default of ``pagebeam run`` or
             ``pagebeam caption``.
         predictions: file or folder of a tool's output, to score instead of models.
-        predictions_format: "text", "hocr", "alto" or "pagebeam".
+        predictions_format: "text", "hocr", "alto", "page" or "pagebeam".
         casefold: whether upper and lower case are the same.
         fit_temperature: whether to fit a temperature to these data and store it in the recognizer's bundle.
         command: the command line, for the report.

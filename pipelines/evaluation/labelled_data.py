@@ -10,7 +10,7 @@ from pathlib import Path
 from ocr_models.data.dataset import seen_task
 from ocr_models.data.sources.formats import open_source
 from ocr_models.data.sources.source import Source, SourceItem, SourceOptions
-from ocr_models.errors import UsageError
+from ocr_models.errors import DocumentError, UsageError
 from ocr_models.records import Task
 from pipelines.inputs.data_sets import find_shards, read_description
 from pipelines.inputs.discovery import is_glob
@@ -114,10 +114,18 @@ def _task_of(shards: list[str]) -> Task:
     """What shards are labelled for, by the ``dataset.json`` beside each, or else by its first record."""
     for uri in shards:
         description = read_description(uri.rpartition("/")[0])
-        task = Task(description["task"]) if description else seen_task(Path(local_copy(uri, None).name))
+        task = Task(description["task"]) if description else _seen_task(uri)
         if task:
             return task
-    raise UsageError(f"{shards[0]}: no records in any of {len(shards)} shards; prepare the data set again")
+    raise UsageError(f"{shards[0]}: no readable record in any of {len(shards)} shards; prepare the data set again")
+
+
+def _seen_task(uri: str) -> Task | None:
+    """The task of a shard's first record; None if it has none that can be read: another shard may have one."""
+    try:
+        return seen_task(Path(local_copy(uri, None).name))
+    except (UsageError, DocumentError):
+        return None
 
 
 def _scored_task(place: str, asked: Task | None, labelled: Task) -> Task:

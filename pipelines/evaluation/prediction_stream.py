@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from ocr_models.data.sources.source import Source, SourceItem
 from ocr_models.errors import DocumentError, Stage
 from ocr_models.io.predictions import PredictedPage
+from ocr_models.io.tfrecord import READ_ERRORS, unpacked
 from pipelines.decoding.child import Answer
 from pipelines.decoding.pool import DecodePool
 from pipelines.decoding.stream import BatchStream, Done, Submission
@@ -17,6 +18,7 @@ from pipelines.evaluation.truth import FailedPicture, ReadItem, ReadRecord, Trut
 from pipelines.inputs.documents import record_places
 from pipelines.inputs.local_copies import local_copy
 from pipelines.inputs.page_ranges import PageRange
+from pipelines.runtime.storage import open_file
 
 AHEAD = 16  # items that are queued or decoded while the models work
 
@@ -71,7 +73,8 @@ class PredictionStream(BatchStream[Work, str, TruthPicture, _Scored]):
     def _submit_records(self, records: PageRange) -> Iterator[Submission[str] | Done[_Scored]]:
         document, shard = records.document, posixpath.basename(records.document.uri)
         if document.error:
-            yield Done(FailedPicture(shard, Stage.OPEN, document.error))
+            if not _is_empty(document.uri):
+                yield Done(FailedPicture(shard, Stage.OPEN, document.error))
             return
         names = [f"{shard}#{index}" for index in range(records.start, records.stop)]
         try:
@@ -99,3 +102,12 @@ class PredictionStream(BatchStream[Work, str, TruthPicture, _Scored]):
 
     def status_of(self, scored: _Scored) -> str:
         return "failed" if isinstance(scored, FailedPicture) else "ok"
+
+
+def _is_empty(uri: str) -> bool:
+    """Whether a file, gzipped or not, is whole and has no content: a shard without records."""
+    try:
+        with open_file(uri) as file:
+            return not unpacked(file).read(1)
+    except READ_ERRORS:
+        return False

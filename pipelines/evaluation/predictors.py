@@ -125,4 +125,8 @@ class RecordedPredictions:
         self.color_mode = color_mode
 
     def predict(self, pictures: Sequence[TruthPicture]) -> list[PredictedPage | None]:
-        return [self._pages.get(prediction_name(picture.name)) for picture in pictures]
+        found = [self._pages.get(prediction_name(picture.name)) for picture in pictures]
+        return [
+            page and page.on_picture(picture.pixels.shape[1], picture.pixels.shape[0])
+            for picture, page in zip(pictures, found, strict=True)
+        ]

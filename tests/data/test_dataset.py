@@ -58,7 +58,7 @@ def test_pattern_without_files_is_refused(words):
 def test_damaged_shard_is_named(words, damage):
     path = words / "train-00000-of-00002"
     path.write_bytes(damage(path.read_bytes()))
-    with pytest.raises(UsageError, match=f"{path}: .*; expected a TFRecord shard"):
+    with pytest.raises(UsageError, match=rf"{path}, record \d: .*; expected a TFRecord shard"):
         list(read_examples(str(words)))
 
 

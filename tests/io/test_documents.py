@@ -30,6 +30,14 @@ def test_kind_is_decided_by_content():
         sniff_kind(b"")
     with pytest.raises(DocumentError, match=r"it begins with b'PK'"):
         sniff_kind(b"PK")
+    with pytest.raises(
+        DocumentError, match=r"the gzipped content is no .* TFRecord; it begins with b'' and ends after 0"
+    ):
+        sniff_kind(gzip.compress(b""))
+    cut = samples.tfrecord_bytes([samples.sequence_example(png)])[:11]
+    for content in (cut, gzip.compress(cut)):
+        with pytest.raises(DocumentError, match=r"no .* TFRecord; it begins with .* and ends after 11 bytes"):
+            sniff_kind(content)
 
 
 def test_pages_of_a_tiff_differ_in_size_and_depth(tmp_path):
@@ -277,5 +285,5 @@ def test_empty_members_at_the_start_of_a_gzip_are_passed_over():
     record = samples.tfrecord_bytes([samples.sequence_example(encoded(Image.fromarray(RAMP)))])
 
     assert sniff_kind(gzip.compress(b"") * 2 + gzip.compress(record)) == DocumentKind.GZIP_TFRECORD
-    with pytest.raises(DocumentError, match="the content is no PNG"):
+    with pytest.raises(DocumentError, match="the gzipped content is no PNG"):
         sniff_kind(gzip.compress(b""))

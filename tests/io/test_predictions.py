@@ -137,6 +137,39 @@ def test_alto(tmp_path, version):
     assert pages["scan#1"].words == ()
 
 
+PAGE = """<PcGts xmlns="http://schema.primaresearch.org/PAGE/gts/pagecontent/2019-07-15">
+ <Page imageFilename="scan.png" imageWidth="200" imageHeight="100"><TextRegion id="r"><Coords points="0,0 9,0 9,9"/>
+  <TextLine id="l1"><Coords points="1,2 61,2 61,12 1,12"/>
+   <Word id="w1"><Coords points="1,2 30,2 30,12 1,12"/>
+    <TextEquiv conf="0.96"><Unicode>R&amp;D</Unicode></TextEquiv></Word>
+   <Word id="w2"><Coords points="40,2 60,2 60,12 40,12"/><TextEquiv><Unicode>group</Unicode></TextEquiv></Word>
+   <TextEquiv index="1"><Unicode>R&amp;D grout</Unicode></TextEquiv>
+   <TextEquiv index="0"><Unicode>R&amp;D group</Unicode></TextEquiv></TextLine>
+  <TextLine id="l2"><Coords points="1,20 61,20 61,32 1,32"/>
+   <TextEquiv><Unicode>of three</Unicode></TextEquiv></TextLine>
+ </TextRegion></Page></PcGts>
+"""
+
+
+def test_page_xml(tmp_path):
+    [page] = read_predictions(write(tmp_path / "scan.xml", PAGE), "page").values()
+
+    assert (texts(page), page.text) == (["R&D", "group", "of", "three"], "R&D group\nof three\n")
+    assert [box(word) for word in page.words] == [[1, 2, 30, 12], [40, 2, 60, 12], None, None]
+    assert [word.confidence for word in page.words] == [0.96, None, None, None]
+
+
+def test_places_are_scaled_to_the_picture(tmp_path):
+    alto = ALTO.format(version=2, unit="mm10").replace("<Page>", '<Page WIDTH="200" HEIGHT="100">', 1)
+    in_mm, nowhere = read_predictions(write(tmp_path / "a.xml", alto), "alto").values()
+    page = read_predictions(write(tmp_path / "b.xml", PAGE), "page")["b"]
+
+    assert [box(word) for word in in_mm.on_picture(400, 200).words] == [[2, 4, 60, 24], [81, 4, 121, 24], None]
+    assert [box(word) for word in page.on_picture(100, 50).words][:2] == [[0.5, 1, 15, 6], [20, 1, 30, 6]]
+    assert {word.quad is None for word in page.on_picture(100, 100).words} == {True}  # another picture
+    assert nowhere.on_picture(400, 200).words == ()
+
+
 def rows(*some):
     """Rows of (source_uri, page_index, words); a page without words failed."""
     quad = [1.0, 2.0, 30.0, 2.0, 30.0, 12.0, 1.0, 12.0]
@@ -193,8 +226,8 @@ BOMB = '<!DOCTYPE alto [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;">]><
         ("a.hocr", HOCR[: HOCR.index("alone")], "hocr", "not whole hOCR"),
         ("a.hocr", HOCR[: HOCR.index("<p class")], "hocr", "not whole hOCR"),
         ("a.xml", ALTO[:500], "alto", "not ALTO"),
-        ("a.xml", "<html></html>", "alto", "its root is <html>"),
-        ("a.xml", ALTO.format(version=3, unit="mm10"), "alto", "it is in mm10"),
+        ("a.xml", "<html></html>", "alto", "not ALTO .it is XML with the root <html>"),
+        ("a.xml", ALTO.format(version=3, unit="pixel"), "page", "not PAGE XML .it is ALTO"),
         ("a.xml", ALTO.format(version=3, unit="pixel").replace('"0.96"', '"high"'), "alto", "not ALTO.*high"),
         ("a.xml", BOMB, "alto", "it has a document type"),
         ("a.parquet", "PAR1", "pagebeam", "not the output of pagebeam run"),
@@ -207,14 +240,16 @@ def test_broken_files_are_refused_by_name(tmp_path, name, content, prediction_fo
     assert str(path) in str(refusal.value)
 
 
-@pytest.mark.parametrize("prediction_format", ["text", "hocr", "alto", "pagebeam"])
+@pytest.mark.parametrize("prediction_format", ["text", "hocr", "alto", "page", "pagebeam"])
 def test_empty_folders_are_refused(tmp_path, prediction_format):
     with pytest.raises(UsageError, match=str(tmp_path)):
         read_predictions(tmp_path, prediction_format)
 
 
 def test_unknown_format_lists_the_known_ones(tmp_path):
-    with pytest.raises(UsageError, match="docx: no such format of predictions; give one of alto, hocr, pagebeam, text"):
+    with pytest.raises(
+        UsageError, match="docx: no such format of predictions; give one of alto, hocr, page, pagebeam, text"
+    ):
         read_predictions(tmp_path, "docx")
 
 

@@ -34,8 +34,9 @@ def test_records_come_back(payloads):
     assert sum(map(record_bytes, payloads)) == len(file)
 
 
-def test_file_that_is_cut_short_gives_the_records_before():
-    records = iter_records(io.BytesIO(tfrecord_bytes([b"one", b"two"])[:-1]))
+@pytest.mark.parametrize("left_bytes", range(1, 12 + 3 + 4))  # of the last record: header, payload and footer
+def test_file_that_is_cut_short_gives_the_records_before(left_bytes):
+    records = iter_records(io.BytesIO(tfrecord_bytes([b"one", b"two"])[: 19 + left_bytes]))
 
     assert next(records) == b"one"
     with pytest.raises(DocumentError, match="cut short"):

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ocr_models.data.dataset import find_shards, find_vocabulary
+from ocr_models.data.dataset import find_shards, find_vocabulary, parse_record, read_payloads
 from ocr_models.errors import DocumentError, UsageError
 from ocr_models.io.images import ColorMode, decode_image
-from ocr_models.io.sequence_example import page_image_bytes, parse_example
+from ocr_models.io.sequence_example import page_image_bytes
 from ocr_models.io.tfrecord import iter_records, open_tfrecord, record_bytes
 from ocr_models.records import Example
 from ocr_models.vocabulary import Vocabulary
@@ -66,17 +66,13 @@ def read_captions(pattern: str, split: str = "train") -> list[CaptionedImage]:
     places: dict[str, tuple[Path, int]] = {}
     captions: dict[str, list[tuple[str, ...]]] = defaultdict(list)
     for path in find_shards(pattern, split):
-        try:
-            with open_tfrecord(path) as file:
-                offset = 0
-                for payload in iter_records(file, verify=True):
-                    record = parse_example(payload)
-                    image_id = picture_id(record)
-                    places.setdefault(image_id, (path, offset))
-                    captions[image_id].append(_words(record, vocabulary, path))
-                    offset += record_bytes(payload)
-        except (OSError, EOFError, DocumentError) as error:
-            raise UsageError(f"{path}: {error}; expected a TFRecord shard of captioned pictures") from error
+        offset = 0
+        for index, payload in enumerate(read_payloads(path)):
+            record = parse_record(payload, path, index)
+            image_id = picture_id(record)
+            places.setdefault(image_id, (path, offset))
+            captions[image_id].append(_words(record, vocabulary, path))
+            offset += record_bytes(payload)
     return [CaptionedImage(image_id, *place, tuple(captions[image_id])) for image_id, place in places.items()]
 
 

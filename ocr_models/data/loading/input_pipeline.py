@@ -10,6 +10,7 @@ hidden by transparency. Words go through Python in chunks, since a call costs mo
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable, Collection, Iterator
 from functools import partial
 from pathlib import Path
@@ -23,7 +24,7 @@ from ocr_models.charset import Charset
 from ocr_models.data.augmentation import degrade_word
 from ocr_models.data.captions.caption_batches import shifted
 from ocr_models.data.captions.captioned_images import picture_id
-from ocr_models.data.dataset import find_shards, find_vocabulary
+from ocr_models.data.dataset import find_shards, find_vocabulary, read_payloads
 from ocr_models.data.loading.batches import (
     DETECTION_DPI,
     Arrays,
@@ -36,11 +37,10 @@ from ocr_models.data.loading.batches import (
 )
 from ocr_models.data.loading.skips import Reason, SkipCounts
 from ocr_models.data.loading.training_examples import degraded
-from ocr_models.errors import DocumentError, PagebeamError
+from ocr_models.errors import DocumentError, PagebeamError, UsageError
 from ocr_models.geometry import known_places
 from ocr_models.io.images import ColorMode, decode_image
 from ocr_models.io.sequence_example import parse_example
-from ocr_models.io.tfrecord import is_gzip
 from ocr_models.recognition.crops import INPUT_HEIGHT, bucket_of, logit_length, resize_crop
 from ocr_models.records import PageTruth
 from ocr_models.vocabulary import Vocabulary
@@ -49,6 +49,7 @@ _OPEN_SHARDS = 8
 # The sizes of the buffers for shuffling: encoded records, and decoded windows.
 _SHUFFLED_WORDS, _SHUFFLED_PAGES, _SHUFFLED_PICTURES, _SHUFFLED_WINDOWS = 8192, 48, 512, 96
 _CHUNK = 64  # words per call of Python
+_CHUNK_BYTES = 1 << 16  # of records, which are read in chunks for the same reason
 _CALLS = 2  # at the same time: one decodes or resizes while another holds the interpreter
 _BATCHES_AHEAD = 4
 _MIN_SIDE_PX = 4  # of a word
@@ -161,10 +162,11 @@ def shard_batches(make_dataset: Callable[..., tf.data.Dataset], seed: int) -> It
         tf.config.set_visible_devices([], "GPU")
     try:
         yield from make_dataset(seed=seed).as_numpy_iterator()
-    except (tf.errors.DataLossError, tf.errors.OutOfRangeError) as error:
-        raise PagebeamError(
-            f"a shard is damaged ({error.message}); pagebeam inspect tells which one: copy or prepare it again"
-        ) from error
+    except tf.errors.UnknownError as error:  # an exception of Python, of which TensorFlow keeps the text
+        message = error.message.partition(f"{UsageError.__name__}: ")[2].partition("\nTraceback")[0].strip()
+        if not message:
+            raise
+        raise PagebeamError(message) from error
 
 
 _NO_TOKEN = -1
@@ -191,23 +193,39 @@ def _captions_spec(side: int) -> Any:
     return inputs, {"target_ids": _IDS, "weights": tf.TensorSpec((None, None), tf.float32)}
 
 
-def _compression_type(shard: Path) -> str:
-    with shard.open("rb") as file:
-        return "GZIP" if is_gzip(file) else ""
-
-
 def _records(pattern: str, shuffled: int, seed: int, deterministic: bool) -> tf.data.Dataset:
     """Endless records of interleaved shards, in another order in each pass."""
-    shards = find_shards(pattern)
-    kinds = [_compression_type(path) for path in shards]
-    files = tf.data.Dataset.from_tensor_slices(([str(path) for path in shards], kinds))
+    shards = [str(path) for path in find_shards(pattern)]
+    files = tf.data.Dataset.from_tensor_slices(shards)
     records = files.shuffle(len(shards), seed).interleave(
-        tf.data.TFRecordDataset,
+        _records_of,
         cycle_length=min(_OPEN_SHARDS, len(shards)),
         num_parallel_calls=min(_CALLS, len(shards)),
         deterministic=deterministic,
     )
     return records.shuffle(shuffled, seed).repeat()
+
+
+def _records_of(shard: tf.Tensor) -> tf.data.Dataset:
+    """The records of a shard.
+
+    TensorFlow's own reader takes a file that ends within a record's header, or has an empty gzip member before its
+    end, for a whole one with fewer records: findings/tensorflow_gzip_empty_member.sh.
+    """
+    spec = tf.TensorSpec((None,), tf.string)
+    return tf.data.Dataset.from_generator(_payload_chunks, args=(shard,), output_signature=spec).unbatch()
+
+
+def _payload_chunks(shard: bytes) -> Iterator[np.ndarray]:
+    chunk: list[bytes] = []
+    size = 0
+    for payload in read_payloads(Path(os.fsdecode(shard))):
+        chunk.append(payload)
+        size += len(payload)
+        if size >= _CHUNK_BYTES:
+            yield _strings(chunk)
+            chunk, size = [], 0
+    yield _strings(chunk)
 
 
 def _finished(batches: tf.data.Dataset, deterministic: bool) -> tf.data.Dataset:

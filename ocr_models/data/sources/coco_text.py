@@ -15,11 +15,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import cv2
 import numpy as np
 
 from ocr_models.data.sources.labels import TextLabel, label_page, read_or_reject
-from ocr_models.data.sources.quads import signed_area
 from ocr_models.data.sources.source import (
     Files,
     LabelledPicture,
@@ -30,7 +28,7 @@ from ocr_models.data.sources.source import (
     no_picture,
 )
 from ocr_models.errors import DocumentError, Stage, UsageError
-from ocr_models.geometry import quad_angles
+from ocr_models.geometry import outline_quad
 from ocr_models.records import Task
 
 _OUTLINES = ("mask", "polygon", "points")
@@ -91,22 +89,10 @@ def _label(annotation: dict[str, Any]) -> TextLabel:
     try:
         polygon = next((annotation[key] for key in _OUTLINES if annotation.get(key)), None)
         if polygon:
-            corners = _polygon_corners(np.array(polygon, np.float32).reshape(-1, 2))
+            corners = tuple(outline_quad(np.array(polygon, np.float32).reshape(-1, 2)).ravel().tolist())
         else:
             x, y, width, height = map(float, annotation["bbox"])
             corners = (x, y, x + width, y + height)
     except (KeyError, TypeError, ValueError) as error:
         raise DocumentError(Stage.LABEL, f"annotation {annotation}: no readable bbox or mask") from error
     return TextLabel("" if is_ignored else text, corners, is_ignored)
-
-
-def _polygon_corners(polygon: np.ndarray) -> tuple[float, ...]:
-    """The four corners of a polygon (N, 2); if it has more, those of the smallest rotated box around it.
-
-    COCO-Text doesn't say which corner is the first: the one is taken from which the text runs most nearly to the right.
-    """
-    quad = polygon if len(polygon) == 4 else cv2.boxPoints(cv2.minAreaRect(polygon))
-    if signed_area(quad) < 0:
-        quad = quad[::-1]
-    turned = np.stack([np.roll(quad, -i, axis=0) for i in range(4)])
-    return tuple(turned[np.abs(quad_angles(turned)).argmin()].ravel().tolist())

@@ -8,6 +8,8 @@ from ocr_models.data.sources.caption_tables import CaptionsSource
 from ocr_models.data.sources.coco_text import CocoTextSource
 from ocr_models.data.sources.icdar import IcdarSource
 from ocr_models.data.sources.jsonl import JsonlSource
+from ocr_models.data.sources.layout_pages import LayoutSource
+from ocr_models.data.sources.line_texts import LineTextsSource
 from ocr_models.data.sources.mnist import MnistSource
 from ocr_models.data.sources.msra_td500 import MsraTd500Source
 from ocr_models.data.sources.pagebeam_rows import PagebeamSource
@@ -54,6 +56,9 @@ FORMATS: dict[str, Callable[[str, SourceOptions], Source]] = {
     "icdar": lambda root, options: IcdarSource(root, _task("icdar", options, _PAGES)),
     "msra-td500": lambda root, options: MsraTd500Source(root, _task("msra-td500", options, _PAGES[:1])),
     "coco-text": lambda root, options: CocoTextSource(root, _task("coco-text", options, _PAGES)),
+    "alto": lambda root, options: LayoutSource(root, _task("alto", options, _PAGES), "alto"),
+    "page": lambda root, options: LayoutSource(root, _task("page", options, _PAGES), "page"),
+    "gt-txt": lambda root, options: LineTextsSource(root, _task("gt-txt", options, (Task.RECOGNITION,))),
     "words": lambda root, options: WordsSource(root, _task("words", options, (Task.RECOGNITION,))),
     "jsonl": lambda root, options: JsonlSource(root, _task("jsonl", options, _PAGES)),
     "parquet": lambda root, options: ParquetSource(root, _task("parquet", options, _PAGES)),

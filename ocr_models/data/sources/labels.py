@@ -120,7 +120,7 @@ def label_picture(
     repairs = _said(labels, [", ".join(f.repairs) for f in fitted])
     rejected = _said(labels, [f.rejection for f in fitted])
     if task == Task.RECOGNITION:
-        examples, rejected = _word_examples(picture, labels, fitted, image_id), rejected + _without_place(labels)
+        examples, rejected = _word_examples(picture, labels, fitted, image_id), rejected + _not_cut(labels)
     else:
         examples = (_page_example(picture, labels, fitted, image_id),)
     return LabelledPicture(name, picture.digest, picture.perceptual_hash, examples, repairs, rejected)
@@ -203,8 +203,11 @@ def _said(labels: Sequence[TextLabel], remarks: Sequence[str | None]) -> tuple[s
     return tuple(f"text {i} ({labels[i].text!r}): {remark}" for i, remark in enumerate(remarks) if remark)
 
 
-def _without_place(labels: Sequence[TextLabel]) -> tuple[str, ...]:
-    return _said(labels, [None if label.corners else "its place in the page is not known" for label in labels])
+def _not_cut(labels: Sequence[TextLabel]) -> tuple[str, ...]:
+    """The labels that give no word for want of a place or a text."""
+    places = [None if label.corners else "its place in the page is not known" for label in labels]
+    texts = [None if label.text or label.ignore else "its text is not known" for label in labels]
+    return _said(labels, [place or text for place, text in zip(places, texts, strict=True)])
 
 
 def _page_example(

@@ -19,7 +19,7 @@ from ocr_models.errors import DocumentError, Stage, UsageError
 from ocr_models.io.files import open_regular
 from ocr_models.records import Example, Task
 
-PICTURE_EXTENSIONS = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".tif", ".tiff")
+PICTURE_EXTENSIONS = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".jp2")
 
 
 class Files(Protocol):

@@ -242,8 +242,28 @@ def test_captions_of_chosen_pictures_alone(tmp_path):
     assert_equal(made(), made())
 
 
-def test_damaged_shard_ends_training_with_its_reason(tmp_path):
+@pytest.mark.parametrize("left_bytes", [3, 10, 12, 40, -6, -2])  # of the third record: its header, data and footer
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_damaged_shard_ends_training_with_its_reason(tmp_path, left_bytes, pack):
     path = write_shard(tmp_path / "train-0", [word_example(striped_word("ab"), "ab")] * 3)
-    path.write_bytes(path.read_bytes()[:-5])
-    with pytest.raises(PagebeamError, match=r"a shard is damaged .*pagebeam inspect tells which"):
+    data = path.read_bytes()
+    path.write_bytes(pack(data[: left_bytes + (len(data) if left_bytes < 0 else len(data) // 3 * 2)]))
+    with pytest.raises(PagebeamError, match=r"train-0, record 2: the file ends within this TFRecord.*copy or prepare"):
         list(itertools.islice(shard_batches(partial(recognition_dataset, str(tmp_path), CHARSET, 2), seed=1), 3))
+
+
+@pytest.mark.parametrize("empty_at", [0, 1, 2])
+def test_empty_gzip_members_end_no_shard(tmp_path, empty_at):
+    texts = ["ab", "cd"]
+    members = [
+        gzip.compress(write_shard(tmp_path / text, [word_example(striped_word(text), text)]).read_bytes())
+        for text in texts
+    ]
+    members.insert(empty_at, gzip.compress(b""))
+    (tmp_path / "train-0").write_bytes(b"".join(members))
+    counts = SkipCounts()
+
+    dataset = recognition_dataset(str(tmp_path / "train-*"), CHARSET, 2, counts=counts)
+
+    labels = np.concatenate([truth["labels"][:, :2] for _, truth in batches(dataset, 4)])
+    assert {CHARSET.decode(of_word) for of_word in labels.tolist()} == set(texts)

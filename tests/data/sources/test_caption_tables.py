@@ -104,3 +104,36 @@ def test_a_name_that_is_a_number_is_a_picture_that_is_not_there(tmp_path):
     table = {"images": [{"id": 1, "file_name": 5}], "annotations": [{"image_id": 1, "caption": "a dog"}]}
     write(tmp_path / "coco.json", json.dumps(table))
     assert isinstance(read_all("captions", tmp_path)["5"], RejectedPicture)
+
+
+def test_captions_of_flickr30k(tmp_path):
+    for name in ("36979", "65567"):
+        write_picture(tmp_path / "flickr30k_images" / f"{name}.jpg", seed=int(name) % 7)
+    rows = [
+        '36979.jpg| 0| Two friends , "Al" and Bo , enjoy time',
+        "36979.jpg| 1|  a | b",
+        "65567.jpg| 4   A dog runs across the grass .",  # one of the 158,915 rows is broken in this way
+        "65567.jpg| 3| A cat",
+    ]
+    write(tmp_path / "results.csv", "\ufeffimage_name| comment_number| comment\r\n" + "\r\n".join(rows))
+
+    pictures = read_all("captions", tmp_path)
+
+    assert tokens(pictures["flickr30k_images/36979.jpg"]) == ['two friends , " al " and bo , enjoy time', "a | b"]
+    assert tokens(pictures["flickr30k_images/65567.jpg"]) == ["a cat"]
+    assert "expected a picture and one caption" in pictures["results.csv#3"].reason
+
+
+def test_captions_of_flickr8k(tmp_path):
+    write_picture(tmp_path / "Flicker8k_Dataset" / "1_a.jpg")
+    table = write(
+        tmp_path / "Flickr8k.token.txt", '1_a.jpg#0\tA child , "pink" .\n1_a.jpg#1\tA girl\nb.jpg.1#0\tA man\n'
+    )
+    write(tmp_path / "Flickr8k.lemma.token.txt", "1_a.jpg#0\tA child , pink .\n")
+
+    pictures = read_all("captions", table)
+
+    assert tokens(pictures["Flicker8k_Dataset/1_a.jpg"]) == ['a child , " pink " .', "a girl"]
+    assert "picture b.jpg.1: not found" in pictures["b.jpg.1"].reason
+    with pytest.raises(UsageError, match=r"caption 0 of 1_a.jpg is in Flickr8k.lemma.token.txt and Flickr8k.token.txt"):
+        read_all("captions", tmp_path)

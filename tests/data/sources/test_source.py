@@ -66,7 +66,7 @@ def test_pictures_are_found_by_what_labels_call_them():
 
 
 def test_unknown_formats_and_tasks_are_refused():
-    with pytest.raises(UsageError, match="no such format; give one of captions, coco-text, icdar"):
+    with pytest.raises(UsageError, match="no such format; give one of alto, captions, coco-text"):
         open_source("icdar2015", ".", SourceOptions())
     with pytest.raises(UsageError, match="--task caption: --format icdar gives detection or recognition only"):
         open_source("icdar", ".", SourceOptions(task=Task.CAPTION))

@@ -76,13 +76,13 @@ def test_a_flipped_bit_is_found_in_its_record(dataset, capsys):
 
     assert cli.main(["inspect", str(dataset)]) == 1
 
-    assert f"DAMAGED {path}, record 1: a TFRecord doesn't fit its checksum" in capsys.readouterr().out
+    assert f"DAMAGED {path}, record 1: this TFRecord doesn't fit its checksum" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda path, payloads: path.write_bytes(path.read_bytes()[:-1]), "the last TFRecord is cut short"),
+        (lambda path, payloads: path.write_bytes(path.read_bytes()[:-1]), "within this TFRecord: it is cut short"),
         (lambda path, payloads: rewrite(path, payloads[:-1]), "dataset.json says"),
         (lambda path, payloads: rewrite(path, [payloads[1], payloads[0], *payloads[2:]]), "sha256"),
         (lambda path, payloads: rewrite(path, [b"no example", *payloads[1:]]), "record 0: the record is no Sequence"),

@@ -367,3 +367,43 @@ def test_a_folder_called_like_a_pattern_is_no_pattern(source, prepare, tmp_path,
     assert prepare(source, "--shards", 2, "--overwrite", output="out[12]") == 0
     assert other.read_text() == "{}"
     assert cli.main(["inspect", str(tmp_path / "out[12]")]) == 0
+
+
+def test_lines_of_gt_txt_come_back(prepare, tmp_path):
+    texts = [f"ſo ſchaͤdlich iſt es {seed}" for seed in range(10)]
+    for seed, text in enumerate(texts):
+        path = samples.write_png(tmp_path / "in/lines" / f"{seed:04d}.png", seed)
+        path.with_suffix(".gt.txt").write_text(f"\ufeff{text}\n", encoding="utf-8")
+
+    assert prepare(tmp_path / "in", labelled="gt-txt") == 0
+
+    examples = sorted(read_split(tmp_path / "out"), key=lambda example: example.image_id)
+    assert [example.texts for example in examples] == [(text,) for text in texts]
+    assert [example.data for example in examples] == [
+        path.read_bytes() for path in sorted((tmp_path / "in").rglob("*.png"))
+    ]
+
+
+@pytest.mark.parametrize("labelled", ["alto", "page"])
+def test_a_page_of_xml_comes_back(prepare, tmp_path, labelled):
+    data = samples.write_png(tmp_path / "in/a.png", 1).read_bytes()  # 60 × 40 pixels
+    words = {"Brot &": (4, 5, 30, 20), "depart-": (35, 5, 55, 20)}
+    xml = {
+        "alto": """<alto xmlns="http://www.loc.gov/standards/alto/ns-v4#"><Layout><Page><TextLine>
+            <String HPOS="4" VPOS="5" WIDTH="26" HEIGHT="15" CONTENT="Brot &amp;"/>
+            <String HPOS="35" VPOS="5" WIDTH="20" HEIGHT="15" CONTENT="depart"/><HYP CONTENT="-"/>
+            </TextLine></Page></Layout></alto>""",
+        "page": """<PcGts xmlns="http://schema.primaresearch.org/PAGE/gts/pagecontent/2019-07-15">
+            <Page imageFilename="a.png"><TextRegion><TextLine>
+            <Word><Coords points="4,5 30,5 30,20 4,20"/><TextEquiv><Unicode>Brot &amp;</Unicode></TextEquiv></Word>
+            <Word><Coords points="35,5 55,5 55,20 35,20"/><TextEquiv><Unicode>depart-</Unicode></TextEquiv></Word>
+            </TextLine></TextRegion></Page></PcGts>""",
+    }
+    (tmp_path / "in/a.xml").write_text(xml[labelled])
+
+    assert prepare(tmp_path / "in", labelled=labelled) == 0
+
+    [example] = read_split(tmp_path / "out")
+    assert (example.image_id, example.data, example.texts) == ("a.png", data, tuple(words))
+    assert [(*quad[0], *quad[2]) for quad in example.quads] == [*words.values()]
+    assert not example.ignore.any()

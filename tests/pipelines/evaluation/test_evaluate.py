@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import shutil
 from pathlib import Path
@@ -380,15 +381,41 @@ def test_records_that_are_cut_off_fail_and_the_others_are_scored(tmp_path, monke
     monkeypatch.setattr(evaluate, "_load_models", load_stripes)
     data = write_words(tmp_path / "data", "Sun", "moon", "stars")
     [shard] = data.iterdir()
+    (data / "cut.tfrecord").write_bytes(shard.read_bytes()[:9])  # before the other by name
+    (data / "empty.tfrecord").write_bytes(b"")
+    (data / "empty.tfrecord.gz").write_bytes(gzip.compress(b""))
     shard.write_bytes(shard.read_bytes()[:-20])
 
-    assert run(data, "--format", "shards", "--output", tmp_path / "out") == 3
+    assert run(f"{data}/*", "--format", "shards", "--output", tmp_path / "out") == 3
 
     summary, rows, _ = read_evaluation(tmp_path / "out")
-    assert (summary["pictures"]["scored"], summary["pictures"]["failed"]) == (2, 1)
-    [failed] = [row for row in rows if row["status"] == "failed"]
-    assert (failed["name"], failed["stage"]) == (f"{shard.name}#2", "open")
-    assert "cut short" in failed["reason"]
+    assert (summary["pictures"]["scored"], summary["pictures"]["failed"]) == (2, 2)
+    failed = {row["name"]: (row["stage"], row["reason"]) for row in rows if row["status"] == "failed"}
+    assert failed[f"{shard.name}#2"] == ("open", "the file ends within this TFRecord: it is cut short")
+    assert failed["cut.tfrecord"][1].endswith("and ends after 9 bytes")
+
+
+def test_page_xml_is_scored_on_pictures_of_another_size(tmp_path):
+    folder = tmp_path / "pages"
+    folder.mkdir()
+    write_page(folder, "a", "one", "two")
+    words = "".join(
+        f'<Word><Coords points="{2 * x0},{2 * y0} {2 * x1},{2 * y0} {2 * x1},{2 * y1} {2 * x0},{2 * y1}"/>'
+        f"<TextEquiv><Unicode>{text}</Unicode></TextEquiv></Word>"
+        for text, (x0, y0, x1, y1) in [("one", BOXES["one"]), ("tvvo", BOXES["two"])]
+    )
+    (tmp_path / "xml").mkdir()
+    (tmp_path / "xml/a.xml").write_text(
+        '<PcGts><Page imageFilename="a.png" imageWidth="400" imageHeight="200">'
+        f"<TextRegion><TextLine>{words}</TextLine></TextRegion></Page></PcGts>"
+    )
+
+    read = ["--predictions", tmp_path / "xml", "--predictions-format", "page"]
+    assert run(folder, "--format", "icdar", "--output", tmp_path / "out", *read) == 0
+
+    summary, _, _ = read_evaluation(tmp_path / "out")
+    assert summary["scores"]["words_by_box"]["f_score"] == 0.5
+    assert summary["scores"]["detection"]["f_score"] == 1
 
 
 def test_two_pictures_of_one_name_cannot_be_matched(tmp_path, capsys):
