@@ -26,12 +26,16 @@ class DecodePool:
     Args:
         size: number of children; they start immediately, in the background.
         limits: limits for one document and page.
+
+    Attributes:
+        limits: the limits.
     """
 
     def __init__(self, size: int, limits: DecodeLimits | None = None) -> None:
+        self.limits = limits or DecodeLimits()
         self._children: SimpleQueue[DecoderProcess] = SimpleQueue()
         for _ in range(size):
-            self._children.put(DecoderProcess(limits or DecodeLimits()))
+            self._children.put(DecoderProcess(self.limits))
         self._threads = ThreadPoolExecutor(size, thread_name_prefix="decode")
         for _ in range(size):
             self._threads.submit(self._start_child)

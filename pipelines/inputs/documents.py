@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 from ocr_models.errors import DocumentError
@@ -19,11 +20,11 @@ def open_document(uri: str, pool: DecodePool) -> Iterator[PageRange]:
 
     Args:
         uri: the document.
-        pool: counts the pages of TIFFs and PDFs.
+        pool: counts the pages of TIFFs and PDFs; its limits are those of the document.
     """
-    sha256 = None
+    sha256, start = None, time.perf_counter()
     try:
-        digest = hash_file(uri, HEAD_BYTES)
+        digest = hash_file(uri, HEAD_BYTES, pool.limits.document_bytes)
         sha256, kind = digest.sha256, sniff_kind(digest.head)
         if kind in (DocumentKind.TFRECORD, DocumentKind.GZIP_TFRECORD):
             offsets = record_offsets(uri)
@@ -32,7 +33,8 @@ def open_document(uri: str, pool: DecodePool) -> Iterator[PageRange]:
             page_count = 1
             if kind != DocumentKind.IMAGE:  # an image is checked when it is decoded
                 file = local_copy(uri, sha256)
-                page_count = pool.submit(CountPages(file.name, kind)).result().value
+                page_count = pool.submit(CountPages(file.name, kind, pool.limits.pages)).result().value
             yield from split_pages(Document(uri, sha256, kind, page_count), [0] * page_count)
     except DocumentError as error:
-        yield PageRange(Document(uri, sha256, error=str(error)), 0, 0)
+        elapsed_ms = (time.perf_counter() - start) * 1000
+        yield PageRange(Document(uri, sha256, error=str(error), elapsed_ms=elapsed_ms), 0, 0)

@@ -25,6 +25,7 @@ class Document:
         kind: kind of the document; None if it couldn't be opened.
         page_count: number of pages; 0 if it couldn't be opened.
         error: why it couldn't be opened, or None.
+        elapsed_ms: milliseconds that were spent on opening it, if it couldn't be opened.
     """
 
     uri: str
@@ -32,6 +33,7 @@ class Document:
     kind: DocumentKind | None = None
     page_count: int = 0
     error: str | None = None
+    elapsed_ms: float = 0.0
 
     @property
     def expected_rows(self) -> int:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import apache_beam as beam
 
 from ocr_models.bundle import Bundle
+from ocr_models.limits import DecodeLimits
 from pipelines.inputs.discovery import check_inputs
 from pipelines.inputs.transforms import ReadDocuments
 from pipelines.reading.run_manifest import RunDescription, read_manifest
@@ -26,11 +27,13 @@ class RunOptions(BeamOptions):
         inputs: files, folders and globs, on any Beam file system.
         output: the output folder, on any Beam file system.
         dpi: resolution for rendering PDFs.
+        limits: what a document may cost.
     """
 
     inputs: list[str]
     output: str
     dpi: float = 200
+    limits: DecodeLimits = field(default_factory=DecodeLimits)
 
 
 def define_pipeline(
@@ -48,7 +51,7 @@ def define_pipeline(
     Returns:
         A PCollection whose one element is the manifest, when it has been written.
     """
-    documents = root | ReadDocuments(run.inputs)
+    documents = root | ReadDocuments(run.inputs, read_pages.limits)
     rows = documents | read_pages
     return rows | WritePages(output, run, documents, rows_per_shard)
 

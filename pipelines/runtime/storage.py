@@ -97,15 +97,18 @@ def write_bytes(path: str, data: bytes) -> None:
         file.write(data)
 
 
-def hash_file(path: str, head_bytes: int = 0) -> hashing.FileDigest:
+def hash_file(path: str, head_bytes: int = 0, max_bytes: int | None = None) -> hashing.FileDigest:
     """Reads a whole file for its SHA-256, its size and its first ``head_bytes`` bytes.
 
     Raises:
         StorageError: it can't be opened or read completely.
+        DocumentError: it has more than ``max_bytes``.
     """
     with open_file(path) as file:
         try:
-            return hashing.hash_file(file, head_bytes)
+            return hashing.hash_file(file, head_bytes, max_bytes)
+        except DocumentError:
+            raise
         except Exception as error:  # each file system has its own kinds of errors
             raise StorageError(Stage.OPEN, f"the file can't be read ({error})") from error
 
