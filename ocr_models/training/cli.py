@@ -6,12 +6,11 @@ import argparse
 import dataclasses
 import os
 import shlex
-import signal
 import sys
 from pathlib import Path
 
 from ocr_models.arguments import count
-from ocr_models.errors import UsageError
+from ocr_models.errors import UsageError, interrupt_status
 from ocr_models.training.config import TrainingConfig
 from ocr_models.training.lexicon_task import add_lexicon_parser, train_lexicon
 from ocr_models.training.options import TASK_OPTIONS, TaskOptions
@@ -123,9 +122,9 @@ def main(argv: list[str] | None = None) -> int:
     except Interrupted as interrupted:
         print(f"\n{interrupted}", file=sys.stderr)
         return interrupted.exit_status
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
         print("\ninterrupted before the first step: nothing to save", file=sys.stderr)
-        return 128 + signal.SIGINT
+        return interrupt_status(interrupt)
     print(f"best: {' '.join(f'{name}={value:.4f}' for name, value in scores.items())}\nbundle: {args.output}")
     return 0
 

@@ -120,11 +120,11 @@ class DecoderProcess:
         connection, childs_end = multiprocessing.Pipe()
         with childs_end:
             self._process = subprocess.Popen(
-                [sys.executable, "-c", CHILD_CODE, str(childs_end.fileno()), json.dumps(asdict(self._limits))],
+                [sys.executable, "-P", "-c", CHILD_CODE, str(childs_end.fileno()), json.dumps(asdict(self._limits))],
                 pass_fds=[childs_end.fileno()],
                 stdin=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "OPENBLAS_NUM_THREADS": "1"},
+                env={**os.environ, "PYTHONPATH": _import_path(), "OPENBLAS_NUM_THREADS": "1"},
             )
         self._connection = connection
         self._running.add(self._process)
@@ -180,6 +180,11 @@ class DecoderProcess:
         """Kills all processes at once; for the end of this one."""
         for process in list(cls._running):
             process.kill()
+
+
+def _import_path() -> str:
+    """The import path of this process for another, which must not look in its working folder first, as "-c" does."""
+    return os.pathsep.join(folder or os.getcwd() for folder in sys.path)
 
 
 def _describe(status: int) -> str:

@@ -11,7 +11,7 @@ from ocr_models.bundle import Bundle
 from ocr_models.limits import DecodeLimits
 from pipelines.inputs.discovery import check_inputs
 from pipelines.inputs.transforms import ReadDocuments
-from pipelines.reading.run_manifest import RunDescription, read_manifest
+from pipelines.reading.run_manifest import RunDescription, discard_run, read_manifest
 from pipelines.reading.schemas import Table
 from pipelines.reading.transforms import ReadPages, WritePages
 from pipelines.runtime.beam_options import BeamOptions
@@ -78,8 +78,12 @@ def read_all(options: RunOptions, table: Table, models: dict[str, Bundle], read_
     check_inputs(options.inputs)
     check_writable(output)
     define_pipeline(pipeline, output, run, read_pages)
-    run_pipeline(pipeline)
-    return read_manifest(output, run.run_id)
+    try:
+        run_pipeline(pipeline)
+        return read_manifest(output, run.run_id)
+    except BaseException:  # Ctrl-C, too
+        discard_run(output, run)
+        raise
 
 
 def describe_run(options: RunOptions, table: Table, models: dict[str, Bundle]) -> RunDescription:
