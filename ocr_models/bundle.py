@@ -261,6 +261,7 @@ def _install(path: Path) -> None:
 
 def _link(path: Path, other: Path) -> None:
     """Gives a file a second name, or copies it where file systems don't have that."""
+    other.unlink(missing_ok=True)  # left by a kill
     try:
         os.link(path, other)
     except OSError:
