@@ -40,6 +40,7 @@ class DecoderProcess:
     """One decoding process, which is restarted if it was lost."""
 
     _running: ClassVar[set[subprocess.Popen]] = set()
+    _is_ending: ClassVar[bool] = False
 
     def __init__(self, limits: DecodeLimits) -> None:
         self._limits = limits
@@ -102,6 +103,8 @@ class DecoderProcess:
         if self._process is not None and self._process.poll() is None:
             return
         self.stop()
+        if self._is_ending:
+            raise _CannotStart("the run is ending")
         status = 0
         for attempt in range(START_TRIES):
             if attempt:
@@ -177,9 +180,11 @@ class DecoderProcess:
 
     @classmethod
     def kill_all(cls) -> None:
-        """Kills all processes at once; for the end of this one."""
+        """Kills all processes at once, and starts no more; for the end of this one."""
+        cls._is_ending = True
         for process in list(cls._running):
             process.kill()
+            process.wait()
 
 
 def _import_path() -> str:
