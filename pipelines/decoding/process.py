@@ -22,11 +22,13 @@ CHILD_CODE = "from pipelines.decoding.child import main; main()"
 
 TRIES = 2
 """How often a document may crash its decoder."""
-TRIES_IF_KILLED = 4
+TRIES_IF_KILLED = 5
 """SIGKILL comes from outside, as from the out-of-memory killer, and most often not because of this document."""
-START_TRIES = 5
+START_TRIES = 20
+START_TRIES_OF_THE_FIRST = 3
+"""Fewer for a process that ended by itself each time, and never ran: the installation is broken."""
 START_LIMIT_S = 60.0  # it takes less than a second, but much longer on a machine that swaps
-START_PAUSE_S = 0.2  # after the first failed start; twice as long after each further one, 3 seconds in all
+START_PAUSE_S, LONGEST_START_PAUSE_S = 0.2, 1.0  # after failed starts, doubled each time: memory may become free
 _KEPT_BYTES = 4096  # of what a process said last
 _SHOWN_CHARACTERS = 200
 _MEMORY_WORDS = ("alloc", "memory")
@@ -105,18 +107,18 @@ class DecoderProcess:
         self.stop()
         if self._is_ending:
             raise _CannotStart("the run is ending")
-        status = 0
+        status, message = 0, ""
         for attempt in range(START_TRIES):
             if attempt:
-                time.sleep(START_PAUSE_S * 2 ** (attempt - 1))
+                time.sleep(min(START_PAUSE_S * 2 ** (attempt - 1), LONGEST_START_PAUSE_S))
             try:
                 self._start()
                 return
             except (EOFError, OSError) as error:  # the latter also if the system has no process or memory to give
                 end = _describe(status := self.stop()) if self._process else str(error)
-        message = f"{START_TRIES} decoders ended during their start, {end}{self._last_line()}"
-        if status > 0 and not self._has_started:
-            raise RuntimeError(message)
+            message = f"{attempt + 1} decoders ended during their start, {end}{self._last_line()}"
+            if status > 0 and not self._has_started and attempt + 1 >= START_TRIES_OF_THE_FIRST:
+                raise RuntimeError(message)
         raise _CannotStart(message)
 
     def _start(self) -> None:

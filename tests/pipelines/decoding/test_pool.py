@@ -51,7 +51,7 @@ def page_request(folder: Path, seed: int) -> RenderPage:
         (Abort(""), "decode", r"\(signal 6\) for want of memory: .* limit of 2,048 MB; raise the limit with --max-mem"),
         (Abort("what(): std::bad_alloc"), "decode", r"for want of memory"),
         (Abort("Assertion failed"), "decode", r"crashed its decoder \(signal 6: Assertion failed\)"),
-        (DieOf(9), "open", r"was killed \(signal 9\) 4 times, as the system does when memory runs out; run it again"),
+        (DieOf(9), "open", r"was killed \(signal 9\) 5 times, as the system does when memory runs out; run it again"),
     ],
 )
 def test_a_document_that_kills_its_decoder_fails_alone(strict_pool, tmp_path, request_, stage, message):
@@ -110,7 +110,7 @@ def test_a_decoder_that_is_killed_while_it_starts_is_started_anew(monkeypatch, t
     if reads:
         assert (pool.call(page_request(tmp_path, 3)).value.pixels == samples.page_pixels(3)).all()
     else:
-        with pytest.raises(DocumentError, match=r"no decoder could be started for it \(5 .* signal 9\)"):
+        with pytest.raises(DocumentError, match=r"no decoder could be started for it \(20 .* signal 9\)"):
             pool.call(page_request(tmp_path, 3))
     pool.close()
 
