@@ -17,6 +17,7 @@ from typing import BinaryIO
 
 import pikepdf
 import pypdfium2 as pdfium
+import pypdfium2.raw as pdfium_c
 
 from ocr_models.errors import DocumentError, Stage
 from ocr_models.io import images
@@ -27,6 +28,8 @@ from ocr_models.limits import over_limit
 
 MAX_RENDERED_PIXELS = 64_000_000
 """A PDF page that would be larger at the requested dpi is rendered at the highest dpi that fits."""
+max_image_bytes: int | None = None
+"""Limit for an image in a PDF, decoded; None for none. A decoding process sets it by the memory that it may take."""
 MIN_RENDERED_DPI = 36
 """If not even this dpi fits, the page's size is taken for an error or an attack."""
 
@@ -195,6 +198,7 @@ def render_pdf_page(
     try:
         width_pt, height_pt = (user_unit * side for side in page.get_size())
         fitting_dpi = _fitting_dpi(width_pt, height_pt, dpi)
+        _check_images(page)
         is_gray = color_mode == ColorMode.GRAY
         bitmap = page.render(
             scale=user_unit * fitting_dpi / 72, grayscale=is_gray, rev_byteorder=not is_gray
@@ -205,6 +209,16 @@ def render_pdf_page(
     finally:
         page.close()
     return PageImage(pixels, round(fitting_dpi, 2))
+
+
+def _check_images(page: pdfium.PdfPage) -> None:
+    """Raises MemoryError for an image that doesn't fit: PDFium would leave it out, and the page would look blank."""
+    if max_image_bytes is None:
+        return
+    for image in page.get_objects(filter=[pdfium_c.FPDF_PAGEOBJ_IMAGE]):
+        width, height = image.get_px_size()
+        if width * height * image.get_metadata().bits_per_pixel // 8 > max_image_bytes:
+            raise MemoryError
 
 
 def _user_units(path: str) -> Callable[[int], float]:

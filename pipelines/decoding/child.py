@@ -31,6 +31,7 @@ from ocr_models.limits import DecodeLimits, over_limit
 OPEN_DOCUMENTS = 4
 READY = "ready"
 ALARM_DELAY_S = 10  # after the time limit, at which the parent kills a child unless it was killed itself
+OWN_MEMORY_BYTES = 200 << 20  # address space of a child that has decoded nothing yet
 MEMORY_OPTION = "--max-memory-mb"
 
 
@@ -158,6 +159,7 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (limits.memory_bytes, limits.memory_bytes))
     Image.MAX_IMAGE_PIXELS = None  # our own limit is checked page by page, so one page of a TIFF may fail alone
     images.MAX_PAGE_PIXELS = limits.page_pixels
+    documents.max_image_bytes = limits.memory_bytes - OWN_MEMORY_BYTES
     connection = Connection(int(sys.argv[1]))
     connection.send(READY)
     serve(connection, limits.time_s)
