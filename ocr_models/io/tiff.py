@@ -28,13 +28,19 @@ def page_directories(file: BinaryIO) -> Iterator[int]:
     Reduced copies of other frames, as in pyramids, and transparency masks are not pages. A directory that lies outside
     the file, or is cut short, counts as a page, which will fail, and is the last. Each directory is read once, so that
     the time grows with the number of pages; Pillow looks for each in the list of all earlier ones.
+
+    Raises:
+        DocumentError: with stage "open", if not even the first directory is whole.
     """
     layout = _Layout.of(file)
     file_bytes = file.seek(0, os.SEEK_END)
     place, seen = layout.first_directory(file), set()
     while place and place not in seen:
         seen.add(place)
-        subfile_type, following = layout.read_directory(file, place, file_bytes)
+        directory = layout.read_directory(file, place, file_bytes)
+        if directory is None and len(seen) == 1:
+            raise DocumentError(Stage.OPEN, "the TIFF is cut short: its first page can't be reached")
+        subfile_type, following = directory or (0, 0)
         if not subfile_type & (_REDUCED_COPY | _TRANSPARENCY_MASK):
             yield place
         place = following
@@ -89,15 +95,15 @@ class _Layout:
         file.seek(self.header_bytes - self.pointer_bytes)
         return self._number(file.read(self.pointer_bytes))
 
-    def read_directory(self, file: BinaryIO, place: int, file_bytes: int) -> tuple[int, int]:
-        """The NewSubfileType of a directory, and where the next one begins; both 0 if it isn't whole."""
+    def read_directory(self, file: BinaryIO, place: int, file_bytes: int) -> tuple[int, int] | None:
+        """The NewSubfileType of a directory, and where the next one begins; None if it isn't whole."""
         count_bytes, entry_bytes = (8, 20) if self.is_big else (2, 12)
         if place + count_bytes > file_bytes:
-            return 0, 0
+            return None
         file.seek(place)
         entries_bytes = self._number(file.read(count_bytes)) * entry_bytes
         if place + count_bytes + entries_bytes + self.pointer_bytes > file_bytes:
-            return 0, 0
+            return None
         entries = file.read(entries_bytes)
         following = self._number(file.read(self.pointer_bytes))
         tag = _NEW_SUBFILE_TYPE.to_bytes(2, self.order)
