@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ocr_models import durable_files
 from ocr_models.errors import UsageError
 
 if TYPE_CHECKING:
@@ -185,9 +186,8 @@ def set_temperature(bundle: Bundle, temperature: float) -> Bundle:
     """
     check_not_shipped(bundle.path)
     config = {**bundle.config, "temperature": temperature}
-    unfinished = bundle.path / "unfinished.json"
-    _save_config(unfinished, config)
-    os.replace(unfinished, bundle.path / _CONFIG)
+    with durable_files.replacing(bundle.path / _CONFIG) as file:
+        file.write(_config_bytes(config))
     return find_bundle(str(bundle.path), config["task"])
 
 
@@ -223,9 +223,16 @@ def _replace(path: Path, config: dict[str, Any], write: Callable[[Path], None]) 
     unfinished = path / _UNFINISHED
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
-    write(unfinished)
-    _save_config(unfinished / _CONFIG, {**config, "digest": _digest(unfinished)})
-    os.replace(unfinished, path / _COMPLETE)
+    try:
+        write(unfinished)
+        (unfinished / _CONFIG).write_bytes(_config_bytes({**config, "digest": _digest(unfinished)}))
+        durable_files.sync_folder(unfinished)
+        durable_files.rename(unfinished, path / _COMPLETE)
+    except BaseException:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        with suppress(OSError):
+            path.rmdir()  # if there was no older bundle
+        raise
     _install(path)
     return find_bundle(str(path), config["task"])
 
@@ -233,7 +240,8 @@ def _replace(path: Path, config: dict[str, Any], write: Callable[[Path], None]) 
 def _install(path: Path) -> None:
     """Replaces the bundle in a folder by the one in its subfolder ``complete-bundle``, if there is one.
 
-    After a kill at any step, the next call does the rest: the subfolder stays whole until all its files are copied.
+    After a kill at any step, the next call does the rest: the subfolder stays whole until all its files are there. They
+    are linked, which needs no room, rather than moved.
     """
     complete, unfinished = path / _COMPLETE, path / _UNFINISHED
     if not complete.is_dir():
@@ -242,8 +250,8 @@ def _install(path: Path) -> None:
     for name in _FILES:
         if (complete / name).is_file():
             copy = unfinished / f"{os.getpid()}-{name}"
-            shutil.copyfile(complete / name, copy)
-            os.replace(copy, path / name)
+            _link(complete / name, copy)
+            durable_files.rename(copy, path / name)
         else:
             (path / name).unlink(missing_ok=True)
     shutil.rmtree(unfinished)
@@ -251,8 +259,17 @@ def _install(path: Path) -> None:
     shutil.rmtree(unfinished)
 
 
-def _save_config(path: Path, config: dict[str, Any]) -> None:
-    path.write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+def _link(path: Path, other: Path) -> None:
+    """Gives a file a second name, or copies it where file systems don't have that."""
+    other.unlink(missing_ok=True)  # left by a kill
+    try:
+        os.link(path, other)
+    except OSError:
+        shutil.copyfile(path, other)
+
+
+def _config_bytes(config: dict[str, Any]) -> bytes:
+    return (json.dumps(config, indent=2, ensure_ascii=False) + "\n").encode()
 
 
 def _digest(path: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from enum import IntEnum, StrEnum
 
 
@@ -25,6 +26,15 @@ class Stage(StrEnum):
     SCORE = "score"  # comparing a prediction with the labels
 
 
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, raised as Ctrl-C is, so that both end a command in the same way."""
+
+
+def interrupt_status(interrupt: KeyboardInterrupt) -> int:
+    """What a command that was interrupted exits with: 128 plus the number of the signal, as shells have it."""
+    return 128 + (signal.SIGTERM if isinstance(interrupt, Terminated) else signal.SIGINT)
+
+
 class PagebeamError(Exception):
     """The run itself failed. The message names the input, what was expected and what to do."""
 
@@ -42,11 +52,13 @@ class DocumentError(PagebeamError):
 
     Attributes:
         stage: where it failed.
+        elapsed_ms: milliseconds that were spent on it; 0 if they weren't measured.
     """
 
     def __init__(self, stage: Stage, message: str) -> None:
         super().__init__(stage, message)  # both, so that the error can be pickled
         self.stage = stage
+        self.elapsed_ms = 0.0
 
     def __str__(self) -> str:
         return self.args[1]

@@ -6,6 +6,8 @@ These functions run native decoders, which a hostile file may crash: the pipelin
 
 from __future__ import annotations
 
+import array
+import io
 import itertools
 import os
 import zlib
@@ -15,16 +17,20 @@ from typing import BinaryIO
 
 import pikepdf
 import pypdfium2 as pdfium
-from PIL import Image
+import pypdfium2.raw as pdfium_c
 
 from ocr_models.errors import DocumentError, Stage
+from ocr_models.io import images
 from ocr_models.io.files import open_regular
-from ocr_models.io.images import ColorMode, PageImage, check_page_size, open_image, seek_frame, to_page_image
+from ocr_models.io.images import ColorMode, PageImage, check_page_size, open_image, to_page_image
 from ocr_models.io.tfrecord import GZIP_MAGIC, HEADER_BYTES, is_tfrecord
-from ocr_models.io.tiff import page_frames
+from ocr_models.io.tiff import FileFrom, page_directories
+from ocr_models.limits import over_limit
 
 MAX_RENDERED_PIXELS = 64_000_000
 """A PDF page that would be larger at the requested dpi is rendered at the highest dpi that fits."""
+max_image_bytes: int | None = None
+"""Limit for an image in a PDF, decoded; None for none. A decoding process sets it by the memory that it may take."""
 MIN_RENDERED_DPI = 36
 """If not even this dpi fits, the page's size is taken for an error or an attack."""
 
@@ -80,26 +86,44 @@ def sniff_kind(head: bytes) -> DocumentKind:
     )
 
 
-def count_pages(path: str, kind: DocumentKind) -> int:
+def count_pages(path: str, kind: DocumentKind, max_pages: int | None = None) -> int:
     """Counts the pages of a local image, TIFF or PDF, without decoding them.
 
+    Args:
+        path: a local file.
+        kind: its kind, from ``sniff_kind``.
+        max_pages: more pages are refused; None for any number.
+
     Raises:
-        DocumentError: with stage "open", if a PDF is broken or encrypted, or a document has no pages; with stage
-            "decode", if the first header of a TIFF can't be read. Other images aren't opened: they have one page.
+        DocumentError: with stage "open", if a PDF is broken or encrypted, or a document has no pages or too many. Other
+            images aren't opened: they have one page.
     """
     if kind == DocumentKind.PDF:
-        with open_pdf(path) as pdf:
-            page_count = len(pdf)
-        if page_count > os.path.getsize(path):
-            raise DocumentError(Stage.OPEN, f"the PDF claims {page_count:,} pages, more than it has bytes")
+        page_count = _count_pdf_pages(path, max_pages)
     elif kind == DocumentKind.TIFF:
-        with _open_file(path) as file:
-            page_count = sum(1 for _ in page_frames(open_image(file)))
+        with _open_file(path) as file:  # those over the limit aren't counted
+            page_count = sum(1 for _ in itertools.islice(page_directories(file), max_pages and max_pages + 1))
+        if max_pages and page_count > max_pages:
+            raise _too_many_pages("the TIFF has more pages", max_pages)
     else:
         page_count = 1
     if page_count == 0:
         raise DocumentError(Stage.OPEN, "the document has no pages")
     return page_count
+
+
+def _count_pdf_pages(path: str, max_pages: int | None) -> int:
+    with open_pdf(path) as pdf:
+        page_count = len(pdf)
+    if page_count > os.path.getsize(path):
+        raise DocumentError(Stage.OPEN, f"the PDF claims {page_count:,} pages, more than it has bytes")
+    if max_pages and page_count > max_pages:
+        raise _too_many_pages(f"the PDF has {page_count:,} pages", max_pages)
+    return page_count
+
+
+def _too_many_pages(what: str, max_pages: int) -> DocumentError:
+    return over_limit(Stage.OPEN, f"{what}, and the limit is {max_pages:,}", "--max-pages")
 
 
 def open_pdf(path: str) -> pdfium.PdfDocument:
@@ -134,11 +158,23 @@ def page_renderer(
         pdf, user_unit = open_pdf(path), _user_units(path)
         pdf.init_forms()
         return lambda page_index: render_pdf_page(pdf, page_index, dpi, color_mode, user_unit(page_index))
+    if kind == DocumentKind.TIFF:
+        return _tiff_renderer(path, color_mode)
     image = open_image(_open_file(path))  # which is closed with the last reference to the image
-    if kind == DocumentKind.IMAGE:
-        return lambda page_index: to_page_image(image, color_mode)
-    frames = _Frames(image)
-    return lambda page_index: frames.decode(page_index, color_mode)
+    return lambda page_index: to_page_image(image, color_mode)
+
+
+def _tiff_renderer(path: str, color_mode: ColorMode) -> Callable[[int], PageImage]:
+    with _open_file(path) as file:
+        directories = array.array("Q", page_directories(file))
+
+    def render(page_index: int) -> PageImage:
+        if page_index >= len(directories):
+            raise DocumentError(Stage.DECODE, f"the file has no page {page_index + 1} any more")
+        with io.BufferedReader(FileFrom(path, directories[page_index])) as file, open_image(file) as image:
+            return to_page_image(image, color_mode)
+
+    return render
 
 
 def render_pdf_page(
@@ -167,6 +203,7 @@ def render_pdf_page(
     try:
         width_pt, height_pt = (user_unit * side for side in page.get_size())
         fitting_dpi = _fitting_dpi(width_pt, height_pt, dpi)
+        _check_images(page)
         is_gray = color_mode == ColorMode.GRAY
         bitmap = page.render(
             scale=user_unit * fitting_dpi / 72, grayscale=is_gray, rev_byteorder=not is_gray
@@ -177,6 +214,16 @@ def render_pdf_page(
     finally:
         page.close()
     return PageImage(pixels, round(fitting_dpi, 2))
+
+
+def _check_images(page: pdfium.PdfPage) -> None:
+    """Raises MemoryError for an image that doesn't fit: PDFium would leave it out, and the page would look blank."""
+    if max_image_bytes is None:
+        return
+    for image in page.get_objects(filter=[pdfium_c.FPDF_PAGEOBJ_IMAGE]):
+        width, height = image.get_px_size()
+        if width * height * image.get_metadata().bits_per_pixel // 8 > max_image_bytes:
+            raise MemoryError
 
 
 def _user_units(path: str) -> Callable[[int], float]:
@@ -216,24 +263,6 @@ def _unzip(head: bytes) -> bytes:
     return unpacked
 
 
-class _Frames:
-    """The pages of an opened TIFF. Which frames they are is found out as far as it is asked for."""
-
-    def __init__(self, tiff: Image.Image) -> None:
-        self._tiff, self._search = tiff, page_frames(tiff)
-        self._found: list[tuple[int, Exception | None]] = []
-
-    def decode(self, page_index: int, color_mode: ColorMode) -> PageImage:
-        self._found += itertools.islice(self._search, max(0, page_index + 1 - len(self._found)))
-        if page_index >= len(self._found):
-            raise DocumentError(Stage.DECODE, f"the file has no page {page_index + 1} any more")
-        frame, fault = self._found[page_index]
-        if fault:
-            raise DocumentError(Stage.DECODE, f"the page can't be reached in the file ({fault})") from fault
-        seek_frame(self._tiff, frame)
-        return to_page_image(self._tiff, color_mode)
-
-
 def _open_file(path: str) -> BinaryIO:
     try:
         return open_regular(path)
@@ -244,8 +273,9 @@ def _open_file(path: str) -> BinaryIO:
 def _fitting_dpi(width_pt: float, height_pt: float, dpi: float) -> float:
     """The requested dpi, or the highest at which the page has at most ``MAX_RENDERED_PIXELS``."""
     square_inches = width_pt * height_pt / 72**2
-    if not 0 < square_inches <= MAX_RENDERED_PIXELS / MIN_RENDERED_DPI**2:
+    max_pixels = min(MAX_RENDERED_PIXELS, images.MAX_PAGE_PIXELS)
+    if not 0 < square_inches <= max_pixels / MIN_RENDERED_DPI**2:
         raise DocumentError(Stage.RENDER, f"the page's size of {width_pt:g}×{height_pt:g} points is absurd")
-    fitting_dpi = min(dpi, (MAX_RENDERED_PIXELS / square_inches) ** 0.5)
+    fitting_dpi = min(dpi, (max_pixels / square_inches) ** 0.5)
     check_page_size(width_pt * fitting_dpi / 72, height_pt * fitting_dpi / 72)
     return fitting_dpi

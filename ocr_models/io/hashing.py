@@ -11,6 +11,7 @@ from typing import BinaryIO
 
 from ocr_models.errors import DocumentError, Stage
 from ocr_models.io.files import open_regular
+from ocr_models.limits import MEGABYTE, over_limit
 
 _CHUNK_BYTES = 1 << 20
 _CLOCK_TICK_NS = 2_000_000_000  # the coarsest times of file systems, those of FAT; Linux itself counts in 4 ms
@@ -35,13 +36,20 @@ class FileDigest:
     head: bytes
 
 
-def hash_file(file: BinaryIO, head_bytes: int = 0) -> FileDigest:
-    """Hashes a file from its position to its end, 1 MiB at a time, and keeps its first ``head_bytes`` bytes."""
+def hash_file(file: BinaryIO, head_bytes: int = 0, max_bytes: int | None = None) -> FileDigest:
+    """Hashes a file from its position to its end, 1 MiB at a time, and keeps its first ``head_bytes`` bytes.
+
+    Raises:
+        DocumentError: with stage "open", if it has more than ``max_bytes``; no more of it is read.
+    """
     head = file.read(head_bytes)
     digest, size_bytes = hashlib.sha256(head), len(head)
     while chunk := file.read(_CHUNK_BYTES):
         digest.update(chunk)
         size_bytes += len(chunk)
+        if max_bytes is not None and size_bytes > max_bytes:
+            what = f"the file has more bytes than the limit of {max_bytes // MEGABYTE:,} MB"
+            raise over_limit(Stage.OPEN, what, "--max-document-mb")
     return FileDigest(digest.hexdigest(), size_bytes, head)
 
 

@@ -15,9 +15,10 @@ from PIL import ExifTags, Image, ImageCms, ImageOps
 
 from ocr_models.errors import DocumentError, Stage
 from ocr_models.io.tiff import deep_samples, prepare_planes, stated_bits
+from ocr_models.limits import DecodeLimits, over_limit
 
-MAX_PAGE_PIXELS = 100_000_000
-"""Larger pages are refused before they are decoded. An A0 sheet at 200 dpi has 62 million pixels."""
+MAX_PAGE_PIXELS = DecodeLimits.page_pixels
+"""Larger pages are refused before they are decoded. A decoding process sets it to the limit of its run."""
 
 _ADDRESS = re.compile(r" <[^<>]* at 0x[0-9a-f]+>")  # of an object; it differs from run to run
 
@@ -82,23 +83,6 @@ def open_image(file: BinaryIO) -> Image.Image:
         raise DocumentError(Stage.DECODE, f"the image's header can't be read ({_describe(error)})") from error
 
 
-def seek_frame(image: Image.Image, index: int) -> None:
-    """Makes a frame of an opened image the current one; reads its header only.
-
-    Raises:
-        DocumentError: with stage "decode", if there is no such frame, its header can't be read, or its size is over the
-            limit of Pillow's guard.
-    """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # as in open_image
-            image.seek(index)
-    except Image.DecompressionBombError as error:
-        raise _too_large("the page's") from error
-    except Exception as error:
-        raise DocumentError(Stage.DECODE, f"the page can't be reached in the file ({error})") from error
-
-
 def to_page_image(image: Image.Image, color_mode: ColorMode = ColorMode.GRAY, square_pixels: bool = True) -> PageImage:
     """Decodes the current frame of an opened image.
 
@@ -136,9 +120,8 @@ def check_page_size(width_px: float, height_px: float) -> None:
 
 
 def _too_large(size: str) -> DocumentError:
-    return DocumentError(
-        Stage.DECODE, f"{size} pixels are more than the limit of {MAX_PAGE_PIXELS:,} a page; scale the image down"
-    )
+    what = f"{size} pixels are more than the limit of {MAX_PAGE_PIXELS:,} a page"
+    return over_limit(Stage.DECODE, what, "--max-pixels", "scale the image down")
 
 
 def to_8_bits(image: Image.Image, color_mode: ColorMode) -> Image.Image:

@@ -5,9 +5,11 @@ Tags are those of TIFF 6.0 (Adobe 1992), sections 8 and 19, and of its supplemen
 
 from __future__ import annotations
 
-import warnings
+import io
+import os
 from collections.abc import Iterator
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 from PIL import Image
@@ -16,49 +18,106 @@ from ocr_models.errors import DocumentError, Stage
 
 _NEW_SUBFILE_TYPE, _BITS_PER_SAMPLE, _PHOTOMETRIC, _PLANAR_CONFIGURATION, _SAMPLE_FORMAT = 254, 258, 262, 284, 339
 _REDUCED_COPY, _TRANSPARENCY_MASK = 1, 4  # bits of NewSubfileType
+_NUMBER_BYTES = {1: 1, 3: 2, 4: 4, 13: 4, 16: 8, 18: 8}  # by the entry's type: BYTE, SHORT, LONG, IFD, LONG8, IFD8
 _WHITE_IS_ZERO, _SEPARATE_PLANES, _SIGNED = 0, 2, 2
 
 
-def page_frames(tiff: Image.Image) -> Iterator[tuple[int, Exception | None]]:
-    """Yields the indices of the frames that are pages, in their order, each with the error of its header, if any.
+def page_directories(file: BinaryIO) -> Iterator[int]:
+    """Yields where the directories of a TIFF's pages begin in the file, in bytes, in their order.
 
-    Reduced copies of other frames, as in pyramids, and transparency masks are not pages. A frame whose header Pillow
-    doesn't understand becomes a page that failed. So does one that can't be reached, and it is the last.
-    """
-    index = 0
-    while True:
-        try:
-            fault = _seek(tiff, index)
-        except EOFError:
-            return
-        is_reached = tiff.tell() == index
-        if not is_reached or _is_page(tiff):
-            yield index, fault
-        if not is_reached:
-            return
-        index += 1
-
-
-def _seek(tiff: Image.Image, index: int) -> Exception | None:
-    """Goes to a frame; returns the error if its header is broken, or a mask's, which Pillow can't decode.
+    Reduced copies of other frames, as in pyramids, and transparency masks are not pages. A directory that lies outside
+    the file, or is cut short, counts as a page, which will fail, and is the last. Each directory is read once, so that
+    the time grows with the number of pages; Pillow looks for each in the list of all earlier ones.
 
     Raises:
-        EOFError: there is no such frame.
+        DocumentError: with stage "open", if not even the first directory is whole.
     """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about odd metadata
-            tiff.seek(index)
-        return None
-    except EOFError:
-        raise
-    except Exception as error:  # Pillow raises what its parsers raise
-        return error
+    layout = _Layout.of(file)
+    file_bytes = file.seek(0, os.SEEK_END)
+    place, seen = layout.first_directory(file), set()
+    while place and place not in seen:
+        seen.add(place)
+        directory = layout.read_directory(file, place, file_bytes)
+        if directory is None and len(seen) == 1:
+            raise DocumentError(Stage.OPEN, "the TIFF is cut short: its first page can't be reached")
+        subfile_type, following = directory or (0, 0)
+        if not subfile_type & (_REDUCED_COPY | _TRANSPARENCY_MASK):
+            yield place
+        place = following
 
 
-def _is_page(tiff: Image.Image) -> bool:
-    subfile_type = _tags(tiff).get(_NEW_SUBFILE_TYPE, 0)
-    return not (isinstance(subfile_type, int) and subfile_type & (_REDUCED_COPY | _TRANSPARENCY_MASK))
+class FileFrom(io.FileIO):
+    """A TIFF whose header names another directory as the first, so that a reader need not seek from the start.
+
+    Args:
+        path: a local file.
+        directory: where that directory begins, in bytes.
+    """
+
+    def __init__(self, path: str, directory: int) -> None:
+        super().__init__(path)
+        layout = _Layout.of(self)
+        self.seek(0)
+        self._header = super().read(layout.header_bytes)[: -layout.pointer_bytes]
+        self._header += directory.to_bytes(layout.pointer_bytes, layout.order)
+        self.seek(0)
+
+    def readinto(self, buffer: Any) -> int | None:
+        start = self.tell()
+        count = super().readinto(buffer)
+        header = getattr(self, "_header", b"")[start : start + (count or 0)]
+        memoryview(buffer)[: len(header)] = header
+        return count
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """How a TIFF or BigTIFF stores numbers."""
+
+    order: Literal["little", "big"]
+    is_big: bool
+
+    @staticmethod
+    def of(file: BinaryIO | io.FileIO) -> _Layout:
+        file.seek(0)
+        magic = file.read(4)
+        return _Layout("little" if magic[:2] == b"II" else "big", b"+" in magic)
+
+    @property
+    def pointer_bytes(self) -> int:
+        return 8 if self.is_big else 4
+
+    @property
+    def header_bytes(self) -> int:
+        return 16 if self.is_big else 8
+
+    def first_directory(self, file: BinaryIO) -> int:
+        file.seek(self.header_bytes - self.pointer_bytes)
+        return self._number(file.read(self.pointer_bytes))
+
+    def read_directory(self, file: BinaryIO, place: int, file_bytes: int) -> tuple[int, int] | None:
+        """The NewSubfileType of a directory, and where the next one begins; None if it isn't whole."""
+        count_bytes, entry_bytes = (8, 20) if self.is_big else (2, 12)
+        if place + count_bytes > file_bytes:
+            return None
+        file.seek(place)
+        entries_bytes = self._number(file.read(count_bytes)) * entry_bytes
+        if place + count_bytes + entries_bytes + self.pointer_bytes > file_bytes:
+            return None
+        entries = file.read(entries_bytes)
+        following = self._number(file.read(self.pointer_bytes))
+        tag = _NEW_SUBFILE_TYPE.to_bytes(2, self.order)
+        starts = range(0, entries_bytes, entry_bytes)
+        found = (entries[start : start + entry_bytes] for start in starts if entries.startswith(tag, start))
+        return self._value(next(found, b"")), following
+
+    def _value(self, entry: bytes) -> int:
+        """The number that an entry holds; 0 if it holds none."""
+        value_bytes = _NUMBER_BYTES.get(self._number(entry[2:4]), 0)
+        return self._number(entry[-self.pointer_bytes :][:value_bytes])
+
+    def _number(self, data: bytes) -> int:
+        return int.from_bytes(data, self.order)
 
 
 def prepare_planes(image: Any) -> None:

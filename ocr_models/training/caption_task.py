@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -28,6 +27,7 @@ from ocr_models.errors import UsageError
 from ocr_models.metrics import BleuCounts
 from ocr_models.reports.html_report import Picture
 from ocr_models.training.caption_options import CaptionOptions
+from ocr_models.training.checkpoints import save_weights
 from ocr_models.training.config import TrainingConfig
 from ocr_models.training.task import GRADIENT_NORM, SAMPLES, WORST, Learner, TrainingTask, Validation, start_from
 from ocr_models.vocabulary import Vocabulary, join_tokens, without_punctuation
@@ -190,9 +190,7 @@ def _initialize_backbone(network: ShowAndTell, options: CaptionOptions, training
         network.backbone.load_weights(kept)
     else:
         calibrate(network.backbone, _views(training[:_CALIBRATION_PICTURES], network))
-        unfinished = kept.with_name(f"unfinished.{_BACKBONE_FILE}")
-        network.backbone.save_weights(unfinished)
-        os.replace(unfinished, kept)
+        save_weights(network.backbone, kept)
 
 
 def _views(images: list[CaptionedImage], network: ShowAndTell) -> Iterator[np.ndarray]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import keras
+from keras.src.saving import saving_lib
 
+from ocr_models import durable_files
 from ocr_models.errors import UsageError
 from ocr_models.training.config import TrainingConfig
 
@@ -92,7 +94,8 @@ def resume(learner: keras.Model, config: TrainingConfig, run: Path) -> Progress:
                 f"other characters or words than when the run began; give another --output for a new run ({error})"
             ) from error
     run.mkdir(parents=True, exist_ok=True)
-    (run / _CONFIG).write_text(json.dumps(config.to_json(), indent=2) + "\n")
+    with durable_files.replacing(run / _CONFIG) as file:
+        file.write(f"{json.dumps(config.to_json(), indent=2)}\n".encode())
     return progress
 
 
@@ -103,14 +106,24 @@ def save_checkpoint(learner: keras.Model, progress: Progress, run: Path, keep: i
     """
     name = f"checkpoint-{progress.step:08d}.weights.h5"
     if name != progress.checkpoint:
-        unfinished = run / f"unfinished-{name}"
-        learner.save_weights(unfinished)
-        os.replace(unfinished, run / name)
+        save_weights(learner, run / name)
         progress.checkpoint = name
-    state = run / f"unfinished-{_STATE}"
-    state.write_text(json.dumps(vars(progress)))
-    os.replace(state, run / _STATE)
+    with durable_files.replacing(run / _STATE) as file:
+        file.write(json.dumps(vars(progress)).encode())
     _remove_old(run, progress.checkpoint, keep)
+
+
+def save_weights(model: keras.Model, path: Path) -> None:
+    """Like ``model.save_weights``, except that the file appears when it is whole.
+
+    The file is put together in memory: where a disk is full, HDF5 ends the process with a segmentation fault.
+    """
+    buffer = io.BytesIO()
+    store = saving_lib.H5IOStore(buffer, mode="w")
+    saving_lib._save_state(model, weights_store=store, assets_store=None, inner_path="", visited_saveables=set())
+    store.close()
+    with durable_files.replacing(path) as file:
+        file.write(buffer.getbuffer())
 
 
 def _remove_old(run: Path, newest: str, keep: int) -> None:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import errno
 import os
 import shlex
-import signal
 import sys
 from pathlib import Path
 
 from ocr_models.arguments import count
-from ocr_models.errors import UsageError
+from ocr_models.errors import PagebeamError, UsageError, interrupt_status
 from ocr_models.training.config import TrainingConfig
 from ocr_models.training.lexicon_task import add_lexicon_parser, train_lexicon
 from ocr_models.training.options import TASK_OPTIONS, TaskOptions
 
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 _AT_LEAST_ONE = ("batch_size", "steps", "validate_every", "keep_checkpoints", "data_workers")
 _HELP = {
     "batch_size": "examples per step",
@@ -123,9 +124,16 @@ def main(argv: list[str] | None = None) -> int:
     except Interrupted as interrupted:
         print(f"\n{interrupted}", file=sys.stderr)
         return interrupted.exit_status
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
         print("\ninterrupted before the first step: nothing to save", file=sys.stderr)
-        return 128 + signal.SIGINT
+        return interrupt_status(interrupt)
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        raise PagebeamError(
+            f"{error.filename or args.output.parent} can't be written ({error}); make room, then run the same command "
+            "again: it goes on from the last checkpoint"
+        ) from error
     print(f"best: {' '.join(f'{name}={value:.4f}' for name, value in scores.items())}\nbundle: {args.output}")
     return 0
 

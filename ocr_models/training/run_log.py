@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from tensorboardX import SummaryWriter
 
+from ocr_models import durable_files
 from ocr_models.reports.html_report import Picture
 from ocr_models.training.task import Validation
 
@@ -27,7 +28,8 @@ class RunLog:
     def __init__(self, run: Path, step: int) -> None:
         self._path = run / HISTORY
         self.history = [line for line in read_history(self._path) if line["step"] <= step]
-        self._path.write_text("".join(f"{json.dumps(line)}\n" for line in self.history))
+        with durable_files.replacing(self._path) as file:
+            file.write("".join(f"{json.dumps(line)}\n" for line in self.history).encode())
         self._board = SummaryWriter(str(run / "logs"))
 
     def __enter__(self) -> RunLog:

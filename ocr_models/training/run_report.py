@@ -9,7 +9,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from ocr_models import __version__
+from ocr_models import __version__, durable_files
 from ocr_models.data.loading.skips import SkipCounts
 from ocr_models.reports.html_report import Chart, Code, Gallery, Section, Table, render_report
 from ocr_models.training.checkpoints import Progress
@@ -53,7 +53,8 @@ def write_report(
         Section("Versions", [_versions()]),
     ]
     path = run / REPORT
-    path.write_text(render_report(f"Training {config.task}: {config.arch}", sections), encoding="utf-8")
+    with durable_files.replacing(path) as file:
+        file.write(render_report(f"Training {config.task}: {config.arch}", sections).encode())
     return path
 
 

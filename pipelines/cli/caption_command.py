@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from ocr_models.arguments import positive
 from ocr_models.errors import ExitStatus
 from pipelines.cli.run_command import runs_in_threads
-from pipelines.cli.shared_arguments import add_run_arguments, make_parser
+from pipelines.cli.shared_arguments import add_run_arguments, make_parser, pop_limits
 from pipelines.runtime.quick_start import import_ahead
 
 
@@ -21,7 +21,9 @@ def main(argv: Sequence[str]) -> ExitStatus:
     from pipelines.reading.caption_reader import CaptionOptions, run_captioner
     from pipelines.reading.schemas import CAPTIONS
 
-    manifest = run_captioner(CaptionOptions(**vars(arguments), beam_args=beam_args))
+    values = dict(vars(arguments))
+    limits = pop_limits(values)
+    manifest = run_captioner(CaptionOptions(**values, limits=limits, beam_args=beam_args))
     return report_run(manifest, arguments.output, CAPTIONS, "captioned")
 
 

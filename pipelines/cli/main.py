@@ -7,12 +7,14 @@ import atexit
 import contextlib
 import importlib
 import os
+import signal
 import sys
 from collections.abc import Sequence
+from types import FrameType
 from typing import NoReturn
 
 import ocr_models
-from ocr_models.errors import ExitStatus, PagebeamError
+from ocr_models.errors import ExitStatus, PagebeamError, Terminated, interrupt_status
 from pipelines.runtime.quick_start import claim_process
 
 # For each sub-command, the module whose main(argv) runs it and returns the exit status, and its help text. Only the
@@ -43,9 +45,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except PagebeamError as error:
         print(f"pagebeam: {error}", file=sys.stderr)
         return error.exit_status
-    except KeyboardInterrupt:
-        print("pagebeam: interrupted; what was written is incomplete and will be ignored", file=sys.stderr)
-        return ExitStatus.FAILED
+    except KeyboardInterrupt as interrupt:
+        what = "terminated" if isinstance(interrupt, Terminated) else "interrupted"
+        print(f"\npagebeam: {what}; nothing was added to the output; run the same command again", file=sys.stderr)
+        return interrupt_status(interrupt)
 
 
 def command() -> NoReturn:
@@ -54,12 +57,19 @@ def command() -> NoReturn:
     Functions registered with ``atexit`` run, but not Python's own clean-up, which would spend 2 seconds on freeing
     TensorFlow's objects one by one.
     """
+    signal.signal(signal.SIGTERM, _terminate)
     status = main()
+    for signum in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(signum, signal.SIG_IGN)  # the clean-up is quick
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(BrokenPipeError):  # the reader of a pipe, such as "| head", has gone
             stream.flush()
     os._exit(status)
+
+
+def _terminate(signum: int, frame: FrameType | None) -> NoReturn:
+    raise Terminated
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -9,7 +9,7 @@ from ocr_models.arguments import positive, share
 from ocr_models.bundle import DEFAULT_BUNDLES
 from ocr_models.errors import ExitStatus
 from ocr_models.records import MIN_CONFIDENCE
-from pipelines.cli.shared_arguments import add_run_arguments, make_parser
+from pipelines.cli.shared_arguments import add_run_arguments, make_parser, pop_limits
 from pipelines.runtime.beam_options import LOCAL_RUNNER
 from pipelines.runtime.quick_start import import_ahead
 
@@ -23,7 +23,9 @@ def main(argv: Sequence[str]) -> ExitStatus:
     from pipelines.reading.ocr_reader import OcrOptions, run_ocr
     from pipelines.reading.schemas import PAGES
 
-    manifest = run_ocr(OcrOptions(**vars(arguments), beam_args=beam_args))
+    values = dict(vars(arguments))
+    limits = pop_limits(values)
+    manifest = run_ocr(OcrOptions(**values, limits=limits, beam_args=beam_args))
     return report_run(manifest, arguments.output, PAGES, "read")
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from ocr_models.arguments import positive
 from ocr_models.data.sources.source import SourceOptions
+from ocr_models.limits import LEAST_MEMORY_BYTES, MEGABYTE, DecodeLimits
 from pipelines.runtime.beam_options import LOCAL_RUNNER
 
 
@@ -49,6 +50,44 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
         "--dpi", type=_dots_per_inch, default=200, metavar="N", help="for rendering PDFs; default: %(default)s"
     )
     add_runner_arguments(parser)
+    _add_limit_arguments(parser.add_argument_group("limits", "What exceeds one becomes a failed row that names it."))
+
+
+def _add_limit_arguments(group: argparse._ArgumentGroup) -> None:
+    """Adds the options of ``ocr_models.limits.DecodeLimits``."""
+    limits = DecodeLimits()
+    most = {
+        "--max-pages": (limits.pages, "pages of a TIFF or PDF"),
+        "--max-document-mb": (limits.document_bytes // MEGABYTE, "size of a document, in MB of 2^20 bytes"),
+        "--max-pixels": (limits.page_pixels, "pixels of a page"),
+        "--max-seconds": (round(limits.time_s), "time for opening a document and for decoding a page"),
+    }
+    for option, (default, what) in most.items():
+        group.add_argument(option, type=positive, default=default, metavar="N", help=f"{what}; default: %(default)s")
+    group.add_argument(
+        "--max-memory-mb",
+        type=_decoder_megabytes,
+        default=limits.memory_bytes // MEGABYTE,
+        metavar="N",
+        help="memory of a decoder process, of which there is one per core; default: %(default)s",
+    )
+
+
+def pop_limits(values: dict[str, Any]) -> DecodeLimits:
+    """Removes the limits from a command's arguments and returns them."""
+    return DecodeLimits(
+        time_s=values.pop("max_seconds"),
+        memory_bytes=values.pop("max_memory_mb") * MEGABYTE,
+        document_bytes=values.pop("max_document_mb") * MEGABYTE,
+        pages=values.pop("max_pages"),
+        page_pixels=values.pop("max_pixels"),
+    )
+
+
+def _decoder_megabytes(text: str) -> int:
+    if positive(text) * MEGABYTE < LEAST_MEMORY_BYTES:
+        raise argparse.ArgumentTypeError(f"{text} is too little for a decoder to start; give at least 512")
+    return int(text)
 
 
 def _dots_per_inch(text: str) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import contextlib
 import re
 from typing import Any
 
@@ -11,6 +11,7 @@ from ocr_models.data.dataset_files import (
     CONTACT_SHEET,
     DATASET_JSON,
     QUARANTINE,
+    QUARANTINE_LIST,
     SHARD_NAME,
     STAGING,
     STARTED,
@@ -18,7 +19,7 @@ from ocr_models.data.dataset_files import (
 )
 from ocr_models.errors import UsageError
 from pipelines.datasets.dataset_json import DataSetDescription
-from pipelines.runtime.storage import delete, is_remote, join, list_folder, write_bytes
+from pipelines.runtime.storage import StorageError, delete, join, list_folder, remove_empty_folder, write_bytes
 
 _TEMPORARY = re.compile(r"(.*/)?_[^/]+\.[0-9a-f]{32}\.tmp")
 
@@ -73,8 +74,23 @@ def begin_dataset(output: str, overwrite: bool) -> None:
 def clear_staging(output: str) -> None:
     """Deletes the staging folder."""
     delete(join(output, name) for name in list_folder(output) if name.startswith(f"{STAGING}/"))
-    if not is_remote(output) and os.path.isdir(join(output, STAGING)):
-        os.rmdir(join(output, STAGING))
+    remove_empty_folder(join(output, STAGING))
+
+
+def discard_dataset(output: str, keep_quarantine: bool) -> None:
+    """Deletes what an unfinished run has written, which the next one would not use.
+
+    Args:
+        output: the folder.
+        keep_quarantine: whether to keep what was found wrong with pictures, as far as all of it has been written.
+    """
+    with contextlib.suppress(StorageError):  # the run's own error matters more
+        names = list_folder(output)
+        if DATASET_JSON not in names:
+            kept = (STARTED, f"{QUARANTINE}/") if keep_quarantine and QUARANTINE_LIST in names else ()
+            delete(join(output, name) for name in names if _is_ours(name) and not name.startswith(kept))
+            for folder in (STAGING, QUARANTINE):
+                remove_empty_folder(join(output, folder))
 
 
 def _is_ours(name: str) -> bool:

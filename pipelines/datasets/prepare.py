@@ -12,7 +12,7 @@ from apache_beam.pvalue import AsList, AsSingleton
 from ocr_models.data.sources.formats import open_source
 from ocr_models.data.sources.source import Source, SourceOptions
 from pipelines.datasets.dataset_json import DataSetDescription, commit_dataset
-from pipelines.datasets.folder import begin_dataset, clear_staging, is_unchanged
+from pipelines.datasets.folder import begin_dataset, clear_staging, discard_dataset, is_unchanged
 from pipelines.datasets.shard_files import Problem
 from pipelines.datasets.splits import SplitFractions
 from pipelines.datasets.staging import StagedPicture, read_items, stage_items
@@ -28,7 +28,7 @@ from pipelines.inputs.data_sets import read_description
 from pipelines.inputs.source_files import SourceFiles, fingerprint_files, list_items
 from pipelines.runtime.beam_options import BeamOptions
 from pipelines.runtime.runner import make_pipeline, run_pipeline
-from pipelines.runtime.storage import absolute_uri
+from pipelines.runtime.storage import OutputError, absolute_uri
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,8 +105,12 @@ def prepare_source(
         clear_staging(output)  # left by a run that was cut off at its very end
         return Prepared(found, unchanged=True)
     begin_dataset(output, options.overwrite)
-    define_pipeline(pipeline, stage_items(output, items), source, dataset)
-    run_pipeline(pipeline, "item")
+    try:
+        define_pipeline(pipeline, stage_items(output, items), source, dataset)
+        run_pipeline(pipeline, "item")
+    except BaseException as error:  # Ctrl-C, too
+        discard_dataset(output, keep_quarantine=not isinstance(error, (OutputError, KeyboardInterrupt)))
+        raise
     description = read_description(output)
     assert description is not None  # without it the run would have failed
     clear_staging(output)

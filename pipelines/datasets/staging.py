@@ -15,7 +15,7 @@ from ocr_models.data.dataset_files import STAGING
 from ocr_models.data.sources.source import SourceItem
 from ocr_models.io.tfrecord import iter_records, record_bytes, write_records
 from pipelines.datasets.prepared_picture import PreparedPicture
-from pipelines.runtime.storage import create_file, join, open_file, read_bytes, write_bytes
+from pipelines.runtime.storage import create_file, join, open_file, read_bytes, write_bytes, writing
 
 _OPEN_FILES = 64
 _ITEMS_PER_FILE = 1000
@@ -52,20 +52,21 @@ class StagingFile:
     """A new file below the staging folder; created when the first picture is added."""
 
     def __init__(self, output: str) -> None:
-        self._output = output
         self._name = f"{uuid.uuid4().hex}.tfrecord"
+        self._path = join(output, f"{STAGING}/{self._name}")
         self._file: BinaryIO | None = None
         self._offset = 0
 
     def add(self, picture: PreparedPicture) -> StagedPicture:
         """Writes the records of a picture."""
-        if self._file is None:
-            self._file = create_file(join(self._output, f"{STAGING}/{self._name}"))
+        with writing(self._path):
+            if self._file is None:
+                self._file = create_file(self._path)
+            write_records(self._file, picture.payloads)
         offsets = []
         for payload in picture.payloads:
             offsets.append(self._offset)
             self._offset += record_bytes(payload)
-        write_records(self._file, picture.payloads)
         return StagedPicture(
             picture.name,
             picture.digest,
@@ -78,7 +79,8 @@ class StagingFile:
 
     def close(self) -> None:
         if self._file is not None:
-            self._file.close()
+            with writing(self._path):
+                self._file.close()
 
 
 class StagedRecords:

@@ -7,8 +7,9 @@ the run. It imports neither Beam nor TensorFlow, so it starts quickly and stays 
 from __future__ import annotations
 
 import functools
-import os
+import json
 import resource
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -21,13 +22,17 @@ from PIL import Image
 
 from ocr_models.data.pdf_pages import count_pdf_pages
 from ocr_models.errors import DocumentError, Stage
-from ocr_models.io import documents
+from ocr_models.io import documents, images
 from ocr_models.io.documents import DocumentKind
 from ocr_models.io.hashing import FileState, check_unchanged
 from ocr_models.io.images import ColorMode, PageImage
+from ocr_models.limits import DecodeLimits, over_limit
 
 OPEN_DOCUMENTS = 4
 READY = "ready"
+ALARM_DELAY_S = 10  # after the time limit, at which the parent kills a child unless it was killed itself
+OWN_MEMORY_BYTES = 200 << 20  # address space of a child that has decoded nothing yet
+MEMORY_OPTION = "--max-memory-mb"
 
 
 class Request(Protocol):
@@ -50,10 +55,11 @@ class CountPages:
 
     path: str
     kind: DocumentKind
+    max_pages: int = DecodeLimits.pages
     stage = Stage.OPEN
 
     def answer(self) -> int:
-        return documents.count_pages(self.path, self.kind)
+        return documents.count_pages(self.path, self.kind, self.max_pages)
 
 
 @dataclass(frozen=True)
@@ -105,14 +111,21 @@ def _page_renderer(
     return documents.page_renderer(path, kind, dpi, color_mode)
 
 
-def serve(connection: Connection) -> None:
-    """Answers requests until the other side closes the connection."""
+def serve(connection: Connection, time_limit_s: float) -> None:
+    """Answers requests until the other side closes the connection.
+
+    If a request takes much longer than the time limit, SIGALRM ends the process, even within native code: then its
+    parent, which would have ended it earlier, is gone.
+    """
     while True:
         try:
             request = connection.recv()
         except EOFError:
             return
-        connection.send(answer(request))
+        signal.setitimer(signal.ITIMER_REAL, time_limit_s + ALARM_DELAY_S)
+        response = answer(request)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        connection.send(response)
 
 
 def answer(request: Request) -> Answer:
@@ -125,18 +138,21 @@ def answer(request: Request) -> Answer:
     except DocumentError as document_error:
         error = document_error.stage, str(document_error)
     except MemoryError:
-        error = request.stage, "decoding takes more memory than is allowed for a page"
+        too_much = over_limit(request.stage, "decoding takes more memory than is allowed for a page", MEMORY_OPTION)
+        error = too_much.stage, str(too_much)
     except Exception as unforeseen:
         error = request.stage, f"{type(unforeseen).__name__}: {unforeseen}"
     return Answer(value, error, (time.perf_counter() - start) * 1000)
 
 
 def main() -> None:
-    """Serves a connection. The arguments are its file descriptor and the memory limit of this process in bytes."""
-    memory_limit_bytes = int(sys.argv[2])
-    resource.setrlimit(resource.RLIMIT_AS, (memory_limit_bytes, memory_limit_bytes))
+    """Serves a connection. The arguments are its file descriptor and the fields of ``DecodeLimits`` as JSON."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, too, which ends this process
+    limits = DecodeLimits(**json.loads(sys.argv[2]))
+    resource.setrlimit(resource.RLIMIT_AS, (limits.memory_bytes, limits.memory_bytes))
     Image.MAX_IMAGE_PIXELS = None  # our own limit is checked page by page, so one page of a TIFF may fail alone
+    images.MAX_PAGE_PIXELS = limits.page_pixels
+    documents.max_image_bytes = limits.memory_bytes - OWN_MEMORY_BYTES
     connection = Connection(int(sys.argv[1]))
     connection.send(READY)
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())  # decoders report every flaw of a file
-    serve(connection)
+    serve(connection, limits.time_s)

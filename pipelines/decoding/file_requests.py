@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import os
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -19,9 +18,8 @@ from ocr_models.io.hashing import FileDigest, FileState, file_state, hash_file
 from ocr_models.io.images import ColorMode, PageImage
 from ocr_models.io.sequence_example import page_image_bytes
 from ocr_models.io.tfrecord import READ_ERRORS, iter_records, record_bytes, unpacked
+from ocr_models.limits import MEGABYTE, over_limit
 
-MAX_DOCUMENT_BYTES = 4 << 30
-"""Size of a file, and of what a gzipped one unpacks to; far above a scanned book or a shard of records."""
 MAX_RECORDS = 1_000_000
 """Records of a file: a gzip of 100 kB can hold millions of empty ones, each of which would become a row."""
 OPEN_RANGES = 64
@@ -41,18 +39,14 @@ class HashFile:
     """Asks for the hash and the first bytes of a local file."""
 
     path: str
-    max_bytes: int = MAX_DOCUMENT_BYTES
+    max_bytes: int
     stage = Stage.OPEN
 
     def answer(self) -> HashedFile:
         state = file_state(self.path)
         try:
             with open_regular(self.path) as file:
-                size = os.fstat(file.fileno()).st_size
-                if size > self.max_bytes:
-                    what = f"the file has {size:,} bytes, more than the limit of {self.max_bytes:,}; split it"
-                    raise DocumentError(Stage.OPEN, what)
-                return HashedFile(hash_file(file, HEAD_BYTES), state)
+                return HashedFile(hash_file(file, HEAD_BYTES, self.max_bytes), state)
         except OSError as error:
             raise DocumentError(Stage.OPEN, f"the file can't be opened ({error})") from error
 
@@ -78,41 +72,41 @@ class ListRecords:
     """
 
     path: str
-    max_bytes: int = MAX_DOCUMENT_BYTES
+    max_bytes: int
     max_records: int = MAX_RECORDS
     stage = Stage.OPEN
 
     def answer(self) -> tuple[list[Record], int]:
         records: list[Record] = []
-        offset = 0
+        offset, excess = 0, None
         with open_regular(self.path) as file:
             try:
                 for payload in iter_records(unpacked(file)):
                     records.append(Record(offset, record_digest(payload)))
                     offset += record_bytes(payload)
-                    self._check_limits(offset, len(records))
-            except _TooMuch:
-                raise
+                    excess = self._excess(offset, len(records))
+                    if excess:
+                        break
             except READ_ERRORS as error:
                 if not records:
                     what = f"the file holds no complete TFRecord ({error})"
                     raise DocumentError(Stage.OPEN, what) from error
                 records.append(Record(offset, None))
+        if excess:
+            raise excess
         if not records:
             raise DocumentError(Stage.OPEN, "the TFRecord file has no records")
         return records, offset
 
-    def _check_limits(self, unpacked_bytes: int, count: int) -> None:
+    def _excess(self, unpacked_bytes: int, count: int) -> DocumentError | None:
+        """The error for a file that exceeds a limit: none of its records is read."""
         if unpacked_bytes > self.max_bytes:
-            what = f"the records have more bytes than the limit of {self.max_bytes:,}, unpacked; write several files"
-            raise _TooMuch(Stage.OPEN, what)
+            what = f"the records have more bytes, unpacked, than the limit of {self.max_bytes // MEGABYTE:,} MB"
+            return over_limit(Stage.OPEN, what, "--max-document-mb", "write several files")
         if count > self.max_records:
             what = f"the file has more records than the limit of {self.max_records:,}; write several files"
-            raise _TooMuch(Stage.OPEN, what)
-
-
-class _TooMuch(DocumentError):
-    """A file exceeds a limit: none of its records is read."""
+            return DocumentError(Stage.OPEN, what)
+        return None
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -13,7 +14,7 @@ from ocr_models.reports.html_report import Chart, Code, EncodedPicture, Gallery,
 from pipelines.evaluation.evidence import Evidence
 from pipelines.evaluation.scores import Rules, Scores
 from pipelines.evaluation.summary import EvaluationDescription, Summary, summarize
-from pipelines.runtime.storage import join, write_bytes
+from pipelines.runtime.storage import atomic_writer, join
 
 SUMMARY, REPORT, ROWS = "evaluation.json", "report.html", "pages.jsonl"
 _SHOWN_CONFUSIONS = 20
@@ -37,8 +38,12 @@ def write_evaluation(
     summary = summarize(rows, description, rules, scores)
     report = render_report(f"Evaluation: {description.source}", report_sections(summary, rows, worst))
     lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-    for name, text in ((ROWS, lines), (REPORT, report), (SUMMARY, json.dumps(summary, indent=2, ensure_ascii=False))):
-        write_bytes(join(output, name), text.encode())
+    texts = {SUMMARY: json.dumps(summary, indent=2, ensure_ascii=False), REPORT: report, ROWS: lines}
+    with contextlib.ExitStack() as files:  # which get their names when all have been written, the first one last
+        for name, text in texts.items():
+            file = files.enter_context(atomic_writer(join(output, name)))
+            file.write(text.encode())
+            file.flush()
     return summary
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -23,25 +24,26 @@ def open_document(uri: str, pool: DecodePool) -> Iterator[PageRange]:
 
     Args:
         uri: the document.
-        pool: reads it.
+        pool: reads it; its limits are those of the document.
     """
-    sha256 = None
+    sha256, start = None, time.perf_counter()
     try:
-        file = download(uri)
-        hashed = pool.submit(HashFile(file.name)).result().value
+        file = download(uri, max_bytes=pool.limits.document_bytes)
+        hashed = pool.submit(HashFile(file.name, pool.limits.document_bytes)).result().value
         sha256, kind = hashed.digest.sha256, sniff_kind(hashed.digest.head)
         page_count, end_offset = 1, 0
         records: list[Record] = []
         if kind in RECORD_KINDS:
-            records, end_offset = pool.submit(ListRecords(file.name)).result().value
+            records, end_offset = pool.submit(ListRecords(file.name, pool.limits.document_bytes)).result().value
             page_count = len(records)
         elif kind != DocumentKind.IMAGE:  # an image is checked when it is decoded
-            page_count = pool.submit(CountPages(file.name, kind)).result().value
+            page_count = pool.submit(CountPages(file.name, kind, pool.limits.pages)).result().value
         if file_state(file.name) != hashed.state:  # else what was counted is what was hashed
             raise DocumentError(Stage.OPEN, CHANGED)
         yield from split_pages(Document(uri, sha256, kind, page_count), records, end_offset)
     except DocumentError as error:
-        yield PageRange(Document(uri, sha256, error=str(error)), 0, 0)
+        elapsed_ms = (time.perf_counter() - start) * 1000
+        yield PageRange(Document(uri, sha256, error=str(error), elapsed_ms=elapsed_ms), 0, 0)
 
 
 def record_places(page_range: PageRange) -> tuple[LocalFile, list[RecordPlace]]:

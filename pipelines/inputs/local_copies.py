@@ -8,7 +8,7 @@ import tempfile
 from typing import Protocol
 
 from ocr_models.errors import Stage
-from pipelines.decoding.file_requests import MAX_DOCUMENT_BYTES
+from ocr_models.limits import MEGABYTE, DecodeLimits, over_limit
 from pipelines.runtime.storage import StorageError, is_remote, open_file
 
 _CHUNK_BYTES = 1 << 20
@@ -39,12 +39,14 @@ def local_copy(uri: str, sha256: str | None, start: int = 0, stop: int | None = 
         stop: the byte after the last one that is needed; None for the end of the file.
 
     Raises:
-        StorageError: the download fails, or is larger than ``MAX_DOCUMENT_BYTES``.
+        StorageError: the download fails, or is larger than a document may be.
     """
     return download(uri, start, stop)
 
 
-def download(uri: str, start: int = 0, stop: int | None = None) -> LocalFile:
+def download(
+    uri: str, start: int = 0, stop: int | None = None, max_bytes: int = DecodeLimits.document_bytes
+) -> LocalFile:
     """Like ``local_copy``, but always a new download of a remote file."""
     if not is_remote(uri):
         return _Itself(uri)
@@ -53,7 +55,7 @@ def download(uri: str, start: int = 0, stop: int | None = None) -> LocalFile:
         try:
             if start:
                 file.seek(start)
-            left = MAX_DOCUMENT_BYTES if stop is None else stop - start
+            left = max_bytes if stop is None else stop - start
             while chunk := file.read(min(left, _CHUNK_BYTES)):
                 copy.write(chunk)
                 left -= len(chunk)
@@ -61,8 +63,8 @@ def download(uri: str, start: int = 0, stop: int | None = None) -> LocalFile:
         except Exception as error:  # each file system has its own kinds of errors
             raise StorageError(Stage.OPEN, f"the file can't be downloaded ({error})") from error
     if too_large:
-        what = f"the file has more bytes than the limit of {MAX_DOCUMENT_BYTES:,}; split it"
-        raise StorageError(Stage.OPEN, what)
+        what = f"the file has more bytes than the limit of {max_bytes // MEGABYTE:,} MB"
+        raise over_limit(Stage.OPEN, what, "--max-document-mb")
     copy.flush()
     return copy
 

@@ -28,6 +28,7 @@ class Document:
         page_count: number of pages; 0 if it couldn't be opened.
         error: why it couldn't be opened, or None.
         skipped: why it isn't read, although it was found, such as "hidden"; None if it is read.
+        elapsed_ms: milliseconds that were spent on opening it, if it couldn't be opened.
     """
 
     uri: str
@@ -36,6 +37,7 @@ class Document:
     page_count: int = 0
     error: str | None = None
     skipped: str | None = None
+    elapsed_ms: float = 0.0
 
     @property
     def expected_rows(self) -> int:

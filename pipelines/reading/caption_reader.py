@@ -44,7 +44,7 @@ def run_captioner(options: CaptionOptions) -> dict[str, Any]:
     """
     models = {"captioner": find_bundle(options.captioner, "caption")}
     load_reader = functools.partial(_load_reader, options.captioner, options.beam_width)
-    return read_all(options, CAPTIONS, models, ReadPages(load_reader, options.dpi))
+    return read_all(options, CAPTIONS, models, ReadPages(load_reader, options.dpi, limits=options.limits))
 
 
 class CaptionReader:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import apache_beam as beam
@@ -12,6 +12,7 @@ import numpy as np
 
 from ocr_models.bundle import DEFAULT_BUNDLES, Bundle, find_bundle
 from ocr_models.io.images import ColorMode
+from ocr_models.limits import DecodeLimits
 from ocr_models.records import MIN_CONFIDENCE, OcrPage, TextLine, Word
 from pipelines.inputs.page_ranges import PageRange
 from pipelines.reading.run import RunOptions, read_all
@@ -50,7 +51,14 @@ def run_ocr(options: OcrOptions) -> dict[str, Any]:
         UsageError: before any work: a model is broken, or see ``read_all``.
         PagebeamError: the run ended without all of its rows.
     """
-    ocr_pages = OcrPages(options.detector, options.recognizer, options.beam_width, options.dpi, options.min_confidence)
+    ocr_pages = OcrPages(
+        options.detector,
+        options.recognizer,
+        options.beam_width,
+        options.dpi,
+        options.min_confidence,
+        options.limits,
+    )
     return read_all(options, PAGES, ocr_pages.find_models(), ocr_pages.read_pages())
 
 
@@ -68,6 +76,7 @@ class OcrPages(beam.PTransform):
         beam_width: width of the recognizer's beam search; 1 takes the most likely character of each step.
         dpi: resolution for rendering PDFs.
         min_confidence: words that the network is less sure of, 0 to 1, are left out of the text; rows keep them.
+        limits: what decoding a page may cost.
     """
 
     detector: str = DEFAULT_BUNDLES["detection"]
@@ -75,6 +84,7 @@ class OcrPages(beam.PTransform):
     beam_width: int = 1
     dpi: float = 200
     min_confidence: float = MIN_CONFIDENCE
+    limits: DecodeLimits = field(default_factory=DecodeLimits)
 
     def expand(self, page_ranges: beam.PCollection[PageRange]) -> beam.PCollection[Row]:
         self.find_models()
@@ -92,6 +102,7 @@ class OcrPages(beam.PTransform):
         return ReadPages(
             functools.partial(_load_reader, self.detector, self.recognizer, self.beam_width, self.min_confidence),
             self.dpi,
+            limits=self.limits,
         )
 
 

@@ -92,7 +92,9 @@ class PageStream(BatchStream[PageRange, _Page, _DecodedPage, Row]):
     def submissions(self, page_range: PageRange) -> Iterator[Submission[_Page] | Done[Row]]:
         document = page_range.document
         if document.error:
-            yield Done(self._failed_row(_Page(document, 0), DocumentError(Stage.OPEN, document.error)))
+            error = DocumentError(Stage.OPEN, document.error)
+            error.elapsed_ms = document.elapsed_ms
+            yield Done(self._failed_row(_Page(document, 0), error))
         try:
             yield from self._requests(page_range)
         except DocumentError as error:  # the file can't be downloaded, before any request: all of its pages are lost
@@ -120,7 +122,11 @@ class PageStream(BatchStream[PageRange, _Page, _DecodedPage, Row]):
 
     def process(self, pages: list[_DecodedPage]) -> list[Row]:
         start = time.perf_counter()
-        read = self._reader.read_pages([page.image.pixels for page in pages])
+        try:
+            read = self._reader.read_pages([page.image.pixels for page in pages])
+        except Exception as error:
+            vars(error)["elapsed_ms"] = (time.perf_counter() - start) * 1000
+            raise
         read_ms = (time.perf_counter() - start) * 1000 / len(pages)
         return [self._row(page, columns, read_ms) for page, columns in zip(pages, read, strict=True)]
 
@@ -141,7 +147,9 @@ class PageStream(BatchStream[PageRange, _Page, _DecodedPage, Row]):
             "error_type": type(error).__name__,
             "message": str(error),
         }
-        return {**self._common_columns(page, decoded), "status": "failed", "failure": failure}
+        columns = self._common_columns(page, decoded)
+        columns["elapsed_ms"] += getattr(error, "elapsed_ms", 0.0)
+        return {**columns, "status": "failed", "failure": failure}
 
     def _common_columns(self, page: _Page, decoded: _DecodedPage | None) -> Row:
         document = page.document

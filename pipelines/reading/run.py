@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import apache_beam as beam
 
 from ocr_models.bundle import Bundle
+from ocr_models.limits import DecodeLimits
 from pipelines.inputs.discovery import check_inputs
 from pipelines.inputs.transforms import ReadDocuments
-from pipelines.reading.run_manifest import RunDescription, read_manifest
+from pipelines.reading.run_manifest import RunDescription, discard_run, read_manifest
 from pipelines.reading.schemas import Table
 from pipelines.reading.transforms import ReadPages, WritePages
 from pipelines.runtime.beam_options import BeamOptions
@@ -26,11 +27,13 @@ class RunOptions(BeamOptions):
         inputs: files, folders and globs, on any Beam file system.
         output: the output folder, on any Beam file system.
         dpi: resolution for rendering PDFs.
+        limits: what a document may cost.
     """
 
     inputs: list[str]
     output: str
     dpi: float = 200
+    limits: DecodeLimits = field(default_factory=DecodeLimits)
 
 
 def define_pipeline(
@@ -48,7 +51,7 @@ def define_pipeline(
     Returns:
         A PCollection whose one element is the manifest, when it has been written.
     """
-    documents = root | ReadDocuments(run.inputs)
+    documents = root | ReadDocuments(run.inputs, read_pages.limits)
     rows = documents | read_pages
     return rows | WritePages(output, run, documents, rows_per_shard)
 
@@ -75,8 +78,12 @@ def read_all(options: RunOptions, table: Table, models: dict[str, Bundle], read_
     check_inputs(options.inputs)
     check_writable(output)
     define_pipeline(pipeline, output, run, read_pages)
-    run_pipeline(pipeline)
-    return read_manifest(output, run.run_id)
+    try:
+        run_pipeline(pipeline)
+        return read_manifest(output, run.run_id)
+    except BaseException:  # Ctrl-C, too
+        discard_run(output, run)
+        raise
 
 
 def describe_run(options: RunOptions, table: Table, models: dict[str, Bundle]) -> RunDescription:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import secrets
 import time
@@ -15,7 +16,16 @@ from ocr_models.errors import PagebeamError
 from pipelines.inputs.page_ranges import Document
 from pipelines.reading.schemas import PAGES, Row, Table
 from pipelines.reading.shards import Shard, first_failures
-from pipelines.runtime.storage import exists, join, read_bytes, write_bytes
+from pipelines.runtime.storage import (
+    StorageError,
+    delete,
+    exists,
+    join,
+    list_folder,
+    read_bytes,
+    remove_empty_folder,
+    write_bytes,
+)
 from pipelines.runtime.versions import versions
 
 
@@ -140,6 +150,15 @@ def read_manifest(output: str, run_id: str) -> dict[str, Any]:
     if not exists(path):
         raise PagebeamError(f"the run ended without its manifest {path}: its rows are not complete; run it again")
     return json.loads(read_bytes(path))
+
+
+def discard_run(output: str, run: RunDescription) -> None:
+    """Deletes the files of a run that failed, unless it has a manifest; readers would ignore them, but not the disk."""
+    with contextlib.suppress(StorageError):  # the run's own error matters more
+        if not exists(manifest_path(output, run.run_id)):
+            folder = join(output, f"{run.table.folder}/run={run.run_id}")
+            delete(join(folder, name) for name in list_folder(folder))
+            remove_empty_folder(folder)
 
 
 def _sum_counts(counts: Iterable[dict[str, int]]) -> Counter[str]:

@@ -121,7 +121,7 @@ def _run_columns(version: int) -> tuple[pa.Field, ...]:
         _column(
             "elapsed_ms",
             pa.float32(),
-            "time for its decoding and its share of its batch; 0 if not decoded",
+            "time for its decoding and its share of its batch; if failed, the time until it failed",
             False,
         ),
         _column("run_id", pa.string(), "the run that wrote the row; also the hive partition `run`", False),

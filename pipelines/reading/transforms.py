@@ -10,6 +10,7 @@ from typing import Any
 import apache_beam as beam
 from apache_beam.pvalue import AsSingleton
 
+from ocr_models.limits import DecodeLimits
 from pipelines.decoding.pool import shared_pool
 from pipelines.decoding.stream_fn import SharedModel, StreamFn
 from pipelines.inputs.page_ranges import PageRange
@@ -30,27 +31,30 @@ class ReadPages(beam.PTransform):
         load_reader: loads the models; called once per process, whose workers share them.
         dpi: resolution for rendering PDFs.
         batch_size: number of pages read at once.
+        limits: what decoding a page may cost.
     """
 
     load_reader: Callable[[], Reader]
     dpi: float = 200
     batch_size: int = 8
+    limits: DecodeLimits = field(default_factory=DecodeLimits)
 
     def expand(self, page_ranges: beam.PCollection[PageRange]) -> beam.PCollection[Row]:
         keep_all_elements()
-        read = _ReadPagesFn(SharedModel(self.load_reader), self.dpi, self.batch_size)
+        read = _ReadPagesFn(SharedModel(self.load_reader), self.dpi, self.batch_size, self.limits)
         return page_ranges | "SpreadPages" >> beam.Reshuffle() | "Read" >> beam.ParDo(read).with_output_types(Row)
 
 
 class _ReadPagesFn(StreamFn):
-    def __init__(self, reader: SharedModel[Reader], dpi: float, batch_size: int) -> None:
-        self._shared_reader, self._dpi, self._batch_size = reader, dpi, batch_size
+    def __init__(self, reader: SharedModel[Reader], dpi: float, batch_size: int, limits: DecodeLimits) -> None:
+        self._shared_reader, self._dpi, self._batch_size, self._limits = reader, dpi, batch_size, limits
 
     def setup(self) -> None:
         self._reader = self._shared_reader.acquire()
 
     def make_stream(self) -> PageStream:
-        return PageStream(self._reader, shared_pool(), self._dpi, self._batch_size, progress.observe_ms)
+        pool = shared_pool(self._limits)
+        return PageStream(self._reader, pool, self._dpi, self._batch_size, progress.observe_ms)
 
 
 @dataclass

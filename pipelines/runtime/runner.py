@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
+import re
+import sys
+from collections.abc import Iterator
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner, worker_handlers
+from apache_beam.runners.worker import sdk_worker
 
 from ocr_models.errors import PagebeamError, UsageError
 from pipelines.runtime import progress
 from pipelines.runtime.beam_options import LOCAL_RUNNER, BeamOptions
+from pipelines.runtime.storage import OutputError
+
+# The last line of a worker's error, in which Beam names its class, or wraps it, and adds the step.
+_OUTPUT_ERROR = re.compile(r"(?:[\w.]+: )*?(?:[\w.]+\.)?OutputError: (.*?)(?: \[while running '.*'\])?")
 
 
 def make_pipeline(options: BeamOptions) -> beam.Pipeline:
@@ -56,14 +65,29 @@ def run_pipeline(pipeline: beam.Pipeline, unit: str = "page") -> None:
     try:
         if isinstance(pipeline.runner, FnApiRunner):  # its run() returns when everything is done
             progress.start_counting()
-            with progress.ProgressBar(progress.local_counts, unit):
+            with _without_tracebacks(), progress.ProgressBar(progress.local_counts, unit):
                 pipeline.run()
             return
         result = pipeline.run()
         with progress.ProgressBar(lambda: progress.metric_counts(result), unit):
             result.wait_until_finish()
     except Exception as error:  # runners pass a worker's error on as text, after its traceback
-        raise PagebeamError(f"the run failed: {(str(error).strip() or repr(error)).splitlines()[-1]}") from error
+        text = str(error).strip() or repr(error)
+        output_error = _OUTPUT_ERROR.fullmatch(text.splitlines()[-1])
+        if output_error:
+            raise OutputError(f"the run failed: {output_error[1]}") from error
+        print(text, file=sys.stderr)
+        raise PagebeamError(f"the run failed: {text.splitlines()[-1]}") from error
+
+
+@contextlib.contextmanager
+def _without_tracebacks() -> Iterator[None]:
+    """Keeps Beam's local workers from printing the traceback of an error, which the runner raises as well."""
+    vars(sdk_worker)["print"] = lambda *values, **options: None
+    try:
+        yield
+    finally:
+        del vars(sdk_worker)["print"]
 
 
 def _check_local_args(beam_args: list[str]) -> None:

@@ -5,19 +5,22 @@ Files are read and written as plain bytes: nothing is compressed or decompressed
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import glob
 import os
 import re
+import threading
 import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from apache_beam.io.filesystem import CompressionTypes, FileSystem
+from apache_beam.io.filesystem import BeamIOError, CompressionTypes, FileSystem
 from apache_beam.io.filesystems import FileSystems
 
-from ocr_models.errors import DocumentError, Stage, UsageError
+from ocr_models import durable_files
+from ocr_models.errors import DocumentError, PagebeamError, Stage, UsageError
 from ocr_models.io import hashing
 from ocr_models.io.files import open_regular
 
@@ -28,6 +31,10 @@ class StorageError(DocumentError, OSError):
     It is a DocumentError, so that a missing or unreadable document becomes a failed row like any other bad one, and an
     OSError, which is what sources of labelled pictures expect.
     """
+
+
+class OutputError(PagebeamError):
+    """A file can't be written. It ends the run: the message is all that its user needs to see."""
 
 
 @dataclass(frozen=True)
@@ -75,18 +82,75 @@ def create_file(path: str) -> BinaryIO:
 
 
 @contextlib.contextmanager
+def writing(path: str) -> Iterator[None]:
+    """Within the ``with`` block a file is written; what goes wrong is raised as OutputError."""
+    try:
+        yield
+    except PagebeamError:
+        raise
+    except (OSError, BeamIOError) as error:
+        raise OutputError(
+            f"{path} can't be written ({error}); make room or give another --output, then run the same command again"
+        ) from error
+
+
+@contextlib.contextmanager
 def atomic_writer(path: str) -> Iterator[BinaryIO]:
     """Opens a file for writing that appears under its name when the ``with`` block ends without an error.
 
-    Until then its name begins with "_", and readers skip it.
+    Until then its name begins with "_", and readers skip it. If the block fails, nothing is left of it. A local file is
+    on the disk, not only in the system's memory, before it gets its name, and the name is before the block ends.
+
+    Raises:
+        OutputError: it can't be written.
     """
     folder, _, name = path.rpartition("/")
     temporary = f"{folder}/_{name}.{uuid.uuid4().hex}.tmp"
-    with create_file(temporary) as file:
-        yield file
+    with _unfinished_lock:
+        _unfinished.add(temporary)
+    try:
+        with writing(path):
+            if not is_remote(path):
+                durable_files.make_folder(folder)
+            with create_file(temporary) as file:
+                yield file
+                if not is_remote(path):
+                    durable_files.sync_file(file)
+            _rename(temporary, path)
+    finally:
+        with _unfinished_lock:
+            _discard(temporary)
+
+
+def _rename(temporary: str, path: str) -> None:
+    if not is_remote(path):
+        durable_files.rename(temporary, path)
+        return
     if exists(path):  # from an earlier attempt; not all file systems rename onto an existing file
         delete([path])
     FileSystems.rename([temporary], [path])
+
+
+_unfinished: set[str] = set()
+_unfinished_lock = threading.Lock()
+
+
+def _discard(temporary: str) -> None:
+    """Deletes a temporary file unless it got its name."""
+    _unfinished.discard(temporary)
+    with contextlib.suppress(Exception):  # it is gone, or the file system is
+        if exists(temporary):
+            delete([temporary])
+
+
+def _discard_unfinished() -> None:
+    """Deletes the files that workers are writing when the process ends early. From then on, they can't begin others."""
+    _unfinished_lock.acquire()
+    for temporary in list(_unfinished):
+        _discard(temporary)
+
+
+atexit.register(_discard_unfinished)
 
 
 def read_bytes(path: str) -> bytes:
@@ -106,6 +170,7 @@ def hash_file(path: str) -> hashing.FileDigest:
 
     Raises:
         StorageError: it can't be opened or read completely.
+        DocumentError: it has more than ``max_bytes``.
     """
     with open_file(path) as file:
         try:
@@ -156,12 +221,22 @@ def delete(paths: Iterable[str]) -> None:
             raise StorageError(Stage.OPEN, f"{path} can't be deleted ({error})") from error
 
 
+def remove_empty_folder(folder: str) -> None:
+    """Removes a folder if it is local, there and empty; remote file systems have no empty folders."""
+    if not is_remote(folder):
+        with contextlib.suppress(OSError):
+            os.rmdir(folder)
+
+
 def check_writable(folder: str) -> None:
     """Raises UsageError unless files can be written to an output folder."""
     probe = join(folder, f"_probe-{uuid.uuid4().hex}.tmp")
     try:
-        with create_file(probe) as file:
-            file.write(b"pagebeam")
-        delete([probe])
+        try:
+            with create_file(probe) as file:
+                file.write(b"pagebeam")
+        finally:
+            if exists(probe):
+                delete([probe])
     except Exception as error:  # each file system has its own kinds of errors
         raise UsageError(f"can't write to the output folder {folder}: {error}") from error

@@ -3,6 +3,7 @@ from __future__ import annotations
 import gzip
 import io
 import struct
+import time
 
 import numpy as np
 import pytest
@@ -172,6 +173,87 @@ def test_a_frame_of_an_unknown_kind_hides_no_other(tmp_path):
     with pytest.raises(DocumentError):
         render(1)
     np.testing.assert_array_equal(render(2).pixels, RAMP[::-1])
+
+
+def directories_only(order: str, big: bool, types: list[int], ends: int = 0) -> bytes:
+    """A TIFF of 1 × 1 pixel frames in one chain, in either byte order, with these NewSubfileTypes; ``ends`` is last."""
+    number, entry, header = ("Q", "HHQQ", 16) if big else ("I", "HHII", 8)
+    head = (b"II" if order == "<" else b"MM") + struct.pack(f"{order}H", 43 if big else 42)
+    data = bytearray(head + (struct.pack(f"{order}HHQ", 8, 0, header) if big else struct.pack(f"{order}I", header)))
+    for index, subfile_type in enumerate(types):
+        tags = [(254, 4, subfile_type), (256, 4, 1), (257, 4, 1), (258, 4, 8), (259, 4, 1), (262, 4, 1)]
+        size = (8 if big else 2) + (len(tags) + 2) * struct.calcsize(f"{order}{entry}") + struct.calcsize(number)
+        pixel = len(data) + size
+        tags += [(273, 4, pixel), (279, 4, 1)]
+        data += struct.pack(f"{order}{'Q' if big else 'H'}", len(tags))
+        for tag, kind, value in tags:
+            stored = struct.pack(f"{order}I", value).ljust(8 if big else 4, b"\0")
+            data += struct.pack(f"{order}{entry[:3]}", tag, kind, 1) + stored
+        data += struct.pack(f"{order}{number}", pixel + 1 if index + 1 < len(types) else ends) + bytes([index % 256])
+    return bytes(data)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("big", [False, True])
+def test_frames_are_found_in_every_layout_of_a_tiff(tmp_path, order, big):
+    path = tmp_path / "layout.tif"
+    path.write_bytes(directories_only(order, big, [0, 1, 2, 4, 0]))
+
+    assert count_pages(str(path), DocumentKind.TIFF) == 3
+    if big and order == ">":  # Pillow 12 takes its header for that of a classic TIFF
+        return
+    assert [int(page[0, 0]) for page in render_pages(path)] == [0, 2, 4]
+
+
+def test_a_chain_of_frames_that_closes_ends_where_it_began(tmp_path):
+    path = tmp_path / "loop.tif"
+    path.write_bytes(directories_only("<", False, [0, 0, 0], ends=8))
+
+    assert [int(page[0, 0]) for page in render_pages(path)] == [0, 1, 2]
+
+
+@pytest.mark.parametrize("fault", ["beyond the end", "cut short"])
+def test_a_frame_that_cannot_be_reached_is_the_last_page_and_fails(tmp_path, fault):
+    path = tmp_path / "chain.tif"
+    whole = directories_only("<", False, [0, 0, 0], ends=1_000_000)
+    path.write_bytes(whole if fault == "beyond the end" else whole[:-20])
+    last = 3 if fault == "beyond the end" else 2
+    render = page_renderer(str(path), DocumentKind.TIFF, dpi=200)
+
+    assert count_pages(str(path), DocumentKind.TIFF) == last + 1
+    assert [int(render(index).pixels[0, 0]) for index in range(last)] == [*range(last)]
+    with pytest.raises(DocumentError, match=r"header can't be read|cut short"):
+        render(last)
+
+
+def test_compressed_pages_of_a_tiff_are_found_by_libtiff_too(tmp_path):
+    images = [Image.fromarray(np.full((24, 40), 255 * (seed % 2), np.uint8)).convert("1") for seed in range(6)]
+    images[0].save(tmp_path / "fax.tif", save_all=True, append_images=images[1:], compression="group4")
+
+    assert [int(page.mean()) for page in render_pages(tmp_path / "fax.tif")] == [0, 255] * 3
+
+
+def test_a_tiff_of_10_000_pages_is_read_in_time_that_grows_with_its_pages(tmp_path):
+    path = tmp_path / "long.tif"
+    path.write_bytes(directories_only("<", False, [0] * 10_000))
+    start = time.process_time()
+
+    with pytest.raises(DocumentError, match="has more pages, and the limit is 5,000; raise the limit with --max-pages"):
+        count_pages(str(path), DocumentKind.TIFF, max_pages=5000)
+    assert count_pages(str(path), DocumentKind.TIFF, max_pages=10_000) == 10_000
+    for index in (9_999, 0):  # by two decoders that open the file anew; 1.1 s each while Pillow sought from the start
+        assert page_renderer(str(path), DocumentKind.TIFF, dpi=200)(index).pixels[0, 0] == index % 256
+
+    assert time.process_time() - start < 1
+
+
+def test_a_pdf_of_too_many_pages_is_refused(tmp_path):
+    path = tmp_path / "long.pdf"
+    path.write_bytes(samples.pdf_bytes(["0 0 9 9 re f"] * 12))
+
+    assert count_pages(str(path), DocumentKind.PDF, max_pages=12) == 12
+    with pytest.raises(DocumentError, match=r"the PDF has 12 pages, and the limit is 11; raise .* --max-pages"):
+        count_pages(str(path), DocumentKind.PDF, max_pages=11)
 
 
 def tiff_bytes(data: bytes, bits: int, photometric: int, *more: tuple[int, int]) -> bytes:

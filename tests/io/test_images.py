@@ -157,8 +157,9 @@ print(Image.MAX_IMAGE_PIXELS == limit)
 """
     run = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True)
 
+    remedy = "scale the image down, or raise the limit with --max-pixels of pagebeam run"
     assert run.stdout.splitlines() == [
-        "decode 11000×11000 pixels are more than the limit of 100,000,000 a page; scale the image down",
-        "decode the page's pixels are more than the limit of 100,000,000 a page; scale the image down",
+        f"decode 11000×11000 pixels are more than the limit of 100,000,000 a page; {remedy}",
+        f"decode the page's pixels are more than the limit of 100,000,000 a page; {remedy}",
         "True",
     ]

@@ -20,11 +20,12 @@ from PIL import Image
 
 from ocr_models.charset import Charset
 from ocr_models.io.sequence_example import serialize_example
+from ocr_models.limits import DecodeLimits
 from ocr_models.vocabulary import Vocabulary
 from pipelines.cli import main as cli
 from pipelines.datasets import transforms
 from pipelines.datasets.prepare import PrepareOptions, prepare_source
-from pipelines.decoding.pool import DecodeLimits, DecodePool
+from pipelines.decoding.pool import DecodePool
 from pipelines.runtime.runner import make_pipeline
 from tests.pipelines import samples
 from tests.pipelines.labelled import (
@@ -207,8 +208,9 @@ def test_a_picture_that_kills_its_decoder_is_quarantined_alone(tmp_path, monkeyp
     reasons = {problem["name"]: problem["reason"] for problem in quarantined(tmp_path / "out")}
     assert reasons == {
         "crash": "the document crashed its decoder (signal 11)",
-        "devour": "decoding takes more memory than is allowed for a page",
-        "hang": "decoding took more than 1 s and was stopped",
+        "devour": "decoding takes more memory than is allowed for a page; "
+        "raise the limit with --max-memory-mb of pagebeam run",
+        "hang": "decoding took more than 1 s and was stopped; raise the limit with --max-seconds of pagebeam run",
     }
 
 

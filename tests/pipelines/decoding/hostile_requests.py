@@ -9,6 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ocr_models.io.images import PageImage
+from pipelines.decoding.child import RenderPage
+
 
 @dataclass(frozen=True)
 class Crash:
@@ -24,6 +27,50 @@ class Hang:
 
     def answer(self) -> None:
         time.sleep(3600)
+
+
+@dataclass(frozen=True)
+class SayAndHang:
+    """Reports flaws for ever, more than a pipe holds."""
+
+    stage = "render"
+
+    def answer(self) -> None:
+        while True:
+            os.write(2, b"a flaw\n" * 1000)
+
+
+@dataclass(frozen=True)
+class Abort:
+    """Ends as C and C++ libraries do if an assertion fails, or memory can't be had."""
+
+    words: str
+    stage = "decode"
+
+    def answer(self) -> None:
+        os.write(2, self.words.encode())
+        os.abort()
+
+
+@dataclass(frozen=True)
+class DieOf:
+    signum: int
+    stage = "open"
+
+    def answer(self) -> None:
+        os.kill(os.getpid(), self.signum)
+
+
+@dataclass(frozen=True)
+class SlowPage:
+    """A page that takes a while."""
+
+    page: RenderPage
+    stage = "render"
+
+    def answer(self) -> PageImage:
+        time.sleep(0.1)
+        return self.page.answer()
 
 
 @dataclass(frozen=True)

@@ -1,18 +1,33 @@
 from __future__ import annotations
 
 import hashlib
+import random
+import subprocess
+import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
 from ocr_models.errors import DocumentError
 from ocr_models.io.documents import DocumentKind
-from pipelines.decoding import pool as decode_pool
+from ocr_models.limits import DecodeLimits
+from pipelines.decoding import process
 from pipelines.decoding.ahead import DecodeAhead
 from pipelines.decoding.child import RenderPage
-from pipelines.decoding.pool import DecodeLimits, DecodePool
+from pipelines.decoding.pool import DecodePool
 from tests.pipelines import samples
-from tests.pipelines.decoding.hostile_requests import Crash, Devour, Hang, ListModules
+from tests.pipelines.decoding.hostile_requests import (
+    Abort,
+    Crash,
+    Devour,
+    DieOf,
+    Hang,
+    ListModules,
+    SayAndHang,
+    SlowPage,
+)
 
 
 @pytest.fixture
@@ -31,8 +46,13 @@ def page_request(folder: Path, seed: int) -> RenderPage:
     ("request_", "stage", "message"),
     [
         (Crash(), "render", r"crashed its decoder \(signal 11\)"),
-        (Hang(), "render", r"took more than 1 s"),
-        (Devour(), "decode", r"takes more memory than is allowed for a page"),
+        (Hang(), "render", r"took more than 1 s and was stopped; raise the limit with --max-seconds of"),
+        (SayAndHang(), "render", r"took more than 1 s and was stopped"),
+        (Devour(), "decode", r"takes more memory than is allowed for a page; raise the limit with --max-memory-mb of"),
+        (Abort(""), "decode", r"\(signal 6\) for want of memory: .* limit of 2,048 MB; raise the limit with --max-mem"),
+        (Abort("what(): std::bad_alloc"), "decode", r"for want of memory"),
+        (Abort("Assertion failed"), "decode", r"crashed its decoder \(signal 6: Assertion failed\)"),
+        (DieOf(9), "open", r"was killed \(signal 9\) 5 times, as the system does when memory runs out; run it again"),
     ],
 )
 def test_a_document_that_kills_its_decoder_fails_alone(strict_pool, tmp_path, request_, stage, message):
@@ -55,14 +75,87 @@ def test_a_file_that_changed_is_opened_anew(pool, tmp_path):
         assert (page.pixels == samples.page_pixels(seed)).all()
 
 
-def test_a_child_that_cannot_start_is_no_fault_of_the_document(monkeypatch):
-    monkeypatch.setattr(decode_pool, "CHILD_CODE", "raise SystemExit(7)")
+def test_failures_say_how_long_they_took(strict_pool, tmp_path):
+    with pytest.raises(DocumentError) as error:
+        strict_pool.call(Hang())
+    assert 1000 <= error.value.elapsed_ms < 30_000
+
+
+def test_a_broken_installation_is_no_fault_of_a_document(monkeypatch):
+    monkeypatch.setattr(process, "CHILD_CODE", "raise SystemExit('no such library')")
+    monkeypatch.setattr(process, "START_PAUSE_S", 0.01)
     pool = DecodePool(1)
 
     for _ in range(2):
-        with pytest.raises(RuntimeError, match="ended during its start with status 7"):
+        with pytest.raises(RuntimeError, match="ended during their start, exit status 1: no such library"):
             pool.submit(ListModules()).result()
     pool.close()
+
+
+KILLED_AT_FIRST = """
+import os, pathlib, signal
+kills = pathlib.Path({folder!r}, "kills")
+with kills.open("a") as file:
+    file.write("+")
+if kills.stat().st_size <= {count}:
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.parametrize(("kills", "reads"), [(3, True), (1000, False)])
+def test_a_decoder_that_is_killed_while_it_starts_is_started_anew(monkeypatch, tmp_path, kills, reads):
+    killed = KILLED_AT_FIRST.format(folder=str(tmp_path), count=kills)
+    monkeypatch.setattr(process, "CHILD_CODE", killed + process.CHILD_CODE)
+    monkeypatch.setattr(process, "START_PAUSE_S", 0.01)
+    pool = DecodePool(1)
+
+    if reads:
+        assert (pool.call(page_request(tmp_path, 3)).value.pixels == samples.page_pixels(3)).all()
+    else:
+        with pytest.raises(DocumentError, match=r"no decoder could be started for it \(20 .* signal 9\)"):
+            pool.call(page_request(tmp_path, 3))
+    pool.close()
+
+
+def test_pages_are_read_although_decoders_are_killed_at_random_moments(tmp_path):
+    """Also while they start, while they decode and while they wait."""
+    pool = DecodePool(2)
+    moments, over = random.Random(0), threading.Event()
+
+    def kill_now_and_then() -> None:
+        while not over.wait(moments.uniform(0.1, 0.5)):
+            for child in list(process.DecoderProcess._running)[:1]:
+                child.kill()
+
+    killer = threading.Thread(target=kill_now_and_then)
+    killer.start()
+    requests = [SlowPage(page_request(tmp_path, seed)) for seed in range(12)]
+    answers = [future.result() for future in [pool.submit(request) for request in requests]]
+    over.set()
+    killer.join()
+    pool.close()
+
+    assert all((answer.value.pixels == samples.page_pixels(seed)).all() for seed, answer in enumerate(answers))
+
+
+def test_decoders_end_with_the_process_that_started_them(tmp_path):
+    """Even while they decode, and even if that process is killed."""
+    code = "import time; from ocr_models.limits import DecodeLimits\n"
+    code += "from pipelines.decoding.pool import DecodePool; from pipelines.decoding.process import DecoderProcess\n"
+    code += "from tests.pipelines.decoding.hostile_requests import Hang\n"
+    code += "pool = DecodePool(1, DecodeLimits(time_s=1.0)); pool.submit(Hang()); time.sleep(0.5)\n"
+    code += "print(*[child.pid for child in DecoderProcess._running], flush=True); time.sleep(60)"
+    started = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    assert started.stdout is not None
+    (pid,) = started.stdout.readline().split()
+
+    started.kill()
+    started.wait()
+
+    deadline = time.monotonic() + 30
+    while Path(f"/proc/{pid}").exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not Path(f"/proc/{pid}").exists()
 
 
 def test_decoding_ahead_stops_at_the_bytes_that_wait_and_goes_on_when_they_are_taken(pool, tmp_path):

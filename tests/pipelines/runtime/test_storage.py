@@ -1,13 +1,19 @@
 from __future__ import annotations
 
+import errno
 import os
 import pickle
+import stat
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from ocr_models.errors import DocumentError, Stage, UsageError
 from pipelines.runtime import storage
-from pipelines.runtime.storage import StorageError, atomic_writer
+from pipelines.runtime.storage import OutputError, StorageError, atomic_writer
 
 
 def test_a_file_appears_only_when_it_is_whole(tmp_path):
@@ -17,8 +23,7 @@ def test_a_file_appears_only_when_it_is_whole(tmp_path):
         file.write(b"half of it")
         raise RuntimeError("the worker dies")
 
-    assert not path.exists()
-    assert [leftover.name[:1] for leftover in tmp_path.iterdir()] in ([], ["_"])  # no reader looks at "_"
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_writing_again_replaces_a_file(tmp_path):
@@ -90,3 +95,53 @@ def test_uris_stay_and_local_paths_become_absolute(tmp_path, monkeypatch):
     assert storage.absolute_uri("gs://bucket/a") == "gs://bucket/a"
     assert storage.is_remote("gs://bucket/a") and not storage.is_remote("a/b")
     assert storage.join("gs://bucket/", "a") == storage.join("gs://bucket", "a") == "gs://bucket/a"
+
+
+def test_a_file_is_on_the_disk_before_it_gets_its_name_and_the_name_before_it_is_done(tmp_path, monkeypatch):
+    calls: list[str] = []
+
+    def note(name: str, function: Callable[..., Any], what: Callable[..., object]) -> None:
+        monkeypatch.setattr(os, name, lambda *given: (calls.append(f"{name} {what(*given)}"), function(*given))[1])
+
+    def kind(descriptor: int) -> str:
+        return "folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else f"{os.fstat(descriptor).st_size} bytes"
+
+    note("fsync", os.fsync, kind)
+    note("replace", os.replace, lambda temporary, path: os.path.basename(path))
+
+    storage.write_bytes(str(tmp_path / "new/folder/file"), b"12345")
+
+    # First the names of the two new folders, each in the folder that it lies in.
+    assert calls == ["fsync folder", "fsync folder", "fsync 5 bytes", "replace file", "fsync folder"]
+
+
+def test_a_file_that_cannot_be_written_is_named_with_what_to_do(tmp_path):
+    (tmp_path / "file").write_text("")
+
+    with pytest.raises(OutputError, match=r"/file/new can't be written .* make room or give another --output"):
+        storage.write_bytes(str(tmp_path / "file/new"), b"1")
+    with pytest.raises(OutputError, match="No space left"), atomic_writer(str(tmp_path / "full")):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_file_that_a_thread_is_writing_goes_with_the_process(tmp_path):
+    code = f"""
+import threading, time
+from pipelines.cli import main as cli
+from pipelines.runtime.storage import atomic_writer
+
+def write():
+    with atomic_writer({str(tmp_path / "file")!r}) as file:
+        file.write(b"half of it")
+        begun.set()
+        time.sleep(60)
+
+begun = threading.Event()
+threading.Thread(target=write).start()
+begun.wait()
+cli.main = lambda: 7
+cli.command()
+"""
+    assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 7
+    assert list(tmp_path.iterdir()) == []
