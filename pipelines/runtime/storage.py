@@ -170,7 +170,6 @@ def hash_file(path: str) -> hashing.FileDigest:
 
     Raises:
         StorageError: it can't be opened or read completely.
-        DocumentError: it has more than ``max_bytes``.
     """
     with open_file(path) as file:
         try:

@@ -175,9 +175,15 @@ def test_a_page_of_a_file_that_changed_fails_and_says_so(tmp_path, pool, make):
 @pytest.mark.parametrize(
     ("request_", "message"),
     [
-        (lambda path: HashFile(path, max_bytes=20), r"bytes, more than the limit of 20"),
-        (lambda path: ListRecords(path, max_bytes=2000), r"more bytes than the limit of 2,000, unpacked"),
-        (lambda path: ListRecords(path, max_records=4), r"more records than the limit of 4"),
+        (
+            lambda path: HashFile(path, max_bytes=20),
+            r"more bytes than the limit of 0 MB; raise the limit with --max-document-mb",
+        ),
+        (
+            lambda path: ListRecords(path, max_bytes=2000),
+            r"more bytes, unpacked, than the limit of 0 MB; write several files, or raise .* --max-document-mb",
+        ),
+        (lambda path: ListRecords(path, max_bytes=10**6, max_records=4), r"more records than the limit of 4"),
     ],
 )
 def test_a_file_over_a_limit_is_refused(tmp_path, pool, request_, message):
