@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import itertools
 import os
 import time
 from dataclasses import dataclass
@@ -43,8 +44,8 @@ def hash_file(file: BinaryIO, head_bytes: int = 0, max_bytes: int | None = None)
         DocumentError: with stage "open", if it has more than ``max_bytes``; no more of it is read.
     """
     head = file.read(head_bytes)
-    digest, size_bytes = hashlib.sha256(head), len(head)
-    while chunk := file.read(_CHUNK_BYTES):
+    digest, size_bytes = hashlib.sha256(), 0
+    for chunk in itertools.chain([head], iter(lambda: file.read(_CHUNK_BYTES), b"")):
         digest.update(chunk)
         size_bytes += len(chunk)
         if max_bytes is not None and size_bytes > max_bytes:
