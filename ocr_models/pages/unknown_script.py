@@ -21,6 +21,7 @@ _OFFSET, _CONFIDENCE, _DOUBTFUL, _CAPITALS = -30.6, 24.9, 26.6, 88.5
 _SPAN_CHARS = 120
 _DOUBT = 0.9  # a character with a lower confidence is doubtful
 _SURE = 0.97  # capitals in words with a higher confidence are those of code, such as getName
+_LEAST_CHARS = 2  # different letters and digits that a word has, to count; dots of leaders are read as "eeee"
 _MAX_CHARS = 30  # of a word count: a line without spaces is read as one
 # The least evidence for marking anything on a page, and for each end of a run within it. Chosen on the same pages, so
 # that no run is marked on a page that a person can read easily.
@@ -36,7 +37,7 @@ def find_unknown_script(words: Sequence[Transcript]) -> list[bool]:
 def _evidence(word: Transcript) -> float:
     """The share of a word in the log odds that its surroundings are in an unknown script."""
     text = word.text
-    if sum(map(str.isalnum, text)) < 2:  # marks and numbers of lists are in all scripts
+    if len(set(filter(str.isalnum, text))) < _LEAST_CHARS:  # marks, numbers of lists and leaders
         return 0.0
     confidence = word.confidence if word.network_confidence is None else word.network_confidence
     of_chars = word.char_confidences or (confidence,)
