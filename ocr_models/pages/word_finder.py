@@ -28,6 +28,9 @@ _FROM_AFAR = 4  # a look for headlines sees a page so many times smaller: letter
 # Headlines are taller than the largest text that is seen well from near. Words of up to twice that height are still
 # read there, and what is seen from afar at that size is mostly parts of words.
 _LEAST_HEADLINE_PX = 1.5 * LARGEST_TEXT_PX
+_LOOSER = (
+    0.1  # a headline's box is made so much higher at top and bottom: seen from afar, it is rough, and cuts letters
+)
 _TALL_SHARE = 0.35  # of the height of a headline's box, that connected ink of its letters has at least
 _COVERED = 0.5  # a headline may hold boxes of its strokes; boxes that fill more of it are words
 _LEAST_ASPECT = 0.8  # of headlines, width to height: they have two letters or more
@@ -135,7 +138,8 @@ def _possible_headlines(large: np.ndarray, quads: np.ndarray, least_px: float) -
     tall = large[(sizes[:, 1] > least_px) & (sizes[:, 0] > _LEAST_ASPECT * sizes[:, 1])]
     areas = quad_sizes(quads).prod(axis=1)
     covered = [areas[inside_of(headline, quads)].sum() / quad_sizes(headline[None]).prod() for headline in tall]
-    return tall[np.array(covered) < _COVERED] if len(tall) else tall
+    found = tall[np.array(covered) < _COVERED] if len(tall) else tall
+    return found - _LOOSER * (found[:, [3, 2, 1, 0]] - found)
 
 
 def inside_of(headline: np.ndarray, quads: np.ndarray) -> np.ndarray:
