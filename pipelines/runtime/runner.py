@@ -18,8 +18,10 @@ from pipelines.runtime import progress
 from pipelines.runtime.beam_options import LOCAL_RUNNER, BeamOptions
 from pipelines.runtime.storage import OutputError
 
-# The last line of a worker's error, in which Beam names its class, or wraps it, and adds the step.
-_OUTPUT_ERROR = re.compile(r"(?:[\w.]+: )*?(?:[\w.]+\.)?OutputError: (.*?)(?: \[while running '.*'\])?")
+# The last line of a worker's error of ours, in which Beam names its class, or wraps it, and adds the step.
+_OWN_ERROR = re.compile(
+    r"(?:[\w.]+: )*?(?:[\w.]+\.)?(OutputError|PagebeamError|UsageError): (.*?)(?: \[while running '.*'\])?"
+)
 
 
 def make_pipeline(options: BeamOptions) -> beam.Pipeline:
@@ -73,9 +75,10 @@ def run_pipeline(pipeline: beam.Pipeline, unit: str = "page") -> None:
             result.wait_until_finish()
     except Exception as error:  # runners pass a worker's error on as text, after its traceback
         text = str(error).strip() or repr(error)
-        output_error = _OUTPUT_ERROR.fullmatch(text.splitlines()[-1])
-        if output_error:
-            raise OutputError(f"the run failed: {output_error[1]}") from error
+        own_error = _OWN_ERROR.fullmatch(text.splitlines()[-1])
+        if own_error:
+            kind = OutputError if own_error[1] == "OutputError" else PagebeamError
+            raise kind(f"the run failed: {own_error[2]}") from error
         print(text, file=sys.stderr)
         raise PagebeamError(f"the run failed: {text.splitlines()[-1]}") from error
 
