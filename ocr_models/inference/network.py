@@ -40,7 +40,7 @@ def load_keras_model(bundle: Bundle) -> keras.Model:
     try:
         return keras.saving.load_model(bundle.model_path, compile=False, safe_mode=True)
     except (OSError, TypeError, ValueError) as error:  # the latter two for what it refuses
-        raise UsageError(f"{bundle.model_path}: can't be loaded: {error}") from error
+        raise UsageError(f"{bundle.model_path}: can't be loaded: {' '.join(str(error).split())}") from error
 
 
 def compile_forward(model: Network, inputs: Any = None) -> Callable[[Any], Any]:

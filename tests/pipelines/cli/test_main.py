@@ -59,7 +59,7 @@ def test_the_summary_has_the_first_ten_failures_and_how_to_see_the_others(fake_m
     [
         (["run", "--detecter", "x"], "unknown option --detecter"),
         (["run", "--job_name", "nightly", "stray"], "unknown option stray"),
-        (["run", "--dpi", "1"], "not between 36 and 1200"),
+        (["run", "--dpi", "1"], "1 is not a number from 36 to 1200"),
         (["run", "--workers", "0"], "less than 1"),
         (["run", "--runner", "NoSuchRunner"], "NoSuchRunner"),
         (["caption"], "required: --captioner"),
