@@ -37,7 +37,7 @@ class ArgumentParser(argparse.ArgumentParser):
     def refuse(self, unknown: Sequence[str]) -> NoReturn:
         """Ends the command because of arguments that nobody knows."""
         options = [option_name(argument) for argument in unknown if argument.startswith("-")]
-        self.error(f"unknown option {', '.join(options)}" if options else f"unexpected {' '.join(unknown)}")
+        self.error(f"unknown option {', '.join(options)}" if options else f"unexpected argument {' '.join(unknown)}")
 
     def misspelt(self, arguments: Iterable[str], alike: float = _ALIKE) -> dict[str, str]:
         """The unknown options among arguments that are like options of this parser, each with the option it is like."""

@@ -148,12 +148,12 @@ def begin_run(
         UsageError: a model is broken, a path has no file system, or there are no documents at a local input. (Whether
             there are at others, Beam can say.)
     """
+    check_beam_args(parser, arguments.runner, beam_args)
     for task, name in models.items():
         find_bundle(name, task)
     for path in (*arguments.inputs, arguments.output):
         check_file_system(path)
     check_inputs(path for path in arguments.inputs if not is_remote(path))
-    check_beam_args(parser, arguments.runner, beam_args)
     say("pagebeam: loading Apache Beam and the models; the first page takes some seconds", file=sys.stderr)
     if arguments.runner == LOCAL_RUNNER and not any("direct_running_mode" in argument for argument in beam_args):
         import_ahead(reader)
@@ -163,13 +163,13 @@ def begin_on_labels(
     parser: ArgumentParser, arguments: argparse.Namespace, beam_args: list[str], models: dict[str, str]
 ) -> None:
     """Like ``begin_run``, for a command that reads labelled pictures."""
+    check_beam_args(parser, arguments.runner, beam_args)
     for task, name in models.items():
         find_bundle(name, task)
     for path in (arguments.source, arguments.output):
         check_file_system(path)
     if not is_remote(arguments.source) and not is_glob(arguments.source) and not os.path.lexists(arguments.source):
         raise UsageError(f"{arguments.source}: no such file or folder")
-    check_beam_args(parser, arguments.runner, beam_args)
     say("pagebeam: loading Apache Beam", file=sys.stderr)
 
 
