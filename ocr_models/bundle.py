@@ -5,7 +5,9 @@ Every bundle has ``model.keras`` and ``config.json``; a recognizer also has ``ch
 than the Keras model. A CRNN may have ``lexicon.bloom``, a set of known words.
 
 ``config.json`` holds the task, the architecture, the training configuration, the scores and the SHA-256 of the other
-files, so that a bundle can be checked and named without loading the model or importing Keras.
+files, so that a bundle can be checked and named without loading the model or importing Keras. The digest shows that a
+copy is whole, and rows name the model by it. It doesn't show who made the bundle: whoever changes a file can write its
+new digest, too. That a bundle can't do more than compute is up to those who load it (``ocr_models.inference``).
 
 A bundle is replaced as a whole. The new files are written to the subfolder ``unfinished-bundle``, which is then renamed
 to ``complete-bundle``: from that moment on, the new bundle counts. Its files are then copied over the old ones, and the

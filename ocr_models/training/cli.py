@@ -10,8 +10,10 @@ import shlex
 import sys
 from pathlib import Path
 
-from ocr_models.arguments import count
+from ocr_models.arguments import ArgumentParser, amount, count
+from ocr_models.bundle import find_bundle
 from ocr_models.errors import PagebeamError, UsageError, interrupt_status
+from ocr_models.terminal import say
 from ocr_models.training.config import TrainingConfig
 from ocr_models.training.lexicon_task import add_lexicon_parser, train_lexicon
 from ocr_models.training.options import TASK_OPTIONS, TaskOptions
@@ -34,9 +36,9 @@ _HELP = {
 }
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> ArgumentParser:
     """Makes the parser of ``pagebeam train``."""
-    parser = argparse.ArgumentParser(
+    parser = ArgumentParser(
         prog="pagebeam train",
         description="Train a model and write it as a bundle. The same command resumes an interrupted run.",
     )
@@ -69,7 +71,7 @@ def _add_numbers(group: argparse._ArgumentGroup, task: TaskOptions) -> None:
             default = task.defaults.get(field.name, field.default)
             group.add_argument(
                 f"--{field.name.replace('_', '-')}",
-                type=count if isinstance(field.default, int) else float,
+                type=count if isinstance(field.default, int) else amount,
                 default=default,
                 metavar="N",
                 help=f"{_HELP[field.name]}; default: {'no limit' if default is None else default}",
@@ -111,6 +113,9 @@ def main(argv: list[str] | None = None) -> int:
     if args.task == "lexicon":
         return train_lexicon(args)
     config = config_of(args)
+    if args.init:
+        find_bundle(args.init, args.task)
+    say("pagebeam: loading Keras", file=sys.stderr)
     import keras
 
     from ocr_models.inference.precision import use_bfloat16
@@ -122,10 +127,10 @@ def main(argv: list[str] | None = None) -> int:
     try:
         scores = train(config, args.output, shlex.join(["pagebeam", "train", *argv]), must_resume=args.resume)
     except Interrupted as interrupted:
-        print(f"\n{interrupted}", file=sys.stderr)
+        say("", *str(interrupted).splitlines(), file=sys.stderr)
         return interrupted.exit_status
     except KeyboardInterrupt as interrupt:
-        print("\ninterrupted before the first step: nothing to save", file=sys.stderr)
+        say("", "interrupted before the first step: nothing to save", file=sys.stderr)
         return interrupt_status(interrupt)
     except OSError as error:
         if error.errno not in _NO_ROOM:
@@ -134,7 +139,7 @@ def main(argv: list[str] | None = None) -> int:
             f"{error.filename or args.output.parent} can't be written ({error}); make room, then run the same command "
             "again: it goes on from the last checkpoint"
         ) from error
-    print(f"best: {' '.join(f'{name}={value:.4f}' for name, value in scores.items())}\nbundle: {args.output}")
+    say(f"best: {' '.join(f'{name}={value:.4f}' for name, value in scores.items())}", f"bundle: {args.output}")
     return 0
 
 

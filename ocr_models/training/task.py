@@ -14,6 +14,7 @@ from ocr_models.bundle import find_bundle
 from ocr_models.charset import Charset
 from ocr_models.data.loading.skips import SkipCounts
 from ocr_models.errors import UsageError
+from ocr_models.inference.network import load_keras_model
 from ocr_models.reports.html_report import Picture
 from ocr_models.training.config import TrainingConfig
 
@@ -116,7 +117,7 @@ def start_from(network: keras.Model, config: TrainingConfig) -> keras.Model:
     if not config.init:
         return network
     bundle = find_bundle(config.init, config.task)
-    layers = {layer.name: layer.get_weights() for layer in keras.saving.load_model(bundle.model_path).layers}
+    layers = {layer.name: layer.get_weights() for layer in load_keras_model(bundle).layers}
     if bundle.config["arch"] == config.arch and _LOGITS in layers:
         fresh = network.get_layer(_LOGITS).get_weights()
         layers[_LOGITS] = [_grown(*pair) for pair in zip(layers[_LOGITS], fresh, strict=True)]
