@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from typing import TextIO
 
 
@@ -20,6 +21,12 @@ def say(*lines: str, file: TextIO | None = None) -> None:
     """
     for line in lines:
         print(printable(line), file=file)
+
+
+def announce(line: str) -> None:
+    """Tells a person at a terminal what takes a while now; in the stderr of scripts there is nothing but errors."""
+    if sys.stderr.isatty():
+        say(line, file=sys.stderr)
 
 
 class PrintableFormatter(logging.Formatter):

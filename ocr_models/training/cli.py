@@ -13,7 +13,7 @@ from pathlib import Path
 from ocr_models.arguments import ArgumentParser, amount, count
 from ocr_models.bundle import find_bundle
 from ocr_models.errors import PagebeamError, UsageError, interrupt_status
-from ocr_models.terminal import say
+from ocr_models.terminal import announce, say
 from ocr_models.training.config import TrainingConfig
 from ocr_models.training.lexicon_task import add_lexicon_parser, train_lexicon
 from ocr_models.training.options import TASK_OPTIONS, TaskOptions
@@ -115,7 +115,7 @@ def main(argv: list[str] | None = None) -> int:
     config = config_of(args)
     if args.init:
         find_bundle(args.init, args.task)
-    say("pagebeam: loading Keras", file=sys.stderr)
+    announce("pagebeam: loading Keras")
     import keras
 
     from ocr_models.inference.precision import use_bfloat16

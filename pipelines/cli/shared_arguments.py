@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,7 +12,7 @@ from ocr_models.bundle import find_bundle
 from ocr_models.data.sources.source import SourceOptions
 from ocr_models.errors import UsageError
 from ocr_models.limits import LEAST_MEMORY_BYTES, MEGABYTE, DecodeLimits
-from ocr_models.terminal import say
+from ocr_models.terminal import announce
 from pipelines.inputs.discovery import check_inputs, is_glob
 from pipelines.runtime.beam_options import LOCAL_RUNNER
 from pipelines.runtime.quick_start import import_ahead
@@ -154,7 +153,7 @@ def begin_run(
     for path in (*arguments.inputs, arguments.output):
         check_file_system(path)
     check_inputs(path for path in arguments.inputs if not is_remote(path))
-    say("pagebeam: loading Apache Beam and the models; the first page takes some seconds", file=sys.stderr)
+    announce("pagebeam: loading Apache Beam and the models; the first page takes some seconds")
     if arguments.runner == LOCAL_RUNNER and not any("direct_running_mode" in argument for argument in beam_args):
         import_ahead(reader)
 
@@ -170,7 +169,7 @@ def begin_on_labels(
         check_file_system(path)
     if not is_remote(arguments.source) and not is_glob(arguments.source) and not os.path.lexists(arguments.source):
         raise UsageError(f"{arguments.source}: no such file or folder")
-    say("pagebeam: loading Apache Beam", file=sys.stderr)
+    announce("pagebeam: loading Apache Beam")
 
 
 def check_beam_args(parser: ArgumentParser, runner: str, beam_args: list[str]) -> None:

@@ -116,16 +116,21 @@ class _QuietLoader(ExtensionFileLoader):
 @contextlib.contextmanager
 def _dropping_tensorflow_lines() -> Iterator[None]:
     """Collects what native code writes to stderr within the block, and then writes it, less TensorFlow's own lines."""
-    with tempfile.TemporaryFile() as collected:
-        stderr = os.dup(2)
-        os.dup2(collected.fileno(), 2)
-        try:
-            yield
-        finally:
-            os.dup2(stderr, 2)
-            os.close(stderr)
-            collected.seek(0)
-            os.write(2, _TENSORFLOW_LINE.sub(b"", collected.read()))
+    try:
+        collected, path = tempfile.mkstemp(prefix="pagebeam-")
+    except OSError:  # the disk is full; noise is better than no run
+        yield
+        return
+    os.unlink(path)
+    stderr = os.dup(2)
+    os.dup2(collected, 2)
+    try:
+        yield
+    finally:
+        os.dup2(stderr, 2)
+        os.write(2, _TENSORFLOW_LINE.sub(b"", os.pread(collected, os.fstat(collected).st_size, 0)))
+        os.close(stderr)
+        os.close(collected)
 
 
 def import_ahead(module: str) -> None:

@@ -148,7 +148,12 @@ def test_file_uris_are_paths(fake_models, tmp_path, capsys):
     assert len(list(output.glob("runs/*.json"))) == 1
 
 
-def test_the_first_line_says_what_is_being_loaded(fake_models, page, tmp_path, capsys):
+def test_a_terminal_is_told_first_what_is_being_loaded_and_a_log_is_not(
+    fake_models, page, tmp_path, capsys, monkeypatch
+):
+    assert cli.main(["run", page, "--output", str(tmp_path / "out")]) == 0
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     assert cli.main(["run", page, "--output", str(tmp_path / "out")]) == 0
     assert capsys.readouterr().err.startswith("pagebeam: loading Apache Beam and the models")
 
