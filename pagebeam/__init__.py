@@ -37,7 +37,7 @@ def _check_neighbors() -> None:
         if found != here / name / "__init__.py":
             message = (
                 f"Pagebeam's package {name} in {here} can't be imported: Python finds {found or 'nothing'} before it; "
-                f"rename that, or take its folder from sys.path (PYTHONPATH, the folder of the script, or the current one)"
+                "rename that, or take its folder from sys.path (PYTHONPATH, or the script's or the current folder)"
             )
             if Path(sys.argv[0]).stem == "pagebeam":
                 raise SystemExit(f"pagebeam: {message}")

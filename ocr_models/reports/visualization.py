@@ -118,8 +118,8 @@ def _write_in_quad(picture: np.ndarray, text: str, quad: np.ndarray) -> None:
     cv2.putText(line, text, (0, round(0.75 * line.shape[0])), _TEXT_COLOR, font, font_px)
     shown_px = min(width_px, text_px)
     right, down = (quad[1] - quad[0]) * shown_px / max(width_px, 1), quad[3] - quad[0]
-    corners = np.float32([[0, 0], [line.shape[1], 0], [0, line.shape[0]]])
-    to_quad = cv2.getAffineTransform(corners, np.float32([quad[0], quad[0] + right, quad[0] + down]))
+    corners = np.array([[0, 0], [line.shape[1], 0], [0, line.shape[0]]], np.float32)
+    to_quad = cv2.getAffineTransform(corners, np.array([quad[0], quad[0] + right, quad[0] + down], np.float32))
     size = picture.shape[1::-1]
     written = cv2.warpAffine(line, to_quad, size, flags=cv2.INTER_AREA, borderValue=(255, 255, 255))
     np.minimum(picture, written, out=picture)
@@ -170,7 +170,7 @@ def _draw_page(pixels: np.ndarray, example: Example, half_px: tuple[int, int]) -
     """A page, or the part of it in the middle of its words, with its labels beside it."""
     scale, (left, top) = _window(example, pixels.shape[1::-1], half_px)
     part = _resize(pixels, scale)[top : top + half_px[1], left : left + half_px[0]]
-    quads = example.quads - np.float32([left, top]) / scale
+    quads = example.quads - np.array([left, top], np.float32) / scale
     seen = ((quads.max(axis=1) > 0) & (quads.min(axis=1) * scale < part.shape[1::-1])).all(axis=1)
     texts, ignore = tuple(itertools.compress(example.texts, seen)), np.asarray(example.ignore, bool)[seen]
     labels = dataclasses.replace(example, quads=quads[seen], texts=texts, ignore=ignore)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 import unicodedata
 from collections.abc import Sequence
 
-from ocr_models.arguments import Parser
 from ocr_models.bundle import DEFAULT_BUNDLES, Bundle, find_bundle, shipped_bundles
 from ocr_models.charset import Charset
 from ocr_models.errors import ExitStatus
@@ -20,7 +20,7 @@ _SCORES = {
 
 def main(argv: Sequence[str]) -> ExitStatus:
     """Runs the command and returns its exit status."""
-    Parser(
+    argparse.ArgumentParser(
         prog="pagebeam models",
         description="Lists the models that ship with the package: name, task, size, start of the SHA-256 of the "
         "bundle, what it reads, and its scores on validation data of its own training, which can't be compared between "
