@@ -19,10 +19,35 @@ Importing this package is quick: each name loads what it needs (TensorFlow, Beam
 from __future__ import annotations
 
 import importlib
+import importlib.util
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ocr_models import __version__
-from ocr_models.errors import DocumentError, PagebeamError, UsageError
+
+def _check_neighbors() -> None:
+    """Raises ImportError if a folder or module of the user's stands where this package's other two would be imported.
+
+    The three are installed side by side. In the command, the message is all that is shown.
+    """
+    here = Path(__file__).resolve().parents[1]
+    for name in ("ocr_models", "pipelines"):
+        spec = sys.modules[name].__spec__ if name in sys.modules else importlib.util.find_spec(name)
+        found = Path(spec.origin).resolve() if spec and spec.origin else None
+        if found != here / name / "__init__.py":
+            message = (
+                f"Pagebeam's package {name} in {here} can't be imported: Python finds {found or 'nothing'} before it; "
+                "rename that, or take its folder from sys.path (PYTHONPATH, or the script's or the current folder)"
+            )
+            if Path(sys.argv[0]).stem == "pagebeam":
+                raise SystemExit(f"pagebeam: {message}")
+            raise ImportError(message)
+
+
+_check_neighbors()
+
+from ocr_models import __version__  # noqa: E402
+from ocr_models.errors import DocumentError, PagebeamError, UsageError  # noqa: E402
 
 if TYPE_CHECKING:
     from ocr_models.pages.page_reader import PageReader

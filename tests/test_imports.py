@@ -125,7 +125,7 @@ ROOMS: dict[str, set[str]] = {
         "pipelines.reading",
         "pipelines.runtime",
     },
-    "pagebeam": {"ocr_models", "ocr_models.pages", "pipelines.inputs", "pipelines.reading"},
+    "pagebeam": {"ocr_models", "ocr_models.pages", "pipelines.cli", "pipelines.inputs", "pipelines.reading"},
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -54,6 +55,35 @@ def test_every_public_name_is_there_and_no_other():
     assert set(pagebeam.__all__) <= set(dir(pagebeam))
     with pytest.raises(AttributeError, match="no attribute 'read_documents'"):
         _ = pagebeam.read_documents
+
+
+@pytest.mark.parametrize("package", ["ocr_models", "pipelines"])
+@pytest.mark.parametrize("kind", ["package", "module"])
+def test_a_folder_of_the_user_s_that_stands_before_ours_is_named(package, kind, tmp_path):
+    theirs = tmp_path / (f"{package}.py" if kind == "module" else f"{package}/__init__.py")
+    theirs.parent.mkdir(exist_ok=True)
+    theirs.write_text("")
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}
+
+    for program in (
+        "import pagebeam",
+        f"import {package}, pagebeam",
+        "import sys; sys.argv[0] = 'bin/pagebeam'; import pagebeam",
+    ):
+        done = subprocess.run([sys.executable, "-c", program], cwd=ROOT.parent, env=env, capture_output=True, text=True)
+        assert done.returncode == 1
+        last_line = done.stderr.splitlines()[-1]
+        assert f"Pagebeam's package {package} in {ROOT} can't be imported: Python finds {theirs}" in last_line
+    assert len(done.stderr.splitlines()) == 1  # the command's
+
+
+def test_a_folder_of_the_user_s_that_is_no_package_does_not_matter(tmp_path):
+    (tmp_path / "pipelines").mkdir()
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}
+    command = [sys.executable, "-m", "pagebeam", "--version"]
+    assert subprocess.run(
+        command, cwd=ROOT.parent, env=env, check=True, capture_output=True, text=True
+    ).stdout.startswith("pagebeam ")
 
 
 def check_types(folder: Path, program: str) -> subprocess.CompletedProcess[str]:

@@ -25,7 +25,7 @@ _HELP = {
     "steps": "stop after N steps",
     "hours": "stop after N hours of training",
     "learning_rate": "peak learning rate",
-    "warmup_steps": "steps of linear warm-up",
+    "warmup_steps": "steps of linear warm-up, but at most a tenth of the run",
     "weight_decay": "weight decay of AdamW",
     "seed": "seed of weights, data and order",
     "validate_every": "steps between validations",
@@ -33,6 +33,11 @@ _HELP = {
     "checkpoint_minutes": "minutes between checkpoints",
     "keep_checkpoints": "number of checkpoints to keep",
     "data_workers": "processes that make batches",
+}
+_SCHEDULES = {
+    "cosine": "falls with steps or hours",
+    "plateau": "is halved when the score stalls",
+    "staircase": "is halved after some epochs",
 }
 
 
@@ -80,8 +85,8 @@ def _add_numbers(group: argparse._ArgumentGroup, task: TaskOptions) -> None:
         "--schedule",
         choices=task.schedules,
         default=task.schedules[0],
-        help="the learning rate falls with steps or hours (cosine), is halved when the score stalls (plateau), or is "
-        "halved after some epochs (staircase); default: %(default)s",
+        help=f"the learning rate {', '.join(f'{_SCHEDULES[name]} ({name})' for name in task.schedules)}; "
+        "default: %(default)s",
     )
 
     group.add_argument(

@@ -21,7 +21,7 @@ class TrainingConfig:
         learning_rate: at its peak, after the warm-up.
         schedule: how the learning rate falls: "cosine", to a hundredth at the end of the run; "plateau", by half after
             two validations in a row without a better score; "staircase", by half after every few epochs (captions).
-        warmup_steps: steps of linear warm-up.
+        warmup_steps: steps of linear warm-up, which takes at most a tenth of the run.
         weight_decay: of AdamW.
         seed: of the weights, the data and their order.
         validate_every: steps between two validations.

@@ -25,6 +25,7 @@ from ocr_models.training.task import TrainingTask, Validation
 from ocr_models.training.tasks import TASKS
 
 _LOG_EVERY = 50
+_FIRST_STEPS = 10  # in which functions are compiled and batches are awaited; they tell nothing of the pace
 _PLATEAU = 2  # the plateau schedule halves the learning rate after so many validations without a better score
 
 
@@ -55,10 +56,13 @@ def train(
         task = TASKS[config.task](config)
         _compile(task)
         progress = resume(task.learner, config, run)
+        layout = "{percentage:3.0f}%|{bar}| {desc} [{elapsed}{postfix}]"
         with (
             RunLog(run, progress.step) as log,
-            tqdm(total=config.steps, initial=progress.step, disable=not show_progress, unit="step") as bar,
+            tqdm(total=1, disable=not show_progress, dynamic_ncols=True, bar_format=layout) as bar,
         ):
+            if progress.step:
+                bar.write(f"resuming {run}: {_spent(progress, config)}")
             return _Run(config, task, progress, output, run, log, bar, command).train()
 
 
@@ -81,9 +85,12 @@ class _Run:
         self.validation: Validation | None = None
         self._checkpoint_due = time.monotonic() + 60 * config.checkpoint_minutes
         self._logged = vars(progress).copy()
+        self._measured = progress.step + _FIRST_STEPS, 0.0  # since which step, and after how many seconds
 
     def train(self) -> dict[str, float]:
         progress, config = self.progress, self.config
+        self._show_progress()
+        self.bar.refresh()
         with StopRequest() as stop:
             if config.init and progress.step == 0:
                 self._validate()  # so that the bundle is never worse than the one it started from
@@ -93,7 +100,9 @@ class _Run:
                     self._steps(iter(batches), stop)
             if stop.signum:
                 self._checkpoint()
-                raise Interrupted(stop.signum, f"stopped and saved at step {progress.step}; to resume: {self.command}")
+                raise Interrupted(
+                    stop.signum, f"stopped and saved: {_spent(progress, config)}; to resume: {self.command}"
+                )
             if progress.step % config.validate_every:
                 self._validate()
             self._checkpoint()
@@ -115,7 +124,7 @@ class _Run:
             progress.step += 1
             now = time.monotonic()
             progress.seconds, since = progress.seconds + now - since, now
-            self.bar.update()
+            self._show_progress()
             if len(losses) == _LOG_EVERY:
                 self._log_training(losses)
                 losses = []
@@ -131,6 +140,23 @@ class _Run:
         by_steps = self.progress.step / self.config.steps
         by_hours = self.progress.seconds / (3600 * self.config.hours) if self.config.hours else 0.0
         return max(by_steps, by_hours)
+
+    def _show_progress(self) -> None:
+        remaining_s = self._remaining_s()
+        left = f", about {tqdm.format_interval(remaining_s)} left" if remaining_s is not None else ""
+        self.bar.set_description_str(f"step {self.progress.step:,}{left}", refresh=False)
+        self.bar.update(min(1.0, self._part_done()) - self.bar.n)
+
+    def _remaining_s(self) -> float | None:
+        """The seconds until the limit of steps or hours that comes first; None while neither is known."""
+        progress, config = self.progress, self.config
+        limits = [3600 * config.hours - progress.seconds] if config.hours else []
+        step, seconds = self._measured
+        if progress.step == step:
+            self._measured = step, progress.seconds
+        elif progress.step > step:
+            limits.append((config.steps - progress.step) * (progress.seconds - seconds) / (progress.step - step))
+        return max(0.0, min(limits)) if limits else None
 
     def _finished(self) -> bool:
         stale = self.config.patience and self.progress.validations_since_best >= self.config.patience
@@ -186,6 +212,12 @@ class _Run:
     def _checkpoint(self) -> None:
         save_checkpoint(self.task.learner, self.progress, self.run, self.config.keep_checkpoints)
         self._checkpoint_due = time.monotonic() + 60 * self.config.checkpoint_minutes
+
+
+def _spent(progress: Progress, config: TrainingConfig) -> str:
+    """How much of a run is done, in the units of its limits."""
+    of = f" of {config.hours:g}" if config.hours else ""
+    return f"step {progress.step:,} of {config.steps:,}, {progress.seconds / 3600:.2f}{of} hours of training"
 
 
 def _compile(task: TrainingTask) -> None:

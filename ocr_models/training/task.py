@@ -19,6 +19,8 @@ from ocr_models.reports.html_report import Picture
 from ocr_models.training.config import TrainingConfig
 
 GRADIENT_NORM = 5.0
+# Of the run, which may be shorter than the steps of warm-up; the warm-up of BERT's run_classifier.py takes as much.
+_LONGEST_WARMUP = 0.1
 _LOGITS = "logits"  # the layer of a CRNN that has one column per class
 SAMPLES, WORST = 8, 24  # pictures in a validation
 
@@ -98,7 +100,8 @@ class TrainingTask:
             step: from 0.
             part_done: the share of the run that is done, 0 to 1.
         """
-        rate = self.config.learning_rate * min(1.0, (step + 1) / max(1, self.config.warmup_steps))
+        warmed_up = max((step + 1) / max(1, self.config.warmup_steps), part_done / _LONGEST_WARMUP)
+        rate = self.config.learning_rate * min(1.0, warmed_up)
         if self.config.schedule == "cosine":
             rate *= 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, part_done)))
         return rate

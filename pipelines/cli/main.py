@@ -29,6 +29,7 @@ _COMMANDS = {
         "pipelines.cli.prepare_command",
         "make a data set: TFRecord shards from labelled pictures, PDFs or output rows",
     ),
+    "models": ("pipelines.cli.models_command", "list the models that ship with the package"),
     "inspect": ("pipelines.cli.inspect_command", "check, describe and draw TFRecord shards"),
     "evaluate": ("pipelines.cli.evaluate_command", "score models, or any tool's output, against labelled data"),
 }

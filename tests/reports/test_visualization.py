@@ -50,11 +50,41 @@ def test_quads_are_drawn_where_they_are_and_ignored_ones_in_gray():
 
     picture = draw_labels(np.full((200, 400, 3), 255, np.uint8), page, scale=2)
 
-    rows, columns = np.nonzero(red(picture))
-    assert (rows.min(), rows.max(), columns.min(), columns.max()) == (60, 120, 40, 160)
-    assert np.abs(picture[90, 200].astype(int) - 140).max() < 20  # the left edge of the ignored one
-    assert blue(picture)[:60, 40:160].sum() > 20  # the text, above its quad
-    assert not blue(picture)[:, 190:].any()
+    page, labels = np.split(picture, 2, axis=1)
+    for half in (page, labels):
+        rows, columns = np.nonzero(red(half))
+        assert (rows.min(), rows.max(), columns.min(), columns.max()) == (60, 120, 40, 160)
+        assert np.abs(half[90, 200].astype(int) - 140).max() < 20  # the left edge of the ignored one
+    assert not blue(page).any()  # the text is beside the page, in its quad
+    rows, columns = np.nonzero(blue(labels))
+    assert 60 < rows.min() < rows.max() < 120 and 40 <= columns.min() < columns.max() < 160
+    assert rows.max() - rows.min() > 20  # of 60: large enough to be read
+
+
+def test_texts_are_written_in_the_direction_of_their_quads():
+    upward = np.float32([[20, 190], [20, 10], [50, 10], [50, 190]])  # read from below
+    page = example(quads=upward[None], texts=("long text",), ignore=np.array([False]))
+
+    labels = np.split(draw_labels(np.full((200, 200, 3), 255, np.uint8), page), 2, axis=1)[1]
+
+    rows, columns = np.nonzero(blue(labels))
+    assert rows.max() - rows.min() > 3 * (columns.max() - columns.min())
+    assert rows.max() > 180 and 20 < columns.min() < columns.max() < 50
+
+
+def test_only_the_middle_of_a_page_with_small_text_is_shown_so_that_its_labels_can_be_read():
+    x, y = (corner.ravel() for corner in np.meshgrid(np.arange(0, 3000, 100), np.arange(0, 3000, 50)))
+    quads = np.float32([[x, y], [x + 90, y], [x + 90, y + 30], [x, y + 30]]).transpose(2, 0, 1)
+    data = cv2.imencode(".png", np.full((3000, 3000), 255, np.uint8))[1].tobytes()
+    labelled = example(quads=quads, texts=("word",) * len(x), ignore=np.zeros(len(x), bool))
+    large = dataclasses.replace(labelled, data=data, width_px=3000, height_px=3000)
+
+    sheet = draw_examples([large])
+
+    page, labels = sheet[:600, :600], sheet[:600, 600:1200]
+    rows = np.flatnonzero(red(page).sum(axis=1) > 100)  # the horizontal edges of words
+    assert rows.max() - rows.min() > 500 and np.median(np.diff(rows)[np.diff(rows) > 1]) >= 12
+    assert blue(labels).any(axis=1).mean() > 0.2
 
 
 def test_a_sheet_shows_each_kind_of_example():
@@ -66,7 +96,7 @@ def test_a_sheet_shows_each_kind_of_example():
 
     pages, crops, captions = (draw_examples([one] * 5) for one in (page, crop, captioned))
 
-    assert pages.shape[1] == 3 * (600 + 10) and red(pages).any()  # three of 600 in a row, and two below
+    assert pages.shape[1] == 2 * (1200 + 10) and red(pages).any()  # two in a row, with their labels, and three below
     assert crops.shape[1] == 5 * (300 + 10) and not red(crops).any()
     for sheet, columns in ((crops, 5), (captions, 5)):
         cells = np.split(blue(sheet), columns, axis=1)

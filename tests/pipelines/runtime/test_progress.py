@@ -40,4 +40,16 @@ def test_without_a_terminal_progress_is_a_line_now_and_then(capsys, monkeypatch)
     with progress.ProgressBar(lambda: Counter(expected=9, ok=3, blank=1, failed=2)):
         time.sleep(0.1)
 
-    assert capsys.readouterr().err.startswith("6 of 9 pages, ")
+    assert capsys.readouterr().err.splitlines()[0] == "6 of 9 pages, 2 failed"
+
+
+def test_pace_and_remaining_time_say_nothing_of_the_time_before_the_first_pages():
+    pace = progress.Pace()
+    for now_s, done in [(0, 0), (20, 0), (20.5, 8), (21, 8), (25, 16)]:  # 20 s for loading the models
+        pace.note(done, now_s)
+        assert pace.per_second is None and pace.remaining_s(9) is None  # not yet seen for long
+
+    pace.note(32, 26.5)
+    pace.note(32, 29.5)  # the next batch isn't done yet
+    assert pace.per_second == (32 - 8) / (26.5 - 20.5)
+    assert pace.remaining_s(100) == 25
