@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import argparse
 import unicodedata
 from collections.abc import Sequence
 
+from ocr_models.arguments import ArgumentParser
 from ocr_models.bundle import DEFAULT_BUNDLES, Bundle, find_bundle, shipped_bundles
 from ocr_models.charset import Charset
 from ocr_models.errors import ExitStatus
+from ocr_models.terminal import say
 
 _MEGABYTE = 1e6
 # The scores in a bundle's config.json, by task: their keys and how they are called.
@@ -20,14 +21,14 @@ _SCORES = {
 
 def main(argv: Sequence[str]) -> ExitStatus:
     """Runs the command and returns its exit status."""
-    argparse.ArgumentParser(
+    ArgumentParser(
         prog="pagebeam models",
         description="Lists the models that ship with the package: name, task, size, start of the SHA-256 of the "
         "bundle, what it reads, and its scores on validation data of its own training, which can't be compared between "
         "models. docs/model_card.md says more about them.",
     ).parse_args(argv)
     for name in shipped_bundles():
-        print(*_describe(name), sep="\n  ")
+        say(*_describe(name))
     return ExitStatus.OK
 
 
@@ -39,8 +40,8 @@ def _describe(name: str) -> list[str]:
     scores = [f"{label} {bundle.config['metrics'][key]:.3f}" for key, label in _SCORES[task].items()]
     return [
         f"{name}{default}: {task}, {size:.1f} MB, digest {bundle.digest[:12]}",
-        _what_it_reads(bundle),
-        f"validation: {', '.join(scores)}",
+        f"  {_what_it_reads(bundle)}",
+        f"  validation: {', '.join(scores)}",
     ]
 
 
@@ -50,5 +51,5 @@ def _what_it_reads(bundle: Bundle) -> str:
     characters = Charset.load(bundle.charset_path).characters
     letters = sum(unicodedata.name(character).startswith("LATIN ") for character in characters)
     lexicons = len(bundle.config.get("lexicons", ()))
-    known = f"; knows the words of {lexicons} word lists" if lexicons else ""
+    known = f"; a lexicon of {lexicons} word lists decides between doubtful letters" if lexicons else ""
     return f"reads {len(characters)} characters: {letters} Latin letters, digits and signs{known}"
