@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn
 
+from ocr_models.errors import UsageError
 from ocr_models.terminal import say
 
 _ALIKE = 0.6  # difflib's own; two swapped letters of three are 0.67
@@ -35,9 +36,10 @@ class ArgumentParser(argparse.ArgumentParser):
         return known, unknown
 
     def refuse(self, unknown: Sequence[str]) -> NoReturn:
-        """Ends the command because of arguments that nobody knows."""
+        """Raises UsageError for arguments that nobody knows."""
         options = [option_name(argument) for argument in unknown if argument.startswith("-")]
-        self.error(f"unknown option {', '.join(options)}" if options else f"unexpected argument {' '.join(unknown)}")
+        what = f"unknown option {', '.join(options)}" if options else f"unexpected argument {' '.join(unknown)}"
+        raise UsageError(f"{what}{self._hint()} (see {self.prog} --help)")
 
     def misspelt(self, arguments: Iterable[str], alike: float = _ALIKE) -> dict[str, str]:
         """The unknown options among arguments that are like options of this parser, each with the option it is like."""
@@ -48,9 +50,11 @@ class ArgumentParser(argparse.ArgumentParser):
         return {name: f"--{option}" for name, option in meant.items() if option}
 
     def error(self, message: str) -> NoReturn:
-        meant = self.misspelt(self._given)
-        hint = f"; did you mean {' and '.join(dict.fromkeys(meant.values()))}?" if meant else ""
-        self.exit(2, f"{self.prog}: {message}{hint}\nsee {self.prog} --help\n")
+        self.exit(2, f"{self.prog}: {message}{self._hint()} (see {self.prog} --help)\n")
+
+    def _hint(self) -> str:
+        meant = dict.fromkeys(self.misspelt(self._given).values())
+        return f"; did you mean {' and '.join(meant)}?" if meant else ""
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         if action.choices is None or value in action.choices:
@@ -58,7 +62,7 @@ class ArgumentParser(argparse.ArgumentParser):
         choices = [str(choice) for choice in action.choices]
         meant = _most_alike(str(value), choices)
         hint = f"; did you mean {meant}?" if meant else ""
-        raise argparse.ArgumentError(action, f"{value!r} is none of {', '.join(choices)}{hint}")
+        raise argparse.ArgumentError(action, f"invalid choice: {value!r} (choose from {', '.join(choices)}){hint}")
 
     def _print_message(self, message: str, file: Any = None) -> None:
         say(*message.splitlines(), file=file or sys.stderr)

@@ -5,6 +5,7 @@ import argparse
 import pytest
 
 from ocr_models.arguments import ArgumentParser, amount, count, dots_per_inch, positive, share, whole
+from ocr_models.errors import UsageError
 
 
 @pytest.mark.parametrize(
@@ -46,16 +47,27 @@ def parser():
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
-        (["--output", "x", "--max_pages=3"], "tool: unknown option --max_pages; did you mean --max-pages?"),
-        (["--outptu", "x"], "tool: the following arguments are required: --output; did you mean --output?"),
-        (["--output", "x", "--zzz"], "tool: unknown option --zzz\n"),
-        (["--output", "x", "str\x1bay"], "tool: unexpected argument str\\x1bay\n"),
+        (["--outptu", "x"], "tool: the following arguments are required: --output; did you mean --output? (see"),
         (["--out", "x"], "did you mean --output?"),  # no abbreviations, which could come to mean another option
-        (["--output", "x", "--max-pages", "-1"], "argument --max-pages: -1 is less than 1\n"),
+        (["--output", "x", "--max-pages", "3\x1b"], "argument --max-pages: '3\\x1b' is not a whole number (see"),
     ],
 )
 def test_errors_say_what_may_have_been_meant(parser, capsys, argv, message):
     with pytest.raises(SystemExit, match="2"):
         parser.parse_args(argv)
     error = capsys.readouterr().err
-    assert message in error and error.endswith("\nsee tool --help\n")
+    assert message in error and error.endswith(" (see tool --help)\n") and error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["--max_pages=3"], "unknown option --max_pages; did you mean --max-pages? (see tool --help)"),
+        (["--zzz", "1"], "unknown option --zzz (see tool --help)"),
+        (["stray"], "unexpected argument stray (see tool --help)"),
+    ],
+)
+def test_unknown_arguments_are_usage_errors(parser, argv, message):
+    with pytest.raises(UsageError) as caught:
+        parser.parse_args(["--output", "x", *argv])
+    assert str(caught.value) == message

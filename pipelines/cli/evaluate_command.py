@@ -39,8 +39,7 @@ def main(argv: Sequence[str]) -> ExitStatus:
     """Runs the command and returns its exit status."""
     parser = _parser()
     arguments, beam_args = parser.parse_known_args(argv)
-    given = {"detection": arguments.detector, "recognition": arguments.recognizer, "caption": arguments.captioner}
-    begin_on_labels(parser, arguments, beam_args, {task: name for task, name in given.items() if name})
+    begin_on_labels(parser, arguments, beam_args)
     from pipelines.evaluation.evaluate import evaluate  # loads Beam, which help and usage errors don't need
 
     summary = evaluate(_options(arguments, [*argv], beam_args))

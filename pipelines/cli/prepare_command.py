@@ -31,7 +31,7 @@ def main(argv: Sequence[str]) -> ExitStatus:
     """Runs the command and returns its exit status."""
     parser = _parser()
     arguments, beam_args = parser.parse_known_args(argv)
-    begin_on_labels(parser, arguments, beam_args, {})
+    begin_on_labels(parser, arguments, beam_args)
     if arguments.below is not None:
         return _write_review(arguments, beam_args)
     from pipelines.datasets.prepare import prepare  # loads Beam, which help and usage errors don't need

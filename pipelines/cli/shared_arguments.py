@@ -158,13 +158,9 @@ def begin_run(
         import_ahead(reader)
 
 
-def begin_on_labels(
-    parser: ArgumentParser, arguments: argparse.Namespace, beam_args: list[str], models: dict[str, str]
-) -> None:
+def begin_on_labels(parser: ArgumentParser, arguments: argparse.Namespace, beam_args: list[str]) -> None:
     """Like ``begin_run``, for a command that reads labelled pictures."""
     check_beam_args(parser, arguments.runner, beam_args)
-    for task, name in models.items():
-        find_bundle(name, task)
     for path in (arguments.source, arguments.output):
         check_file_system(path)
     if not is_remote(arguments.source) and not is_glob(arguments.source) and not os.path.lexists(arguments.source):
@@ -173,7 +169,7 @@ def begin_on_labels(
 
 
 def check_beam_args(parser: ArgumentParser, runner: str, beam_args: list[str]) -> None:
-    """Ends the command because of arguments that nobody knows. Loads Beam, which knows its own, if there are any."""
+    """Raises UsageError for arguments that nobody knows. Loads Beam, which knows its own, if there are any."""
     if not beam_args:
         return
     from pipelines.runtime.runner import unknown_arguments

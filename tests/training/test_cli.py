@@ -130,15 +130,15 @@ def test_command_that_cannot_work_is_refused(pdfs, tmp_path, task, options, mess
     [
         ("recognition", ["--arch", "crnn-huge"], "invalid choice: 'crnn-huge'"),
         ("detection", ["--arch", "crnn-light"], "invalid choice: 'crnn-light'"),
-        ("recognition", ["--window-px", "64"], "unrecognized arguments: --window-px"),
+        ("recognition", ["--window-px", "64"], "unknown option --window-px"),
         ("recognition", ["--schedule", "stairs"], "invalid choice: 'stairs'"),
     ],
 )
 def test_option_that_a_task_does_not_have_is_refused(pdfs, tmp_path, capsys, task, options, message):
-    with pytest.raises(SystemExit) as refusal:
+    with pytest.raises((SystemExit, UsageError)) as refusal:
         main(arguments(task, tmp_path / "bundle", pdfs, *options))
-    assert refusal.value.code == 2
-    assert message in capsys.readouterr().err
+    assert getattr(refusal.value, "code", UsageError.exit_status) == 2
+    assert message in capsys.readouterr().err + str(refusal.value)
 
 
 def test_remaining_time_is_that_of_the_limit_which_comes_first_and_a_resumed_run_says_what_was_spent(
