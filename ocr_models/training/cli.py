@@ -8,6 +8,7 @@ import errno
 import os
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from ocr_models.arguments import count
@@ -21,16 +22,22 @@ _AT_LEAST_ONE = ("batch_size", "steps", "validate_every", "keep_checkpoints", "d
 _HELP = {
     "batch_size": "examples per step",
     "steps": "stop after N steps",
-    "hours": "stop after N hours of training",
+    "hours": "stop after N hours of training, including those before a resume",
     "learning_rate": "peak learning rate",
     "warmup_steps": "steps of linear warm-up",
-    "weight_decay": "weight decay of AdamW",
+    "weight_decay": "weight decay",
     "seed": "seed of weights, data and order",
     "validate_every": "steps between validations",
     "patience": "stop early after N validations without a better score; 0 for never",
     "checkpoint_minutes": "minutes between checkpoints",
     "keep_checkpoints": "number of checkpoints to keep",
     "data_workers": "processes that make batches",
+}
+_NONE_MEANS = {"hours": "no limit", "warmup_steps": "300, or the first tenth of a shorter run"}
+_SCHEDULES = {
+    "cosine": "falls with steps or hours",
+    "plateau": "halved when the score stalls",
+    "staircase": "halved after every --decay-epochs",
 }
 
 
@@ -69,19 +76,17 @@ def _add_numbers(group: argparse._ArgumentGroup, task: TaskOptions) -> None:
             default = task.defaults.get(field.name, field.default)
             group.add_argument(
                 f"--{field.name.replace('_', '-')}",
-                type=count if isinstance(field.default, int) else float,
+                type=float if "float" in str(field.type) else count,
                 default=default,
                 metavar="N",
-                help=f"{_HELP[field.name]}; default: {'no limit' if default is None else default}",
+                help=f"{_HELP[field.name]}; default: {_NONE_MEANS[field.name] if default is None else default}",
             )
     group.add_argument(
         "--schedule",
         choices=task.schedules,
         default=task.schedules[0],
-        help="the learning rate falls with steps or hours (cosine), is halved when the score stalls (plateau), or is "
-        "halved after some epochs (staircase); default: %(default)s",
+        help=f"schedule of the learning rate: {_describe(task.schedules)}; default: %(default)s",
     )
-
     group.add_argument(
         "--mixed-precision",
         choices=["bfloat16", "float16"],
@@ -92,6 +97,10 @@ def _add_numbers(group: argparse._ArgumentGroup, task: TaskOptions) -> None:
         action="store_true",
         help="get the same weights from the same command on the same machine; slower",
     )
+
+
+def _describe(schedules: Sequence[str]) -> str:
+    return ", ".join(f"{name} ({_SCHEDULES[name]})" for name in schedules)
 
 
 def config_of(args: argparse.Namespace) -> TrainingConfig:

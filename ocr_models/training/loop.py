@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import keras
-from tqdm import tqdm
 
 from ocr_models import __version__
 from ocr_models.bundle import check_not_shipped, write_bundle
@@ -23,6 +22,7 @@ from ocr_models.training.run_report import write_report
 from ocr_models.training.streams import BatchStream
 from ocr_models.training.task import TrainingTask, Validation
 from ocr_models.training.tasks import TASKS
+from ocr_models.training.training_bar import TrainingBar, describe_earlier, describe_spent
 
 _LOG_EVERY = 50
 _PLATEAU = 2  # the plateau schedule halves the learning rate after so many validations without a better score
@@ -55,10 +55,7 @@ def train(
         task = TASKS[config.task](config)
         _compile(task)
         progress = resume(task.learner, config, run)
-        with (
-            RunLog(run, progress.step) as log,
-            tqdm(total=config.steps, initial=progress.step, disable=not show_progress, unit="step") as bar,
-        ):
+        with RunLog(run, progress.step) as log, TrainingBar(config, progress, show_progress) as bar:
             return _Run(config, task, progress, output, run, log, bar, command).train()
 
 
@@ -73,7 +70,7 @@ class _Run:
         output: Path,
         run: Path,
         log: RunLog,
-        bar: tqdm,
+        bar: TrainingBar,
         command: str,
     ) -> None:
         self.config, self.task, self.progress = config, task, progress
@@ -84,16 +81,21 @@ class _Run:
 
     def train(self) -> dict[str, float]:
         progress, config = self.progress, self.config
+        if progress.step:
+            self.bar.write(describe_earlier(config, progress))
         with StopRequest() as stop:
             if config.init and progress.step == 0:
                 self._validate()  # so that the bundle is never worse than the one it started from
-            if not self._finished():
+            if self._finished():
+                self.bar.write("nothing is left to train; with more --steps, --hours or --patience, the run goes on")
+            else:
                 seed = config.seed + progress.step  # so that a resumed run sees other batches than before
                 with BatchStream(self.task.make_batches, seed, config.data_workers, self.task.skipped) as batches:
                     self._steps(iter(batches), stop)
             if stop.signum:
                 self._checkpoint()
-                raise Interrupted(stop.signum, f"stopped and saved at step {progress.step}; to resume: {self.command}")
+                spent = describe_spent(config, progress)
+                raise Interrupted(stop.signum, f"stopped and saved at {spent}; to resume: {self.command}")
             if progress.step % config.validate_every:
                 self._validate()
             self._checkpoint()
@@ -127,10 +129,7 @@ class _Run:
             self._log_training(losses)
 
     def _part_done(self) -> float:
-        """The share of the run that is done, 0 to 1, by steps or by hours."""
-        by_steps = self.progress.step / self.config.steps
-        by_hours = self.progress.seconds / (3600 * self.config.hours) if self.config.hours else 0.0
-        return max(by_steps, by_hours)
+        return self.config.part_done(self.progress.step, self.progress.seconds)
 
     def _finished(self) -> bool:
         stale = self.config.patience and self.progress.validations_since_best >= self.config.patience
@@ -151,7 +150,7 @@ class _Run:
         self._logged = vars(progress).copy()
         self.log.training(progress.step, values)
         scores = _rounded(self.validation.scores) if self.validation else {}
-        self.bar.set_postfix(loss=f"{values['loss']:.3f}", per_s=f"{values['examples_per_s']:.0f}", **scores)
+        self.bar.show_values(loss=f"{values['loss']:.3f}", per_s=f"{values['examples_per_s']:.0f}", **scores)
 
     def _validate(self) -> None:
         progress = self.progress

@@ -18,6 +18,8 @@ from ocr_models.reports.html_report import Picture
 from ocr_models.training.config import TrainingConfig
 
 GRADIENT_NORM = 5.0
+WARMUP_STEPS = 300  # the default
+WARMUP_SHARE = 0.1  # ... and the share of a shorter run; as warmup_proportion of BERT's run_classifier.py
 _LOGITS = "logits"  # the layer of a CRNN that has one column per class
 SAMPLES, WORST = 8, 24  # pictures in a validation
 
@@ -97,10 +99,17 @@ class TrainingTask:
             step: from 0.
             part_done: the share of the run that is done, 0 to 1.
         """
-        rate = self.config.learning_rate * min(1.0, (step + 1) / max(1, self.config.warmup_steps))
+        rate = self.config.learning_rate * self._warmup(step, part_done)
         if self.config.schedule == "cosine":
             rate *= 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, part_done)))
         return rate
+
+    def _warmup(self, step: int, part_done: float) -> float:
+        """The factor of the warm-up, which rises to 1."""
+        steps = self.config.warmup_steps
+        if steps is None:
+            return min(1.0, max((step + 1) / WARMUP_STEPS, part_done / WARMUP_SHARE))
+        return min(1.0, (step + 1) / max(1, steps))
 
 
 def start_from(network: keras.Model, config: TrainingConfig) -> keras.Model:

@@ -11,11 +11,13 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from apache_beam.metrics import Metrics, MetricsFilter
 from apache_beam.runners.runner import PipelineResult
 from tqdm import tqdm
+
+from ocr_models.pace import Pace
 
 NAMESPACE = "pagebeam"
 EXPECTED = "expected"
@@ -80,6 +82,7 @@ class ProgressBar:
     def __init__(self, read_counts: Callable[[], Counter[str]], unit: str = "page") -> None:
         self._read_counts = read_counts
         self._unit = unit
+        self._pace = Pace()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
@@ -98,27 +101,40 @@ class ProgressBar:
             self._show_lines()
 
     def _show_bar(self) -> None:
-        with tqdm(unit=self._unit, dynamic_ncols=True, smoothing=0.05) as bar:
+        with _Bar(unit=self._unit, dynamic_ncols=True) as bar:
             stopped = False
             while not stopped:
                 stopped = self._stopped.wait(REFRESH_S)
                 counts = self._read_counts()
                 bar.total = counts[EXPECTED] or None
+                done = pages_done(counts)
+                bar.pace = self._pace.update(done, time.monotonic())
                 bar.set_postfix(failed=counts["failed"], refresh=False)
-                bar.update(pages_done(counts) - bar.n)
+                bar.update(done - bar.n)
                 bar.refresh()
 
     def _show_lines(self) -> None:
-        start = time.monotonic()
         while not self._stopped.wait(QUIET_REFRESH_S):
             counts = self._read_counts()
-            done = pages_done(counts)
-            rate = done / (time.monotonic() - start)
-            print(
-                f"{done} of {counts[EXPECTED]} {self._unit}s, {rate:.2f} {self._unit}s/s, {counts['failed']} failed",
-                file=sys.stderr,
-                flush=True,
+            done, expected = pages_done(counts), counts[EXPECTED]
+            pace = self._pace.update(done, time.monotonic())
+            left = (
+                f"{pace:.2f} {self._unit}s/s, {tqdm.format_interval((expected - done) / pace)} left, " if pace else ""
             )
+            print(f"{done} of {expected} {self._unit}s, {left}{counts['failed']} failed", file=sys.stderr, flush=True)
+
+
+class _Bar(tqdm):
+    """A bar whose rate, and thus the time that is left, is the pace of the run.
+
+    tqdm's own rate leaves out the time between two updates in which nothing was done.
+    """
+
+    pace: float | None = None
+
+    @property
+    def format_dict(self) -> dict[str, Any]:
+        return {**super().format_dict, "rate": self.pace or 0.0}  # with 0, it shows "?"
 
 
 def pages_done(counts: Counter[str]) -> int:

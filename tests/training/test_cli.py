@@ -17,6 +17,7 @@ from ocr_models.lexicon import Lexicon
 from ocr_models.recognition.crnn import build_crnn
 from ocr_models.training import detection_task, recognition_task
 from ocr_models.training.cli import build_parser, config_of, main
+from ocr_models.training.options import TASK_OPTIONS
 
 
 @pytest.fixture(autouse=True)
@@ -41,6 +42,7 @@ def test_recognizer_is_trained_and_training_goes_on(pdfs, tmp_path, capsys):
     command = arguments("recognition", output, pdfs, "--batch-size", 4)
 
     assert main([*command, "--steps", "2"]) == 0
+    assert "resuming" not in capsys.readouterr().err
 
     bundle = find_bundle(str(output), "recognition")
     assert bundle.config["arch"] == "crnn-fast" and bundle.config["metrics"]["step"] == 2
@@ -62,7 +64,13 @@ def test_recognizer_is_trained_and_training_goes_on(pdfs, tmp_path, capsys):
     assert steps_done(run) == (3, 3)
     assert json.loads((run / "checkpoint.json").read_text())["best_score"] == 2
     assert find_bundle(str(output), "recognition") == bundle
-    assert f"best: score=2.0000 cer=0.2500\nbundle: {output}\n" in capsys.readouterr().out
+    said = capsys.readouterr()
+    assert f"best: score=2.0000 cer=0.2500\nbundle: {output}\n" in said.out
+    assert "resuming at step 2 of 50, after " in said.out + said.err
+
+    assert main([*command, "--steps", "3"]) == 0
+    said = capsys.readouterr()
+    assert "nothing is left to train; with more --steps" in said.out + said.err
 
 
 def test_attention_recognizer_starts_from_a_crnn(pdfs, tmp_path):
@@ -120,6 +128,16 @@ def test_command_that_cannot_work_is_refused(pdfs, tmp_path, task, options, mess
         main(arguments(task, tmp_path / "bundle", pdfs, *options))
     assert str(refusal.value).startswith(message)
     assert not (tmp_path / "bundle").exists()
+
+
+@pytest.mark.parametrize("task", TASK_OPTIONS)
+def test_help_explains_the_choices_of_its_task_only(task, capsys):
+    with pytest.raises(SystemExit):
+        main([task, "--help"])
+    shown = " ".join(capsys.readouterr().out.split())
+
+    for schedule in ("cosine", "plateau", "staircase"):
+        assert (f"{schedule} (" in shown) == (schedule in TASK_OPTIONS[task].schedules)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import time
 from collections import Counter
 
@@ -41,3 +42,21 @@ def test_without_a_terminal_progress_is_a_line_now_and_then(capsys, monkeypatch)
         time.sleep(0.1)
 
     assert capsys.readouterr().err.startswith("6 of 9 pages, ")
+
+
+def test_a_bar_counts_the_time_in_which_nothing_is_done(monkeypatch):
+    """Pages come in bursts: after 30 seconds, 20 of 40 pages have come, 19 of them in 0.5 seconds."""
+    clock = iter([0.0, 0.5, 30.0])
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
+    screen = io.StringIO()
+    monkeypatch.setattr(progress.sys, "stderr", screen)
+    bar = progress.ProgressBar(lambda: counts.pop(0))
+    counts = [Counter(expected=40, ok=done) for done in (1, 20, 20)]
+    waits = iter([False, False, True])
+    monkeypatch.setattr(bar._stopped, "wait", lambda _: next(waits))
+
+    bar._show_bar()
+
+    states = screen.getvalue().split("\r")
+    assert "?" in [state for state in states if "1/40" in state][-1]
+    assert "<00:31" in states[-1]  # 20 more at 19 in 29.5 seconds; tqdm alone says 00:00
