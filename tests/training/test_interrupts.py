@@ -67,7 +67,7 @@ def test_interrupted_run_is_saved_and_says_how_to_go_on(words, tmp_path, signum,
     assert process.returncode == status
     step = state(run)["step"]
     command = " ".join(["pagebeam train", *arguments(words, tmp_path / "crnn", "--steps", 100_000)])
-    assert f"stopped and saved at step {step}; to resume: {command}" in told
+    assert f"stopped and saved at step {step} of " in told and f" hours; to resume: {command}" in told
     assert step >= 50 and (run / state(run)["checkpoint"]).is_file()
 
 
