@@ -14,7 +14,7 @@ from matplotlib.figure import Figure as _Plot
 
 from ocr_models.reports.templating import template_environment
 
-_CHART_INCHES = (6.4, 3.6)
+_CHART_INCHES, _SQUARE_INCHES = (11.6, 3.4), (5.8, 5.4)  # of 96 pixels: as wide as the page in report.html, or half
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ def _src(picture: Picture | EncodedPicture) -> str:
 
 def _draw_chart(chart: Chart) -> str:
     """Draws the chart as SVG for a ``src`` attribute."""
-    plot = _Plot(figsize=_CHART_INCHES, layout="constrained")
+    plot = _Plot(figsize=_SQUARE_INCHES if chart.diagonal else _CHART_INCHES, layout="constrained")
     axes = plot.subplots()
     if chart.diagonal:
         axes.axline((0, 0), slope=1, color="lightgray", zorder=0)

@@ -18,8 +18,11 @@ _BAND_PX = 26  # the height of the row of a character
 _LABEL_PX, _FONT_PX = 40, 17
 _INK = np.array([178, 34, 34])  # the color of full attention, RGB
 _CELL_PX = {Task.DETECTION: (600, 600), Task.RECOGNITION: (300, 64), Task.CAPTION: (300, 240)}  # width, height
-_SHEET_PX = 2400  # the maximum width
-_GAP_PX, _LINE_PX = 10, 18
+_SHEET_PX = 3600  # the maximum width, unless one page is wider: two pages of usual print
+_PAGE_PX = 1600  # the maximum side of a page, for small print
+_READABLE_PX = 15  # the height of a word's box at which its small letters are 7 px high: below, they run together
+_GAP_PX, _LINE_PX, _LEAST_PX = 10, 22, 8
+_FONT_SHARE = 0.78  # the size of the font in a line, so that ascenders and descenders are within it
 _QUAD_COLOR, _IGNORED_COLOR, _TEXT_COLOR = (200, 30, 30), (140, 140, 140), (20, 60, 190)
 
 
@@ -65,7 +68,7 @@ def _write_labels(picture: np.ndarray, labels: Sequence[str], first_px: int) -> 
 
 
 def draw_examples(examples: Sequence[Example]) -> np.ndarray:
-    """Draws a sheet of labelled pictures: quads and texts on pages, texts and captions below other pictures.
+    """Draws a sheet of labelled pictures: quads on pages, with their texts beside, and texts below other pictures.
 
     Args:
         examples: at least one, all of one data set. If a picture can't be decoded, its cell is empty and says so.
@@ -75,18 +78,19 @@ def draw_examples(examples: Sequence[Example]) -> np.ndarray:
     """
     cell_px = _CELL_PX[_task_of(examples)]
     cells = [_draw_cell(example, cell_px) for example in examples]
-    columns = max(min(_SHEET_PX // (cell_px[0] + _GAP_PX), len(cells)), 1)
+    width = max(cell.shape[1] for cell in cells)
+    columns = max(min(_SHEET_PX // (width + _GAP_PX), len(cells)), 1)
     rows = []
     for start in range(0, len(cells), columns):
         row = cells[start : start + columns]
         height = max(cell.shape[0] for cell in row)
-        row += [np.zeros((0, cell_px[0], 3), np.uint8)] * (columns - len(row))
-        rows.append(np.concatenate([_pad(cell, height + _GAP_PX, cell_px[0] + _GAP_PX) for cell in row], axis=1))
+        row += [np.zeros((0, width, 3), np.uint8)] * (columns - len(row))
+        rows.append(np.concatenate([_pad(cell, height + _GAP_PX, width + _GAP_PX) for cell in row], axis=1))
     return np.concatenate(rows)
 
 
 def draw_labels(pixels: np.ndarray, example: Example, scale: float = 1) -> np.ndarray:
-    """Draws the quads and texts of a page on a copy of it, ignored regions in gray.
+    """Draws the quads of a page on a copy of it, ignored regions in gray, and beside it each text in its place.
 
     Args:
         pixels: uint8 (H, W, 3) RGB.
@@ -94,17 +98,33 @@ def draw_labels(pixels: np.ndarray, example: Example, scale: float = 1) -> np.nd
         scale: the scale of ``pixels``.
 
     Returns:
-        uint8 (H, W, 3), RGB.
+        uint8 (H, 2 W, 3), RGB.
     """
-    picture = pixels.copy()
+    picture, beside = pixels.copy(), np.full_like(pixels, 255)
     for quad, text, ignore in zip(example.quads, example.texts, example.ignore, strict=True):
         corners = np.round(quad * scale).astype(np.int32)
         cv2.polylines(picture, [corners], True, _IGNORED_COLOR if ignore else _QUAD_COLOR, 1, cv2.LINE_AA)
-        height = float(np.linalg.norm(quad[3] - quad[0])) * scale
-        font_px = int(np.clip(height * 0.6, 7, _LINE_PX))
-        left, top = corners.min(axis=0)
-        _write(picture, "" if ignore else text, (int(left), max(int(top) - 2, font_px)), font_px)
-    return picture
+        if text and not ignore:
+            _write_into(beside, text, quad * scale)
+    return np.concatenate([picture, beside], axis=1)
+
+
+def _write_into(picture: np.ndarray, text: str, quad: np.ndarray) -> None:
+    """Writes a text into a quad as large as it fits, along the quad's upper edge."""
+    width, height = (float(np.linalg.norm(quad[corner] - quad[0])) for corner in (1, 3))
+    if min(width, height) < 1:
+        return
+    line = _line(text, max(round(height), _LEAST_PX), round(width))
+    sides = np.float32([[0, 0], [line.shape[1], 0], line.shape[1::-1], [0, line.shape[0]]])
+    left, top = np.clip(np.floor(quad.min(axis=0)), 0, picture.shape[1::-1]).astype(int)
+    right, bottom = np.clip(np.ceil(quad.max(axis=0)), 0, picture.shape[1::-1]).astype(int)
+    if right <= left or bottom <= top:
+        return
+    place = picture[top:bottom, left:right]
+    into = cv2.getPerspectiveTransform(sides, np.float32(quad - [left, top]))
+    size = (right - left, bottom - top)
+    drawn = cv2.warpPerspective(line, into, size, borderValue=(255, 255, 255))
+    np.minimum(place, drawn, out=place)
 
 
 def _task_of(examples: Sequence[Example]) -> Task:
@@ -121,36 +141,62 @@ def _is_crop(example: Example) -> bool:
 
 
 def _draw_cell(example: Example, cell_px: tuple[int, int]) -> np.ndarray:
-    """A picture, shrunk or (only crops) enlarged to fit into a cell, with lines of text below."""
+    """A picture, shrunk or (only crops) enlarged to fit into a cell, with lines of text below.
+
+    The cell of a page with small print is larger, so that its texts can be read.
+    """
     try:
         pixels = decode_image(example.data, ColorMode.RGB).pixels
     except DocumentError as error:
         return np.concatenate([np.full((cell_px[1], cell_px[0], 3), 230, np.uint8), *_lines(str(error), cell_px[0])])
-    is_crop = _is_crop(example)
+    is_crop, is_placed = _is_crop(example), bool(example.quads.any())
     scale = min(cell_px[0] / pixels.shape[1], cell_px[1] / pixels.shape[0], np.inf if is_crop else 1.0)
+    if is_placed and not is_crop:
+        scale = max(scale, _readable_scale(example, max(pixels.shape[:2])))
     size = [max(round(side * scale), 1) for side in pixels.shape[1::-1]]
     pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
-    below = " ".join([*(example.texts if is_crop else ()), *example.caption])
-    if not is_crop:
+    below = " ".join([*(() if is_placed and not is_crop else example.texts), *example.caption])
+    if is_placed and not is_crop:
         pixels = draw_labels(pixels, example, scale)
-    picture = _pad(pixels, pixels.shape[0], cell_px[0])
-    return np.concatenate([picture, *_lines(below or example.image_id, cell_px[0])])
+    width = max(cell_px[0], pixels.shape[1])
+    return np.concatenate([_pad(pixels, pixels.shape[0], width), *_lines(below or example.image_id, width)])
+
+
+def _readable_scale(example: Example, side_px: int) -> float:
+    """The scale at which half of the texts of a page are large enough, unless the page gets too large."""
+    heights = np.linalg.norm(example.quads[:, 3] - example.quads[:, 0], axis=1)
+    return float(
+        min(
+            _READABLE_PX
+            / max(
+                np.median(
+                    heights[heights > 0],
+                ),
+                1,
+            ),
+            _PAGE_PX / side_px,
+            1.0,
+        )
+    )
 
 
 def _lines(text: str, width_px: int) -> list[np.ndarray]:
     """Wraps a text and draws each line as a picture of a width."""
-    characters = max(int(width_px / (_LINE_PX * 0.45)), 1)
-    lines = []
-    for line in textwrap.wrap(text, characters) or [""]:
-        picture = np.full((_LINE_PX + 4, width_px, 3), 255, np.uint8)
-        _write(picture, line, (2, _LINE_PX), _LINE_PX - 4)
-        lines.append(picture)
-    return lines
+    characters = max(int(width_px / (_LINE_PX * 0.37)), 1)
+    return [
+        _pad(_line(line, _LINE_PX)[:, :width_px], _LINE_PX, width_px)
+        for line in textwrap.wrap(text, characters) or [""]
+    ]
 
 
-def _write(picture: np.ndarray, text: str, origin: tuple[int, int], font_px: int) -> None:
+def _line(text: str, height_px: int, min_width_px: int = 1) -> np.ndarray:
+    """A text as a picture, as wide as it needs, white if there is none."""
+    font, size = cv2.FontFace("sans"), round(height_px * _FONT_SHARE)
+    _, _, width, _ = cv2.getTextSize((0, 0), text, (0, 0), font, size)
+    picture = np.full((height_px, max(width + 2, min_width_px), 3), 255, np.uint8)
     if text:
-        cv2.putText(picture, text, origin, _TEXT_COLOR, cv2.FontFace("sans"), font_px)
+        cv2.putText(picture, text, (1, round(height_px * _FONT_SHARE)), _TEXT_COLOR, font, size)
+    return picture
 
 
 def _pad(picture: np.ndarray, height: int, width: int) -> np.ndarray:

@@ -53,8 +53,10 @@ def test_quads_are_drawn_where_they_are_and_ignored_ones_in_gray():
     rows, columns = np.nonzero(red(picture))
     assert (rows.min(), rows.max(), columns.min(), columns.max()) == (60, 120, 40, 160)
     assert np.abs(picture[90, 200].astype(int) - 140).max() < 20  # the left edge of the ignored one
-    assert blue(picture)[:60, 40:160].sum() > 20  # the text, above its quad
-    assert not blue(picture)[:, 190:].any()
+    assert not blue(picture[:, :400]).any()  # nothing is written over the page
+    rows, columns = np.nonzero(blue(picture[:, 400:]))  # the text is beside it, in its place
+    assert rows.min() >= 60 and rows.max() <= 120 and columns.min() >= 40 and columns.max() <= 160
+    assert rows.max() - rows.min() > 25  # and nearly as high as the quad
 
 
 def test_a_sheet_shows_each_kind_of_example():
@@ -66,7 +68,7 @@ def test_a_sheet_shows_each_kind_of_example():
 
     pages, crops, captions = (draw_examples([one] * 5) for one in (page, crop, captioned))
 
-    assert pages.shape[1] == 3 * (600 + 10) and red(pages).any()  # three of 600 in a row, and two below
+    assert pages.shape[1] == 5 * (600 + 10) and red(pages).any()
     assert crops.shape[1] == 5 * (300 + 10) and not red(crops).any()
     for sheet, columns in ((crops, 5), (captions, 5)):
         cells = np.split(blue(sheet), columns, axis=1)
@@ -79,3 +81,33 @@ def test_a_broken_picture_is_an_empty_cell_that_says_so():
     sheet = draw_examples([broken, example()])
 
     assert (sheet[:100, :100] == 230).all() and blue(sheet[:, :600]).any()
+
+
+def test_slanted_and_turned_texts_are_written_along_their_quads():
+    upright = np.float32([[40, 20], [60, 20], [60, 90], [40, 90]])  # 20 wide, 70 high
+    turned = upright[[1, 2, 3, 0]]  # its text runs downwards, so that its own top left is at the right
+    page = example(quads=np.stack([turned]), texts=("down",), ignore=np.array([False]))
+
+    beside = draw_labels(np.full((100, 200, 3), 255, np.uint8), page)[:, 200:]
+
+    rows, columns = np.nonzero(blue(beside))
+    assert rows.min() >= 20 and rows.max() <= 90 and columns.min() >= 40 and columns.max() <= 60
+    assert rows.max() - rows.min() > 25 > columns.max() - columns.min() > 6
+
+
+@pytest.mark.parametrize(("line_px", "width"), [(30, 1000), (4, 1600), (200, 600)])
+def test_a_page_is_drawn_as_large_as_its_print_needs(line_px, width):
+    """A page of 2000 pixels with words 30 high is halved, so that they are 15 high; smaller print has a limit."""
+    quad = np.float32([[[100, 100], [300, 100], [300, 100 + line_px], [100, 100 + line_px]]])
+    gray = cv2.imencode(".png", np.full((2000, 2000), 255, np.uint8))[1].tobytes()
+    page = Example("a.png", gray, "png", 2000, 2000, quads=quad, texts=("word",), ignore=np.array([False]))
+
+    assert draw_examples([page]).shape[1] == 2 * width + 10
+
+
+def test_texts_without_a_place_are_below():
+    page = example(quads=np.zeros((1, 4, 2), np.float32), texts=("nowhere on it",), ignore=np.array([False]))
+
+    sheet = draw_examples([page])
+
+    assert not blue(sheet[:100]).any() and blue(sheet[100:]).sum() > 100
