@@ -56,5 +56,5 @@ setup(
         "jax": ["jax>=0.4.38"],
         "dev": ["hypothesis", "jax>=0.4.38", "mypy", "pytest", "pytest-xdist", "ruff"],
     },
-    entry_points={"console_scripts": ["pagebeam = pipelines.cli.main:command"]},
+    entry_points={"console_scripts": ["pagebeam = pagebeam:command"]},
 )

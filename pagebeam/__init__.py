@@ -19,10 +19,35 @@ Importing this package is quick: each name loads what it needs (TensorFlow, Beam
 from __future__ import annotations
 
 import importlib
+import importlib.util
+import os
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ocr_models import __version__
-from ocr_models.errors import DocumentError, PagebeamError, UsageError
+
+def _check_packages() -> None:
+    """Raises ImportError if a package of ours is hidden by another one of its name, such as a user's ``pipelines``."""
+    for name in ("ocr_models", "pipelines"):
+        ours = Path(__file__).parents[1] / name / "__init__.py"
+        spec = None if name in sys.modules else importlib.util.find_spec(name)
+        found = spec.origin if spec else getattr(sys.modules.get(name), "__file__", None)
+        if ours.exists() and not (found and os.path.exists(found) and os.path.samefile(found, ours)):
+            raise ImportError(
+                f"Pagebeam's package {name} is hidden by another one of this name, {found}, whose folder comes first "
+                "on Python's path; rename it, or remove its folder from PYTHONPATH or start Python elsewhere"
+            )
+
+
+try:
+    _check_packages()
+except ImportError as error:
+    if Path(sys.argv[0]).stem != "pagebeam":
+        raise
+    raise SystemExit(f"pagebeam: {error}") from None  # to a user of the command, a traceback says nothing
+
+from ocr_models import __version__  # noqa: E402  after the check
+from ocr_models.errors import DocumentError, PagebeamError, UsageError  # noqa: E402
 
 if TYPE_CHECKING:
     from ocr_models.pages.page_reader import PageReader
@@ -50,6 +75,7 @@ __all__ = [
 ]
 
 _LAZY = {
+    "command": "pipelines.cli.main",  # the entry point, which is here so that the check above comes first
     "OcrPage": "ocr_models.records",
     "OcrPages": "pipelines.reading.ocr_reader",
     "PageReader": "ocr_models.pages.page_reader",

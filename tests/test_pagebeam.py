@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -54,6 +55,39 @@ def test_every_public_name_is_there_and_no_other():
     assert set(pagebeam.__all__) <= set(dir(pagebeam))
     with pytest.raises(AttributeError, match="no attribute 'read_documents'"):
         _ = pagebeam.read_documents
+
+
+def import_beside(folder: Path, code: str) -> subprocess.CompletedProcess[str]:
+    """Runs code in a process that finds the modules in a folder before ours."""
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(folder), str(ROOT)])}
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize("module", ["pipelines/__init__.py", "pipelines.py", "ocr_models/__init__.py"])
+@pytest.mark.parametrize("before", ["", "import pipelines, ocr_models; "])
+def test_another_package_of_the_same_name_is_named(tmp_path, module, before):
+    theirs = tmp_path / module
+    theirs.parent.mkdir(exist_ok=True)
+    theirs.touch()
+
+    imported = import_beside(tmp_path, f"{before}import pagebeam")
+    command = import_beside(
+        tmp_path, f"{before}import sys; sys.argv[0] = '/opt/bin/pagebeam'; from pagebeam import command"
+    )
+
+    name = theirs.relative_to(tmp_path).parts[0].removesuffix(".py")
+    error = f"Pagebeam's package {name} is hidden by another one of this name, {theirs}, whose folder comes first"
+    assert f"\nImportError: {error}" in imported.stderr
+    assert command.returncode == 1 and command.stderr.startswith(f"pagebeam: {error}")
+    assert command.stderr.count("\n") == 1  # no traceback
+
+
+def test_a_folder_of_the_same_name_without_modules_is_no_conflict(tmp_path):
+    (tmp_path / "pipelines").mkdir()
+    (tmp_path / "pipelines/daily.yaml").touch()
+
+    assert import_beside(tmp_path, "import pagebeam; pagebeam.ReadDocuments").returncode == 0
 
 
 def check_types(folder: Path, program: str) -> subprocess.CompletedProcess[str]:
