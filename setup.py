@@ -15,13 +15,31 @@ README = HERE / "README.md"
 BUILD = tempfile.mkdtemp(prefix="pagebeam-build-")
 atexit.register(shutil.rmtree, BUILD, ignore_errors=True)
 
+# On a package index, links to files of the source lead nowhere: their text, which names the file, stays.
+DESCRIPTION = re.sub(r"\[([^]]+)\]\((?!https?:)[^)]+\)", r"\1", README.read_text()) if README.exists() else ""
+
 setup(
     name="pagebeam",
     version=VERSION,
     description="Bulk OCR on Apache Beam and Keras: documents in, one Parquet row a page out",
-    long_description=README.read_text() if README.exists() else "",
+    long_description=DESCRIPTION,
     long_description_content_type="text/markdown",
     license="Apache-2.0",
+    author="The Pagebeam contributors",
+    keywords=["OCR", "text detection", "text recognition", "Apache Beam", "Keras", "Parquet"],
+    classifiers=[
+        "Development Status :: 4 - Beta",
+        "Environment :: Console",
+        "Intended Audience :: Developers",
+        "Intended Audience :: Science/Research",
+        "License :: OSI Approved :: Apache Software License",
+        "Operating System :: POSIX :: Linux",
+        "Programming Language :: Python :: 3",
+        "Programming Language :: Python :: 3.11",
+        "Topic :: Scientific/Engineering :: Image Recognition",
+        "Topic :: Text Processing :: Linguistic",
+        "Typing :: Typed",
+    ],
     python_requires=">=3.11",
     options={"build": {"build_base": BUILD}},
     packages=find_packages(include=["ocr_models*", "pagebeam*", "pipelines*"]),
@@ -53,8 +71,9 @@ setup(
     extras_require={
         "gcp": ["apache-beam[gcp]>=2.77"],
         "aws": ["apache-beam[aws]>=2.77"],
+        "hadoop": ["apache-beam[hadoop]>=2.77"],
         "jax": ["jax>=0.4.38"],
         "dev": ["hypothesis", "jax>=0.4.38", "mypy", "pytest", "pytest-xdist", "ruff"],
     },
-    entry_points={"console_scripts": ["pagebeam = pagebeam:command"]},
+    entry_points={"console_scripts": ["pagebeam = pagebeam.__main__:main"]},
 )

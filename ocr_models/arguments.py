@@ -1,8 +1,88 @@
-"""Types for numbers in command-line arguments (``type=`` of ``argparse``), for all commands."""
+"""The parser of all commands, and types for numbers in their arguments (``type=`` of ``argparse``)."""
 
 from __future__ import annotations
 
 import argparse
+import difflib
+import math
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any, NoReturn
+
+from ocr_models.errors import UsageError
+from ocr_models.terminal import say
+
+_ALIKE = 0.6  # difflib's own; two swapped letters of three are 0.67
+
+
+class ArgumentParser(argparse.ArgumentParser):
+    """A parser whose errors are one line, which says what may have been meant.
+
+    Args:
+        passes_on: whether unknown arguments may be another program's; else they are errors.
+        kwargs: as of ``argparse.ArgumentParser``. Options can't be abbreviated.
+    """
+
+    def __init__(self, *, passes_on: bool = False, **kwargs: Any) -> None:
+        super().__init__(allow_abbrev=False, **kwargs)
+        self._passes_on = passes_on
+        self._given: list[str] = []
+
+    def parse_known_args(self, args=None, namespace=None) -> tuple[Any, list[str]]:  # type: ignore[override]
+        self._given = list(sys.argv[1:] if args is None else args)
+        known, unknown = super().parse_known_args(args, namespace)
+        if unknown and not self._passes_on:
+            self.refuse(unknown)
+        return known, unknown
+
+    def refuse(self, unknown: Sequence[str]) -> NoReturn:
+        """Raises UsageError for arguments that nobody knows."""
+        options = [option_name(argument) for argument in unknown if argument.startswith("-")]
+        what = f"unknown option {', '.join(options)}" if options else f"unexpected argument {' '.join(unknown)}"
+        raise UsageError(f"{what}{self._hint()} (see {self.prog} --help)")
+
+    def misspelt(self, arguments: Iterable[str], alike: float = _ALIKE) -> dict[str, str]:
+        """The unknown options among arguments that are like options of this parser, each with the option it is like."""
+        known = [option.strip("-") for option in self._option_string_actions if option.startswith("--")]
+        names = [name for name in map(option_name, arguments) if name.startswith("-")]
+        unknown = [name for name in names if name not in self._option_string_actions]
+        meant = {name: _most_alike(name.strip("-").replace("_", "-"), known, alike) for name in unknown}
+        return {name: f"--{option}" for name, option in meant.items() if option}
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}{self._hint()} (see {self.prog} --help)\n")
+
+    def _hint(self) -> str:
+        meant = dict.fromkeys(self.misspelt(self._given).values())
+        return f"; did you mean {' and '.join(meant)}?" if meant else ""
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if action.choices is None or value in action.choices:
+            return
+        choices = [str(choice) for choice in action.choices]
+        meant = _most_alike(str(value), choices)
+        hint = f"; did you mean {meant}?" if meant else ""
+        raise argparse.ArgumentError(action, f"invalid choice: {value!r} (choose from {', '.join(choices)}){hint}")
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        say(*message.splitlines(), file=file or sys.stderr)
+
+
+def option_name(argument: str) -> str:
+    """The option in ``--option=value``."""
+    return argument.partition("=")[0]
+
+
+def _most_alike(text: str, choices: Sequence[str], alike: float = _ALIKE) -> str | None:
+    return next(iter(difflib.get_close_matches(text, choices, 1, alike)), None)
+
+
+def whole(text: str) -> int:
+    """A whole number."""
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
 
 
 def count(text: str) -> int:
@@ -15,16 +95,34 @@ def positive(text: str) -> int:
     return _at_least(1, text)
 
 
+def amount(text: str) -> float:
+    """A number of at least 0."""
+    return _between(0, math.inf, text)
+
+
 def share(text: str) -> float:
     """A number from 0 to 1."""
-    number = float(text)
-    if not 0 <= number <= 1:
-        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
-    return number
+    return _between(0, 1, text)
+
+
+def dots_per_inch(text: str) -> float:
+    """A resolution for rendering PDFs. Less is illegible; more exceeds the pixel limit for a letter page."""
+    return _between(36, 1200, text)
 
 
 def _at_least(least: int, text: str) -> int:
-    number = int(text)
+    number = whole(text)
     if number < least:
         raise argparse.ArgumentTypeError(f"{text} is less than {least}")
+    return number
+
+
+def _between(least: float, most: float, text: str) -> float:
+    wanted = f"from {least} to {most}" if most < math.inf else f"of at least {least}"
+    try:
+        number = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number; give one {wanted}") from None
+    if not least <= number <= most or math.isinf(number):
+        raise argparse.ArgumentTypeError(f"{text} is not a number {wanted}")
     return number

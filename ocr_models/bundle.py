@@ -5,7 +5,9 @@ Every bundle has ``model.keras`` and ``config.json``; a recognizer also has ``ch
 than the Keras model. A CRNN may have ``lexicon.bloom``, a set of known words.
 
 ``config.json`` holds the task, the architecture, the training configuration, the scores and the SHA-256 of the other
-files, so that a bundle can be checked and named without loading the model or importing Keras.
+files, so that a bundle can be checked and named without loading the model or importing Keras. The digest shows that a
+copy is whole, and rows name the model by it. It doesn't show who made the bundle: whoever changes a file can write its
+new digest, too. That a bundle can't do more than compute is up to those who load it (``ocr_models.inference``).
 
 A bundle is replaced as a whole. The new files are written to the subfolder ``unfinished-bundle``, which is then renamed
 to ``complete-bundle``: from that moment on, the new bundle counts. Its files are then copied over the old ones, and the
@@ -106,7 +108,7 @@ def check_not_shipped(path: Path) -> None:
         )
 
 
-def find_bundle(name_or_path: str, task: str) -> Bundle:
+def find_bundle(name_or_path: str, task: str | None = None) -> Bundle:
     """Finds and checks a bundle by its folder or by the name of a shipped one.
 
     If the replacement of the bundle was interrupted by a kill, this completes it.
@@ -114,7 +116,7 @@ def find_bundle(name_or_path: str, task: str) -> Bundle:
     Args:
         name_or_path: "path/to/bundle", or "crnn-fast". Anything with a separator is a path. A bare name is the folder
             of that name in the working directory if there is one, else the shipped bundle.
-        task: the task of ``pagebeam train`` that the bundle must be trained for, such as "detection".
+        task: the task of ``pagebeam train`` that the bundle must be trained for, such as "detection"; None for any.
 
     Raises:
         UsageError: there is no such bundle, a file is missing or damaged, or it is trained for another task.
@@ -139,7 +141,7 @@ def find_bundle(name_or_path: str, task: str) -> Bundle:
     temperature = config.get("temperature", 1.0)
     if not isinstance(temperature, int | float) or not 0 < temperature < float("inf"):
         raise UsageError(f"{path}: broken model bundle: temperature {temperature} in {_CONFIG}; give a number above 0")
-    if config.get("task") != task:
+    if task and config.get("task") != task:
         raise UsageError(f"{path}: a bundle for {config.get('task')}, but one for {task} was expected")
     return Bundle(path, f"{config['arch']}@{digest[:12]}", digest, config)
 

@@ -20,33 +20,33 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 
-def _check_packages() -> None:
-    """Raises ImportError if a package of ours is hidden by another one of its name, such as a user's ``pipelines``."""
+def _check_neighbors() -> None:
+    """Raises ImportError if a folder or module of the user's stands where this package's other two would be imported.
+
+    The three are installed side by side. In the command, the message is all that is shown.
+    """
+    here = Path(__file__).resolve().parents[1]
     for name in ("ocr_models", "pipelines"):
-        ours = Path(__file__).parents[1] / name / "__init__.py"
-        spec = None if name in sys.modules else importlib.util.find_spec(name)
-        found = spec.origin if spec else getattr(sys.modules.get(name), "__file__", None)
-        if ours.exists() and not (found and os.path.exists(found) and os.path.samefile(found, ours)):
-            raise ImportError(
-                f"Pagebeam's package {name} is hidden by another one of this name, {found}, whose folder comes first "
-                "on Python's path; rename it, or remove its folder from PYTHONPATH or start Python elsewhere"
+        spec = sys.modules[name].__spec__ if name in sys.modules else importlib.util.find_spec(name)
+        found = Path(spec.origin).resolve() if spec and spec.origin else None
+        if found != here / name / "__init__.py":
+            message = (
+                f"Pagebeam's package {name} in {here} can't be imported: Python finds {found or 'nothing'} before it; "
+                "rename that, or take its folder from sys.path (PYTHONPATH, or the script's or the current folder)"
             )
+            if Path(sys.argv[0]).stem == "pagebeam":
+                raise SystemExit(f"pagebeam: {message}")
+            raise ImportError(message)
 
 
-try:
-    _check_packages()
-except ImportError as error:
-    if Path(sys.argv[0]).stem != "pagebeam":
-        raise
-    raise SystemExit(f"pagebeam: {error}") from None  # to a user of the command, a traceback says nothing
+_check_neighbors()
 
-from ocr_models import __version__  # noqa: E402  after the check
+from ocr_models import __version__  # noqa: E402
 from ocr_models.errors import DocumentError, PagebeamError, UsageError  # noqa: E402
 
 if TYPE_CHECKING:
@@ -75,7 +75,6 @@ __all__ = [
 ]
 
 _LAZY = {
-    "command": "pipelines.cli.main",  # the entry point, which is here so that the check above comes first
     "OcrPage": "ocr_models.records",
     "OcrPages": "pipelines.reading.ocr_reader",
     "PageReader": "ocr_models.pages.page_reader",

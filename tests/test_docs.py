@@ -17,7 +17,7 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "findings/README.m
 FOLDERS = r"(?:\.ci|benchmarks|docs|findings|ocr_models|pagebeam|pipelines|tests)"
 PACKAGES = ("ocr_models", "pagebeam", "pipelines")
 MODULE = rf"(?:benchmarks|{'|'.join(PACKAGES)})"
-COMMAND = re.compile(r"\bpagebeam (run|caption|train [\w-]+|prepare|inspect|evaluate)\b(.*)")
+COMMAND = re.compile(r"\bpagebeam (run|caption|train [\w-]+|prepare|models|inspect|evaluate)\b(.*)")
 OPTION = re.compile(r"(?<![\w-])--[a-z][\w-]*")
 
 

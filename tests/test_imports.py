@@ -117,6 +117,7 @@ ROOMS: dict[str, set[str]] = {
     "pipelines.cli": {
         "ocr_models",
         "ocr_models.data.sources",
+        "ocr_models.io",
         "ocr_models.reports",
         "pipelines.datasets",
         "pipelines.evaluation",
@@ -124,7 +125,7 @@ ROOMS: dict[str, set[str]] = {
         "pipelines.reading",
         "pipelines.runtime",
     },
-    "pagebeam": {"ocr_models", "ocr_models.pages", "pipelines.inputs", "pipelines.reading"},
+    "pagebeam": {"ocr_models", "ocr_models.pages", "pipelines.cli", "pipelines.inputs", "pipelines.reading"},
 }
 
 
@@ -207,6 +208,7 @@ def test_beam_s_file_systems_are_called_in_one_module():
         "pipelines",
         "pipelines.cli.main",
         "pipelines.decoding.child",
+        "pipelines.inputs.discovery",
     ],
 )
 def test_light_modules_load_neither_tensorflow_nor_beam(module):
@@ -215,6 +217,16 @@ def test_light_modules_load_neither_tensorflow_nor_beam(module):
     output = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
 
     assert output.stdout.strip() == "set()"
+
+
+def test_all_that_is_printed_is_made_printable_in_one_module():
+    printing = {
+        str(file.relative_to(ROOT))
+        for file in files()
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
+    }
+    assert printing == {"ocr_models/terminal.py", "pipelines/runtime/progress.py"}  # the latter prints counts alone
 
 
 def test_models_do_without_beam():

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import email
+import re
 import shutil
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
+
+from ocr_models import __version__
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("ocr_models", "pagebeam", "pipelines")
@@ -27,3 +31,17 @@ def test_the_wheel_holds_everything_and_the_clone_no_build_folder(tmp_path):
     installed = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     source = {file.relative_to(clone).as_posix() for package in PACKAGES for file in (clone / package).rglob("*.*")}
     assert installed == source
+
+    metadata = read_metadata(wheel)
+    assert metadata["Version"] == __version__ and f"\nversion: {__version__}\n" in (ROOT / "CITATION.cff").read_text()
+    assert {"aws", "gcp", "jax"} <= set(metadata.get_all("Provides-Extra"))
+    assert "Programming Language :: Python :: 3.11" in metadata.get_all("Classifier")
+    links = re.findall(r"\]\(([^)]+)\)", metadata.get_payload())
+    assert not [link for link in links if not link.startswith("https://")]  # others lead nowhere on a package index
+    assert "docs/rows.md describes every column" in " ".join(metadata.get_payload().split())
+
+
+def read_metadata(wheel):
+    with zipfile.ZipFile(wheel) as file:
+        [name] = [name for name in file.namelist() if name.endswith(".dist-info/METADATA")]
+        return email.message_from_bytes(file.read(name))

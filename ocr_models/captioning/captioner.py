@@ -15,6 +15,7 @@ from ocr_models.bundle import Bundle
 from ocr_models.captioning.show_and_tell import ShowAndTell
 from ocr_models.captioning.views import center_view
 from ocr_models.decoding.beam_search import beam_search
+from ocr_models.inference.network import load_keras_model
 from ocr_models.inference.precision import use_bfloat16
 from ocr_models.vocabulary import Vocabulary, join_tokens
 
@@ -84,8 +85,8 @@ class Captioner:
 
         On TensorFlow this sets its bfloat16 option for the whole process, where the processor has bfloat16.
         """
-        network = keras.saving.load_model(bundle.model_path, compile=False)
-        return cls(network, Vocabulary.load(bundle.vocabulary_path), bundle.id, beam_width, max_length)
+        vocabulary = Vocabulary.load(bundle.vocabulary_path)
+        return cls(load_keras_model(bundle), vocabulary, bundle.id, beam_width, max_length)
 
     def caption(self, images: Sequence[np.ndarray]) -> list[list[Caption]]:
         """Captions of pictures, uint8 (H, W, 3) RGB of any size: ``beam_width`` for each, the likeliest first."""

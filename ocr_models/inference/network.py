@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from ocr_models.bundle import Bundle
+from ocr_models.errors import UsageError
 from ocr_models.inference.batch_norm_folding import fold_batch_norm
 from ocr_models.inference.frozen_graph import FrozenNetwork
 from ocr_models.inference.precision import use_bfloat16
@@ -19,11 +20,27 @@ Network: TypeAlias = Any  # a ``keras.Model``, or a ``FrozenNetwork``, which is 
 def load_network(bundle: Bundle) -> Network:
     """Loads a bundle's network: its frozen graph where it has one that the backend can run, else its Keras model.
 
-    The classes of layers that a Keras model is made of must have been imported before.
+    Raises:
+        UsageError: it has operations or code that our networks don't have.
     """
     if bundle.graph_path and keras.backend.backend() == "tensorflow":
-        return FrozenNetwork(bundle.graph_path.read_bytes())
-    return fold_batch_norm(keras.saving.load_model(bundle.model_path, compile=False))
+        return FrozenNetwork(bundle.graph_path.read_bytes(), str(bundle.graph_path))
+    return fold_batch_norm(load_keras_model(bundle))
+
+
+def load_keras_model(bundle: Bundle) -> keras.Model:
+    """Loads a bundle's Keras model, without its optimizer.
+
+    The classes of layers that it is made of must have been imported before. Keras's safe mode refuses Python code in a
+    layer, unless the host program called ``keras.config.enable_unsafe_deserialization``.
+
+    Raises:
+        UsageError: it can't be loaded.
+    """
+    try:
+        return keras.saving.load_model(bundle.model_path, compile=False, safe_mode=True)
+    except (OSError, TypeError, ValueError) as error:  # the latter two for what it refuses
+        raise UsageError(f"{bundle.model_path}: can't be loaded: {' '.join(str(error).split())}") from error
 
 
 def compile_forward(model: Network, inputs: Any = None) -> Callable[[Any], Any]:

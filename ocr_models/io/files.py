@@ -1,12 +1,15 @@
-"""Opens local files, and nothing that only looks like one."""
+"""Paths of local files; opens files, and nothing that only looks like one."""
 
 from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 from typing import BinaryIO
+from urllib.parse import unquote
 
+_FILE_URI = re.compile("file:(//(localhost)?)?(?=/)", re.IGNORECASE)  # the forms of RFC 8089
 _SPECIAL = {
     stat.S_IFIFO: "a FIFO",
     stat.S_IFSOCK: "a socket",
@@ -14,6 +17,11 @@ _SPECIAL = {
     stat.S_IFBLK: "a device",
     stat.S_IFDIR: "a folder",
 }
+
+
+def local_path(path: str) -> str:
+    """The path that a ``file:`` URI stands for, such as ``/a b`` for ``file:///a%20b``; others as they are."""
+    return unquote(_FILE_URI.sub("", path, count=1)) if _FILE_URI.match(path) else path
 
 
 def special_kind(path: str | os.PathLike[str]) -> str | None:

@@ -29,6 +29,7 @@ _PARTED_GAP = 0.17  # white of at least this width may separate two words in one
 _PARTED_SHARE = 0.7  # ... if it has at least this share of the usual gap between words of its line ...
 _PARTED_LETTERS = 3.0  # ... and at least this multiple of the usual gap between letters of the box
 _SHORTEST_PAIR = 0.7  # a narrower box doesn't hold two words
+_FIGURE, _FIGURE_GAP = 0.65, 0.25  # two pieces so narrow, with so little white between them, are figures of a number
 _PARTED_ALONE = 0.5  # width of white that separates words on a line without other gaps
 _LINE_GAPS = 3  # if a line has fewer gaps, the usual gap of the page stands in for the missing ones
 _PAGE_GAPS = 5  # a page with fewer gaps has no usual gap
@@ -216,6 +217,7 @@ def _part(image: np.ndarray, boxes: np.ndarray, part_from: np.ndarray) -> np.nda
     letters = np.where(several, group_medians(gaps.widths[inner], gaps.words[inner], len(boxes)), 0.0)
     wide = inner & (gaps.widths >= np.maximum(part_from * heights, _PARTED_LETTERS * letters)[gaps.words])
     wide &= (boxes[:, 2] - boxes[:, 0] >= _SHORTEST_PAIR * heights)[gaps.words]
+    wide[wide] = ~_beside_figures(gaps, boxes, wide)
     words, everyone = gaps.words[wide], np.arange(len(boxes))
     # The sorts are stable: the left edge of a word comes before its gaps, its right edge after them.
     by_start = np.argsort(np.append(everyone, words), kind="stable")
@@ -224,3 +226,13 @@ def _part(image: np.ndarray, boxes: np.ndarray, part_from: np.ndarray) -> np.nda
     parts[:, 0] = np.append(boxes[:, 0], gaps.stops[wide])[by_start]
     parts[:, 2] = np.append(gaps.starts[wide], boxes[:, 2])[by_stop]
     return parts
+
+
+def _beside_figures(gaps: _Gaps, boxes: np.ndarray, wide: np.ndarray) -> np.ndarray:
+    """Which of the ``wide`` gaps are rather those of a narrow figure, such as 1, which has white on both sides."""
+    words, starts, stops = gaps.words[wide], gaps.starts[wide], gaps.stops[wide]
+    same = words[1:] == words[:-1]
+    before = starts - np.where(np.append(False, same), np.append(0, stops[:-1]), boxes[words, 0])
+    after = np.where(np.append(same, False), np.append(starts[1:], 0), boxes[words, 2]) - stops
+    widths = np.stack([before, after, stops - starts]) / _heights(boxes)[words]
+    return (widths < np.array([[_FIGURE], [_FIGURE], [_FIGURE_GAP]])).all(axis=0)

@@ -24,6 +24,7 @@ _SHARED_ROWS = 0.7  # two stacks are columns of a table if this share of one is 
 _FEW_ROWS = 6  # shorter stacks may always share rows
 _CORRIDOR_WIDTH = 0.6  # in median word heights: twice a space; the gutter of LaTeX's twocolumn is about 1
 _CORRIDOR_LINES = 5  # lines that end at a corridor on its left, and lines that begin at it on its right
+_ROW_STEP = 0.5  # in median word heights: words whose middles differ by more stand in different rows
 _CORRIDOR_REACH = 3.0  # in median word heights: the largest distance of these lines from the corridor
 _BLOCK_GAP = 0.75  # in line heights: more white than this between two lines separates two blocks
 
@@ -96,6 +97,8 @@ def _is_at_corridor(boxes: np.ndarray, left: np.ndarray, right: np.ndarray, em: 
     half = _CORRIDOR_WIDTH / 2 * em
     for center in np.linspace(left[2] + half, right[0] - half, 3).tolist():
         top, bottom = _white_extent(boxes, center - half, center + half, float(left[1] + left[3]) / 2)
+        if bottom - top < (_CORRIDOR_LINES - 1) * _ROW_STEP * em:  # too short for so many rows: nearly all spaces
+            continue
         beside = (boxes[:, 1] > top - half) & (boxes[:, 3] < bottom + half)
         on_left = beside & (boxes[:, 2] <= center) & (boxes[:, 2] > center - _CORRIDOR_REACH * em)
         on_right = beside & (boxes[:, 0] >= center) & (boxes[:, 0] < center + _CORRIDOR_REACH * em)
@@ -115,7 +118,7 @@ def _white_extent(boxes: np.ndarray, x0: float, x1: float, y: float) -> tuple[fl
 def _count_rows(boxes: np.ndarray, em: float) -> int:
     """The number of rows that boxes stand in."""
     middles = np.sort(boxes[:, 1] + boxes[:, 3]) / 2
-    return int(np.count_nonzero(np.diff(middles, prepend=-np.inf) > 0.5 * em))
+    return int(np.count_nonzero(np.diff(middles, prepend=-np.inf) > _ROW_STEP * em))
 
 
 def _following_costs(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:

@@ -15,7 +15,7 @@ from ocr_models.detection.text_detector import TextDetector
 from ocr_models.geometry import quad_sizes, transform_quads
 from ocr_models.inference.threads import limit_threads
 from ocr_models.pages.found_page import FoundPage, ReadPage, find_page, text_slant
-from ocr_models.pages.page_text import assemble, part_at_spaces
+from ocr_models.pages.page_text import assemble, part_words
 from ocr_models.pages.readings import SURE, certain_characters, network_confidence, own_confidence, surer
 from ocr_models.pages.turned_text import only_in_strips, take_turned_lines, turned_strips
 from ocr_models.pages.word_crops import cut_words
@@ -117,9 +117,7 @@ class PageReader:
                 slant = text_slant(image)
                 if abs(slant - read[i][0].skew) > _MOST_SKEW_RAD:
                     read[i] = self._read([find_page(self._finder, image, 0, slant)])[0]
-        parted = (
-            [part_at_spaces(*part) for part in self._with_turned_text(*of)] for of in zip(images, read, strict=True)
-        )
+        parted = ([part_words(*part) for part in self._with_turned_text(*of)] for of in zip(images, read, strict=True))
         return [assemble(parts, self._min_confidence) for parts in parted]
 
     def find_words(self, image: np.ndarray) -> np.ndarray:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
@@ -12,6 +11,7 @@ import numpy as np
 from ocr_models.geometry import box_quads, quad_boxes, quad_sizes, run_boxes, transform_quads
 from ocr_models.pages.found_page import FoundPage
 from ocr_models.pages.layout import order_words
+from ocr_models.pages.leaders import DOTS, LEADER_OR_WORD, as_high_as_neighbors, join_leaders
 from ocr_models.pages.readings import mean_confidence, own_confidence
 from ocr_models.pages.unknown_script import find_unknown_script
 from ocr_models.recognition.crops import MARGIN_X
@@ -63,8 +63,11 @@ def _lay_out(
     level: np.ndarray, transcripts: Sequence[Transcript], to_given: np.ndarray, first_line: int, min_confidence: float
 ) -> _Part:
     """Puts words, with their quads on the leveled page, into lines and reading order."""
+    level, transcripts, is_leader = join_leaders(level, transcripts)
     boxes = quad_boxes(level)
-    layout = order_words(boxes)  # of all words: one that is left out of the text still holds its line together
+    layout = order_words(
+        as_high_as_neighbors(boxes, is_leader)
+    )  # of all words: one that is left out of the text still holds its line together
     # From here on words stand in reading order.
     order = np.concatenate(layout.lines)
     read = [transcripts[i] for i in order.tolist()]
@@ -89,7 +92,8 @@ def _lay_out(
 
 def _to_word(read: Transcript, quad: np.ndarray, line: int, is_unknown: bool, min_confidence: float) -> Word:
     """A word of a page; what was read in an unknown script is not right, however sure the network is."""
-    in_text = not is_unknown and own_confidence(read) >= min_confidence
+    is_leader = len(read.text) > 3 and not read.text.strip(DOTS)
+    in_text = not (is_unknown or is_leader) and own_confidence(read) >= min_confidence
     return Word(read.text, 0.0 if is_unknown else read.confidence, quad, line, in_text)
 
 
@@ -104,27 +108,33 @@ def _text_of_lines(lines: Sequence[str], starts_block: Sequence[bool]) -> str:
     return text
 
 
-def part_at_spaces(page: FoundPage, transcripts: Sequence[Transcript]) -> tuple[FoundPage, list[Transcript]]:
-    """Splits boxes in which several words were read, at the spaces between the words."""
+def part_words(page: FoundPage, transcripts: Sequence[Transcript]) -> tuple[FoundPage, list[Transcript]]:
+    """Splits boxes in which several words, or words and leaders, were read, between them."""
     quads: list[np.ndarray] = []
     words: list[Transcript] = []
     for quad, transcript in zip(page.quads, transcripts, strict=True):
-        if " " not in transcript.text:
+        parts = [part.span() for part in LEADER_OR_WORD.finditer(transcript.text)]
+        if parts == [(0, len(transcript.text))]:
             quads.append(quad)
             words.append(transcript)
             continue
-        for part in re.finditer(r"\S+", transcript.text):
-            start, stop = part.span()
-            quads.append(_quad_part(quad, _space_at(transcript, start - 1), _space_at(transcript, stop)))
+        for start, stop in parts:
+            quads.append(_quad_part(quad, _border(transcript, start), _border(transcript, stop)))
             chars = slice(start, stop)
             confidences, places = transcript.char_confidences[chars], transcript.places[chars]
-            words.append(replace(transcript, text=part[0], char_confidences=confidences, places=places))
+            words.append(
+                replace(transcript, text=transcript.text[start:stop], char_confidences=confidences, places=places)
+            )
     return replace(page, quads=np.array(quads, np.float32).reshape(-1, 4, 2)), words
 
 
-def _space_at(transcript: Transcript, i: int) -> float:
-    """The position of the i-th character, a space, as a share of the crop; 0 before the text and 1 after it."""
-    return 0.0 if i < 0 else 1.0 if i >= len(transcript.text) else transcript.places[i]
+def _border(transcript: Transcript, i: int) -> float:
+    """Where the i-th character begins, as a share of the crop: in the middle of a space beside it."""
+    text, places = transcript.text, transcript.places
+    if i in (0, len(text)):
+        return float(i > 0)
+    before, after = (places[j] for j in (i - 1, i))
+    return before if text[i - 1] == " " else after if text[i] == " " else (before + after) / 2
 
 
 def _quad_part(quad: np.ndarray, start: float, stop: float) -> np.ndarray:

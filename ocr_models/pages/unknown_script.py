@@ -10,7 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from statistics import fmean
 
+from ocr_models.pages.readings import own_confidence
 from ocr_models.records import Transcript
 
 # A logistic regression on spans of 120 characters, read by crnn-fast and attention. Latin spans: 80 development pages,
@@ -21,24 +23,28 @@ _OFFSET, _CONFIDENCE, _DOUBTFUL, _CAPITALS = -30.6, 24.9, 26.6, 88.5
 _SPAN_CHARS = 120
 _DOUBT = 0.9  # a character with a lower confidence is doubtful
 _SURE = 0.97  # capitals in words with a higher confidence are those of code, such as getName
+_LEAST_CHARS = 2  # different letters and digits that a word has, to count; dots of leaders are read as "eeee"
 _MAX_CHARS = 30  # of a word count: a line without spaces is read as one
 # The least evidence for marking anything on a page, and for each end of a run within it. Chosen on the same pages, so
 # that no run is marked on a page that a person can read easily.
 _PAGE_COST, _RUN_COST = 1.0, 2.0
+_TEXTURE = 0.31  # mean confidence; pages in the other scripts have 0.36 and more, those of noise and grids 0.17 to 0.27
 
 
 def find_unknown_script(words: Sequence[Transcript]) -> list[bool]:
     """Tells for each word of a page, in reading order, whether it is in a run of words in an unknown script."""
     evidence = [_evidence(word) for word in words]
-    return _best_runs(evidence) if max(evidence, default=0.0) > 0 else [False] * len(words)
+    if max(evidence, default=0.0) <= 0 or fmean(map(own_confidence, words)) < _TEXTURE:
+        return [False] * len(words)
+    return _best_runs(evidence)
 
 
 def _evidence(word: Transcript) -> float:
     """The share of a word in the log odds that its surroundings are in an unknown script."""
     text = word.text
-    if sum(map(str.isalnum, text)) < 2:  # marks and numbers of lists are in all scripts
+    if len(set(filter(str.isalnum, text))) < _LEAST_CHARS:  # marks, numbers of lists and leaders
         return 0.0
-    confidence = word.confidence if word.network_confidence is None else word.network_confidence
+    confidence = own_confidence(word)
     of_chars = word.char_confidences or (confidence,)
     doubtful = sum(of_char < _DOUBT for of_char in of_chars) / len(of_chars)
     capitals = 0

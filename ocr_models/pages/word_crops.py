@@ -10,6 +10,7 @@ from ocr_models.recognition.crops import MARGIN_X, MARGIN_Y
 
 LEVEL_WORD_RAD = np.deg2rad(2.0)  # words within this angle of the page's skew are cut level
 DARK_GROUND, _LIGHT_LETTERS = 110, 60  # gray levels: the lightest dark ground, and how much lighter its letters are
+_GROUND_SAMPLES = 8  # pixels of the top row of a word, and as many of the bottom row, that tell the gray of its ground
 _LEVEL_RAD = np.deg2rad(0.25)  # a page with less skew is not leveled
 
 
@@ -36,7 +37,10 @@ def cut_words(image: np.ndarray, quads: np.ndarray) -> list[np.ndarray]:
         else _warp_word(image, centers[i], half[i], float(angles[i]))
         for i, ((x0, y0), (x1, y1)) in enumerate(zip(low.tolist(), high.tolist(), strict=True))
     ]
-    return [255 - crop if _is_light_on_dark(crop) else crop for crop in crops]
+    for i in np.flatnonzero(_may_be_dark(image, low, high)):
+        if _is_light_on_dark(crops[i]):
+            crops[i] = 255 - crops[i]
+    return crops
 
 
 def is_light_on_dark(image: np.ndarray, quads: np.ndarray) -> np.ndarray:
@@ -47,11 +51,16 @@ def is_light_on_dark(image: np.ndarray, quads: np.ndarray) -> np.ndarray:
     return np.array([_is_light_on_dark(image[y0:y1, x0:x1]) for (x0, y0), (x1, y1) in places], bool)
 
 
+def _may_be_dark(image: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """Bool (N,): False for boxes from ``low`` to ``high``, (N, 2), above and below which some pixels are light."""
+    x = np.linspace(low[:, 0], high[:, 0] - 1, _GROUND_SAMPLES, dtype=int, axis=1)
+    edges = np.concatenate([image[low[:, 1:], x], image[high[:, 1:] - 1, x]], axis=1)
+    return edges.mean(axis=1) <= DARK_GROUND + 30
+
+
 def _is_light_on_dark(crop: np.ndarray) -> bool:
     """Whether the ground of a word, which its top and bottom rows mostly show, is dark and its letters are light."""
     edges = crop[:: max(1, len(crop) - 1)]
-    if edges.mean() > DARK_GROUND + 30:  # nearly all words, without a median
-        return False
     ground = float(np.median(edges))
     return ground < DARK_GROUND and float(crop.max()) - ground >= _LIGHT_LETTERS
 

@@ -28,6 +28,10 @@ _FROM_AFAR = 4  # a look for headlines sees a page so many times smaller: letter
 # Headlines are taller than the largest text that is seen well from near. Words of up to twice that height are still
 # read there, and what is seen from afar at that size is mostly parts of words.
 _LEAST_HEADLINE_PX = 1.5 * LARGEST_TEXT_PX
+_LOOSER = (
+    0.1  # a headline's box is made so much higher at top and bottom: seen from afar, it is rough, and cuts letters
+)
+_TALL_SHARE = 0.35  # of the height of a headline's box, that connected ink of its letters has at least
 _COVERED = 0.5  # a headline may hold boxes of its strokes; boxes that fill more of it are words
 _LEAST_ASPECT = 0.8  # of headlines, width to height: they have two letters or more
 _DARK_SHARE, _DARK_CELL_PX = 0.01, 16  # a page may have light text if this share of its cells is so dark
@@ -80,8 +84,10 @@ class WordFinder:
         better = scale_for_text(scale, text_px)
         if sample is not None or abs(math.log(better / scale)) > 0.1:
             scale, quads = better, self._look(image, better)
-        large = _FROM_AFAR * self._look(from_afar, scale)
-        return FoundWords(quads, _possible_headlines(large, quads, _LEAST_HEADLINE_PX / scale))
+        least_px = _LEAST_HEADLINE_PX / scale
+        if not _has_tall_ink(from_afar, quads / _FROM_AFAR, _TALL_SHARE * least_px / _FROM_AFAR):
+            return FoundWords(quads, np.zeros((0, 4, 2), np.float32))
+        return FoundWords(quads, _possible_headlines(_FROM_AFAR * self._look(from_afar, scale), quads, least_px))
 
     def _look(self, image: np.ndarray, scale: float) -> np.ndarray:
         """The words that the detector sees at a scale, tile by tile on a page that is too large for one look."""
@@ -117,13 +123,23 @@ def _has_dark_ground(from_afar: np.ndarray) -> bool:
     return float((cells < DARK_GROUND).mean()) > _DARK_SHARE
 
 
+def _has_tall_ink(image: np.ndarray, quads: np.ndarray, least_px: float) -> bool:
+    """Whether a page, uint8 (H, W), has connected dark pixels of at least this height outside of its words."""
+    _, ink = cv2.threshold(image, 0, 1, cv2.THRESH_BINARY_INV | cv2.THRESH_OTSU)
+    for x0, y0, x1, y1 in np.round(quad_boxes(quads)).astype(int).clip(0).tolist():
+        ink[y0 : y1 + 1, x0 : x1 + 1] = 0
+    _, _, stats, _ = cv2.connectedComponentsWithStats(ink)
+    return bool((stats[1:, cv2.CC_STAT_HEIGHT] >= least_px).any())
+
+
 def _possible_headlines(large: np.ndarray, quads: np.ndarray, least_px: float) -> np.ndarray:
     """The words seen from afar that are taller than ``least_px`` and not filled with words seen from near."""
     sizes = quad_sizes(large)
     tall = large[(sizes[:, 1] > least_px) & (sizes[:, 0] > _LEAST_ASPECT * sizes[:, 1])]
     areas = quad_sizes(quads).prod(axis=1)
     covered = [areas[inside_of(headline, quads)].sum() / quad_sizes(headline[None]).prod() for headline in tall]
-    return tall[np.array(covered) < _COVERED] if len(tall) else tall
+    found = tall[np.array(covered) < _COVERED] if len(tall) else tall
+    return found - _LOOSER * (found[:, [3, 2, 1, 0]] - found)
 
 
 def inside_of(headline: np.ndarray, quads: np.ndarray) -> np.ndarray:

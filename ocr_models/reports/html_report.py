@@ -14,7 +14,8 @@ from matplotlib.figure import Figure as _Plot
 
 from ocr_models.reports.templating import template_environment
 
-_CHART_INCHES, _SQUARE_INCHES = (11.6, 3.4), (5.8, 5.4)  # of 96 pixels: as wide as the page in report.html, or half
+# 72 points per inch of SVG, so that letters have their size: as wide as the page of report.html, or nearly square.
+_CHART_INCHES, _DIAGONAL_CHART_INCHES = (11.4, 3.6), (5.4, 4.8)
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ def _src(picture: Picture | EncodedPicture) -> str:
 
 def _draw_chart(chart: Chart) -> str:
     """Draws the chart as SVG for a ``src`` attribute."""
-    plot = _Plot(figsize=_SQUARE_INCHES if chart.diagonal else _CHART_INCHES, layout="constrained")
+    plot = _Plot(figsize=_DIAGONAL_CHART_INCHES if chart.diagonal else _CHART_INCHES, layout="constrained")
     axes = plot.subplots()
     if chart.diagonal:
         axes.axline((0, 0), slope=1, color="lightgray", zorder=0)

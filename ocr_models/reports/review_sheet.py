@@ -6,6 +6,7 @@ import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ocr_models.io.spreadsheets import FORMULA, neutralize
 from ocr_models.reports.templating import template_environment
 
 COLUMNS = ("crop", "text", "read", "confidence", "source_uri", "page_index", "quad")
@@ -43,9 +44,9 @@ class DoubtfulWord:
         return "data:image/png;base64," + base64.b64encode(self.png).decode()
 
     def cells(self) -> tuple[str, ...]:
-        """The row of the word in the order of ``COLUMNS``, without a text yet."""
-        confidence = f"{self.confidence:.4f}"
-        return self.crop, "", self.read, confidence, self.source_uri, str(self.page_index), self.quad
+        """The row of the word in the order of ``COLUMNS``, without a text yet, for a CSV file."""
+        confidence, source_uri = f"{self.confidence:.4f}", neutralize(self.source_uri)
+        return self.crop, "", neutralize(self.read), confidence, source_uri, str(self.page_index), self.quad
 
 
 def render_sheet(words: Sequence[DoubtfulWord], notes: Sequence[str], sheet_id: str, folder: str) -> str:
@@ -62,5 +63,13 @@ def render_sheet(words: Sequence[DoubtfulWord], notes: Sequence[str], sheet_id: 
     return (
         template_environment()
         .get_template("review.html")
-        .render(words=words, notes=notes, sheet_id=sheet_id, folder=folder, columns=COLUMNS, places=places)
+        .render(
+            words=words,
+            notes=notes,
+            sheet_id=sheet_id,
+            folder=folder,
+            columns=COLUMNS,
+            places=places,
+            formula=FORMULA,
+        )
     )

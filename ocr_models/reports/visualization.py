@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
 import textwrap
 from collections.abc import Sequence
 
@@ -17,12 +19,10 @@ _ZOOM = 4  # of the crop
 _BAND_PX = 26  # the height of the row of a character
 _LABEL_PX, _FONT_PX = 40, 17
 _INK = np.array([178, 34, 34])  # the color of full attention, RGB
-_CELL_PX = {Task.DETECTION: (600, 600), Task.RECOGNITION: (300, 64), Task.CAPTION: (300, 240)}  # width, height
-_SHEET_PX = 3600  # the maximum width, unless one page is wider: two pages of usual print
-_PAGE_PX = 1600  # the maximum side of a page, for small print
-_READABLE_PX = 15  # the height of a word's box at which its small letters are 7 px high: below, they run together
-_GAP_PX, _LINE_PX, _LEAST_PX = 10, 22, 8
-_FONT_SHARE = 0.78  # the size of the font in a line, so that ascenders and descenders are within it
+_CELL_PX = {Task.DETECTION: (1200, 600), Task.RECOGNITION: (300, 64), Task.CAPTION: (300, 240)}  # width, height
+_SHEET_PX = 2430  # the maximum width
+_READABLE_PX = 18  # the height of words whose labels can be read: OpenCV's letters are then 13 pixels high
+_GAP_PX, _LINE_PX = 10, 20
 _QUAD_COLOR, _IGNORED_COLOR, _TEXT_COLOR = (200, 30, 30), (140, 140, 140), (20, 60, 190)
 
 
@@ -68,7 +68,7 @@ def _write_labels(picture: np.ndarray, labels: Sequence[str], first_px: int) -> 
 
 
 def draw_examples(examples: Sequence[Example]) -> np.ndarray:
-    """Draws a sheet of labelled pictures: quads on pages, with their texts beside, and texts below other pictures.
+    """Draws a sheet of labelled pictures: quads and texts on pages, texts and captions below other pictures.
 
     Args:
         examples: at least one, all of one data set. If a picture can't be decoded, its cell is empty and says so.
@@ -78,19 +78,18 @@ def draw_examples(examples: Sequence[Example]) -> np.ndarray:
     """
     cell_px = _CELL_PX[_task_of(examples)]
     cells = [_draw_cell(example, cell_px) for example in examples]
-    width = max(cell.shape[1] for cell in cells)
-    columns = max(min(_SHEET_PX // (width + _GAP_PX), len(cells)), 1)
+    columns = max(min(_SHEET_PX // (cell_px[0] + _GAP_PX), len(cells)), 1)
     rows = []
     for start in range(0, len(cells), columns):
         row = cells[start : start + columns]
         height = max(cell.shape[0] for cell in row)
-        row += [np.zeros((0, width, 3), np.uint8)] * (columns - len(row))
-        rows.append(np.concatenate([_pad(cell, height + _GAP_PX, width + _GAP_PX) for cell in row], axis=1))
+        row += [np.zeros((0, cell_px[0], 3), np.uint8)] * (columns - len(row))
+        rows.append(np.concatenate([_pad(cell, height + _GAP_PX, cell_px[0] + _GAP_PX) for cell in row], axis=1))
     return np.concatenate(rows)
 
 
 def draw_labels(pixels: np.ndarray, example: Example, scale: float = 1) -> np.ndarray:
-    """Draws the quads of a page on a copy of it, ignored regions in gray, and beside it each text in its place.
+    """Draws the quads of a page on a copy of it, ignored ones in gray, and beside it the texts, each in its quad.
 
     Args:
         pixels: uint8 (H, W, 3) RGB.
@@ -100,31 +99,42 @@ def draw_labels(pixels: np.ndarray, example: Example, scale: float = 1) -> np.nd
     Returns:
         uint8 (H, 2 W, 3), RGB.
     """
-    picture, beside = pixels.copy(), np.full_like(pixels, 255)
+    picture, texts = pixels.copy(), np.full_like(pixels, 255)
     for quad, text, ignore in zip(example.quads, example.texts, example.ignore, strict=True):
         corners = np.round(quad * scale).astype(np.int32)
-        cv2.polylines(picture, [corners], True, _IGNORED_COLOR if ignore else _QUAD_COLOR, 1, cv2.LINE_AA)
+        for canvas in (picture, texts):
+            cv2.polylines(canvas, [corners], True, _IGNORED_COLOR if ignore else _QUAD_COLOR, 1, cv2.LINE_AA)
         if text and not ignore:
-            _write_into(beside, text, quad * scale)
-    return np.concatenate([picture, beside], axis=1)
+            _write_in_quad(texts, text, quad * scale)
+    return np.concatenate([picture, texts], axis=1)
 
 
-def _write_into(picture: np.ndarray, text: str, quad: np.ndarray) -> None:
-    """Writes a text into a quad as large as it fits, along the quad's upper edge."""
-    width, height = (float(np.linalg.norm(quad[corner] - quad[0])) for corner in (1, 3))
-    if min(width, height) < 1:
-        return
-    line = _line(text, max(round(height), _LEAST_PX), round(width))
-    sides = np.float32([[0, 0], [line.shape[1], 0], line.shape[1::-1], [0, line.shape[0]]])
-    left, top = np.clip(np.floor(quad.min(axis=0)), 0, picture.shape[1::-1]).astype(int)
-    right, bottom = np.clip(np.ceil(quad.max(axis=0)), 0, picture.shape[1::-1]).astype(int)
-    if right <= left or bottom <= top:
-        return
-    place = picture[top:bottom, left:right]
-    into = cv2.getPerspectiveTransform(sides, np.float32(quad - [left, top]))
-    size = (right - left, bottom - top)
-    drawn = cv2.warpPerspective(line, into, size, borderValue=(255, 255, 255))
-    np.minimum(place, drawn, out=place)
+def _write_in_quad(picture: np.ndarray, text: str, quad: np.ndarray) -> None:
+    """Writes a text as large as fits into a quad, in its direction; nothing outside of it."""
+    width_px, height_px = (float(np.linalg.norm(quad[i] - quad[0])) for i in (1, 3))
+    font, font_px = cv2.FontFace("sans"), max(round(height_px * 0.75), 6)
+    _, _, text_px, _ = cv2.getTextSize((0, 0), text, (0, 0), font, font_px)
+    line = np.full((max(round(height_px), 1), max(text_px, 1), 3), 255, np.uint8)
+    cv2.putText(line, text, (0, round(0.75 * line.shape[0])), _TEXT_COLOR, font, font_px)
+    shown_px = min(width_px, text_px)
+    right, down = (quad[1] - quad[0]) * shown_px / max(width_px, 1), quad[3] - quad[0]
+    corners = np.array([[0, 0], [line.shape[1], 0], [0, line.shape[0]]], np.float32)
+    to_quad = cv2.getAffineTransform(corners, np.array([quad[0], quad[0] + right, quad[0] + down], np.float32))
+    size = picture.shape[1::-1]
+    written = cv2.warpAffine(line, to_quad, size, flags=cv2.INTER_AREA, borderValue=(255, 255, 255))
+    np.minimum(picture, written, out=picture)
+
+
+def _window(example: Example, size: tuple[int, int], cell_px: tuple[int, int]) -> tuple[float, tuple[int, int]]:
+    """At which scale, and from which x and y on, a picture of a size is shown: whole if its texts can then be read."""
+    whole = min(cell_px[0] / size[0], cell_px[1] / size[1], 1.0)
+    heights = np.linalg.norm(example.quads[:, 3] - example.quads[:, 0], axis=1)
+    readable = _READABLE_PX / max(float(np.median(heights)), 1.0) if len(heights) else whole
+    scale = float(np.clip(readable, whole, 1.0))
+    middle = np.median(example.quads.reshape(-1, 2), axis=0) * scale if len(heights) else np.zeros(2)
+    most = [max(round(side * scale) - cell, 0) for side, cell in zip(size, cell_px, strict=True)]
+    left, top = (int(np.clip(m - cell / 2, 0, far)) for m, cell, far in zip(middle, cell_px, most, strict=True))
+    return scale, (left, top)
 
 
 def _task_of(examples: Sequence[Example]) -> Task:
@@ -141,62 +151,51 @@ def _is_crop(example: Example) -> bool:
 
 
 def _draw_cell(example: Example, cell_px: tuple[int, int]) -> np.ndarray:
-    """A picture, shrunk or (only crops) enlarged to fit into a cell, with lines of text below.
-
-    The cell of a page with small print is larger, so that its texts can be read.
-    """
+    """A picture, shrunk or (only crops) enlarged to fit into a cell, with lines of text below."""
     try:
         pixels = decode_image(example.data, ColorMode.RGB).pixels
     except DocumentError as error:
         return np.concatenate([np.full((cell_px[1], cell_px[0], 3), 230, np.uint8), *_lines(str(error), cell_px[0])])
-    is_crop, is_placed = _is_crop(example), bool(example.quads.any())
-    scale = min(cell_px[0] / pixels.shape[1], cell_px[1] / pixels.shape[0], np.inf if is_crop else 1.0)
-    if is_placed and not is_crop:
-        scale = max(scale, _readable_scale(example, max(pixels.shape[:2])))
+    if cell_px == _CELL_PX[Task.DETECTION]:
+        picture = _draw_page(pixels, example, (cell_px[0] // 2, cell_px[1]))
+    else:
+        scale = min(cell_px[0] / pixels.shape[1], cell_px[1] / pixels.shape[0], np.inf if _is_crop(example) else 1.0)
+        picture = _resize(pixels, scale)
+    below = " ".join([*(example.texts if _is_crop(example) else ()), *example.caption])
+    picture = _pad(picture, picture.shape[0], cell_px[0])
+    return np.concatenate([picture, *_lines(below or example.image_id, cell_px[0])])
+
+
+def _draw_page(pixels: np.ndarray, example: Example, half_px: tuple[int, int]) -> np.ndarray:
+    """A page, or the part of it in the middle of its words, with its labels beside it."""
+    scale, (left, top) = _window(example, pixels.shape[1::-1], half_px)
+    part = _resize(pixels, scale)[top : top + half_px[1], left : left + half_px[0]]
+    quads = example.quads - np.array([left, top], np.float32) / scale
+    seen = ((quads.max(axis=1) > 0) & (quads.min(axis=1) * scale < part.shape[1::-1])).all(axis=1)
+    texts, ignore = tuple(itertools.compress(example.texts, seen)), np.asarray(example.ignore, bool)[seen]
+    labels = dataclasses.replace(example, quads=quads[seen], texts=texts, ignore=ignore)
+    return draw_labels(part, labels, scale)
+
+
+def _resize(pixels: np.ndarray, scale: float) -> np.ndarray:
     size = [max(round(side * scale), 1) for side in pixels.shape[1::-1]]
-    pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
-    below = " ".join([*(() if is_placed and not is_crop else example.texts), *example.caption])
-    if is_placed and not is_crop:
-        pixels = draw_labels(pixels, example, scale)
-    width = max(cell_px[0], pixels.shape[1])
-    return np.concatenate([_pad(pixels, pixels.shape[0], width), *_lines(below or example.image_id, width)])
-
-
-def _readable_scale(example: Example, side_px: int) -> float:
-    """The scale at which half of the texts of a page are large enough, unless the page gets too large."""
-    heights = np.linalg.norm(example.quads[:, 3] - example.quads[:, 0], axis=1)
-    return float(
-        min(
-            _READABLE_PX
-            / max(
-                np.median(
-                    heights[heights > 0],
-                ),
-                1,
-            ),
-            _PAGE_PX / side_px,
-            1.0,
-        )
-    )
+    return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
 
 
 def _lines(text: str, width_px: int) -> list[np.ndarray]:
     """Wraps a text and draws each line as a picture of a width."""
-    characters = max(int(width_px / (_LINE_PX * 0.37)), 1)
-    return [
-        _pad(_line(line, _LINE_PX)[:, :width_px], _LINE_PX, width_px)
-        for line in textwrap.wrap(text, characters) or [""]
-    ]
+    characters = max(int(width_px / ((_LINE_PX - 4) * 0.55)), 1)
+    lines = []
+    for line in textwrap.wrap(text, characters) or [""]:
+        picture = np.full((_LINE_PX + 4, width_px, 3), 255, np.uint8)
+        _write(picture, line, (2, _LINE_PX), _LINE_PX - 4)
+        lines.append(picture)
+    return lines
 
 
-def _line(text: str, height_px: int, min_width_px: int = 1) -> np.ndarray:
-    """A text as a picture, as wide as it needs, white if there is none."""
-    font, size = cv2.FontFace("sans"), round(height_px * _FONT_SHARE)
-    _, _, width, _ = cv2.getTextSize((0, 0), text, (0, 0), font, size)
-    picture = np.full((height_px, max(width + 2, min_width_px), 3), 255, np.uint8)
+def _write(picture: np.ndarray, text: str, origin: tuple[int, int], font_px: int) -> None:
     if text:
-        cv2.putText(picture, text, (1, round(height_px * _FONT_SHARE)), _TEXT_COLOR, font, size)
-    return picture
+        cv2.putText(picture, text, origin, _TEXT_COLOR, cv2.FontFace("sans"), font_px)
 
 
 def _pad(picture: np.ndarray, height: int, width: int) -> np.ndarray:

@@ -8,11 +8,12 @@ import errno
 import os
 import shlex
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
-from ocr_models.arguments import count
+from ocr_models.arguments import ArgumentParser, amount, count
+from ocr_models.bundle import find_bundle
 from ocr_models.errors import PagebeamError, UsageError, interrupt_status
+from ocr_models.terminal import announce, say
 from ocr_models.training.config import TrainingConfig
 from ocr_models.training.lexicon_task import add_lexicon_parser, train_lexicon
 from ocr_models.training.options import TASK_OPTIONS, TaskOptions
@@ -22,10 +23,10 @@ _AT_LEAST_ONE = ("batch_size", "steps", "validate_every", "keep_checkpoints", "d
 _HELP = {
     "batch_size": "examples per step",
     "steps": "stop after N steps",
-    "hours": "stop after N hours of training, including those before a resume",
+    "hours": "stop after N hours of training",
     "learning_rate": "peak learning rate",
-    "warmup_steps": "steps of linear warm-up",
-    "weight_decay": "weight decay",
+    "warmup_steps": "steps of linear warm-up, but at most a tenth of the run",
+    "weight_decay": "weight decay of AdamW",
     "seed": "seed of weights, data and order",
     "validate_every": "steps between validations",
     "patience": "stop early after N validations without a better score; 0 for never",
@@ -33,17 +34,16 @@ _HELP = {
     "keep_checkpoints": "number of checkpoints to keep",
     "data_workers": "processes that make batches",
 }
-_NONE_MEANS = {"hours": "no limit", "warmup_steps": "300, or the first tenth of a shorter run"}
 _SCHEDULES = {
     "cosine": "falls with steps or hours",
-    "plateau": "halved when the score stalls",
-    "staircase": "halved after every --decay-epochs",
+    "plateau": "is halved when the score stalls",
+    "staircase": "is halved after some epochs",
 }
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> ArgumentParser:
     """Makes the parser of ``pagebeam train``."""
-    parser = argparse.ArgumentParser(
+    parser = ArgumentParser(
         prog="pagebeam train",
         description="Train a model and write it as a bundle. The same command resumes an interrupted run.",
     )
@@ -76,17 +76,19 @@ def _add_numbers(group: argparse._ArgumentGroup, task: TaskOptions) -> None:
             default = task.defaults.get(field.name, field.default)
             group.add_argument(
                 f"--{field.name.replace('_', '-')}",
-                type=float if "float" in str(field.type) else count,
+                type=count if isinstance(field.default, int) else amount,
                 default=default,
                 metavar="N",
-                help=f"{_HELP[field.name]}; default: {_NONE_MEANS[field.name] if default is None else default}",
+                help=f"{_HELP[field.name]}; default: {'no limit' if default is None else default}",
             )
     group.add_argument(
         "--schedule",
         choices=task.schedules,
         default=task.schedules[0],
-        help=f"schedule of the learning rate: {_describe(task.schedules)}; default: %(default)s",
+        help=f"the learning rate {', '.join(f'{_SCHEDULES[name]} ({name})' for name in task.schedules)}; "
+        "default: %(default)s",
     )
+
     group.add_argument(
         "--mixed-precision",
         choices=["bfloat16", "float16"],
@@ -97,10 +99,6 @@ def _add_numbers(group: argparse._ArgumentGroup, task: TaskOptions) -> None:
         action="store_true",
         help="get the same weights from the same command on the same machine; slower",
     )
-
-
-def _describe(schedules: Sequence[str]) -> str:
-    return ", ".join(f"{name} ({_SCHEDULES[name]})" for name in schedules)
 
 
 def config_of(args: argparse.Namespace) -> TrainingConfig:
@@ -120,6 +118,9 @@ def main(argv: list[str] | None = None) -> int:
     if args.task == "lexicon":
         return train_lexicon(args)
     config = config_of(args)
+    if args.init:
+        find_bundle(args.init, args.task)
+    announce("pagebeam: loading Keras")
     import keras
 
     from ocr_models.inference.precision import use_bfloat16
@@ -131,10 +132,10 @@ def main(argv: list[str] | None = None) -> int:
     try:
         scores = train(config, args.output, shlex.join(["pagebeam", "train", *argv]), must_resume=args.resume)
     except Interrupted as interrupted:
-        print(f"\n{interrupted}", file=sys.stderr)
+        say("", *str(interrupted).splitlines(), file=sys.stderr)
         return interrupted.exit_status
     except KeyboardInterrupt as interrupt:
-        print("\ninterrupted before the first step: nothing to save", file=sys.stderr)
+        say("", "interrupted before the first step: nothing to save", file=sys.stderr)
         return interrupt_status(interrupt)
     except OSError as error:
         if error.errno not in _NO_ROOM:
@@ -143,7 +144,7 @@ def main(argv: list[str] | None = None) -> int:
             f"{error.filename or args.output.parent} can't be written ({error}); make room, then run the same command "
             "again: it goes on from the last checkpoint"
         ) from error
-    print(f"best: {' '.join(f'{name}={value:.4f}' for name, value in scores.items())}\nbundle: {args.output}")
+    say(f"best: {' '.join(f'{name}={value:.4f}' for name, value in scores.items())}", f"bundle: {args.output}")
     return 0
 
 

@@ -17,12 +17,11 @@ class TrainingConfig:
         init: a bundle whose weights the run starts from, or None.
         batch_size: examples per step.
         steps: the run ends after this number of steps ...
-        hours: ... or, unless None, after this number of hours of training, whichever comes first. Hours before a
-            resume count.
+        hours: ... or, unless None, after this number of hours of training, whichever comes first.
         learning_rate: at its peak, after the warm-up.
         schedule: how the learning rate falls: "cosine", to a hundredth at the end of the run; "plateau", by half after
             two validations in a row without a better score; "staircase", by half after every few epochs (captions).
-        warmup_steps: steps of linear warm-up; None for 300, or the first tenth of the run where that is shorter.
+        warmup_steps: steps of linear warm-up, which takes at most a tenth of the run.
         weight_decay: of AdamW.
         seed: of the weights, the data and their order.
         validate_every: steps between two validations.
@@ -44,7 +43,7 @@ class TrainingConfig:
     hours: float | None = None
     learning_rate: float = 2e-3
     schedule: str = "cosine"
-    warmup_steps: int | None = None
+    warmup_steps: int = 300
     weight_decay: float = 1e-2
     seed: int = 1
     validate_every: int = 1000
@@ -54,11 +53,6 @@ class TrainingConfig:
     data_workers: int = 1
     mixed_precision: str | None = None
     deterministic: bool = False
-
-    def part_done(self, step: int, seconds: float) -> float:
-        """The share of the run that is done, 0 to 1, by steps or by hours."""
-        by_hours = seconds / (3600 * self.hours) if self.hours else 0.0
-        return min(1.0, max(step / self.steps, by_hours))
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

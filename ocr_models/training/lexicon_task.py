@@ -11,6 +11,7 @@ from ocr_models.bundle import find_bundle, set_lexicon
 from ocr_models.data.synthetic.text_source import read_lexicon
 from ocr_models.errors import UsageError
 from ocr_models.lexicon import LETTERS, Lexicon
+from ocr_models.terminal import say
 
 HELP = "known words, which decide between letters that a CRNN is unsure of"
 
@@ -33,7 +34,7 @@ def train_lexicon(args: argparse.Namespace) -> int:
         raise UsageError(f"{args.output}: an attention recognizer takes no lexicon; give the bundle of a CRNN")
     words = {word for path in args.lexicons for word in _read_words(path)}
     written = set_lexicon(bundle, Lexicon.of(words), args.lexicons)
-    print(f"words: {len(words)}\nbundle: {written.path} is now {written.id}")
+    say(f"words: {len(words)}", f"bundle: {written.path} is now {written.id}")
     return 0
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+from tqdm import tqdm
 
 from ocr_models import __version__
 from ocr_models.bundle import check_not_shipped, write_bundle
@@ -22,9 +23,9 @@ from ocr_models.training.run_report import write_report
 from ocr_models.training.streams import BatchStream
 from ocr_models.training.task import TrainingTask, Validation
 from ocr_models.training.tasks import TASKS
-from ocr_models.training.training_bar import TrainingBar, describe_earlier, describe_spent
 
 _LOG_EVERY = 50
+_FIRST_STEPS = 10  # in which functions are compiled and batches are awaited; they tell nothing of the pace
 _PLATEAU = 2  # the plateau schedule halves the learning rate after so many validations without a better score
 
 
@@ -55,7 +56,13 @@ def train(
         task = TASKS[config.task](config)
         _compile(task)
         progress = resume(task.learner, config, run)
-        with RunLog(run, progress.step) as log, TrainingBar(config, progress, show_progress) as bar:
+        layout = "{percentage:3.0f}%|{bar}| {desc} [{elapsed}{postfix}]"
+        with (
+            RunLog(run, progress.step) as log,
+            tqdm(total=1, disable=not show_progress, dynamic_ncols=True, bar_format=layout) as bar,
+        ):
+            if progress.step:
+                bar.write(f"resuming {run}: {_spent(progress, config)}")
             return _Run(config, task, progress, output, run, log, bar, command).train()
 
 
@@ -70,7 +77,7 @@ class _Run:
         output: Path,
         run: Path,
         log: RunLog,
-        bar: TrainingBar,
+        bar: tqdm,
         command: str,
     ) -> None:
         self.config, self.task, self.progress = config, task, progress
@@ -78,24 +85,24 @@ class _Run:
         self.validation: Validation | None = None
         self._checkpoint_due = time.monotonic() + 60 * config.checkpoint_minutes
         self._logged = vars(progress).copy()
+        self._measured = progress.step + _FIRST_STEPS, 0.0  # since which step, and after how many seconds
 
     def train(self) -> dict[str, float]:
         progress, config = self.progress, self.config
-        if progress.step:
-            self.bar.write(describe_earlier(config, progress))
+        self._show_progress()
+        self.bar.refresh()
         with StopRequest() as stop:
             if config.init and progress.step == 0:
                 self._validate()  # so that the bundle is never worse than the one it started from
-            if self._finished():
-                self.bar.write("nothing is left to train; with more --steps, --hours or --patience, the run goes on")
-            else:
+            if not self._finished():
                 seed = config.seed + progress.step  # so that a resumed run sees other batches than before
                 with BatchStream(self.task.make_batches, seed, config.data_workers, self.task.skipped) as batches:
                     self._steps(iter(batches), stop)
             if stop.signum:
                 self._checkpoint()
-                spent = describe_spent(config, progress)
-                raise Interrupted(stop.signum, f"stopped and saved at {spent}; to resume: {self.command}")
+                raise Interrupted(
+                    stop.signum, f"stopped and saved: {_spent(progress, config)}; to resume: {self.command}"
+                )
             if progress.step % config.validate_every:
                 self._validate()
             self._checkpoint()
@@ -117,7 +124,7 @@ class _Run:
             progress.step += 1
             now = time.monotonic()
             progress.seconds, since = progress.seconds + now - since, now
-            self.bar.update()
+            self._show_progress()
             if len(losses) == _LOG_EVERY:
                 self._log_training(losses)
                 losses = []
@@ -129,7 +136,27 @@ class _Run:
             self._log_training(losses)
 
     def _part_done(self) -> float:
-        return self.config.part_done(self.progress.step, self.progress.seconds)
+        """The share of the run that is done, 0 to 1, by steps or by hours."""
+        by_steps = self.progress.step / self.config.steps
+        by_hours = self.progress.seconds / (3600 * self.config.hours) if self.config.hours else 0.0
+        return max(by_steps, by_hours)
+
+    def _show_progress(self) -> None:
+        remaining_s = self._remaining_s()
+        left = f", about {tqdm.format_interval(remaining_s)} left" if remaining_s is not None else ""
+        self.bar.set_description_str(f"step {self.progress.step:,}{left}", refresh=False)
+        self.bar.update(min(1.0, self._part_done()) - self.bar.n)
+
+    def _remaining_s(self) -> float | None:
+        """The seconds until the limit of steps or hours that comes first; None while neither is known."""
+        progress, config = self.progress, self.config
+        limits = [3600 * config.hours - progress.seconds] if config.hours else []
+        step, seconds = self._measured
+        if progress.step == step:
+            self._measured = step, progress.seconds
+        elif progress.step > step:
+            limits.append((config.steps - progress.step) * (progress.seconds - seconds) / (progress.step - step))
+        return max(0.0, min(limits)) if limits else None
 
     def _finished(self) -> bool:
         stale = self.config.patience and self.progress.validations_since_best >= self.config.patience
@@ -150,7 +177,7 @@ class _Run:
         self._logged = vars(progress).copy()
         self.log.training(progress.step, values)
         scores = _rounded(self.validation.scores) if self.validation else {}
-        self.bar.show_values(loss=f"{values['loss']:.3f}", per_s=f"{values['examples_per_s']:.0f}", **scores)
+        self.bar.set_postfix(loss=f"{values['loss']:.3f}", per_s=f"{values['examples_per_s']:.0f}", **scores)
 
     def _validate(self) -> None:
         progress = self.progress
@@ -185,6 +212,12 @@ class _Run:
     def _checkpoint(self) -> None:
         save_checkpoint(self.task.learner, self.progress, self.run, self.config.keep_checkpoints)
         self._checkpoint_due = time.monotonic() + 60 * self.config.checkpoint_minutes
+
+
+def _spent(progress: Progress, config: TrainingConfig) -> str:
+    """How much of a run is done, in the units of its limits."""
+    of = f" of {config.hours:g}" if config.hours else ""
+    return f"step {progress.step:,} of {config.steps:,}, {progress.seconds / 3600:.2f}{of} hours of training"
 
 
 def _compile(task: TrainingTask) -> None:

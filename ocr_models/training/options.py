@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 from dataclasses import dataclass, field
 
-from ocr_models.arguments import share
+from ocr_models.arguments import share, whole
 from ocr_models.data.dataset import ShardConfig
 from ocr_models.data.loading.training_examples import DataConfig
 from ocr_models.errors import UsageError
@@ -106,7 +106,7 @@ def _add_detection_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--freeze-backbone", action="store_true", help="train only the merge branch and the head")
     parser.add_argument("--score-loss", choices=["balanced", "dice"], default="balanced", help="default: %(default)s")
     parser.add_argument(
-        "--window-px", type=int, default=384, metavar="N", help="side of a training window; default: %(default)s"
+        "--window-px", type=whole, default=384, metavar="N", help="side of a training window; default: %(default)s"
     )
     parser.add_argument(
         "--shrink-ratio",

@@ -14,12 +14,13 @@ from ocr_models.bundle import find_bundle
 from ocr_models.charset import Charset
 from ocr_models.data.loading.skips import SkipCounts
 from ocr_models.errors import UsageError
+from ocr_models.inference.network import load_keras_model
 from ocr_models.reports.html_report import Picture
 from ocr_models.training.config import TrainingConfig
 
 GRADIENT_NORM = 5.0
-WARMUP_STEPS = 300  # the default
-WARMUP_SHARE = 0.1  # ... and the share of a shorter run; as warmup_proportion of BERT's run_classifier.py
+# Of the run, which may be shorter than the steps of warm-up; the warm-up of BERT's run_classifier.py takes as much.
+_LONGEST_WARMUP = 0.1
 _LOGITS = "logits"  # the layer of a CRNN that has one column per class
 SAMPLES, WORST = 8, 24  # pictures in a validation
 
@@ -99,17 +100,11 @@ class TrainingTask:
             step: from 0.
             part_done: the share of the run that is done, 0 to 1.
         """
-        rate = self.config.learning_rate * self._warmup(step, part_done)
+        warmed_up = max((step + 1) / max(1, self.config.warmup_steps), part_done / _LONGEST_WARMUP)
+        rate = self.config.learning_rate * min(1.0, warmed_up)
         if self.config.schedule == "cosine":
             rate *= 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, part_done)))
         return rate
-
-    def _warmup(self, step: int, part_done: float) -> float:
-        """The factor of the warm-up, which rises to 1."""
-        steps = self.config.warmup_steps
-        if steps is None:
-            return min(1.0, max((step + 1) / WARMUP_STEPS, part_done / WARMUP_SHARE))
-        return min(1.0, (step + 1) / max(1, steps))
 
 
 def start_from(network: keras.Model, config: TrainingConfig) -> keras.Model:
@@ -125,7 +120,7 @@ def start_from(network: keras.Model, config: TrainingConfig) -> keras.Model:
     if not config.init:
         return network
     bundle = find_bundle(config.init, config.task)
-    layers = {layer.name: layer.get_weights() for layer in keras.saving.load_model(bundle.model_path).layers}
+    layers = {layer.name: layer.get_weights() for layer in load_keras_model(bundle).layers}
     if bundle.config["arch"] == config.arch and _LOGITS in layers:
         fresh = network.get_layer(_LOGITS).get_weights()
         layers[_LOGITS] = [_grown(*pair) for pair in zip(layers[_LOGITS], fresh, strict=True)]

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 
-from ocr_models.arguments import positive
+from ocr_models.arguments import ArgumentParser, positive
 from ocr_models.errors import ExitStatus
-from pipelines.cli.run_command import runs_in_threads
-from pipelines.cli.shared_arguments import add_run_arguments, make_parser, pop_limits
-from pipelines.runtime.quick_start import import_ahead
+from pipelines.cli.shared_arguments import add_run_arguments, begin_run, make_parser, pop_limits
 
 
 def main(argv: Sequence[str]) -> ExitStatus:
     """Runs the command and returns its exit status."""
-    arguments, beam_args = _parser().parse_known_args(argv)
-    if runs_in_threads(arguments, beam_args):
-        import_ahead("ocr_models.captioning.captioner")
+    parser = _parser()
+    arguments, beam_args = parser.parse_known_args(argv)
+    models = {"caption": arguments.captioner}
+    begin_run(parser, arguments, beam_args, models, "ocr_models.captioning.captioner")
     from pipelines.cli.run_summary import report_run  # loads Beam, which help and usage errors don't need
     from pipelines.reading.caption_reader import CaptionOptions, run_captioner
     from pipelines.reading.schemas import CAPTIONS
@@ -27,7 +25,7 @@ def main(argv: Sequence[str]) -> ExitStatus:
     return report_run(manifest, arguments.output, CAPTIONS, "captioned")
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> ArgumentParser:
     parser = make_parser(
         "caption",
         "Captions pictures and writes one Parquet row per page below DIR/captions.",

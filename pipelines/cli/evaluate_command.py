@@ -6,14 +6,16 @@ import argparse
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ocr_models.arguments import positive
+from ocr_models.arguments import ArgumentParser, positive
 from ocr_models.bundle import DEFAULT_BUNDLES
 from ocr_models.data.sources.formats import FORMATS
 from ocr_models.errors import ExitStatus
 from ocr_models.records import Task
+from ocr_models.terminal import say
 from pipelines.cli.shared_arguments import (
     add_rendering_arguments,
     add_runner_arguments,
+    begin_on_labels,
     make_parser,
     pop_source_options,
 )
@@ -35,7 +37,9 @@ _PRINTED = {
 
 def main(argv: Sequence[str]) -> ExitStatus:
     """Runs the command and returns its exit status."""
-    arguments, beam_args = _parser().parse_known_args(argv)
+    parser = _parser()
+    arguments, beam_args = parser.parse_known_args(argv)
+    begin_on_labels(parser, arguments, beam_args)
     from pipelines.evaluation.evaluate import evaluate  # loads Beam, which help and usage errors don't need
 
     summary = evaluate(_options(arguments, [*argv], beam_args))
@@ -43,7 +47,7 @@ def main(argv: Sequence[str]) -> ExitStatus:
     return ExitStatus.SOME_FAILED if summary["pictures"]["failed"] else ExitStatus.OK
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> ArgumentParser:
     parser = make_parser(
         "evaluate",
         "Scores models, or any tool's output, against labelled data; writes DIR/report.html, DIR/evaluation.json and "
@@ -99,20 +103,20 @@ def _report(summary: dict[str, Any], output: str) -> None:
     from pipelines.evaluation.summary import some_names
 
     splits = " and ".join(summary["splits"])
-    print(f"{'data':<14} {summary['source']}{f', split {splits}' if splits else ''}")
+    say(f"{'data':<14} {summary['source']}{f', split {splits}' if splits else ''}")
     for role, model in summary["models"].items():
-        print(f"{role:<14} {model['name']}")
+        say(f"{role:<14} {model['name']}")
     for kind, scores in summary["scores"].items():
         values = [f"{label} {scores[name]:.4f}" for name, label in _PRINTED[kind].items()]
-        print(f"{kind.replace('_', ' '):<14} {', '.join(values)}")
+        say(f"{kind.replace('_', ' '):<14} {', '.join(values)}")
     if summary["calibration"]:
-        print(
+        say(
             f"{'confidences':<14} expected calibration error {summary['calibration']['expected_calibration_error']:.4f}"
         )
     if "temperature" in summary:
         fitted = summary["temperature"]
         error = fitted["calibration"]["expected_calibration_error"]
-        print(f"{'temperature':<14} {fitted['fitted']:.4f}, with which the error is {error:.4f}; stored in the bundle")
+        say(f"{'temperature':<14} {fitted['fitted']:.4f}, with which the error is {error:.4f}; stored in the bundle")
     pictures, predictions = summary["pictures"], summary["predictions"]
     counts = [f"{pictures['scored']} scored", f"{pictures['failed']} failed"]
     if predictions:
@@ -120,11 +124,11 @@ def _report(summary: dict[str, Any], output: str) -> None:
         counts += [f"{pictures['missing']} without a prediction", f"{unused} predictions without a picture"]
     if pictures["unplaced"]:
         counts.append(f"{pictures['unplaced']} by text alone")
-    print(f"{'pictures':<14} {', '.join(counts)}")
+    say(f"{'pictures':<14} {', '.join(counts)}")
     if predictions:
         matched = f"for {pictures['scored'] - pictures['missing']} of {pictures['scored']} pictures"
         unmatched = {"none for": predictions["missing"], "no picture for": predictions["unused"]}
         named = [f"{what} {some_names(names)}" for what, names in unmatched.items() if names]
-        print(f"{'predictions':<14} {'; '.join([matched, *named])}")
-    print(f"{'report':<14} {output}/report.html")
-    print(f"{'numbers':<14} {output}/evaluation.json, by picture {output}/pages.jsonl")
+        say(f"{'predictions':<14} {'; '.join([matched, *named])}")
+    say(f"{'report':<14} {output}/report.html")
+    say(f"{'numbers':<14} {output}/evaluation.json, by picture {output}/pages.jsonl")

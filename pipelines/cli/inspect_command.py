@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import argparse
 from collections import Counter
 from collections.abc import Sequence
 
 import cv2
 
-from ocr_models.arguments import count
+from ocr_models.arguments import ArgumentParser, count
 from ocr_models.errors import ExitStatus, PagebeamError
 from ocr_models.records import Example
 from ocr_models.reports.visualization import draw_examples
+from ocr_models.terminal import say
 from pipelines.datasets.inspect import Inspection, inspect_shards
 from pipelines.datasets.prepared_picture import SIZE_STEP_PX
 from pipelines.runtime.storage import absolute_uri, write_bytes
@@ -25,13 +25,13 @@ def main(argv: Sequence[str]) -> ExitStatus:
     inspection = inspect_shards(arguments.shards, arguments.count)
     _print_statistics(inspection)
     for example in inspection.samples:
-        print(_describe(example))
+        say(_describe(example))
     if arguments.draw and inspection.samples:
         sheet = cv2.imencode(".png", draw_examples(inspection.samples)[..., ::-1])[1].tobytes()
         write_bytes(absolute_uri(arguments.draw), sheet)
-        print(f"drawn: {arguments.draw}")
+        say(f"drawn: {arguments.draw}")
     for fault in inspection.faults:
-        print(f"DAMAGED {fault}")
+        say(f"DAMAGED {fault}")
     if inspection.faults:
         raise PagebeamError(
             f"{len(inspection.faults)} faults; prepare the data set again: pagebeam prepare --overwrite"
@@ -39,10 +39,9 @@ def main(argv: Sequence[str]) -> ExitStatus:
     return ExitStatus.OK
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> ArgumentParser:
+    parser = ArgumentParser(
         prog="pagebeam inspect",
-        allow_abbrev=False,
         description="Reads shards back: verifies checksums and, if dataset.json lies beside them, hashes and counts; "
         "prints statistics and some examples.",
         epilog="Exit status: 0 everything is intact; 1 something is damaged or missing; 2 usage error.",
@@ -55,17 +54,17 @@ def _parser() -> argparse.ArgumentParser:
 
 def _print_statistics(inspection: Inspection) -> None:
     counts = inspection.counts
-    print(f"{inspection.shards} shards, {inspection.bytes:,} bytes, {counts.examples} examples")
-    print(f"texts       {counts.texts}, ignored regions {counts.ignored}")
+    say(f"{inspection.shards} shards, {inspection.bytes:,} bytes, {counts.examples} examples")
+    say(f"texts       {counts.texts}, ignored regions {counts.ignored}")
     steps = f" (steps of {SIZE_STEP_PX})"
-    print(f"width px    {_quartiles(counts.widths)}{steps}\nheight px   {_quartiles(counts.heights)}{steps}")
-    print(f"text length {_quartiles(counts.text_lengths)}")
+    say(f"width px    {_quartiles(counts.widths)}{steps}", f"height px   {_quartiles(counts.heights)}{steps}")
+    say(f"text length {_quartiles(counts.text_lengths)}")
     if counts.characters:
         common = "".join(character for character, _ in counts.characters.most_common(_SHOWN_CHARACTERS))
-        print(f"characters  {len(counts.characters)}, the most frequent first: {common}")
+        say(f"characters  {len(counts.characters)}, the most frequent first: {common}")
     if counts.tokens:
         common = " ".join(token for token, _ in counts.tokens.most_common(_SHOWN_TEXTS))
-        print(f"tokens      {len(counts.tokens)}, the most frequent first: {common}")
+        say(f"tokens      {len(counts.tokens)}, the most frequent first: {common}")
 
 
 def _quartiles(histogram: Counter[int]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import atexit
 import contextlib
 import importlib
@@ -14,7 +13,10 @@ from types import FrameType
 from typing import NoReturn
 
 import ocr_models
+from ocr_models.arguments import ArgumentParser
 from ocr_models.errors import ExitStatus, PagebeamError, Terminated, interrupt_status
+from ocr_models.io.files import local_path
+from ocr_models.terminal import say
 from pipelines.runtime.quick_start import claim_process
 
 # For each sub-command, the module whose main(argv) runs it and returns the exit status, and its help text. Only the
@@ -27,6 +29,7 @@ _COMMANDS = {
         "pipelines.cli.prepare_command",
         "make a data set: TFRecord shards from labelled pictures, PDFs or output rows",
     ),
+    "models": ("pipelines.cli.models_command", "list the models that ship with the package"),
     "inspect": ("pipelines.cli.inspect_command", "check, describe and draw TFRecord shards"),
     "evaluate": ("pipelines.cli.evaluate_command", "score models, or any tool's output, against labelled data"),
 }
@@ -34,7 +37,7 @@ _COMMANDS = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command and returns its exit status; the arguments default to the command line's."""
-    argv = list(sys.argv[1:] if argv is None else argv)
+    argv = [_with_local_path(argument) for argument in (sys.argv[1:] if argv is None else argv)]
     claim_process()
     try:
         if argv and argv[0] in _COMMANDS:
@@ -43,11 +46,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         _parser().parse_args(argv)
         return ExitStatus.OK
     except PagebeamError as error:
-        print(f"pagebeam: {error}", file=sys.stderr)
+        say(f"pagebeam: {error}", file=sys.stderr)
         return error.exit_status
     except KeyboardInterrupt as interrupt:
         what = "terminated" if isinstance(interrupt, Terminated) else "interrupted"
-        print(f"\npagebeam: {what}; nothing was added to the output; run the same command again", file=sys.stderr)
+        said = f"pagebeam: {what}; nothing was added to the output; run the same command again"
+        say("", said, file=sys.stderr)
         return interrupt_status(interrupt)
 
 
@@ -68,15 +72,19 @@ def command() -> NoReturn:
     os._exit(status)
 
 
+def _with_local_path(argument: str) -> str:
+    """An argument in which a ``file:`` URI is a path, so that all options of all commands accept both."""
+    option, equals, value = argument.partition("=") if argument.startswith("--") else ("", "", argument)
+    return f"{option}{equals}{local_path(value)}"
+
+
 def _terminate(signum: int, frame: FrameType | None) -> NoReturn:
     raise Terminated
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> ArgumentParser:
     """The parser for help, the version, and errors in the sub-command's name."""
-    parser = argparse.ArgumentParser(
-        prog="pagebeam", description="Bulk OCR: documents in, one Parquet row per page out."
-    )
+    parser = ArgumentParser(prog="pagebeam", description="Bulk OCR: documents in, one Parquet row per page out.")
     parser.add_argument("--version", action="version", version=f"pagebeam {ocr_models.__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, (_, help_) in _COMMANDS.items():

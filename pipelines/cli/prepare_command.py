@@ -8,12 +8,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ocr_models.arguments import positive
+from ocr_models.arguments import ArgumentParser, positive, share
 from ocr_models.errors import ExitStatus, UsageError
 from ocr_models.records import LABEL_TASKS, Task
+from ocr_models.terminal import say
 from pipelines.cli.shared_arguments import (
     add_rendering_arguments,
     add_runner_arguments,
+    begin_on_labels,
     make_parser,
     pop_source_options,
 )
@@ -27,7 +29,9 @@ _MEGABYTE = 1e6
 
 def main(argv: Sequence[str]) -> ExitStatus:
     """Runs the command and returns its exit status."""
-    arguments, beam_args = _parser().parse_known_args(argv)
+    parser = _parser()
+    arguments, beam_args = parser.parse_known_args(argv)
+    begin_on_labels(parser, arguments, beam_args)
     if arguments.below is not None:
         return _write_review(arguments, beam_args)
     from pipelines.datasets.prepare import prepare  # loads Beam, which help and usage errors don't need
@@ -38,7 +42,7 @@ def main(argv: Sequence[str]) -> ExitStatus:
     return _report(prepared, options.output, time.monotonic() - start)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> ArgumentParser:
     from ocr_models.data.sources.formats import FORMATS
 
     parser = make_parser(
@@ -91,10 +95,9 @@ def _add_source_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _confidence(text: str) -> float:
-    confidence = float(text)
-    if not 0 < confidence <= 1:
-        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
-    return confidence
+    if share(text) == 0:
+        raise argparse.ArgumentTypeError("no word has less confidence than 0")
+    return float(text)
 
 
 def _options(arguments: argparse.Namespace, beam_args: list[str]) -> PrepareOptions:
@@ -115,56 +118,54 @@ def _write_review(arguments: argparse.Namespace, beam_args: list[str]) -> ExitSt
     from pipelines.datasets.write_review import write_review
 
     summary = write_review(arguments.source, arguments.output, arguments.below)
-    print(f"review      {_plural(summary.words, 'word')} of {_plural(summary.pages, 'page')}")
+    say(f"review      {_plural(summary.words, 'word')} of {_plural(summary.pages, 'page')}")
     if summary.left_out:
-        print(f"left out    {_plural(summary.left_out, 'word')} with more confidence; review again after training")
+        say(f"left out    {_plural(summary.left_out, 'word')} with more confidence; review again after training")
     for failure in summary.failures:
-        print(f"left out    {failure}")
-    print(f"look        {arguments.output}/review.html")
+        say(f"left out    {failure}")
+    say(f"look        {arguments.output}/review.html")
     return ExitStatus.SOME_FAILED if summary.failures else ExitStatus.OK
 
 
 def _report(prepared: Prepared, output: str, elapsed_s: float) -> ExitStatus:
     """Prints what is in a data set; returns the exit status."""
     if prepared.unchanged:
-        print(f"unchanged: nothing to do; {output} has this data set, complete")
+        say(f"unchanged: nothing to do; {output} has this data set, complete")
         return ExitStatus.OK
     description = prepared.description
     for split, counts in description["splits"].items():
         shards = len(counts["shards"])
-        print(
-            f"{split:<11} {counts['examples']} examples of {counts['pictures']} pictures in {_plural(shards, 'shard')}"
-        )
+        say(f"{split:<11} {counts['examples']} examples of {counts['pictures']} pictures in {_plural(shards, 'shard')}")
     _print_empty_splits(description)
     _print_problems(description, output)
     pictures, size = (
         sum(counts[what] for counts in description["splits"].values()) for what in ("pictures", "record_bytes")
     )
-    print(f"speed       {pictures / elapsed_s:.1f} images/s, {size / _MEGABYTE / elapsed_s:.1f} MB/s")
-    print(f"look        {output.rstrip('/')}/contact_sheet.png")
+    say(f"speed       {pictures / elapsed_s:.1f} images/s, {size / _MEGABYTE / elapsed_s:.1f} MB/s")
+    say(f"look        {output.rstrip('/')}/contact_sheet.png")
     quarantined = description["quarantined"]
     return ExitStatus.SOME_FAILED if quarantined["pictures"] or quarantined["labels"] else ExitStatus.OK
 
 
 def _print_empty_splits(description: dict[str, Any]) -> None:
     wanted = zip(("train", "validation", "test"), description["options"]["splits"], strict=True)
-    for split, share in wanted:
-        if share and split not in description["splits"]:
-            print(f"{split:<11} nothing: too few pictures for a share of {share:g}")
+    for split, part in wanted:
+        if part and split not in description["splits"]:
+            say(f"{split:<11} nothing: too few pictures for a share of {part:g}")
 
 
 def _print_problems(description: dict[str, Any], output: str) -> None:
     quarantined, duplicates, near = (description[key] for key in ("quarantined", "duplicates", "near_duplicates"))
-    print(
+    say(
         f"quarantined {_plural(quarantined['pictures'], 'picture')} and {_plural(quarantined['labels'], 'label')}; "
         f"repaired {_plural(quarantined['repairs'], 'label')}"
     )
-    print(
+    say(
         f"duplicates  {_plural(duplicates['pictures'], 'picture')} left out, {duplicates['with_other_labels']} of them "
         f"with other labels; {_plural(near['pairs'], 'pair')} look alike, {near['across_splits']} across splits"
     )
     if any([quarantined["pictures"], quarantined["labels"], quarantined["repairs"], duplicates["pictures"]]):
-        print(f"reasons     {output.rstrip('/')}/quarantine/quarantine.jsonl")
+        say(f"reasons     {output.rstrip('/')}/quarantine/quarantine.jsonl")
 
 
 def _plural(count: int, noun: str) -> str:

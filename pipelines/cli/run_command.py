@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 
-from ocr_models.arguments import positive, share
+from ocr_models.arguments import ArgumentParser, positive, share
 from ocr_models.bundle import DEFAULT_BUNDLES
 from ocr_models.errors import ExitStatus
 from ocr_models.records import MIN_CONFIDENCE
-from pipelines.cli.shared_arguments import add_run_arguments, make_parser, pop_limits
-from pipelines.runtime.beam_options import LOCAL_RUNNER
-from pipelines.runtime.quick_start import import_ahead
+from pipelines.cli.shared_arguments import add_run_arguments, begin_run, make_parser, pop_limits
 
 
 def main(argv: Sequence[str]) -> ExitStatus:
     """Runs the command and returns its exit status."""
-    arguments, beam_args = _parser().parse_known_args(argv)
-    if runs_in_threads(arguments, beam_args):
-        import_ahead("ocr_models.pages.page_reader")
+    parser = _parser()
+    arguments, beam_args = parser.parse_known_args(argv)
+    models = {"detection": arguments.detector, "recognition": arguments.recognizer}
+    begin_run(parser, arguments, beam_args, models, "ocr_models.pages.page_reader")
     from pipelines.cli.run_summary import report_run  # loads Beam, which help and usage errors don't need
     from pipelines.reading.ocr_reader import OcrOptions, run_ocr
     from pipelines.reading.schemas import PAGES
@@ -29,12 +27,7 @@ def main(argv: Sequence[str]) -> ExitStatus:
     return report_run(manifest, arguments.output, PAGES, "read")
 
 
-def runs_in_threads(arguments: argparse.Namespace, beam_args: Sequence[str]) -> bool:
-    """Whether this process will run the models, so that it can load what they need while Beam starts."""
-    return arguments.runner == LOCAL_RUNNER and not any("direct_running_mode" in argument for argument in beam_args)
-
-
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> ArgumentParser:
     parser = make_parser(
         "run",
         "Reads documents and writes one Parquet row per page below DIR/pages.",

@@ -8,6 +8,7 @@ import sys
 from typing import Any
 
 from ocr_models.errors import ExitStatus
+from ocr_models.terminal import say
 from pipelines.inputs.discovery import describe_skipped
 from pipelines.reading.schemas import UNKNOWN_SCRIPT, Table
 from pipelines.reading.shards import first_headline
@@ -27,7 +28,7 @@ def _print_first_page(manifest: dict[str, Any], output: str, table: Table) -> No
     if page:
         lines = page[table.headline].splitlines()
         shown = lines[:SHOWN_LINES] + ["…"] * (len(lines) > SHOWN_LINES)
-        print(f"{page['source_uri']}, page {page['page_index'] + 1}:", *shown, sep="\n  ", end="\n\n")
+        say(f"{page['source_uri']}, page {page['page_index'] + 1}:", *(f"  {line}" for line in shown), "")
 
 
 def _print_summary(manifest: dict[str, Any], output: str, table: Table, done: str) -> None:
@@ -36,34 +37,29 @@ def _print_summary(manifest: dict[str, Any], output: str, table: Table, done: st
     folder = f"{output.rstrip('/')}/{table.folder}"
     others = ", ".join(f"{pages[status]} {status}" for status in table.statuses if status not in ("ok", UNKNOWN_SCRIPT))
     _print_failures(manifest["first_failures"], pages["failed"])
-    print(f"{pages['ok']} pages {done}, {others}; {rate:.2f} pages/s")
+    say(f"{pages['ok']} pages {done}, {others}; {rate:.2f} pages/s")
     if unread := pages.get(UNKNOWN_SCRIPT):
-        print(f"{unread} pages are in a script that the models can't read; their status is {UNKNOWN_SCRIPT}")
+        say(f"{unread} pages are in a script that the models can't read; their status is {UNKNOWN_SCRIPT}")
     if manifest["skipped"]:
-        print(f"skipped:  {describe_skipped(manifest['skipped'])}")
+        say(f"skipped:  {describe_skipped(manifest['skipped'])}")
     rows = f"{folder}/run={manifest['run_id']}"
-    print(f"rows:     {rows}")
-    print(f"manifest: {output.rstrip('/')}/runs/{manifest['run_id']}.json")
+    say(f"rows:     {rows}")
+    say(f"manifest: {output.rstrip('/')}/runs/{manifest['run_id']}.json")
     look = f"import pyarrow.parquet as pq; print(pq.read_table({folder!r})[{table.headline!r}][0])"
-    print(f'look:     {_this_python()} -c "{look}"')
+    say(f'look:     {_this_python()} -c "{look}"')
     if pages["failed"]:
         read = f"pq.read_table({rows!r}, columns=['source_uri', 'page_index', 'failure'], "
         all_failed = f"import pyarrow.parquet as pq; print(*{read}filters=[('status', '=', 'failed')]).to_pylist(), "
-        print(f"""failures: {_this_python()} -c "{all_failed}sep='\\n')\"""")
+        say(f"""failures: {_this_python()} -c "{all_failed}sep='\\n')\"""")
 
 
 def _print_failures(failures: list[dict[str, Any]], count: int) -> None:
     """Prints the first failures; the line "failures:" of the summary has the command for all of them."""
     for failure in failures:
         page = f", page {failure['page_index'] + 1}" if failure["page_count"] not in (None, 1) else ""
-        print(printable(f"failed: {failure['source_uri']}{page}: {failure['message']}"))
+        say(f"failed: {failure['source_uri']}{page}: {failure['message']}")
     if count > len(failures):
-        print(f"failed: {count - len(failures):,} more")
-
-
-def printable(text: str) -> str:
-    """A stranger's text on one line, with what could control a terminal escaped."""
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+        say(f"failed: {count - len(failures):,} more")
 
 
 def _this_python() -> str:

@@ -32,7 +32,6 @@ from pipelines.inputs.source_files import Fingerprint
 from pipelines.runtime.storage import join, write_bytes
 from pipelines.runtime.versions import versions
 
-_SHOWN_PAGES = 12  # of the samples on the contact sheet: pages are drawn large enough to be read
 MAX_LISTED = 1000  # duplicates in dataset.json; the quarantine's list has all of them
 
 
@@ -106,7 +105,6 @@ def commit_dataset(
     name, entries = _labels_file(dataset, totals)
     write_bytes(join(dataset.output, name), "".join(f"{entry}\n" for entry in entries).encode())
     examples = [parse_example(payload) for payload in iter_staged(dataset.output, samples)]
-    examples = examples[:_SHOWN_PAGES] if dataset.task == Task.DETECTION else examples
     sheet = cv2.imencode(".png", draw_examples(examples)[..., ::-1])[1].tobytes()
     write_bytes(join(dataset.output, CONTACT_SHEET), sheet)
     write_bytes(join(dataset.output, DATASET_JSON), json.dumps(description, indent=1, ensure_ascii=False).encode())

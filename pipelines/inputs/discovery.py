@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from ocr_models.errors import DocumentError, PagebeamError, UsageError
 from ocr_models.io.documents import HEAD_BYTES, sniff_kind
 from ocr_models.io.files import special_kind
-from pipelines.runtime.storage import StorageError, glob_regex, is_remote, match_files, open_file
+from pipelines.runtime.storage import StorageError, absolute_uri, glob_regex, is_remote, match_files, open_file
 
 _EXTENSIONS = r"png|jpe?g|jpe|jfif|jp2|j2k|jpx|gif|webp|bmp|tiff?|pdf|tfrecords?(\.gz)?"
 _DOCUMENT_NAME = re.compile(rf".*\.({_EXTENSIONS})", re.IGNORECASE | re.DOTALL)
@@ -82,11 +82,10 @@ def find_documents(pattern: str) -> Iterator[str]:
 
 def find_files(pattern: str) -> Iterator[FoundFile]:
     """Yields all files that a file name, folder or glob stands for, in an order that depends on names alone."""
-    if is_remote(pattern):
-        yield from _find_remote(pattern)
-        return
-    path = os.path.abspath(pattern)
-    if os.path.isdir(path):
+    path = absolute_uri(pattern)
+    if is_remote(path):
+        yield from _find_remote(path)
+    elif os.path.isdir(path):
         yield from _find_in_folder(path)
     elif os.path.lexists(path):
         yield _named(path)

@@ -68,7 +68,11 @@ _WORD = pa.struct(
         _column("confidence", pa.float32(), "0 to 1: estimated probability that the word is read exactly right"),
         _column("quad", _QUAD, _QUAD_DOC),
         _column("line", pa.int32(), "index of its line in `lines`"),
-        _column("in_text", pa.bool_(), "false for a word with too little confidence for `text` (`--min-confidence`)"),
+        _column(
+            "in_text",
+            pa.bool_(),
+            "false for a word with too little confidence for `text` (`--min-confidence`), and for leader dots",
+        ),
     ]
 )
 

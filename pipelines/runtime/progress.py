@@ -11,18 +11,17 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from apache_beam.metrics import Metrics, MetricsFilter
 from apache_beam.runners.runner import PipelineResult
 from tqdm import tqdm
 
-from ocr_models.pace import Pace
-
 NAMESPACE = "pagebeam"
 EXPECTED = "expected"
 REFRESH_S = 0.5  # of the bar on a terminal
 QUIET_REFRESH_S = 30.0  # between the lines elsewhere, as in a log
+PACE_S = 5.0  # pages come in batches of up to 8 per worker, at 5 pages/s: after 5 s, a pace rests on several of them
 
 Element = TypeVar("Element")
 
@@ -71,6 +70,32 @@ def metric_counts(result: PipelineResult) -> Counter[str]:
     return Counter({counter.key.metric.name.removeprefix("pages_"): counter.result for counter in counters})
 
 
+class Pace:
+    """The pace since the first elements were done. The time before them, in which the models load, says nothing."""
+
+    def __init__(self) -> None:
+        self._first: tuple[int, float] | None = None
+        self._last = (0, 0.0)
+
+    def note(self, done: int, now_s: float) -> None:
+        """Notes how many elements are done at a time."""
+        if done > self._last[0]:  # in between, a pace would fall with every second
+            self._last = done, now_s
+            self._first = self._first or self._last
+
+    @property
+    def per_second(self) -> float | None:
+        """Elements per second; None until it has been seen for long enough."""
+        if self._first is None:
+            return None
+        done, seconds = (last - first for last, first in zip(self._last, self._first, strict=True))
+        return done / seconds if seconds >= PACE_S else None
+
+    def remaining_s(self, elements: int) -> float | None:
+        """The seconds that more elements will take."""
+        return elements / self.per_second if self.per_second else None
+
+
 class ProgressBar:
     """Shows counts on stderr until the ``with`` block ends: as a bar on a terminal, else as a line every 30 seconds.
 
@@ -80,8 +105,7 @@ class ProgressBar:
     """
 
     def __init__(self, read_counts: Callable[[], Counter[str]], unit: str = "page") -> None:
-        self._read_counts = read_counts
-        self._unit = unit
+        self._read_counts, self._unit = read_counts, unit
         self._pace = Pace()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -101,40 +125,31 @@ class ProgressBar:
             self._show_lines()
 
     def _show_bar(self) -> None:
-        with _Bar(unit=self._unit, dynamic_ncols=True) as bar:
+        layout = "{desc}|{bar}| {n_fmt}/{total_fmt} {unit}s [{elapsed}{postfix}]"
+        with tqdm(desc="starting", unit=self._unit, dynamic_ncols=True, bar_format=layout) as bar:
             stopped = False
             while not stopped:
                 stopped = self._stopped.wait(REFRESH_S)
                 counts = self._read_counts()
-                bar.total = counts[EXPECTED] or None
-                done = pages_done(counts)
-                bar.pace = self._pace.update(done, time.monotonic())
-                bar.set_postfix(failed=counts["failed"], refresh=False)
-                bar.update(done - bar.n)
+                bar.total, bar.n = counts[EXPECTED] or None, pages_done(counts)
+                if bar.total and bar.n:
+                    bar.set_description_str(f"{bar.n / bar.total:4.0%}", refresh=False)
+                bar.set_postfix_str(self._describe(counts), refresh=False)
                 bar.refresh()
 
     def _show_lines(self) -> None:
         while not self._stopped.wait(QUIET_REFRESH_S):
             counts = self._read_counts()
-            done, expected = pages_done(counts), counts[EXPECTED]
-            pace = self._pace.update(done, time.monotonic())
-            left = (
-                f"{pace:.2f} {self._unit}s/s, {tqdm.format_interval((expected - done) / pace)} left, " if pace else ""
-            )
-            print(f"{done} of {expected} {self._unit}s, {left}{counts['failed']} failed", file=sys.stderr, flush=True)
+            described = f"{pages_done(counts)} of {counts[EXPECTED]} {self._unit}s, {self._describe(counts)}"
+            print(described, file=sys.stderr, flush=True)
 
-
-class _Bar(tqdm):
-    """A bar whose rate, and thus the time that is left, is the pace of the run.
-
-    tqdm's own rate leaves out the time between two updates in which nothing was done.
-    """
-
-    pace: float | None = None
-
-    @property
-    def format_dict(self) -> dict[str, Any]:
-        return {**super().format_dict, "rate": self.pace or 0.0}  # with 0, it shows "?"
+    def _describe(self, counts: Counter[str]) -> str:
+        """The pace, the remaining time and the failures, as far as they are known."""
+        self._pace.note(pages_done(counts), time.monotonic())
+        rate, remaining_s = self._pace.per_second, self._pace.remaining_s(counts[EXPECTED] - pages_done(counts))
+        known = [f"{rate:.2f} {self._unit}s/s"] if rate else []
+        known += [f"about {tqdm.format_interval(remaining_s)} left"] if remaining_s else []
+        return ", ".join([*known, f"{counts['failed']} failed"])
 
 
 def pages_done(counts: Counter[str]) -> int:

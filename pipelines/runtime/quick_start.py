@@ -12,27 +12,38 @@ import importlib
 import json
 import logging
 import os
+import re
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from importlib.abc import MetaPathFinder
-from importlib.machinery import ModuleSpec
+from importlib.machinery import ExtensionFileLoader, ModuleSpec, PathFinder
 from pathlib import Path
+from types import ModuleType
+
+from ocr_models.terminal import PrintableFormatter
 
 _one_at_a_time = threading.Lock()
 _CLAIMED = "PAGEBEAM_PROCESS"  # an environment variable, which worker processes inherit
+_LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
+# Information and warnings of TensorFlow, and the line that its logging begins with, in each library that has a copy.
+_TENSORFLOW_LINE = re.compile(rb"([IW]\d{4} \d\d:\d\d:\d+\.\d|WARNING: All log messages before absl).*\n?")
 
 
 def claim_process() -> None:
     """Declares that this process runs nothing but Pagebeam, and sets it and its children up for that.
 
-    Libraries log errors only, Beam nothing below critical; ``TF_CPP_MIN_LOG_LEVEL`` shows TensorFlow's own messages.
+    Libraries log errors only, Beam nothing below critical; ``TF_CPP_MIN_LOG_LEVEL=0`` shows TensorFlow's own messages.
     OpenCV computes on the calling thread only, because pages are already spread over threads.
     """
     os.environ[_CLAIMED] = "1"
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault(_LOG_LEVEL, "3")
+    _keep_tensorflow_quiet()
     os.environ.setdefault("OPENCV_FOR_THREADS_NUM", "1")
-    logging.basicConfig(level=logging.ERROR)
+    handler = logging.StreamHandler()
+    handler.setFormatter(PrintableFormatter(logging.BASIC_FORMAT))
+    logging.basicConfig(level=logging.ERROR, handlers=[handler])
     logging.getLogger("apache_beam").setLevel(logging.CRITICAL)  # its errors are raised as well
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns about compiling for each new page shape
 
@@ -48,6 +59,7 @@ def quick_start() -> Iterator[None]:
     if _CLAIMED not in os.environ:
         yield
         return
+    _keep_tensorflow_quiet()  # in a worker process, which claims nothing
     with _one_at_a_time:
         hidden, collects = _Hidden(_unneeded()), gc.isenabled()
         sys.meta_path.insert(0, hidden)
@@ -71,6 +83,54 @@ class _Hidden(MetaPathFinder):
         if fullname in self._names and threading.get_ident() == self._thread:
             raise ModuleNotFoundError(f"{fullname} is hidden while Keras and models load", name=fullname)
         return None
+
+
+def _keep_tensorflow_quiet() -> None:
+    """Has TensorFlow keep its own messages to itself while it is imported, too, unless the log level asks for them.
+
+    TensorFlow 2.21 heeds ``TF_CPP_MIN_LOG_LEVEL`` only once its libraries are loaded. While they are, it logs that
+    there is no CUDA, and what processors it is built for.
+    """
+    if os.environ.get(_LOG_LEVEL) in ("2", "3") and not any(isinstance(finder, _Quiet) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _Quiet())
+
+
+class _Quiet(MetaPathFinder):
+    """Finds TensorFlow's native modules and has them loaded by ``_QuietLoader``."""
+
+    def find_spec(self, fullname: str, path: object = None, target: object = None) -> ModuleSpec | None:
+        if not fullname.startswith("tensorflow."):
+            return None
+        spec = PathFinder.find_spec(fullname, path, target)  # type: ignore[arg-type]
+        if spec and spec.origin and isinstance(spec.loader, ExtensionFileLoader):
+            spec.loader = _QuietLoader(fullname, spec.origin)
+        return spec
+
+
+class _QuietLoader(ExtensionFileLoader):
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        with _dropping_tensorflow_lines():
+            return super().create_module(spec)
+
+
+@contextlib.contextmanager
+def _dropping_tensorflow_lines() -> Iterator[None]:
+    """Collects what native code writes to stderr within the block, and then writes it, less TensorFlow's own lines."""
+    try:
+        collected, path = tempfile.mkstemp(prefix="pagebeam-")
+    except OSError:  # the disk is full; noise is better than no run
+        yield
+        return
+    os.unlink(path)
+    stderr = os.dup(2)
+    os.dup2(collected, 2)
+    try:
+        yield
+    finally:
+        os.dup2(stderr, 2)
+        os.write(2, _TENSORFLOW_LINE.sub(b"", os.pread(collected, os.fstat(collected).st_size, 0)))
+        os.close(stderr)
+        os.close(collected)
 
 
 def import_ahead(module: str) -> None:

@@ -14,12 +14,15 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner, worker_ha
 from apache_beam.runners.worker import sdk_worker
 
 from ocr_models.errors import PagebeamError, UsageError
+from ocr_models.terminal import say
 from pipelines.runtime import progress
 from pipelines.runtime.beam_options import LOCAL_RUNNER, BeamOptions
 from pipelines.runtime.storage import OutputError
 
-# The last line of a worker's error, in which Beam names its class, or wraps it, and adds the step.
-_OUTPUT_ERROR = re.compile(r"(?:[\w.]+: )*?(?:[\w.]+\.)?OutputError: (.*?)(?: \[while running '.*'\])?")
+# The last line of a worker's error of ours, in which Beam names its class, or wraps it, and adds the step.
+_OWN_ERROR = re.compile(
+    r"(?:[\w.]+: )*?(?:[\w.]+\.)?(OutputError|PagebeamError|UsageError): (.*?)(?: \[while running '.*'\])?"
+)
 
 
 def make_pipeline(options: BeamOptions) -> beam.Pipeline:
@@ -36,7 +39,8 @@ def make_pipeline(options: BeamOptions) -> beam.Pipeline:
             return beam.Pipeline(options.runner, PipelineOptions(options.beam_args))
         except (ValueError, ImportError) as error:  # Beam says what is missing
             raise UsageError(f"can't run on {options.runner}: {error}") from error
-    _check_local_args(options.beam_args)
+    if unknown := unknown_arguments(options.beam_args):
+        raise UsageError(f"unknown option {', '.join(unknown)}; see the command's --help")
     threads = ["--direct_running_mode=multi_threading", f"--direct_num_workers={options.workers}"]
     return beam.Pipeline(FnApiRunner(), options=PipelineOptions([*threads, *options.beam_args]))
 
@@ -73,10 +77,11 @@ def run_pipeline(pipeline: beam.Pipeline, unit: str = "page") -> None:
             result.wait_until_finish()
     except Exception as error:  # runners pass a worker's error on as text, after its traceback
         text = str(error).strip() or repr(error)
-        output_error = _OUTPUT_ERROR.fullmatch(text.splitlines()[-1])
-        if output_error:
-            raise OutputError(f"the run failed: {output_error[1]}") from error
-        print(text, file=sys.stderr)
+        own_error = _OWN_ERROR.fullmatch(text.splitlines()[-1])
+        if own_error:
+            kind = OutputError if own_error[1] == "OutputError" else PagebeamError
+            raise kind(f"the run failed: {own_error[2]}") from error
+        say(*text.splitlines(), file=sys.stderr)
         raise PagebeamError(f"the run failed: {text.splitlines()[-1]}") from error
 
 
@@ -90,11 +95,10 @@ def _without_tracebacks() -> Iterator[None]:
         del vars(sdk_worker)["print"]
 
 
-def _check_local_args(beam_args: list[str]) -> None:
-    """Raises UsageError for options that Beam doesn't know and would ignore. Other runners may have more options."""
+def unknown_arguments(beam_args: list[str]) -> list[str]:
+    """The options that Beam doesn't know, and would ignore, and other strays. Other runners may have more options."""
     known = PipelineOptions(beam_args).get_all_options()
     given = PipelineOptions(beam_args).get_all_options(retain_unknown_options=True)
     unknown = [f"--{name}" for name in given if name not in known]
     strays = [text for before, text in itertools.pairwise(["", *beam_args]) if not (before + text).startswith("-")]
-    if unknown or strays:
-        raise UsageError(f"unknown option {', '.join(unknown + strays)}; see the command's --help")
+    return unknown + strays

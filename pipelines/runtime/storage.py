@@ -1,6 +1,7 @@
 """Files on any of Beam's file systems. No other module calls ``FileSystems``.
 
-Files are read and written as plain bytes: nothing is compressed or decompressed, whatever a file's extension.
+Files are read and written as plain bytes: nothing is compressed or decompressed, whatever a file's extension. Beam is
+loaded when it is first needed; to find local files and folders it isn't, so that wrong paths are noticed at once.
 """
 
 from __future__ import annotations
@@ -8,21 +9,27 @@ from __future__ import annotations
 import atexit
 import contextlib
 import glob
+import importlib.util
 import os
 import re
 import threading
 import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
-
-from apache_beam.io.filesystem import BeamIOError, CompressionTypes, FileSystem
-from apache_beam.io.filesystems import FileSystems
+from typing import TYPE_CHECKING, BinaryIO
 
 from ocr_models import durable_files
 from ocr_models.errors import DocumentError, PagebeamError, Stage, UsageError
 from ocr_models.io import hashing
-from ocr_models.io.files import open_regular
+from ocr_models.io.files import local_path, open_regular
+
+if TYPE_CHECKING:
+    from apache_beam.io.filesystems import FileSystems
+
+_SCHEME = re.compile("([a-zA-Z][a-zA-Z0-9+.-]*)://")
+# What Beam's file systems need beyond Beam: a module, and the extra of our package that installs it.
+_NEEDED = {"gs": ("google.cloud.storage", "gcp"), "s3": ("boto3", "aws"), "hdfs": ("hdfs", "hadoop")}
+_UNCOMPRESSED = "uncompressed"  # ``CompressionTypes.UNCOMPRESSED`` of Beam
 
 
 class StorageError(DocumentError, OSError):
@@ -48,12 +55,58 @@ class StoredFile:
 
 def is_remote(path: str) -> bool:
     """Whether a path begins with the scheme of a file system, such as ``gs://``."""
-    return FileSystems.get_scheme(path) is not None
+    return _SCHEME.match(path) is not None
 
 
 def absolute_uri(path: str) -> str:
-    """Makes a local path absolute, so that it means the same to all workers on this machine; leaves a URI as it is."""
+    """Makes a local path absolute, so that it means the same to all workers on this machine; leaves a URI as it is.
+
+    ``file:`` URIs become local paths.
+    """
+    path = local_path(path)
     return path if is_remote(path) else os.path.abspath(path)
+
+
+def check_file_system(path: str) -> None:
+    """Raises UsageError if there is no file system for a path, or if a package that it needs isn't installed."""
+    found = _SCHEME.match(path)
+    if not found:
+        return
+    module, extra = _NEEDED.get(found[1], (None, None))
+    if module and not _is_installed(module):
+        raise UsageError(f"{path}: {found[0]} needs packages that aren't installed: pip install 'pagebeam[{extra}]'")
+    if not module and not _is_registered(path):
+        known = ", ".join(f"{scheme}://" for scheme in ("file", *_NEEDED))
+        raise UsageError(f"{path}: there is no file system for {found[0]}; give a local path, or {known}")
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:  # a package that the module is in
+        return False
+
+
+def _is_registered(path: str) -> bool:
+    """Whether Beam has a file system for a path: host programs may add their own."""
+    from apache_beam.io.filesystems import FileSystems
+
+    try:
+        return FileSystems.get_filesystem(path) is not None
+    except ValueError:
+        return False
+
+
+def _beam(path: str) -> type[FileSystems]:
+    """Beam's file systems. Raises UsageError if there is none for a path."""
+    from apache_beam.io.filesystems import FileSystems
+    from apache_beam.options.pipeline_options import PipelineOptions
+    from apache_beam.options.value_provider import RuntimeValueProvider
+
+    check_file_system(path)
+    if not (FileSystems._pipeline_options or RuntimeValueProvider.runtime_options):
+        FileSystems.set_options(PipelineOptions([]))  # before there is a pipeline; S3 and HDFS fail without any
+    return FileSystems
 
 
 def join(folder: str, path: str) -> str:
@@ -63,7 +116,7 @@ def join(folder: str, path: str) -> str:
 
 def exists(path: str) -> bool:
     """Whether there is a file at a path."""
-    return FileSystems.exists(path)
+    return _beam(path).exists(path)
 
 
 def open_file(path: str) -> BinaryIO:
@@ -71,14 +124,14 @@ def open_file(path: str) -> BinaryIO:
     try:
         if not is_remote(path):
             return open_regular(path)
-        return FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED)
+        return _beam(path).open(path, compression_type=_UNCOMPRESSED)
     except Exception as error:  # each file system has its own kinds of errors
         raise StorageError(Stage.OPEN, f"the file can't be opened ({error})") from error
 
 
 def create_file(path: str) -> BinaryIO:
     """Opens a new file for writing; other processes see it under its name immediately."""
-    return FileSystems.create(path, compression_type=CompressionTypes.UNCOMPRESSED)
+    return _beam(path).create(path, compression_type=_UNCOMPRESSED)
 
 
 @contextlib.contextmanager
@@ -88,7 +141,7 @@ def writing(path: str) -> Iterator[None]:
         yield
     except PagebeamError:
         raise
-    except (OSError, BeamIOError) as error:
+    except OSError as error:
         raise OutputError(
             f"{path} can't be written ({error}); make room or give another --output, then run the same command again"
         ) from error
@@ -128,7 +181,7 @@ def _rename(temporary: str, path: str) -> None:
         return
     if exists(path):  # from an earlier attempt; not all file systems rename onto an existing file
         delete([path])
-    FileSystems.rename([temporary], [path])
+    _beam(path).rename([temporary], [path])
 
 
 _unfinished: set[str] = set()
@@ -185,7 +238,9 @@ def match_files(pattern: str) -> list[StoredFile]:
         StorageError: they can't be listed; the message says what the file system lacks.
     """
     try:
-        found = FileSystems.match([pattern])[0].metadata_list
+        found = _beam(pattern).match([pattern])[0].metadata_list
+    except UsageError:
+        raise
     except Exception as error:  # each file system has its own kinds of errors
         raise StorageError(Stage.OPEN, f"{pattern} can't be listed ({error})") from error
     return [StoredFile(file.path, file.size_in_bytes, file.last_updated_in_seconds) for file in found]
@@ -193,6 +248,8 @@ def match_files(pattern: str) -> list[StoredFile]:
 
 def glob_regex(pattern: str) -> re.Pattern[str]:
     """What paths a glob matches, by the rules of ``match_files``."""
+    from apache_beam.io.filesystem import FileSystem
+
     return re.compile(FileSystem.translate_pattern(pattern))
 
 
@@ -213,7 +270,7 @@ def delete(paths: Iterable[str]) -> None:
     for path in paths:
         try:
             if is_remote(path):
-                FileSystems.delete([path])
+                _beam(path).delete([path])
             else:
                 os.remove(path)
         except Exception as error:  # each file system has its own kinds of errors
@@ -229,6 +286,7 @@ def remove_empty_folder(folder: str) -> None:
 
 def check_writable(folder: str) -> None:
     """Raises UsageError unless files can be written to an output folder."""
+    check_file_system(folder)
     probe = join(folder, f"_probe-{uuid.uuid4().hex}.tmp")
     try:
         try:

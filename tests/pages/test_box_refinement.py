@@ -57,6 +57,16 @@ def test_box_over_two_words_is_parted():
     np.testing.assert_allclose(fit_words(image, over), boxes, atol=1.01)
 
 
+@pytest.mark.parametrize(("gap", "count"), [(6, 1), (8, 2)])
+def test_figures_of_a_number_stay_together(gap, count):
+    """The white beside a narrow figure, such as 1, is nearly as wide as the spaces of 7 pixels on its line."""
+    image, boxes = page((20, 4), (54, 3), (81, 5), (122, 3), (149, 3))
+    for x in (176, 182 + gap):
+        image[TOP + 4 : TOP + 16, x : x + 6] = 0
+    number = [[176, TOP, 188 + gap, TOP + HEIGHT]]
+    assert len(fit_words(image, np.concatenate([boxes, number]))) == len(boxes) + count
+
+
 def test_tops_and_bottoms_are_those_of_the_neighbors():
     image, boxes = page(*THREE_WORDS)
     uneven = boxes.copy()

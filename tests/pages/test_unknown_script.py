@@ -30,10 +30,13 @@ WORN = words_of(
 CODE = words_of(
     "getElementById(nodeName) innerHTML toUpperCase() isInstanceOf parseFloat(textContent) JavaScript " * 2, 0.99
 )
+TEXTURE = words_of("Bnl wL Ii5 lXl 4TH oL1 HHb " * 20, 0.25, 1.0)
 
 
 @pytest.mark.parametrize(
-    "words", [LATIN, WORN, CODE, [], words_of("1 2 . : 3", 0.3)], ids=["print", "worn", "code", "none", "marks"]
+    "words",
+    [LATIN, WORN, CODE, [], words_of("1 2 . : 3", 0.3), words_of("eeee oo HH " * 20, 0.4, 1.0), TEXTURE],
+    ids=["print", "worn", "code", "none", "marks", "leaders", "texture"],
 )
 def test_text_in_a_known_script_is_not_marked(words):
     assert find_unknown_script(words) == [False] * len(words)

@@ -12,6 +12,7 @@ import subprocess
 
 import pytest
 
+from ocr_models.io.spreadsheets import restore
 from ocr_models.reports.review_sheet import DoubtfulWord, render_sheet
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -102,3 +103,11 @@ def test_words_are_shown_by_page_if_wanted_and_saved_all_the_same(browse):
 
     assert state["shown"] == READ[::-1]  # the crops' names go the other way
     assert [row["text"] for row in state["rows"]] == ["lst", "", "", "", ""]
+
+
+def test_typed_formulas_are_saved_so_that_no_spreadsheet_computes_them_and_read_back_as_typed(browse):
+    typed = ["=1+1", "a;=1+1", "'@SUM(A1)", "-2,-3", "no-formula=1"]
+    state = browse("".join(f"type({i}, {json.dumps(text)});" for i, text in enumerate(typed)))
+
+    assert [row["text"] for row in state["rows"]] == ["'=1+1", "a;'=1+1", "''@SUM(A1)", "'-2,'-3", "no-formula=1"]
+    assert [restore(row["text"]) for row in state["rows"]] == typed

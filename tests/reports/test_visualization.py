@@ -50,13 +50,41 @@ def test_quads_are_drawn_where_they_are_and_ignored_ones_in_gray():
 
     picture = draw_labels(np.full((200, 400, 3), 255, np.uint8), page, scale=2)
 
-    rows, columns = np.nonzero(red(picture))
-    assert (rows.min(), rows.max(), columns.min(), columns.max()) == (60, 120, 40, 160)
-    assert np.abs(picture[90, 200].astype(int) - 140).max() < 20  # the left edge of the ignored one
-    assert not blue(picture[:, :400]).any()  # nothing is written over the page
-    rows, columns = np.nonzero(blue(picture[:, 400:]))  # the text is beside it, in its place
-    assert rows.min() >= 60 and rows.max() <= 120 and columns.min() >= 40 and columns.max() <= 160
-    assert rows.max() - rows.min() > 25  # and nearly as high as the quad
+    page, labels = np.split(picture, 2, axis=1)
+    for half in (page, labels):
+        rows, columns = np.nonzero(red(half))
+        assert (rows.min(), rows.max(), columns.min(), columns.max()) == (60, 120, 40, 160)
+        assert np.abs(half[90, 200].astype(int) - 140).max() < 20  # the left edge of the ignored one
+    assert not blue(page).any()  # the text is beside the page, in its quad
+    rows, columns = np.nonzero(blue(labels))
+    assert 60 < rows.min() < rows.max() < 120 and 40 <= columns.min() < columns.max() < 160
+    assert rows.max() - rows.min() > 20  # of 60: large enough to be read
+
+
+def test_texts_are_written_in_the_direction_of_their_quads():
+    upward = np.float32([[20, 190], [20, 10], [50, 10], [50, 190]])  # read from below
+    page = example(quads=upward[None], texts=("long text",), ignore=np.array([False]))
+
+    labels = np.split(draw_labels(np.full((200, 200, 3), 255, np.uint8), page), 2, axis=1)[1]
+
+    rows, columns = np.nonzero(blue(labels))
+    assert rows.max() - rows.min() > 3 * (columns.max() - columns.min())
+    assert rows.max() > 180 and 20 < columns.min() < columns.max() < 50
+
+
+def test_only_the_middle_of_a_page_with_small_text_is_shown_so_that_its_labels_can_be_read():
+    x, y = (corner.ravel() for corner in np.meshgrid(np.arange(0, 3000, 100), np.arange(0, 3000, 50)))
+    quads = np.float32([[x, y], [x + 90, y], [x + 90, y + 30], [x, y + 30]]).transpose(2, 0, 1)
+    data = cv2.imencode(".png", np.full((3000, 3000), 255, np.uint8))[1].tobytes()
+    labelled = example(quads=quads, texts=("word",) * len(x), ignore=np.zeros(len(x), bool))
+    large = dataclasses.replace(labelled, data=data, width_px=3000, height_px=3000)
+
+    sheet = draw_examples([large])
+
+    page, labels = sheet[:600, :600], sheet[:600, 600:1200]
+    rows = np.flatnonzero(red(page).sum(axis=1) > 100)  # the horizontal edges of words
+    assert rows.max() - rows.min() > 500 and np.median(np.diff(rows)[np.diff(rows) > 1]) >= 12
+    assert blue(labels).any(axis=1).mean() > 0.2
 
 
 def test_a_sheet_shows_each_kind_of_example():
@@ -68,7 +96,7 @@ def test_a_sheet_shows_each_kind_of_example():
 
     pages, crops, captions = (draw_examples([one] * 5) for one in (page, crop, captioned))
 
-    assert pages.shape[1] == 5 * (600 + 10) and red(pages).any()
+    assert pages.shape[1] == 2 * (1200 + 10) and red(pages).any()  # two in a row, with their labels, and three below
     assert crops.shape[1] == 5 * (300 + 10) and not red(crops).any()
     for sheet, columns in ((crops, 5), (captions, 5)):
         cells = np.split(blue(sheet), columns, axis=1)
@@ -81,33 +109,3 @@ def test_a_broken_picture_is_an_empty_cell_that_says_so():
     sheet = draw_examples([broken, example()])
 
     assert (sheet[:100, :100] == 230).all() and blue(sheet[:, :600]).any()
-
-
-def test_slanted_and_turned_texts_are_written_along_their_quads():
-    upright = np.float32([[40, 20], [60, 20], [60, 90], [40, 90]])  # 20 wide, 70 high
-    turned = upright[[1, 2, 3, 0]]  # its text runs downwards, so that its own top left is at the right
-    page = example(quads=np.stack([turned]), texts=("down",), ignore=np.array([False]))
-
-    beside = draw_labels(np.full((100, 200, 3), 255, np.uint8), page)[:, 200:]
-
-    rows, columns = np.nonzero(blue(beside))
-    assert rows.min() >= 20 and rows.max() <= 90 and columns.min() >= 40 and columns.max() <= 60
-    assert rows.max() - rows.min() > 25 > columns.max() - columns.min() > 6
-
-
-@pytest.mark.parametrize(("line_px", "width"), [(30, 1000), (4, 1600), (200, 600)])
-def test_a_page_is_drawn_as_large_as_its_print_needs(line_px, width):
-    """A page of 2000 pixels with words 30 high is halved, so that they are 15 high; smaller print has a limit."""
-    quad = np.float32([[[100, 100], [300, 100], [300, 100 + line_px], [100, 100 + line_px]]])
-    gray = cv2.imencode(".png", np.full((2000, 2000), 255, np.uint8))[1].tobytes()
-    page = Example("a.png", gray, "png", 2000, 2000, quads=quad, texts=("word",), ignore=np.array([False]))
-
-    assert draw_examples([page]).shape[1] == 2 * width + 10
-
-
-def test_texts_without_a_place_are_below():
-    page = example(quads=np.zeros((1, 4, 2), np.float32), texts=("nowhere on it",), ignore=np.array([False]))
-
-    sheet = draw_examples([page])
-
-    assert not blue(sheet[:100]).any() and blue(sheet[100:]).sum() > 100

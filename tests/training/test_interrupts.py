@@ -67,14 +67,14 @@ def test_interrupted_run_is_saved_and_says_how_to_go_on(words, tmp_path, signum,
     assert process.returncode == status
     step = state(run)["step"]
     command = " ".join(["pagebeam train", *arguments(words, tmp_path / "crnn", "--steps", 100_000)])
-    assert f"stopped and saved at step {step} of " in told and f" hours; to resume: {command}" in told
+    assert f"stopped and saved: step {step} of 100,000, 0.0" in told and f"to resume: {command}" in told
     assert step >= 50 and (run / state(run)["checkpoint"]).is_file()
 
 
 def test_killed_run_goes_on_from_its_last_checkpoint(words, tmp_path):
     run = tmp_path / "crnn-run"
     process = start(words, tmp_path / "crnn", "--steps", 100_000, "--checkpoint-minutes", 0.001)
-    wait_for(lambda: (run / "checkpoint.json").exists() and state(run)["step"] >= 10)
+    wait_for(lambda: len(list(run.glob("checkpoint-*.weights.h5"))) >= 5)
 
     process.kill()
     process.wait()

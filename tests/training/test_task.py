@@ -8,7 +8,7 @@ from ocr_models.charset import Charset
 from ocr_models.errors import UsageError
 from ocr_models.recognition.crnn import build_crnn
 from ocr_models.training.config import TrainingConfig
-from ocr_models.training.task import TrainingTask, start_from
+from ocr_models.training.task import start_from
 
 
 @pytest.fixture(scope="module")
@@ -36,22 +36,3 @@ def test_fewer_characters_and_other_layers_are_refused(bundle, num_classes, arch
     config = TrainingConfig(task="recognition", arch="crnn-fast", options=None, init=str(bundle.path))
     with pytest.raises(UsageError, match="don't fit"):
         start_from(build_crnn(num_classes, arch), config)
-
-
-@pytest.mark.parametrize(
-    ("warmup_steps", "step", "part_done", "factor"),
-    [
-        (None, 149, 0.01, 0.5),  # of a long run: 150 of 300 steps
-        (None, 29, 0.05, 0.5),  # of a short one, such as of 0.05 hours: half of its first tenth
-        (None, 80, 0.1, 1.0),
-        (600, 149, 0.5, 0.25),  # what the user gives counts, however short the run
-        (0, 0, 0.0, 1.0),
-    ],
-)
-def test_the_warm_up_ends_within_the_first_tenth_of_a_run(warmup_steps, step, part_done, factor):
-    task = TrainingTask()
-    task.config = TrainingConfig(
-        "recognition", "crnn-fast", None, learning_rate=8.0, schedule="plateau", warmup_steps=warmup_steps
-    )
-
-    assert task.learning_rate(step, part_done) == pytest.approx(8.0 * factor)

@@ -14,6 +14,7 @@ from ocr_models.charset import normalize_text
 from ocr_models.data.sources.labels import label_crop
 from ocr_models.data.sources.source import Files, LabelledPicture, RejectedPicture, SourceItem
 from ocr_models.errors import DocumentError, Stage, UsageError
+from ocr_models.io.spreadsheets import restore
 from ocr_models.records import Example, Task
 
 _COLUMNS = {"crop", "text", "source_uri", "page_index"}
@@ -89,7 +90,8 @@ def _read_table(files: Files, path: str) -> list[dict[str, str]]:
             continue
         if any(row[column] is None for column in _COLUMNS) or not row["page_index"].isdecimal():
             raise UsageError(f"{path}: row {number} is not as the review sheet saved it; correct its columns")
-        row["text"] = normalize_text(row["text"]).strip()
+        row["text"] = normalize_text(restore(row["text"])).strip()
+        row["source_uri"] = restore(row["source_uri"])
     return rows
 
 

@@ -54,7 +54,7 @@ def drawn(pages, count, validation=False):
     """The seeds of the drawn pages, found by their words."""
     seeds = {tuple(page_text(seed).split()): seed for seed in LONG | SHORT}
     rng = np.random.default_rng(0)
-    return {seeds[pages.draw(rng, 40, validation).texts] for _ in range(count)}
+    return {seeds[pages.draw(rng, 72, validation).texts] for _ in range(count)}
 
 
 def assert_equal_batches(first, second, equal=True):

@@ -57,9 +57,14 @@ def test_the_summary_has_the_first_ten_failures_and_how_to_see_the_others(fake_m
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["run", "--detecter", "x"], "unknown option --detecter"),
-        (["run", "--job_name", "nightly", "stray"], "unknown option stray"),
-        (["run", "--dpi", "1"], "not between 36 and 1200"),
+        (["run", "--detecter", "x"], "unknown option --detecter; did you mean --detector?"),
+        (["run", "--runner", "DataflowRunner", "--detecter", "x"], "did you mean --detector?"),
+        (["run", "--dpi", "abc"], "argument --dpi: 'abc' is not a number; give one from 36 to 1200"),
+        (["rnu"], "'rnu' (choose from run, caption, train, prepare, inspect, evaluate); did you mean run?"),
+        (["prepare", "--format", "icdra"], "did you mean icdar?"),
+        (["prepare", "--format", "icdar", "--shrads", "2"], "unknown option --shrads; did you mean --shards?"),
+        (["run", "--job_name", "nightly", "stray"], "unexpected argument stray"),
+        (["run", "--dpi", "1"], "1 is not a number from 36 to 1200"),
         (["run", "--workers", "0"], "less than 1"),
         (["run", "--runner", "NoSuchRunner"], "NoSuchRunner"),
         (["caption"], "required: --captioner"),
@@ -76,7 +81,81 @@ def test_usage_errors_end_with_2_in_one_clear_line(fake_models, page, tmp_path, 
     captured = capsys.readouterr()
     assert status == 2
     assert message in captured.err
-    assert "Traceback" not in captured.err
+    assert "Traceback" not in captured.err and "\x1b" not in captured.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "http://host/a.pdf", "--output", "out"], "http://host/a.pdf: there is no file system for http://"),
+        (["run", "page\x1b[31m.pdf", "--output", "out"], "no documents at page\\x1b[31m.pdf"),
+        (["train", "recogniton"], "did you mean recognition?"),
+        (["train", "recognition", "--output", "out", "--hourz", "1"], "unknown option --hourz; did you mean --hours?"),
+    ],
+)
+def test_errors_in_paths_and_tasks_are_clear_too(capsys, arguments, message):
+    try:
+        status = cli.main(arguments)
+    except SystemExit as exit_:
+        status = exit_.code
+    error = capsys.readouterr().err
+    assert status == 2
+    assert message in error and "\x1b" not in error
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "run missing.png --output out",
+        "run . --output out --dpi abc",
+        "run page.png --output out --recognizer missing",
+        "run page.png --outptu out",
+        "run gs://bucket --output out",
+        "evaluate missing --format icdar --output out",
+        "prepare missing --format icdar --output out",
+        "train recognition --output out --pdfs . --init missing",
+    ],
+)
+def test_wrong_commands_are_noticed_before_beam_and_keras_are_loaded(page, command):
+    code = "import sys; from pipelines.cli.main import main\n"
+    code += f"try: status = main({command.split()!r})\nexcept SystemExit as end: status = end.code\n"
+    code += "print(status, {'apache_beam', 'keras', 'tensorflow'} & set(sys.modules))"
+    env = {**os.environ, "PYTHONPATH": str(Path(cli.__file__).parents[2])}
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(page).parent, env=env)
+
+    assert done.stdout == "2 set()\n", done.stderr
+    assert done.stderr.count("\n") <= 2
+
+
+def test_a_misspelt_option_is_noticed_before_keras_is_loaded(page):
+    code = "import sys; from pipelines.cli.main import main\n"
+    code += f"try: main(['run', {page!r}, '--output', 'out', '--detecter', 'x'])\nexcept SystemExit: pass\n"
+    code += "print({'keras', 'tensorflow'} & set(sys.modules))"
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env={**os.environ})
+
+    assert done.stdout == "set()\n" and done.stderr.startswith("pagebeam: unknown option --detecter")
+
+
+def test_file_uris_are_paths(fake_models, tmp_path, capsys):
+    page = samples.write_png(tmp_path / "two words.png", 1)
+    output = tmp_path / "my out"
+
+    assert cli.main(["run", page.as_uri(), f"--output={output.as_uri()}"]) == 0
+
+    assert "%20" in page.as_uri() and f"{page}, page 1:" in capsys.readouterr().out
+    assert len(list(output.glob("runs/*.json"))) == 1
+
+
+def test_a_terminal_is_told_first_what_is_being_loaded_and_a_log_is_not(
+    fake_models, page, tmp_path, capsys, monkeypatch
+):
+    assert cli.main(["run", page, "--output", str(tmp_path / "out")]) == 0
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    assert cli.main(["run", page, "--output", str(tmp_path / "out")]) == 0
+    assert capsys.readouterr().err.startswith("pagebeam: loading Apache Beam and the models")
 
 
 @pytest.mark.parametrize("model", [["run", "--detector"], ["caption", "--captioner"]])

@@ -153,3 +153,26 @@ def test_corrected_sheet_becomes_recognition_examples(run_dir, tmp_path):
     assert examples.keys() == {"uno", "due"}
     crops = {row["read"]: (tmp_path / "review" / row["crop"]).read_bytes() for row in rows}
     assert (examples["uno"].data, examples["due"].data) == (crops["one"], crops["two"])
+
+
+def test_words_that_are_formulas_are_no_formulas_in_the_table_and_come_back_as_texts(tmp_path):
+    document = write_page(tmp_path / "a.png")
+    run_dir = write_run(
+        tmp_path / "out",
+        "1",
+        [page_row(document, [(t, c, PLACES["one"], 0) for t, c in (("=1+1", 0.5), ("@SUM(A1)", 0.4))])],
+    )
+
+    write_review(str(run_dir), str(tmp_path / "review"), below=0.6)
+
+    table = (tmp_path / "review" / "words.csv").read_text("utf-8-sig")
+    rows = read_csv(tmp_path / "review" / "words.csv")
+    assert [row["read"] for row in rows] == ["'@SUM(A1)", "'=1+1"]
+    assert sheet_cells(tmp_path / "review" / "review.html") == [list(row.values()) for row in rows]
+    filled = table.replace(",,'", ",'=1+1,'")  # the text, typed into the table as it stands there for "read"
+    (tmp_path / "review" / "words.csv").write_text(filled, "utf-8-sig")
+    source = open_source("review", str(tmp_path / "review" / "words.csv"), SourceOptions())
+    examples = [
+        e for item in source.items(LocalFiles()) for picture in source.read(item, None) for e in picture.examples
+    ]
+    assert [example.texts for example in examples] == [("=1+1",)] * 2

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gc
 import importlib
+import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -83,3 +84,19 @@ def test_command_ends_with_its_status_and_says_all_it_has_to(arguments, status, 
     expected = capsys.readouterr()
     assert done.stdout.splitlines()[-1:] == expected.out.splitlines()[-1:]
     assert done.stderr.splitlines()[-1:] == expected.err.splitlines()[-1:]
+
+
+def test_tensorflow_is_imported_without_a_word_and_all_else_that_is_written_is_kept():
+    code = """
+import os
+from pipelines.runtime import quick_start
+quick_start.claim_process()
+import tensorflow
+with quick_start._dropping_tensorflow_lines():
+    os.write(2, b"I0000 00:00:1795898268.668408   1 a.cc:31] No cuda\\nan error\\nE0000 00:00:1.5 b.cc:1] bad\\n")
+print("tensorflow.python.profiler.internal._pywrap_profiler_plugin" in __import__("sys").modules)
+"""
+    env = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=env)
+    assert done.stderr == "an error\nE0000 00:00:1.5 b.cc:1] bad\n"
+    assert done.stdout == "True\n"

@@ -8,10 +8,13 @@ import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner, worker_handlers
 
+from ocr_models.errors import PagebeamError, UsageError
 from pipelines.datasets.transforms import ReadPictures
 from pipelines.evaluation.transforms import Predict
 from pipelines.inputs.transforms import OpenDocuments, ReadDocuments
 from pipelines.reading.transforms import ReadPages
+from pipelines.runtime.beam_options import BeamOptions
+from pipelines.runtime.runner import make_pipeline, run_pipeline
 from tests.pipelines import samples
 from tests.pipelines.fakes import load_fake_reader
 
@@ -60,3 +63,17 @@ def test_every_transform_that_yields_many_elements_guards_them(transform, monkey
     beam.Pipeline(FnApiRunner()) | beam.Create([]) | transform
 
     assert worker_handlers.DATA_BUFFER_TIME_LIMIT_MS == 0
+
+
+def _refuse(model: str) -> None:
+    raise UsageError(f"{model}: refused")
+
+
+def test_error_of_ours_on_a_worker_is_told_in_its_own_words_alone(capsys):
+    pipeline = make_pipeline(BeamOptions(workers=1))
+    pipeline | beam.Create(["evil/graph.pb"]) | beam.Map(_refuse)
+
+    with pytest.raises(PagebeamError, match=r"^the run failed: evil/graph\.pb: refused$"):
+        run_pipeline(pipeline)
+
+    assert "Traceback" not in capsys.readouterr().err

@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -95,6 +96,40 @@ def test_uris_stay_and_local_paths_become_absolute(tmp_path, monkeypatch):
     assert storage.absolute_uri("gs://bucket/a") == "gs://bucket/a"
     assert storage.is_remote("gs://bucket/a") and not storage.is_remote("a/b")
     assert storage.join("gs://bucket/", "a") == storage.join("gs://bucket", "a") == "gs://bucket/a"
+
+
+def test_file_uris_are_local_paths(tmp_path):
+    for uri in ("file:///a/b%20c", "FILE://localhost/a/b%20c", "file:/a/b c"):
+        assert storage.absolute_uri(uri) == "/a/b c"
+    assert storage.absolute_uri("file") == os.path.abspath("file")
+
+
+@pytest.mark.parametrize(
+    ("uri", "message"),
+    [
+        ("gs://bucket/a", r"gs://bucket/a: gs:// needs .* pip install 'pagebeam\[gcp\]'"),
+        ("s3://bucket/a", r"s3://bucket/a: s3:// needs .* pip install 'pagebeam\[aws\]'"),
+        ("hdfs://host/a", r"hdfs://host/a: hdfs:// needs .* pip install 'pagebeam\[hadoop\]'"),
+        ("ftp://host/a", r"ftp://host/a: there is no file system for ftp://; give a local path, or file://, gs://"),
+    ],
+)
+def test_file_systems_that_are_not_installed_are_named_with_their_extra(uri, message, monkeypatch):
+    monkeypatch.setattr(storage, "_is_installed", lambda module: False)
+    for access in (storage.check_file_system, storage.match_files, storage.check_writable, storage.read_bytes):
+        with pytest.raises((UsageError, StorageError), match=message):
+            access(uri)
+
+
+def test_each_extra_is_in_the_package():
+    setup = (Path(__file__).parents[3] / "setup.py").read_text()
+    assert all(f'"{extra}": ["apache-beam[{extra}]' in setup for _, extra in storage._NEEDED.values())
+
+
+def test_beam_s_file_systems_have_options_before_there_is_a_pipeline():
+    code = "from pipelines.runtime.storage import exists; from apache_beam.io.filesystems import FileSystems\n"
+    code += "exists('/nowhere'); print(FileSystems._pipeline_options is not None)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "True\n"
 
 
 def test_a_file_is_on_the_disk_before_it_gets_its_name_and_the_name_before_it_is_done(tmp_path, monkeypatch):
