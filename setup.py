@@ -70,6 +70,7 @@ setup(
     extras_require={
         "gcp": ["apache-beam[gcp]>=2.77"],
         "aws": ["apache-beam[aws]>=2.77"],
+        "azure": ["apache-beam[azure]>=2.77"],
         "hadoop": ["apache-beam[hadoop]>=2.77"],
         "jax": ["jax>=0.4.38"],
         "dev": ["hypothesis", "jax>=0.4.38", "mypy", "pytest", "pytest-xdist", "ruff"],

@@ -12,6 +12,7 @@ from ocr_models.bundle import Bundle
 from ocr_models.errors import UsageError
 from ocr_models.inference.batch_norm_folding import fold_batch_norm
 from ocr_models.inference.frozen_graph import FrozenNetwork
+from ocr_models.inference.keras_classes import check_model
 from ocr_models.inference.precision import use_bfloat16
 
 Network: TypeAlias = Any  # a ``keras.Model``, or a ``FrozenNetwork``, which is called in the same way
@@ -31,12 +32,12 @@ def load_network(bundle: Bundle) -> Network:
 def load_keras_model(bundle: Bundle) -> keras.Model:
     """Loads a bundle's Keras model, without its optimizer.
 
-    The classes of layers that it is made of must have been imported before. Keras's safe mode refuses Python code in a
-    layer, unless the host program called ``keras.config.enable_unsafe_deserialization``.
+    The classes of layers that it is made of must have been imported before.
 
     Raises:
-        UsageError: it can't be loaded.
+        UsageError: it can't be loaded, or has classes that our networks don't have.
     """
+    check_model(bundle.model_path)
     try:
         return keras.saving.load_model(bundle.model_path, compile=False, safe_mode=True)
     except (OSError, TypeError, ValueError) as error:  # the latter two for what it refuses

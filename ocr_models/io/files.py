@@ -9,7 +9,7 @@ import stat
 from typing import BinaryIO
 from urllib.parse import unquote
 
-_FILE_URI = re.compile("file:(//(localhost)?)?(?=/)", re.IGNORECASE)  # the forms of RFC 8089
+_FILE_URI = re.compile("file:(//(localhost)?)?(?=/(?!/))", re.IGNORECASE)  # the forms of RFC 8089
 _SPECIAL = {
     stat.S_IFIFO: "a FIFO",
     stat.S_IFSOCK: "a socket",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import argparse
 import unicodedata
 from collections.abc import Sequence
 
+from ocr_models.arguments import ArgumentParser
 from ocr_models.bundle import DEFAULT_BUNDLES, WEIGHTS, Bundle, find_bundle, shipped_bundles
 from ocr_models.charset import Charset
 from ocr_models.errors import ExitStatus
+from ocr_models.terminal import say
 
 _MEGABYTE = 1e6
 # The scores in a bundle's config.json, by task: their keys and how they are called.
@@ -20,14 +21,15 @@ _SCORES = {
 
 def main(argv: Sequence[str]) -> ExitStatus:
     """Runs the command and returns its exit status."""
-    argparse.ArgumentParser(
+    ArgumentParser(
         prog="pagebeam models",
         description="Lists the models that ship with the package: name, task, size, start of the SHA-256 of the "
         "bundle, what it reads, and its scores on validation data of its own training, which can't be compared between "
         "models. docs/model_card.md says more about them.",
     ).parse_args(argv)
     for name in shipped_bundles():
-        print(*_describe(name), sep="\n  ")
+        first, *others = _describe(name)
+        say(first, *(f"  {line}" for line in others))
     return ExitStatus.OK
 
 

@@ -28,7 +28,12 @@ if TYPE_CHECKING:
 
 _SCHEME = re.compile("([a-zA-Z][a-zA-Z0-9+.-]*)://")
 # What Beam's file systems need beyond Beam: a module, and the extra of our package that installs it.
-_NEEDED = {"gs": ("google.cloud.storage", "gcp"), "s3": ("boto3", "aws"), "hdfs": ("hdfs", "hadoop")}
+_NEEDED = {
+    "gs": ("google.cloud.storage", "gcp"),
+    "s3": ("boto3", "aws"),
+    "azfs": ("azure.storage.blob", "azure"),
+    "hdfs": ("hdfs", "hadoop"),
+}
 _UNCOMPRESSED = "uncompressed"  # ``CompressionTypes.UNCOMPRESSED`` of Beam
 
 
@@ -72,6 +77,8 @@ def check_file_system(path: str) -> None:
     found = _SCHEME.match(path)
     if not found:
         return
+    if found[1].lower() == "file":  # others are paths already
+        raise UsageError(f"{path}: a file of another machine; give file:///PATH, or its path on this machine")
     module, extra = _NEEDED.get(found[1], (None, None))
     if module and not _is_installed(module):
         raise UsageError(f"{path}: {found[0]} needs packages that aren't installed: pip install 'pagebeam[{extra}]'")
@@ -285,8 +292,10 @@ def remove_empty_folder(folder: str) -> None:
 
 
 def check_writable(folder: str) -> None:
-    """Raises UsageError unless files can be written to an output folder."""
+    """Raises UsageError unless files can be written to an output folder, and its name into a manifest."""
     check_file_system(folder)
+    if folder.encode("utf-8", "replace").decode() != folder:
+        raise UsageError(f"{folder}: the name isn't UTF-8, as manifests are; give an --output of another name")
     probe = join(folder, f"_probe-{uuid.uuid4().hex}.tmp")
     try:
         try:

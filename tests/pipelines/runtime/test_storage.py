@@ -85,6 +85,8 @@ def test_an_output_that_cannot_be_written_is_a_usage_error(tmp_path):
 
     with pytest.raises(UsageError, match="can't write to the output folder"):
         storage.check_writable(str(tmp_path / "file/out"))
+    with pytest.raises(UsageError, match="the name isn't UTF-8, as manifests are"):
+        storage.check_writable(os.fsdecode(os.fsencode(tmp_path) + b"/\xff"))
     storage.check_writable(str(tmp_path / "out"))
     assert list((tmp_path / "out").iterdir()) == []
 
@@ -110,6 +112,8 @@ def test_file_uris_are_local_paths(tmp_path):
         ("gs://bucket/a", r"gs://bucket/a: gs:// needs .* pip install 'pagebeam\[gcp\]'"),
         ("s3://bucket/a", r"s3://bucket/a: s3:// needs .* pip install 'pagebeam\[aws\]'"),
         ("hdfs://host/a", r"hdfs://host/a: hdfs:// needs .* pip install 'pagebeam\[hadoop\]'"),
+        ("azfs://bucket/a", r"azfs://bucket/a: azfs:// needs .* pip install 'pagebeam\[azure\]'"),
+        ("file://server/a", r"file://server/a: a file of another machine; give file:///PATH, or its path"),
         ("ftp://host/a", r"ftp://host/a: there is no file system for ftp://; give a local path, or file://, gs://"),
     ],
 )
