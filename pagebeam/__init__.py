@@ -39,7 +39,7 @@ def _check_neighbors() -> None:
                 f"Pagebeam's package {name} in {here} can't be imported: Python finds {found or 'nothing'} before it; "
                 "rename that, or take its folder from sys.path (PYTHONPATH, or the script's or the current folder)"
             )
-            if Path(sys.argv[0]).stem == "pagebeam":
+            if Path(sys.argv[0]).stem == "pagebeam" or sys.orig_argv[1:3] == ["-m", "pagebeam"]:
                 raise SystemExit(f"pagebeam: {message}")
             raise ImportError(message)
 

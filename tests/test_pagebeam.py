@@ -65,16 +65,17 @@ def test_a_folder_of_the_user_s_that_stands_before_ours_is_named(package, kind, 
     theirs.write_text("")
     env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}
 
-    for program in (
-        "import pagebeam",
-        f"import {package}, pagebeam",
-        "import sys; sys.argv[0] = 'bin/pagebeam'; import pagebeam",
+    for program, is_command in (
+        (["-c", "import pagebeam"], False),
+        (["-c", f"import {package}, pagebeam"], False),
+        (["-c", "import sys; sys.argv[0] = 'bin/pagebeam'; import pagebeam"], True),
+        (["-m", "pagebeam", "--version"], True),
     ):
-        done = subprocess.run([sys.executable, "-c", program], cwd=ROOT.parent, env=env, capture_output=True, text=True)
+        done = subprocess.run([sys.executable, *program], cwd=ROOT.parent, env=env, capture_output=True, text=True)
         assert done.returncode == 1
-        last_line = done.stderr.splitlines()[-1]
+        *before, last_line = done.stderr.splitlines()
         assert f"Pagebeam's package {package} in {ROOT} can't be imported: Python finds {theirs}" in last_line
-    assert len(done.stderr.splitlines()) == 1  # the command's
+        assert bool(before) != is_command  # a program gets a traceback, the command's user one line
 
 
 def test_a_folder_of_the_user_s_that_is_no_package_does_not_matter(tmp_path):

@@ -19,11 +19,12 @@ _ZOOM = 4  # of the crop
 _BAND_PX = 26  # the height of the row of a character
 _LABEL_PX, _FONT_PX = 40, 17
 _INK = np.array([178, 34, 34])  # the color of full attention, RGB
-_CELL_PX = {Task.DETECTION: (1200, 600), Task.RECOGNITION: (300, 64), Task.CAPTION: (300, 240)}  # width, height
-_SHEET_PX = 2430  # the maximum width
+_CELL_PX = {Task.DETECTION: (1210, 600), Task.RECOGNITION: (300, 64), Task.CAPTION: (300, 240)}  # width, height
+_SHEET_PX = 2450  # the maximum width
 _READABLE_PX = 18  # the height of words whose labels can be read: OpenCV's letters are then 13 pixels high
 _GAP_PX, _LINE_PX = 10, 20
 _QUAD_COLOR, _IGNORED_COLOR, _TEXT_COLOR = (200, 30, 30), (140, 140, 140), (20, 60, 190)
+_FRAME_COLOR = (210, 210, 210)
 
 
 def draw_alignments(crop: np.ndarray, labels: Sequence[str], alignments: np.ndarray) -> np.ndarray:
@@ -97,7 +98,7 @@ def draw_labels(pixels: np.ndarray, example: Example, scale: float = 1) -> np.nd
         scale: the scale of ``pixels``.
 
     Returns:
-        uint8 (H, 2 W, 3), RGB.
+        uint8 (H, 2 W + 10, 3), RGB.
     """
     picture, texts = pixels.copy(), np.full_like(pixels, 255)
     for quad, text, ignore in zip(example.quads, example.texts, example.ignore, strict=True):
@@ -106,7 +107,9 @@ def draw_labels(pixels: np.ndarray, example: Example, scale: float = 1) -> np.nd
             cv2.polylines(canvas, [corners], True, _IGNORED_COLOR if ignore else _QUAD_COLOR, 1, cv2.LINE_AA)
         if text and not ignore:
             _write_in_quad(texts, text, quad * scale)
-    return np.concatenate([picture, texts], axis=1)
+    for canvas in (picture, texts):
+        cv2.rectangle(canvas, (0, 0), (canvas.shape[1] - 1, canvas.shape[0] - 1), _FRAME_COLOR)
+    return np.concatenate([_pad(picture, picture.shape[0], picture.shape[1] + _GAP_PX), texts], axis=1)
 
 
 def _write_in_quad(picture: np.ndarray, text: str, quad: np.ndarray) -> None:
@@ -126,14 +129,18 @@ def _write_in_quad(picture: np.ndarray, text: str, quad: np.ndarray) -> None:
 
 
 def _window(example: Example, size: tuple[int, int], cell_px: tuple[int, int]) -> tuple[float, tuple[int, int]]:
-    """At which scale, and from which x and y on, a picture of a size is shown: whole if its texts can then be read."""
+    """At which scale, and from which x and y on, a picture of a size is shown: whole if its texts can then be read.
+
+    Else lines are shown from their beginnings on, and as many of them above as below the middle of the words.
+    """
     whole = min(cell_px[0] / size[0], cell_px[1] / size[1], 1.0)
     heights = np.linalg.norm(example.quads[:, 3] - example.quads[:, 0], axis=1)
     readable = _READABLE_PX / max(float(np.median(heights)), 1.0) if len(heights) else whole
     scale = float(np.clip(readable, whole, 1.0))
-    middle = np.median(example.quads.reshape(-1, 2), axis=0) * scale if len(heights) else np.zeros(2)
+    xs, ys = (example.quads if len(heights) else np.zeros((1, 4, 2))).transpose(2, 0, 1) * scale
+    wanted = xs.min() - _GAP_PX, np.median(ys) - cell_px[1] / 2
     most = [max(round(side * scale) - cell, 0) for side, cell in zip(size, cell_px, strict=True)]
-    left, top = (int(np.clip(m - cell / 2, 0, far)) for m, cell, far in zip(middle, cell_px, most, strict=True))
+    left, top = (int(np.clip(start, 0, far)) for start, far in zip(wanted, most, strict=True))
     return scale, (left, top)
 
 
@@ -157,7 +164,7 @@ def _draw_cell(example: Example, cell_px: tuple[int, int]) -> np.ndarray:
     except DocumentError as error:
         return np.concatenate([np.full((cell_px[1], cell_px[0], 3), 230, np.uint8), *_lines(str(error), cell_px[0])])
     if cell_px == _CELL_PX[Task.DETECTION]:
-        picture = _draw_page(pixels, example, (cell_px[0] // 2, cell_px[1]))
+        picture = _draw_page(pixels, example, ((cell_px[0] - _GAP_PX) // 2, cell_px[1]))
     else:
         scale = min(cell_px[0] / pixels.shape[1], cell_px[1] / pixels.shape[0], np.inf if _is_crop(example) else 1.0)
         picture = _resize(pixels, scale)
@@ -167,7 +174,7 @@ def _draw_cell(example: Example, cell_px: tuple[int, int]) -> np.ndarray:
 
 
 def _draw_page(pixels: np.ndarray, example: Example, half_px: tuple[int, int]) -> np.ndarray:
-    """A page, or the part of it in the middle of its words, with its labels beside it."""
+    """A page, or a part of it that can be read, with its labels beside it."""
     scale, (left, top) = _window(example, pixels.shape[1::-1], half_px)
     part = _resize(pixels, scale)[top : top + half_px[1], left : left + half_px[0]]
     quads = example.quads - np.array([left, top], np.float32) / scale

@@ -94,7 +94,9 @@ class _Run:
         with StopRequest() as stop:
             if config.init and progress.step == 0:
                 self._validate()  # so that the bundle is never worse than the one it started from
-            if not self._finished():
+            if self._finished():
+                self.bar.write("this run had ended; to train on, give more --steps, --hours or --patience")
+            else:
                 seed = config.seed + progress.step  # so that a resumed run sees other batches than before
                 with BatchStream(self.task.make_batches, seed, config.data_workers, self.task.skipped) as batches:
                     self._steps(iter(batches), stop)

@@ -28,8 +28,7 @@ def main(argv: Sequence[str]) -> ExitStatus:
         "models. docs/model_card.md says more about them.",
     ).parse_args(argv)
     for name in shipped_bundles():
-        first, *others = _describe(name)
-        say(first, *(f"  {line}" for line in others))
+        say(*_describe(name))
     return ExitStatus.OK
 
 
@@ -41,8 +40,8 @@ def _describe(name: str) -> list[str]:
     scores = [f"{label} {bundle.config['metrics'][key]:.3f}" for key, label in _SCORES[task].items()]
     return [
         f"{name}{default}: {task}, {size:.1f} MB, digest {bundle.digest[:12]}",
-        _what_it_reads(bundle),
-        f"validation: {', '.join(scores)}",
+        f"  {_what_it_reads(bundle)}",
+        f"  validation: {', '.join(scores)}",
     ]
 
 
@@ -52,5 +51,5 @@ def _what_it_reads(bundle: Bundle) -> str:
     characters = Charset.load(bundle.charset_path).characters
     letters = sum(unicodedata.name(character).startswith("LATIN ") for character in characters)
     lexicons = len(bundle.config.get("lexicons", ()))
-    known = f"; knows the words of {lexicons} word lists" if lexicons else ""
+    known = f"; a lexicon of {lexicons} word lists decides between doubtful letters" if lexicons else ""
     return f"reads {len(characters)} characters: {letters} Latin letters, digits and signs{known}"

@@ -10,6 +10,7 @@ import pyarrow.dataset
 import pytest
 
 from pipelines.cli import main as cli
+from pipelines.cli import shared_arguments
 from pipelines.decoding.pool import DecodePool
 from pipelines.reading import caption_reader, ocr_reader
 from tests.pipelines.fakes import load_fake_captioner, load_fake_reader
@@ -32,6 +33,8 @@ def fake_models(monkeypatch: pytest.MonkeyPatch) -> None:
     for module, load in ((ocr_reader, load_fake_reader), (caption_reader, load_fake_captioner)):
         monkeypatch.setattr(module, "find_bundle", lambda name, task: SimpleNamespace(id=f"{name}@0", digest="0"))
         monkeypatch.setattr(module, "_load_reader", load)
+    check = shared_arguments.find_bundle
+    monkeypatch.setattr(shared_arguments, "find_bundle", lambda name, task: name == "fake" or check(name, task))
 
 
 @pytest.fixture

@@ -151,13 +151,14 @@ def test_remaining_time_is_that_of_the_limit_which_comes_first_and_a_resumed_run
     said = capsys.readouterr().err
     left = [60 * int(minutes) + int(seconds) for minutes, seconds in re.findall(r"about (\d+):(\d\d) left", said)]
     assert left[0] == 7 and max(left) == 7 and left[-1] == 0 and left == sorted(left, reverse=True)
-    assert "resuming" not in said
+    assert "resuming" not in said and "had ended" not in said
 
     assert main([*command, "--steps", "1", "--hours", "0.01"]) == 0
 
     step = json.loads((tmp_path / "crnn-run/checkpoint.json").read_text())["step"]
     said = capsys.readouterr()
     assert f"resuming {tmp_path}/crnn-run: step {step:,} of 1, 0.00 of 0.01 hours of training" in said.out + said.err
+    assert "this run had ended; to train on, give more --steps, --hours or --patience" in said.out + said.err
 
 
 def test_warm_up_takes_at_most_a_tenth_of_a_run(pdfs, tmp_path):
