@@ -63,7 +63,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
         type=_positive,
         default=8.0,
         metavar="N",
-        help="halve the learning rate after every N epochs; default: %(default)s",
+        help="with the staircase schedule, halve the learning rate after every N epochs; default: %(default)s",
     )
 
 

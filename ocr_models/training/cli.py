@@ -23,10 +23,10 @@ _AT_LEAST_ONE = ("batch_size", "steps", "validate_every", "keep_checkpoints", "d
 _HELP = {
     "batch_size": "examples per step",
     "steps": "stop after N steps",
-    "hours": "stop after N hours of training",
+    "hours": "stop after N hours of training, with those before a resume",
     "learning_rate": "peak learning rate",
     "warmup_steps": "steps of linear warm-up, but at most a tenth of the run",
-    "weight_decay": "weight decay of AdamW",
+    "weight_decay": "weight decay",
     "seed": "seed of weights, data and order",
     "validate_every": "steps between validations",
     "patience": "stop early after N validations without a better score; 0 for never",

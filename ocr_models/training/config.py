@@ -17,12 +17,13 @@ class TrainingConfig:
         init: a bundle whose weights the run starts from, or None.
         batch_size: examples per step.
         steps: the run ends after this number of steps ...
-        hours: ... or, unless None, after this number of hours of training, whichever comes first.
+        hours: ... or, unless None, after this number of hours of training, whichever comes first. Hours before a
+            resume count.
         learning_rate: at its peak, after the warm-up.
         schedule: how the learning rate falls: "cosine", to a hundredth at the end of the run; "plateau", by half after
             two validations in a row without a better score; "staircase", by half after every few epochs (captions).
         warmup_steps: steps of linear warm-up, which takes at most a tenth of the run.
-        weight_decay: of AdamW.
+        weight_decay: of the optimizer.
         seed: of the weights, the data and their order.
         validate_every: steps between two validations.
         patience: number of validations without a better score after which the run stops early; 0 for never.

@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Sequence
 
 from ocr_models.arguments import ArgumentParser
-from ocr_models.bundle import DEFAULT_BUNDLES, Bundle, find_bundle, shipped_bundles
+from ocr_models.bundle import DEFAULT_BUNDLES, WEIGHTS, Bundle, find_bundle, shipped_bundles
 from ocr_models.charset import Charset
 from ocr_models.errors import ExitStatus
 from ocr_models.terminal import say
@@ -33,7 +33,7 @@ def main(argv: Sequence[str]) -> ExitStatus:
 
 
 def _describe(name: str) -> list[str]:
-    bundle = find_bundle(name)
+    bundle = find_bundle(str(WEIGHTS / name))  # by its path: a name may be a folder of the working directory
     task = bundle.config["task"]
     size = sum(file.stat().st_size for file in bundle.path.iterdir() if file.is_file()) / _MEGABYTE
     default = " (default)" if DEFAULT_BUNDLES[task] == name else ""

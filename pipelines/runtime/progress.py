@@ -76,12 +76,14 @@ class Pace:
     def __init__(self) -> None:
         self._first: tuple[int, float] | None = None
         self._last = (0, 0.0)
+        self._silent_s = 0.0  # since the last elements were done
 
     def note(self, done: int, now_s: float) -> None:
         """Notes how many elements are done at a time."""
         if done > self._last[0]:  # in between, a pace would fall with every second
             self._last = done, now_s
             self._first = self._first or self._last
+        self._silent_s = now_s - self._last[1]
 
     @property
     def per_second(self) -> float | None:
@@ -92,8 +94,13 @@ class Pace:
         return done / seconds if seconds >= PACE_S else None
 
     def remaining_s(self, elements: int) -> float | None:
-        """The seconds that more elements will take."""
-        return elements / self.per_second if self.per_second else None
+        """The seconds that more elements will take: at least as many as nothing has been done for.
+
+        Some pages take much longer than those before them; by the pace alone, no time would be left all the while.
+        """
+        if not self.per_second:
+            return None
+        return max(elements / self.per_second, self._silent_s) if elements else 0.0
 
 
 class ProgressBar:

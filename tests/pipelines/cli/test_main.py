@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +8,6 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from ocr_models.bundle import find_bundle
 from pipelines.cli import main as cli
 from pipelines.reading import ocr_reader
 from pipelines.reading.schemas import CAPTIONS, PAGES
@@ -200,27 +198,6 @@ def test_a_model_for_something_else_does_not_caption(page, tmp_path, capsys):
     assert cli.main(["caption", page, "--output", str(tmp_path / "out"), "--captioner", "crnn-light"]) == 2
 
     assert "a bundle for recognition, but one for caption was expected" in capsys.readouterr().err
-
-
-def test_models_lists_what_ships_as_the_model_card_has_it(capsys):
-    assert cli.main(["models"]) == 0
-
-    lines = iter(capsys.readouterr().out.splitlines())
-    listed = {first.split()[0].rstrip(":"): (first, *more) for first, *more in zip(lines, lines, lines, strict=True)}
-    card = (Path(__file__).parents[3] / "docs/model_card.md").read_text()
-    names, sizes = (re.search(rf"^\| ?{row} ?\|(.+)\|$", card, re.M)[1].split("|") for row in ("", "Bundle"))
-    assert {name.strip(" `") for name in names} == {*listed}
-    for name, size in zip(names, sizes, strict=True):
-        head, reads, scores = listed[name.strip(" `")]
-        bundle = find_bundle(name.strip(" `"))
-        assert re.search(r"\d+\.\d MB", size)[0] in head and bundle.id.partition("@")[2] in head
-        assert bundle.config["task"] in head and f"{bundle.config['metrics']['score']:.3f}" in scores
-        assert ("word lists" in reads) == ("lexicon" in size)
-    assert listed["crnn-fast"][0].startswith("crnn-fast (default): recognition, 8.8 MB, digest ")
-    assert listed["east-fast"][1:] == (
-        "  finds words on pages",
-        "  validation: F-score 0.867, precision 0.864, recall 0.870",
-    )
 
 
 @pytest.mark.parametrize("command", ["run", "caption"])

@@ -53,3 +53,13 @@ def test_pace_and_remaining_time_say_nothing_of_the_time_before_the_first_pages(
     pace.note(32, 29.5)  # the next batch isn't done yet
     assert pace.per_second == (32 - 8) / (26.5 - 20.5)
     assert pace.remaining_s(100) == 25
+
+
+def test_pages_that_take_long_are_not_promised_at_once():
+    pace = progress.Pace()
+    for now_s, done in [(2, 2), (10, 38), (40, 38)]:  # nothing for 30 seconds
+        pace.note(done, now_s)
+
+    assert pace.per_second == 4.5  # as long as nothing else is known
+    assert pace.remaining_s(2) == 30 and pace.remaining_s(900) == 200
+    assert pace.remaining_s(0) == 0  # all are done, and being written
