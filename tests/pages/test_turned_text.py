@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -11,27 +10,8 @@ import pytest
 
 from ocr_models.geometry import box_quads, quad_angles
 from ocr_models.pages.found_page import FoundPage
-from ocr_models.pages.page_reader import PageReader
 from ocr_models.pages.turned_text import turned_strips
 from ocr_models.records import Transcript
-
-LETTER = Path(__file__).parents[2] / "docs" / "samples" / "letter.jpg"
-
-
-@pytest.fixture(scope="module")
-def reader():
-    return PageReader.load("east-fast", "crnn-fast")
-
-
-@pytest.fixture(scope="module")
-def letter():
-    return cv2.imread(str(LETTER), cv2.IMREAD_GRAYSCALE)
-
-
-@pytest.fixture(scope="module")
-def page(reader, letter):
-    (page,) = reader.read_pages([letter])
-    return page
 
 
 def slanted(image, degrees):

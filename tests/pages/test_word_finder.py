@@ -3,33 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import Path
 
 import cv2
 import numpy as np
-import pytest
 
 from ocr_models.geometry import quad_boxes
-from ocr_models.pages.page_reader import PageReader
 from ocr_models.pages.word_finder import inside_of
-
-LETTER = Path(__file__).parents[2] / "docs" / "samples" / "letter.jpg"
-
-
-@pytest.fixture(scope="module")
-def reader():
-    return PageReader.load("east-fast", "crnn-fast")
-
-
-@pytest.fixture(scope="module")
-def letter():
-    return cv2.imread(str(LETTER), cv2.IMREAD_GRAYSCALE)
-
-
-@pytest.fixture(scope="module")
-def page(reader, letter):
-    (page,) = reader.read_pages([letter])
-    return page
 
 
 def counted(page):
