@@ -79,6 +79,11 @@ def invert_affine(matrix: np.ndarray) -> np.ndarray:
     return np.concatenate([inverse, -inverse @ matrix[:, 2:]], axis=1)
 
 
+def compose_affines(outer: np.ndarray, inner: np.ndarray) -> np.ndarray:
+    """The affine matrix (2, 3) that applies ``inner``, then ``outer``, both (2, 3)."""
+    return outer @ np.vstack([inner, [0, 0, 1]])
+
+
 def quarter_turn_matrix(turns: int, height: int, width: int) -> np.ndarray:
     """The affine matrix (2, 3) of ``numpy.rot90(image, turns)``, which turns counterclockwise.
 

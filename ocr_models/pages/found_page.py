@@ -9,6 +9,7 @@ import numpy as np
 
 from ocr_models.geometry import (
     box_quads,
+    compose_affines,
     invert_affine,
     quad_angles,
     quad_boxes,
@@ -66,8 +67,8 @@ def find_page(finder: WordFinder, image: np.ndarray, turns: int, slant: float = 
     quads, headlines = finder.find(seen)
     skew = slant + page_skew(quads)
     leveled, level = level_page(upright, skew)
-    from_seen = compose(level, invert_affine(to_seen)) if slant else level
-    to_given = compose(invert_affine(quarter_turn_matrix(turns, *image.shape)), invert_affine(level))
+    from_seen = compose_affines(level, invert_affine(to_seen)) if slant else level
+    to_given = compose_affines(invert_affine(quarter_turn_matrix(turns, *image.shape)), invert_affine(level))
     quads, headlines = (transform_quads(from_seen, q) for q in (quads, headlines))
     return FoundPage(leveled, _fit_level_words(leveled, quads), headlines, to_given, 90 * turns, skew)
 
@@ -112,11 +113,6 @@ def _sharpness(points: np.ndarray, contrasts: np.ndarray, degrees: np.ndarray) -
         profile = np.bincount(across - across.min(), contrasts)
         found.append(np.square(np.convolve(profile, [1, 1, -1, -1])).sum())  # over two pixels, as single ones are noise
     return np.array(found, float)
-
-
-def compose(outer: np.ndarray, inner: np.ndarray) -> np.ndarray:
-    """The affine matrix (2, 3) that applies ``inner``, then ``outer``."""
-    return outer @ np.vstack([inner, [0, 0, 1]])
 
 
 def _fit_level_words(image: np.ndarray, quads: np.ndarray) -> np.ndarray:

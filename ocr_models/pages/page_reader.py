@@ -173,8 +173,10 @@ class PageReader:
         strips = turned_strips(*read)
         if not len(strips):
             return [read]
-        turns = [(read[0].rotation_deg // 90 + turn) % 4 for turn in (1, 3)]
-        turned = [only_in_strips(find_page(self._finder, image, turn), read[0], strips) for turn in turns]
+        page = read[0]
+        slant = page.skew if abs(page.skew) > _MOST_SKEW_RAD else 0.0
+        turns = [(page.rotation_deg // 90 + turn) % 4 for turn in (1, 3)]
+        turned = [only_in_strips(find_page(self._finder, image, turn, slant), page, strips) for turn in turns]
         return take_turned_lines(read, self._read(turned))
 
     def _count_read(self, page: FoundPage) -> int:

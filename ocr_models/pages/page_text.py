@@ -65,9 +65,8 @@ def _lay_out(
     """Puts words, with their quads on the leveled page, into lines and reading order."""
     level, transcripts, is_leader = join_leaders(level, transcripts)
     boxes = quad_boxes(level)
-    layout = order_words(
-        as_high_as_neighbors(boxes, is_leader)
-    )  # of all words: one that is left out of the text still holds its line together
+    # Of all words: one that is left out of the text still holds its line together.
+    layout = order_words(as_high_as_neighbors(boxes, is_leader))
     # From here on words stand in reading order.
     order = np.concatenate(layout.lines)
     read = [transcripts[i] for i in order.tolist()]

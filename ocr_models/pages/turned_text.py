@@ -10,8 +10,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from ocr_models.geometry import invert_affine, quad_boxes, run_boxes, transform_quads
-from ocr_models.pages.found_page import FoundPage, ReadPage, compose
+from ocr_models.geometry import compose_affines, invert_affine, quad_boxes, run_boxes, transform_quads
+from ocr_models.pages.found_page import FoundPage, ReadPage
 from ocr_models.pages.layout import chains, order_words, word_successors
 from ocr_models.pages.readings import SURE, certain_characters, own_confidence
 from ocr_models.records import Transcript
@@ -39,7 +39,7 @@ def turned_strips(page: FoundPage, transcripts: Sequence[Transcript]) -> np.ndar
 
 def only_in_strips(turned: FoundPage, page: FoundPage, strips: np.ndarray) -> FoundPage:
     """What was found on a page in another turn and stands in the ``strips`` of the page."""
-    to_page = compose(invert_affine(page.to_given), turned.to_given)
+    to_page = compose_affines(invert_affine(page.to_given), turned.to_given)
 
     def inside(quads: np.ndarray) -> np.ndarray:
         x = transform_quads(to_page, quads).mean(axis=1)[:, :1]
@@ -61,7 +61,7 @@ def take_turned_lines(read: ReadPage, turned: Sequence[ReadPage]) -> list[ReadPa
     places: list[np.ndarray] = []  # boxes of the lines that were taken
     for count, i, line in sorted(lines, key=lambda line: -line[0]):
         found = turned[i][0]
-        to_page = compose(invert_affine(page.to_given), found.to_given)
+        to_page = compose_affines(invert_affine(page.to_given), found.to_given)
         words = quad_boxes(transform_quads(to_page, found.quads[line]))
         ((x0, y0, x1, y1),) = run_boxes(words, np.zeros(1, int))
         inside = kept & ((centers > [x0, y0]) & (centers < [x1, y1])).all(axis=1)

@@ -48,6 +48,16 @@ def test_note_on_the_margin_follows_the_text(reader, letter, page, turns):
     np.testing.assert_allclose(angles, -90 if turns == 1 else 90, atol=3)
 
 
+def test_note_on_the_margin_of_a_slanted_page_is_read(reader, letter, page):
+    line = max(page.lines, key=lambda line: len(line.text) * (line.confidence > 0.98))
+    (x0, y0), (x1, y1) = line.quad[0].astype(int) - 6, line.quad[2].astype(int) + 6
+    note = np.rot90(letter[y0:y1, x0:x1])
+    margin = np.full((len(letter), 160), 255, np.uint8)
+    margin[300 : 300 + len(note), 40 : 40 + note.shape[1]] = note
+    (read,) = reader.read_pages([slanted(np.hstack([margin, letter]), 20)])
+    assert read.text.endswith(f"\n\n{line.text}\n")
+
+
 def found(*boxes):
     blank = np.zeros((9, 9), np.uint8)
     return FoundPage(blank, box_quads(np.array(boxes).reshape(-1, 4)), np.zeros((0, 4, 2)), np.eye(2, 3), 0, 0.0)
