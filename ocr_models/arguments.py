@@ -105,6 +105,11 @@ def share(text: str) -> float:
     return _between(0, 1, text)
 
 
+def percentage(text: str) -> float:
+    """A share from 0 to 1, given as one or in percent, such as 0.5%."""
+    return share(text) if not text.endswith("%") else _between(0, 100, text.removesuffix("%")) / 100
+
+
 def dots_per_inch(text: str) -> float:
     """A resolution for rendering PDFs. Less is illegible; more exceeds the pixel limit for a letter page."""
     return _between(36, 1200, text)

@@ -13,6 +13,9 @@ class ExitStatus(IntEnum):
     FAILED = 1  # the run itself failed
     USAGE = 2  # the command was wrong; nothing was done
     SOME_FAILED = 3  # the run finished, but some pages, pictures or labels failed
+    GATE = 4  # the run finished, but what it read is worse than the command allows
+    LOCKED = 5  # another run writes to the output
+    DEADLINE = 6  # the run stopped at its deadline, and pages are left
 
 
 class Stage(StrEnum):
@@ -45,6 +48,12 @@ class UsageError(PagebeamError):
     """The command or call was wrong before any work began: a pattern without files, a broken model folder."""
 
     exit_status = ExitStatus.USAGE
+
+
+class LockedError(PagebeamError):
+    """Another run writes to the output."""
+
+    exit_status = ExitStatus.LOCKED
 
 
 class DocumentError(PagebeamError):

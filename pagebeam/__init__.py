@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     from ocr_models.records import OcrPage, TextLine, Word
     from pipelines.inputs.transforms import ReadDocuments
     from pipelines.reading.ocr_reader import OcrPages
-    from pipelines.reading.read_rows import read_rows
+    from pipelines.output.read_rows import read_rows
     from pipelines.reading.transforms import WritePages
 
 __all__ = [
@@ -83,7 +83,7 @@ _LAZY = {
     "Word": "ocr_models.records",
     "WritePages": "pipelines.reading.transforms",
     "read_document": "ocr_models.pages.read_document",
-    "read_rows": "pipelines.reading.read_rows",
+    "read_rows": "pipelines.output.read_rows",
 }
 
 if not TYPE_CHECKING:  # with a module's __getattr__, a type checker would accept any name

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.inputs.page_ranges import page_id
-from pipelines.reading.schemas import PAGES
+from pipelines.output.schemas import PAGES
 
 
 def page_row(document: Path, words: list[tuple], page_index: int = 0, **columns: Any) -> dict[str, Any]:

@@ -29,7 +29,12 @@ def special_kind(path: str | os.PathLike[str]) -> str | None:
 
     Links are followed.
     """
-    return _SPECIAL.get(stat.S_IFMT(os.stat(path).st_mode))
+    return kind_of_special(os.stat(path))
+
+
+def kind_of_special(status: os.stat_result) -> str | None:
+    """Like ``special_kind``, for the status of a path."""
+    return _SPECIAL.get(stat.S_IFMT(status.st_mode))
 
 
 def open_regular(path: str | os.PathLike[str]) -> BinaryIO:

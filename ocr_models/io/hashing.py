@@ -15,7 +15,7 @@ from ocr_models.io.files import open_regular
 from ocr_models.limits import MEGABYTE, over_limit
 
 _CHUNK_BYTES = 1 << 20
-_CLOCK_TICK_NS = 2_000_000_000  # the coarsest times of file systems, those of FAT; Linux itself counts in 4 ms
+CLOCK_TICK_NS = 2_000_000_000  # the coarsest times of file systems, those of FAT; Linux itself counts in 4 ms
 CHANGED = "the file has changed since it was opened; run again when nothing writes to it any more"
 
 FileState = tuple[int, ...]
@@ -79,7 +79,7 @@ def check_unchanged(path: str, sha256: str | None) -> FileState:
     """
     state = file_state(path)
     if sha256 is not None:
-        is_recent = time.time_ns() - state[-1] < _CLOCK_TICK_NS
+        is_recent = time.time_ns() - state[-1] < CLOCK_TICK_NS
         (_check_sha256.__wrapped__ if is_recent else _check_sha256)(path, sha256, state)
     return state
 

@@ -5,34 +5,28 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ocr_models.arguments import ArgumentParser, positive
-from ocr_models.errors import ExitStatus
-from pipelines.cli.shared_arguments import add_run_arguments, begin_run, make_parser, pop_limits
+from pipelines.cli.run_arguments import RUN_STATUSES, add_run_arguments, check_run, run_and_report
+from pipelines.cli.shared_arguments import make_parser
+from pipelines.reading.options import CaptionOptions
 
 
-def main(argv: Sequence[str]) -> ExitStatus:
+def main(argv: Sequence[str]) -> int:
     """Runs the command and returns its exit status."""
     parser = _parser()
     arguments, beam_args = parser.parse_known_args(argv)
-    models = {"caption": arguments.captioner}
-    begin_run(parser, arguments, beam_args, models, "ocr_models.captioning.captioner")
-    from pipelines.cli.run_summary import report_run  # loads Beam, which help and usage errors don't need
-    from pipelines.reading.caption_reader import CaptionOptions, run_captioner
-    from pipelines.reading.schemas import CAPTIONS
-
-    values = dict(vars(arguments))
-    limits = pop_limits(values)
-    manifest = run_captioner(CaptionOptions(**values, limits=limits, beam_args=beam_args))
-    return report_run(manifest, arguments.output, CAPTIONS, "captioned")
+    check_run(parser, arguments, beam_args, {"caption": arguments.captioner})
+    return run_and_report(CaptionOptions, arguments, beam_args, "ocr_models.captioning.captioner", "captioned")
 
 
 def _parser() -> ArgumentParser:
     parser = make_parser(
         "caption",
-        "Captions pictures and writes one Parquet row per page below DIR/captions.",
-        "0 all pages read; 3 finished, some pages failed",
+        "Captions pictures and writes one Parquet row per page below DIR/captions. What an earlier run has captioned "
+        "isn't captioned again.",
+        RUN_STATUSES,
         "--runner=DataflowRunner --project=NAME",
     )
-    add_run_arguments(parser)
+    add_run_arguments(parser, has_confidence=False)
     parser.add_argument(
         "--captioner", required=True, metavar="BUNDLE", help="folder of a trained model; none is shipped"
     )

@@ -6,35 +6,30 @@ from collections.abc import Sequence
 
 from ocr_models.arguments import ArgumentParser, positive, share
 from ocr_models.bundle import DEFAULT_BUNDLES
-from ocr_models.errors import ExitStatus
 from ocr_models.records import MIN_CONFIDENCE
-from pipelines.cli.shared_arguments import add_run_arguments, begin_run, make_parser, pop_limits
+from pipelines.cli.run_arguments import RUN_STATUSES, add_run_arguments, check_run, run_and_report
+from pipelines.cli.shared_arguments import make_parser
+from pipelines.reading.options import OcrOptions
 
 
-def main(argv: Sequence[str]) -> ExitStatus:
+def main(argv: Sequence[str]) -> int:
     """Runs the command and returns its exit status."""
     parser = _parser()
     arguments, beam_args = parser.parse_known_args(argv)
     models = {"detection": arguments.detector, "recognition": arguments.recognizer}
-    begin_run(parser, arguments, beam_args, models, "ocr_models.pages.page_reader")
-    from pipelines.cli.run_summary import report_run  # loads Beam, which help and usage errors don't need
-    from pipelines.reading.ocr_reader import OcrOptions, run_ocr
-    from pipelines.reading.schemas import PAGES
-
-    values = dict(vars(arguments))
-    limits = pop_limits(values)
-    manifest = run_ocr(OcrOptions(**values, limits=limits, beam_args=beam_args))
-    return report_run(manifest, arguments.output, PAGES, "read")
+    check_run(parser, arguments, beam_args, models)
+    return run_and_report(OcrOptions, arguments, beam_args, "ocr_models.pages.page_reader", "read")
 
 
 def _parser() -> ArgumentParser:
     parser = make_parser(
         "run",
-        "Reads documents and writes one Parquet row per page below DIR/pages.",
-        "0 all pages read; 3 finished, some pages failed",
+        "Reads documents and writes one Parquet row per page below DIR/pages. What an earlier run has read isn't read "
+        "again.",
+        RUN_STATUSES,
         "--runner=DataflowRunner --project=NAME",
     )
-    add_run_arguments(parser)
+    add_run_arguments(parser, has_confidence=True)
     bundle_help = "name of a shipped model, or folder of a trained one; default: %(default)s"
     for name, task in (("--detector", "detection"), ("--recognizer", "recognition")):
         parser.add_argument(name, default=DEFAULT_BUNDLES[task], metavar="NAME|BUNDLE", help=bundle_help)

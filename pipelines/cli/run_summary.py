@@ -1,30 +1,56 @@
-"""What ``pagebeam run`` and ``pagebeam caption`` print when a run has finished."""
+"""What ``pagebeam run`` and ``pagebeam caption`` print when a run has finished, and how they exit."""
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
+import signal
 import sys
 from typing import Any
 
 from ocr_models.errors import ExitStatus
 from ocr_models.terminal import say
 from pipelines.inputs.discovery import describe_skipped
-from pipelines.reading.schemas import UNKNOWN_SCRIPT, Table
-from pipelines.reading.shards import first_headline
+from pipelines.output.gates import Gates
+from pipelines.output.layout import current_files, manifest_path
+from pipelines.output.run_manifest import read_manifests
+from pipelines.output.schemas import UNKNOWN_SCRIPT, Table
+from pipelines.output.shards import first_headline
+from pipelines.reading.options import RunOptions
+from pipelines.reading.run import DEADLINE, INTERRUPTED, TERMINATED
+from pipelines.runtime.storage import absolute_uri, join, write_bytes
 
 SHOWN_LINES = 12  # of the first page, enough to see whether it was read well
+_STOPPED = {
+    DEADLINE: ExitStatus.DEADLINE,
+    INTERRUPTED: 128 + signal.SIGINT,
+    TERMINATED: 128 + signal.SIGTERM,
+}
 
 
-def report_run(manifest: dict[str, Any], output: str, table: Table, done: str) -> ExitStatus:
+def report_run(manifest: dict[str, Any], options: RunOptions, gates: Gates, done: str) -> int:
     """Prints a summary of a run, whose pages were ``done``, such as "read"; returns the exit status."""
+    output, table = absolute_uri(options.output), options.table
+    exceeded = gates.exceeded(manifest, read_manifests(output))
+    if exceeded:
+        noted = json.dumps({**manifest, "gates_exceeded": exceeded}, indent=2, ensure_ascii=False)
+        write_bytes(join(output, manifest_path(manifest["run_id"])), noted.encode())
     _print_first_page(manifest, output, table)
-    _print_summary(manifest, output, table, done)
+    _print_summary(manifest, options.output, table, done)
+    for sentence in exceeded:
+        say(f"gate:     {sentence}")
+    if manifest["stopped"]:
+        _print_left(manifest)
+        return _STOPPED[manifest["stopped"]]
+    if exceeded:
+        return ExitStatus.GATE
     return ExitStatus.SOME_FAILED if manifest["pages"]["failed"] else ExitStatus.OK
 
 
 def _print_first_page(manifest: dict[str, Any], output: str, table: Table) -> None:
-    page = first_headline(output, table, (shard["path"] for shard in manifest["shards"]))
+    files = current_files(output, table.folder)
+    page = first_headline(output, table, (path for path in files if manifest["run_id"] in path))
     if page:
         lines = page[table.headline].splitlines()
         shown = lines[:SHOWN_LINES] + ["…"] * (len(lines) > SHOWN_LINES)
@@ -32,25 +58,36 @@ def _print_first_page(manifest: dict[str, Any], output: str, table: Table) -> No
 
 
 def _print_summary(manifest: dict[str, Any], output: str, table: Table, done: str) -> None:
-    pages = manifest["pages"]
-    rate = pages["expected"] / manifest["elapsed_s"]
+    pages, documents = manifest["pages"], manifest["documents"]
+    rate = (pages["expected"] - pages["left"]) / manifest["elapsed_s"]
     folder = f"{output.rstrip('/')}/{table.folder}"
     others = ", ".join(f"{pages[status]} {status}" for status in table.statuses if status not in ("ok", UNKNOWN_SCRIPT))
     _print_failures(manifest["first_failures"], pages["failed"])
-    say(f"{pages['ok']} pages {done}, {others}; {rate:.2f} pages/s")
+    known = f", {pages['known']:,} known" if pages["known"] else ""
+    say(f"{pages['ok']} pages {done}, {others}{known}; {rate:.2f} pages/s")
     if unread := pages.get(UNKNOWN_SCRIPT):
         say(f"{unread} pages are in a script that the models can't read; their status is {UNKNOWN_SCRIPT}")
+    noticed = [
+        f"{documents[name]:,} {name}" for name in ("changed", "moved", "vanished", "returned") if documents[name]
+    ]
+    if noticed:
+        say(f"documents: {', '.join(noticed)}")
+    if older := documents["read_by_other_models"]:
+        say(f"{older:,} documents were read by other models, or with other options; --reread reads them again")
     if manifest["skipped"]:
         say(f"skipped:  {describe_skipped(manifest['skipped'])}")
-    rows = f"{folder}/run={manifest['run_id']}"
-    say(f"rows:     {rows}")
-    say(f"manifest: {output.rstrip('/')}/runs/{manifest['run_id']}.json")
+    say(f"rows:     {folder}")
+    say(f"manifest: {output.rstrip('/')}/{manifest_path(manifest['run_id'])}")
     look = f"import pyarrow.parquet as pq; print(pq.read_table({folder!r})[{table.headline!r}][0])"
     say(f'look:     {_this_python()} -c "{look}"')
     if pages["failed"]:
-        read = f"pq.read_table({rows!r}, columns=['source_uri', 'page_index', 'failure'], "
-        all_failed = f"import pyarrow.parquet as pq; print(*{read}filters=[('status', '=', 'failed')]).to_pylist(), "
-        say(f"""failures: {_this_python()} -c "{all_failed}sep='\\n')\"""")
+        say(f"failures: pagebeam failures {shlex.quote(output)}")
+
+
+def _print_left(manifest: dict[str, Any]) -> None:
+    pages, documents = manifest["pages"]["left"], manifest["documents"]["left"]
+    unopened = f" and {documents:,} documents that weren't opened" if documents else ""
+    say(f"stopped ({manifest['stopped']}): {pages:,} pages{unopened} are left; the same command goes on")
 
 
 def _print_failures(failures: list[dict[str, Any]], count: int) -> None:

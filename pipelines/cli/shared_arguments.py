@@ -8,14 +8,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from ocr_models.arguments import ArgumentParser, dots_per_inch, positive, whole
-from ocr_models.bundle import find_bundle
 from ocr_models.data.sources.source import SourceOptions
 from ocr_models.errors import UsageError
-from ocr_models.limits import LEAST_MEMORY_BYTES, MEGABYTE, DecodeLimits
 from ocr_models.terminal import announce
-from pipelines.inputs.discovery import check_inputs, is_glob
+from pipelines.inputs.discovery import is_glob
 from pipelines.runtime.beam_options import LOCAL_RUNNER
-from pipelines.runtime.quick_start import import_ahead
 from pipelines.runtime.storage import check_file_system, is_remote
 
 # How much an option that Beam doesn't know must be like one of ours to be refused on runners that may know it.
@@ -50,56 +47,6 @@ def add_runner_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_run_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the options of ``pipelines.reading.run.RunOptions``."""
-    parser.add_argument(
-        "inputs", nargs="+", metavar="INPUT", help="file, folder or glob, local or on gs://, s3://, hdfs://"
-    )
-    parser.add_argument("--output", required=True, metavar="DIR", help="output folder; it can hold several runs")
-    parser.add_argument(
-        "--dpi", type=dots_per_inch, default=200, metavar="N", help="for rendering PDFs; default: %(default)s"
-    )
-    add_runner_arguments(parser)
-    _add_limit_arguments(parser.add_argument_group("limits", "What exceeds one becomes a failed row that names it."))
-
-
-def _add_limit_arguments(group: argparse._ArgumentGroup) -> None:
-    """Adds the options of ``ocr_models.limits.DecodeLimits``."""
-    limits = DecodeLimits()
-    most = {
-        "--max-pages": (limits.pages, "pages of a TIFF or PDF"),
-        "--max-document-mb": (limits.document_bytes // MEGABYTE, "size of a document, in MB of 2^20 bytes"),
-        "--max-pixels": (limits.page_pixels, "pixels of a page"),
-        "--max-seconds": (round(limits.time_s), "time for opening a document and for decoding a page"),
-    }
-    for option, (default, what) in most.items():
-        group.add_argument(option, type=positive, default=default, metavar="N", help=f"{what}; default: %(default)s")
-    group.add_argument(
-        "--max-memory-mb",
-        type=_decoder_megabytes,
-        default=limits.memory_bytes // MEGABYTE,
-        metavar="N",
-        help="memory of a decoder process, of which there is one per core; default: %(default)s",
-    )
-
-
-def pop_limits(values: dict[str, Any]) -> DecodeLimits:
-    """Removes the limits from a command's arguments and returns them."""
-    return DecodeLimits(
-        time_s=values.pop("max_seconds"),
-        memory_bytes=values.pop("max_memory_mb") * MEGABYTE,
-        document_bytes=values.pop("max_document_mb") * MEGABYTE,
-        pages=values.pop("max_pages"),
-        page_pixels=values.pop("max_pixels"),
-    )
-
-
-def _decoder_megabytes(text: str) -> int:
-    if positive(text) * MEGABYTE < LEAST_MEMORY_BYTES:
-        raise argparse.ArgumentTypeError(f"{text} is too little for a decoder to start; give at least 512")
-    return int(text)
-
-
 def add_rendering_arguments(group: argparse._ArgumentGroup) -> None:
     """Adds the options of sources that draw or render pictures."""
     defaults = SourceOptions()
@@ -131,35 +78,8 @@ def pop_source_options(values: dict[str, Any]) -> SourceOptions:
     return SourceOptions(**told, fonts=tuple(values.pop("fonts")), lexicons=tuple(values.pop("lexicons")))
 
 
-def begin_run(
-    parser: ArgumentParser, arguments: argparse.Namespace, beam_args: list[str], models: dict[str, str], reader: str
-) -> None:
-    """Checks a command that reads documents before Beam and the models are loaded, which takes seconds; then begins.
-
-    Args:
-        parser: the command's parser.
-        arguments: what it parsed.
-        beam_args: what it passes on.
-        models: the name or folder of each model by its task.
-        reader: the module that needs Keras. It is imported while Beam starts if this process will run the models.
-
-    Raises:
-        UsageError: a model is broken, a path has no file system, or there are no documents at a local input. (Whether
-            there are at others, Beam can say.)
-    """
-    check_beam_args(parser, arguments.runner, beam_args)
-    for task, name in models.items():
-        find_bundle(name, task)
-    for path in (*arguments.inputs, arguments.output):
-        check_file_system(path)
-    check_inputs(path for path in arguments.inputs if not is_remote(path))
-    announce("pagebeam: loading Apache Beam and the models; the first page takes some seconds")
-    if arguments.runner == LOCAL_RUNNER and not any("direct_running_mode" in argument for argument in beam_args):
-        import_ahead(reader)
-
-
 def begin_on_labels(parser: ArgumentParser, arguments: argparse.Namespace, beam_args: list[str]) -> None:
-    """Like ``begin_run``, for a command that reads labelled pictures."""
+    """Checks a command that reads labelled pictures before Beam is loaded, which takes seconds."""
     check_beam_args(parser, arguments.runner, beam_args)
     for path in (arguments.source, arguments.output):
         check_file_system(path)

@@ -27,7 +27,7 @@ from pipelines.evaluation.scores import Rules, Scores, score_picture
 from pipelines.evaluation.summary import EvaluationDescription
 from pipelines.evaluation.truth import FailedPicture
 from pipelines.inputs.discovery import FoundFile
-from pipelines.inputs.transforms import OpenDocuments
+from pipelines.inputs.transforms import OpenDocuments, count_pages
 from pipelines.runtime import progress
 from pipelines.runtime.runner import keep_all_elements
 
@@ -66,7 +66,7 @@ class ListWork(beam.PTransform):
         if self.shards:
             shards = [FoundFile(uri) for uri in self.shards]
             ranges = root | "Shards" >> beam.Create(shards, reshuffle=False) | OpenDocuments()
-            return ranges | "SpreadRanges" >> beam.Reshuffle()
+            return ranges | "CountPages" >> beam.Map(count_pages) | "SpreadRanges" >> beam.Reshuffle()
         return (
             root
             | "Items" >> beam.Create(self.items, reshuffle=False)

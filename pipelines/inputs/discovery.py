@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from ocr_models.errors import DocumentError, PagebeamError, UsageError
 from ocr_models.io.documents import HEAD_BYTES, sniff_kind
-from ocr_models.io.files import special_kind
-from pipelines.runtime.storage import StorageError, absolute_uri, glob_regex, is_remote, match_files, open_file
+from ocr_models.io.files import kind_of_special
+from ocr_models.io.hashing import CLOCK_TICK_NS
+from pipelines.runtime.storage import (
+    StorageError,
+    StoredFile,
+    absolute_uri,
+    glob_regex,
+    is_remote,
+    match_files,
+    open_file,
+)
 
 _EXTENSIONS = r"png|jpe?g|jpe|jfif|jp2|j2k|jpx|gif|webp|bmp|tiff?|pdf|tfrecords?(\.gz)?"
 _DOCUMENT_NAME = re.compile(rf".*\.({_EXTENSIONS})", re.IGNORECASE | re.DOTALL)
@@ -22,6 +33,22 @@ _LINK = "link to a folder"
 SHOWN_REASONS = 10  # why files were skipped; extensions, of which there can be many, are among them
 
 
+class FileStamp(NamedTuple):
+    """What tells, without reading it, whether a file is the one that was read before.
+
+    Attributes:
+        size_bytes: its size.
+        modified_ns: the time of its last change, in nanoseconds since the epoch; None if that is so recent that the
+            next change may get the same time.
+        changed_ns: the time of the last change of a local file's inode, which, unlike the other, no program can set;
+            None for remote files.
+    """
+
+    size_bytes: int
+    modified_ns: int | None
+    changed_ns: int | None = None
+
+
 @dataclass(frozen=True)
 class FoundFile:
     """A file, or what stands in the place of one, at an input.
@@ -30,11 +57,13 @@ class FoundFile:
         uri: absolute local path, or URI.
         error: why it can't be opened; it becomes a failed row. None if it can be tried.
         skipped: why it is no document, in a few words that many files share: it is counted by them. None for documents.
+        stamp: its size and times; None for what can't be looked at.
     """
 
     uri: str
     error: str | None = None
     skipped: str | None = None
+    stamp: FileStamp | None = None
 
     @staticmethod
     def most_wanted(found: Iterable[FoundFile]) -> FoundFile:
@@ -47,11 +76,16 @@ def check_inputs(inputs: Iterable[str]) -> None:
     for pattern in inputs:
         skipped: Counter[str] = Counter()
         if all(_count_skipped(file, skipped) for file in find_files(pattern)):
-            others = f", but {describe_skipped(skipped)}" if skipped else ""
-            raise UsageError(
-                f"no documents at {pattern}{others}: give a file, a folder or a glob of PNG, JPEG, JPEG 2000, GIF, "
-                "WebP, BMP, TIFF, PDF or TFRecord files"
-            )
+            raise no_documents(pattern, skipped)
+
+
+def no_documents(pattern: str, skipped: dict[str, int]) -> UsageError:
+    """The error for an input without documents, but perhaps with files that are skipped, counted by reason."""
+    others = f", but {describe_skipped(skipped)}" if skipped else ""
+    return UsageError(
+        f"no documents at {pattern}{others}: give a file, a folder or a glob of PNG, JPEG, JPEG 2000, GIF, WebP, BMP, "
+        "TIFF, PDF or TFRecord files"
+    )
 
 
 def find_all(pattern: str) -> Iterator[FoundFile]:
@@ -121,17 +155,31 @@ def _as_text(path: str) -> str:
 def _find_remote(pattern: str) -> Iterator[FoundFile]:
     folder = pattern.rstrip("/")
     in_folder = [] if is_glob(pattern) else _match(folder + "/**")
-    for uri in in_folder:
-        yield FoundFile(uri, skipped=_why_skipped(uri, uri[len(folder) :]))
+    for file in in_folder:
+        yield FoundFile(file.path, skipped=_why_skipped(file.path, file.path[len(folder) :]), stamp=_remote_stamp(file))
     if not in_folder:
-        yield from map(FoundFile, _match(pattern))
+        yield from (FoundFile(file.path, stamp=_remote_stamp(file)) for file in _match(pattern))
 
 
-def _match(pattern: str) -> list[str]:
+def _match(pattern: str) -> list[StoredFile]:
     try:
-        return sorted(file.path for file in match_files(pattern))
+        return sorted(match_files(pattern), key=lambda file: file.path)
     except StorageError as error:
         raise UsageError(f"can't look for documents: {error}") from error
+
+
+def _remote_stamp(file: StoredFile) -> FileStamp:
+    return FileStamp(file.size_bytes, _if_settled(round(file.changed_s * 1e9)))
+
+
+def _local_stamp(status: os.stat_result) -> FileStamp:
+    settled = _if_settled(status.st_ctime_ns)
+    return FileStamp(status.st_size, None if settled is None else status.st_mtime_ns, status.st_ctime_ns)
+
+
+def _if_settled(changed_ns: int) -> int | None:
+    """The time of a file's last change; None if it is so recent that the next change may get the same time."""
+    return None if abs(time.time_ns() - changed_ns) < CLOCK_TICK_NS else changed_ns
 
 
 def _find_in_folder(folder: str) -> Iterator[FoundFile]:
@@ -152,22 +200,27 @@ def _in_folder(path: str, below: str) -> FoundFile:
     if "/." in below:
         return FoundFile(_as_text(path), skipped="hidden")
     try:
-        kind = special_kind(path)
+        status = os.stat(path)
     except OSError as error:
         return _named(path, error)
-    return FoundFile(_as_text(path), skipped=kind.split()[-1] if kind else _why_skipped(path, below))
+    kind = kind_of_special(status)
+    skipped = kind.split()[-1] if kind else _why_skipped(path, below)
+    return FoundFile(_as_text(path), skipped=skipped, stamp=_local_stamp(status))
 
 
 def _named(path: str, error: OSError | None = None) -> FoundFile:
     """A file that is named or matched by a glob, or that can't be looked at."""
-    try:
-        kind = None if error else special_kind(path)
-    except OSError as caught:
-        error = caught
+    if error is None:
+        try:
+            status = os.stat(path)
+        except OSError as caught:
+            error = caught
     if error:
         what = "the target of the link" if os.path.islink(path) else "the file"
         return FoundFile(_as_text(path), f"{what} can't be opened ({error.strerror})")
-    return FoundFile(_as_text(path), f"{kind}, not a file, which can't be read" if kind else None)
+    kind = kind_of_special(status)
+    why = f"{kind}, not a file, which can't be read" if kind else None
+    return FoundFile(_as_text(path), why, stamp=_local_stamp(status))
 
 
 def _find_matches(pattern: str) -> Iterator[FoundFile]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from ocr_models.errors import DocumentError, Stage
@@ -12,6 +12,7 @@ from ocr_models.io.hashing import CHANGED, file_state
 from pipelines.decoding.child import CountPages
 from pipelines.decoding.file_requests import HashFile, ListRecords, Record, RecordPlace
 from pipelines.decoding.pool import DecodePool
+from pipelines.inputs.discovery import FoundFile
 from pipelines.inputs.local_copies import LocalFile, download, local_copy
 from pipelines.inputs.page_ranges import Document, PageRange, split_pages
 from pipelines.runtime.storage import is_remote
@@ -19,31 +20,42 @@ from pipelines.runtime.storage import is_remote
 RECORD_KINDS = (DocumentKind.TFRECORD, DocumentKind.GZIP_TFRECORD)
 
 
-def open_document(uri: str, pool: DecodePool) -> Iterator[PageRange]:
+Known = Mapping[str, tuple[int, ...] | None]
+"""The documents that earlier runs read, by their SHA-256, with the indices of the pages to read; None for all."""
+
+
+def open_document(file: FoundFile, pool: DecodePool, known: Known | None = None) -> Iterator[PageRange]:
     """Yields the page ranges of a document; one that can't be opened yields an empty range with the error.
 
     Args:
-        uri: the document.
+        file: the document.
         pool: reads it; its limits are those of the document.
+        known: documents of which other pages than all, or none, are to be read.
     """
-    sha256, start = None, time.perf_counter()
+    sha256, start, uri = None, time.perf_counter(), file.uri
+    places = ((uri, file.stamp),)
     try:
-        file = download(uri, max_bytes=pool.limits.document_bytes)
-        hashed = pool.submit(HashFile(file.name, pool.limits.document_bytes)).result().value
+        local = download(uri, max_bytes=pool.limits.document_bytes)
+        hashed = pool.submit(HashFile(local.name, pool.limits.document_bytes)).result().value
         sha256, kind = hashed.digest.sha256, sniff_kind(hashed.digest.head)
+        pages = known.get(sha256) if known else None
+        if pages == ():
+            yield PageRange(Document(uri, sha256, kind, unread=0, places=places), 0, 0)
+            return
         page_count, end_offset = 1, 0
         records: list[Record] = []
         if kind in RECORD_KINDS:
-            records, end_offset = pool.submit(ListRecords(file.name, pool.limits.document_bytes)).result().value
+            records, end_offset = pool.submit(ListRecords(local.name, pool.limits.document_bytes)).result().value
             page_count = len(records)
         elif kind != DocumentKind.IMAGE:  # an image is checked when it is decoded
-            page_count = pool.submit(CountPages(file.name, kind, pool.limits.pages)).result().value
-        if file_state(file.name) != hashed.state:  # else what was counted is what was hashed
+            page_count = pool.submit(CountPages(local.name, kind, pool.limits.pages)).result().value
+        if file_state(local.name) != hashed.state:  # else what was counted is what was hashed
             raise DocumentError(Stage.OPEN, CHANGED)
-        yield from split_pages(Document(uri, sha256, kind, page_count), records, end_offset)
+        yield from split_pages(Document(uri, sha256, kind, page_count, places=places), records, end_offset, pages)
     except DocumentError as error:
         elapsed_ms = (time.perf_counter() - start) * 1000
-        yield PageRange(Document(uri, sha256, error=str(error), elapsed_ms=elapsed_ms), 0, 0)
+        document = Document(uri, sha256, error=str(error), elapsed_ms=elapsed_ms, places=places)
+        yield PageRange(document, 0, 0)
 
 
 def record_places(page_range: PageRange) -> tuple[LocalFile, list[RecordPlace]]:

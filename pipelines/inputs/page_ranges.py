@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from ocr_models.io.documents import DocumentKind
 from pipelines.decoding.file_requests import Record
+from pipelines.inputs.discovery import FileStamp, FoundFile
 
 # These limits spread the pages of one document evenly over workers, and keep a Beam element to a few seconds of work.
 MAX_PAGES_PER_RANGE = 16
@@ -29,6 +30,9 @@ class Document:
         error: why it couldn't be opened, or None.
         skipped: why it isn't read, although it was found, such as "hidden"; None if it is read.
         elapsed_ms: milliseconds that were spent on opening it, if it couldn't be opened.
+        unread: number of its pages that this run reads; None for all. The others are known from earlier runs.
+        places: all places where its bytes were found, ``uri`` among them, with their stamps, in the order of their
+            URIs.
     """
 
     uri: str
@@ -38,11 +42,23 @@ class Document:
     error: str | None = None
     skipped: str | None = None
     elapsed_ms: float = 0.0
+    unread: int | None = None
+    places: tuple[tuple[str, FileStamp | None], ...] = ()
 
     @property
     def expected_rows(self) -> int:
-        """The number of rows: one per page, or one for a document that couldn't be opened; none if it isn't read."""
-        return 1 if self.error else self.page_count
+        """The number of rows: one per page to read, or one for a document that couldn't be opened."""
+        return 1 if self.error else self.page_count if self.unread is None else self.unread
+
+    @property
+    def content(self) -> str:
+        """What is the same for all copies: the digest of the bytes, or the URI if they can't be read."""
+        return content_key(self.sha256, self.uri)
+
+    @property
+    def also_at(self) -> list[str]:
+        """The other places where it was found."""
+        return [uri for uri, _ in self.places if uri != self.uri]
 
 
 @dataclass(frozen=True)
@@ -55,6 +71,7 @@ class PageRange:
         stop: index after the last page.
         records: the records of the pages if the document is a TFRecord file.
         end_offset: where the last of these records ends, in unpacked bytes; 0 for other kinds of documents.
+        number: its number among the ranges of its document, from 0.
     """
 
     document: Document
@@ -62,27 +79,64 @@ class PageRange:
     stop: int
     records: tuple[Record, ...] = ()
     end_offset: int = 0
+    number: int = 0
+
+    @staticmethod
+    def without_pages(file: FoundFile, error: str | None = None, skipped: str | None = None) -> PageRange:
+        """The empty range of a file that can't be opened or isn't read."""
+        return PageRange(Document(file.uri, error=error, skipped=skipped, places=((file.uri, file.stamp),)), 0, 0)
+
+    @staticmethod
+    def of_copies(copies: Iterable[PageRange]) -> PageRange:
+        """The same range of several copies of a document, which is read once, from the first of their places."""
+        ranges = sorted(copies, key=lambda page_range: page_range.document.uri)
+        places = tuple(sorted({place[0]: place for copy in ranges for place in copy.document.places}.values()))
+        first = ranges[0]
+        return replace(first, document=replace(first.document, places=places))
+
+
+def content_key(source_sha256: str | None, source_uri: str) -> str:
+    """See ``Document.content``."""
+    return source_sha256 or source_uri
 
 
 def page_id(source_uri: str, source_sha256: str | None, page_index: int) -> str:
-    """The id of a page: the same in every run, as long as the document's URI and bytes are the same."""
-    identity = f"{source_uri}\0{source_sha256 or ''}\0{page_index}"
+    """The id of a page: the same in every run and place, as long as the document's bytes are the same."""
+    identity = f"{content_key(source_sha256, source_uri)}\0{page_index}"
     return hashlib.sha256(identity.encode()).hexdigest()[:32]
 
 
-def split_pages(document: Document, records: Sequence[Record] = (), end_offset: int = 0) -> Iterator[PageRange]:
-    """Splits a document into page ranges.
+def split_pages(
+    document: Document, records: Sequence[Record] = (), end_offset: int = 0, pages: Iterable[int] | None = None
+) -> Iterator[PageRange]:
+    """Splits a document into page ranges; one of which no page is read has an empty range.
 
     Args:
         document: the document.
         records: the records of the pages if the document is a TFRecord file.
         end_offset: where the last of them ends, in unpacked bytes.
+        pages: indices of the pages to read, ascending; None for all.
     """
     if document.kind == DocumentKind.GZIP_TFRECORD:
         length = max(math.ceil(document.page_count / RANGES_PER_GZIP_FILE), MIN_PAGES_PER_GZIP_RANGE)
     else:
         length = min(max(document.page_count // RANGES_PER_DOCUMENT, 1), MAX_PAGES_PER_RANGE)
-    for start in range(0, document.page_count, length):
-        stop = min(start + length, document.page_count)
+    if pages is None:
+        spans = [(start, min(start + length, document.page_count)) for start in range(0, document.page_count, length)]
+    else:
+        pages = [index for index in pages if index < document.page_count]
+        document, spans = replace(document, unread=len(pages)), list(_spans(pages, length))
+    for number, (start, stop) in enumerate(spans):
         end = records[stop].offset if stop < len(records) else end_offset
-        yield PageRange(document, start, stop, tuple(records[start:stop]), end)
+        yield PageRange(document, start, stop, tuple(records[start:stop]), end, number)
+    if not spans:
+        yield PageRange(document, 0, 0)
+
+
+def _spans(pages: Sequence[int], length: int) -> Iterator[tuple[int, int]]:
+    """The first index and the index after the last of runs of consecutive pages, of at most this length."""
+    start = 0
+    for i in range(1, len(pages) + 1):
+        if i == len(pages) or pages[i] != pages[i - 1] + 1 or i - start == length:
+            yield pages[start], pages[i - 1] + 1
+            start = i

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import apache_beam as beam
@@ -11,9 +11,11 @@ from ocr_models.limits import DecodeLimits
 from pipelines.decoding.pool import shared_pool
 from pipelines.inputs.discovery import FoundFile, find_all
 from pipelines.inputs.documents import open_document
-from pipelines.inputs.page_ranges import Document, PageRange
+from pipelines.inputs.page_ranges import PageRange
+from pipelines.inputs.worklist import read_known, read_part
 from pipelines.runtime import progress
 from pipelines.runtime.runner import keep_all_elements
+from pipelines.runtime.stopping import StopFile
 
 
 @dataclass
@@ -40,6 +42,33 @@ class ReadDocuments(beam.PTransform):
             | "KeepOneOfEach" >> beam.CombinePerKey(FoundFile.most_wanted)
             | "DropKey" >> beam.Values().with_output_types(FoundFile)
             | OpenDocuments(self.limits)
+            | _ReadCopiesOnce()
+        )
+
+
+@dataclass
+class ReadWorklist(beam.PTransform):
+    """Root → the page ranges of all documents of a worklist, see ``pipelines.inputs.worklist``.
+
+    Attributes:
+        parts: paths of the parts of the worklist.
+        known: path of what is known of documents that earlier runs read.
+        limits: what a document may cost.
+        stop: asks to open no more documents; None if nothing does.
+    """
+
+    parts: Sequence[str]
+    known: str
+    limits: DecodeLimits = field(default_factory=DecodeLimits)
+    stop: StopFile | None = None
+
+    def expand(self, root: beam.Pipeline) -> beam.PCollection[PageRange]:
+        return (
+            root
+            | "Parts" >> beam.Create(list(self.parts), reshuffle=False)
+            | "ReadPart" >> beam.FlatMap(read_part).with_output_types(FoundFile)
+            | OpenDocuments(self.limits, self.known, self.stop)
+            | _ReadCopiesOnce()
         )
 
 
@@ -49,22 +78,52 @@ class OpenDocuments(beam.PTransform):
 
     Attributes:
         limits: what a document may cost.
+        known: path of what is known of documents that earlier runs read; None if nothing is.
+        stop: asks to open no more documents; None if nothing does.
     """
 
     limits: DecodeLimits = field(default_factory=DecodeLimits)
+    known: str | None = None
+    stop: StopFile | None = None
 
     def expand(self, files: beam.PCollection[FoundFile]) -> beam.PCollection[PageRange]:
         keep_all_elements()
-        spread = files | "SpreadDocuments" >> beam.Reshuffle()
-        return spread | "Open" >> beam.FlatMap(_open, self.limits).with_output_types(PageRange)
+        return (
+            files
+            | "SpreadDocuments" >> beam.Reshuffle()
+            | "Open" >> beam.FlatMap(_open, self.limits, self.known, self.stop).with_output_types(PageRange)
+        )
 
 
-def _open(file: FoundFile, limits: DecodeLimits) -> Iterator[PageRange]:
+class _ReadCopiesOnce(beam.PTransform):
+    """Page ranges → page ranges, spread over the workers; those of copies of a document become one."""
+
+    def expand(self, page_ranges: beam.PCollection[PageRange]) -> beam.PCollection[PageRange]:
+        return (
+            page_ranges
+            | "KeyByContent" >> beam.Map(_key_by_content).with_output_types(tuple[tuple[str, int], PageRange])
+            | "GroupCopies" >> beam.GroupByKey()
+            | "MergeCopies" >> beam.MapTuple(_merge_copies).with_output_types(PageRange)
+        )
+
+
+def _open(file: FoundFile, limits: DecodeLimits, known: str | None, stop: StopFile | None) -> Iterator[PageRange]:
     if file.error or file.skipped:
-        page_ranges = iter([PageRange(Document(file.uri, error=file.error, skipped=file.skipped), 0, 0)])
-    else:
-        page_ranges = open_document(file.uri, shared_pool(limits))
-    for page_range in page_ranges:
-        expected = 0 if file.skipped else max(page_range.stop - page_range.start, 1)
-        progress.count_pages(progress.EXPECTED, expected)
-        yield page_range
+        yield PageRange.without_pages(file, file.error, file.skipped)
+    elif not (stop and stop.is_asked()):
+        yield from open_document(file, shared_pool(limits), read_known(known) if known else None)
+
+
+def _key_by_content(page_range: PageRange) -> tuple[tuple[str, int], PageRange]:
+    return (page_range.document.content, page_range.number), page_range
+
+
+def _merge_copies(key: tuple[str, int], copies: Iterable[PageRange]) -> PageRange:
+    return count_pages(PageRange.of_copies(copies))
+
+
+def count_pages(page_range: PageRange) -> PageRange:
+    """Tells the progress of a run how many pages to expect; returns the page range."""
+    if page_range.number == 0:
+        progress.count_pages(progress.EXPECTED, page_range.document.expected_rows)
+    return page_range

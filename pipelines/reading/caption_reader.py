@@ -3,48 +3,32 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ocr_models.bundle import find_bundle
 from ocr_models.io.images import ColorMode
-from pipelines.reading.run import RunOptions, read_all
-from pipelines.reading.schemas import CAPTIONS, Row
+from pipelines.output.schemas import CAPTIONS, Row
+from pipelines.reading.options import CaptionOptions
 from pipelines.reading.transforms import ReadPages
 from pipelines.runtime.quick_start import quick_start
+from pipelines.runtime.stopping import StopFile
 
 if TYPE_CHECKING:
     from ocr_models.captioning.captioner import Caption, Captioner
 
 
-@dataclass(frozen=True, kw_only=True)
-class CaptionOptions(RunOptions):
-    """The options of ``pagebeam caption``.
+def read_captions(options: CaptionOptions, reader_id: str, stop: StopFile | None = None) -> ReadPages:
+    """The transform that captions pictures.
 
-    Attributes:
-        captioner: folder of the model.
-        beam_width: width of its beam search, and number of captions per picture.
+    Args:
+        options: the options of the run.
+        reader_id: the column of that name.
+        stop: asks to begin no more pictures; None if nothing does.
     """
-
-    captioner: str
-    beam_width: int = 3
-
-
-def run_captioner(options: CaptionOptions) -> dict[str, Any]:
-    """Captions all pictures at the inputs.
-
-    Returns:
-        The run's manifest.
-
-    Raises:
-        UsageError: before any work: the model is broken, or see ``read_all``.
-        PagebeamError: the run ended without all of its rows.
-    """
-    models = {"captioner": find_bundle(options.captioner, "caption")}
     load_reader = functools.partial(_load_reader, options.captioner, options.beam_width)
-    return read_all(options, CAPTIONS, models, ReadPages(load_reader, options.dpi, limits=options.limits))
+    return ReadPages(load_reader, options.dpi, limits=options.limits, reader_id=reader_id, stop=stop)
 
 
 class CaptionReader:

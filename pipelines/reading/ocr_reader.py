@@ -5,68 +5,31 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import apache_beam as beam
 import numpy as np
 
-from ocr_models.bundle import DEFAULT_BUNDLES, Bundle, find_bundle
+from ocr_models.bundle import DEFAULT_BUNDLES
 from ocr_models.io.images import ColorMode
 from ocr_models.limits import DecodeLimits
 from ocr_models.records import MIN_CONFIDENCE, OcrPage, TextLine, Word
 from pipelines.inputs.page_ranges import PageRange
-from pipelines.reading.run import RunOptions, read_all
-from pipelines.reading.schemas import PAGES, UNKNOWN_SCRIPT, Row
+from pipelines.output.schemas import PAGES, UNKNOWN_SCRIPT, Row
+from pipelines.reading.options import OcrOptions
 from pipelines.reading.transforms import ReadPages
 from pipelines.runtime.quick_start import quick_start
+from pipelines.runtime.stopping import StopFile
 
 if TYPE_CHECKING:
     from ocr_models.pages.page_reader import PageReader
-
-
-@dataclass(frozen=True, kw_only=True)
-class OcrOptions(RunOptions):
-    """The options of ``pagebeam run``.
-
-    Attributes:
-        detector: name or folder of the model that finds words.
-        recognizer: name or folder of the model that reads them.
-        beam_width: width of the recognizer's beam search; 1 takes the most likely character of each step.
-        min_confidence: words that the network is less sure of, 0 to 1, are left out of the text; rows keep them.
-    """
-
-    detector: str
-    recognizer: str
-    beam_width: int = 1
-    min_confidence: float = MIN_CONFIDENCE
-
-
-def run_ocr(options: OcrOptions) -> dict[str, Any]:
-    """Reads the words of all pages at the inputs.
-
-    Returns:
-        The run's manifest.
-
-    Raises:
-        UsageError: before any work: a model is broken, or see ``read_all``.
-        PagebeamError: the run ended without all of its rows.
-    """
-    ocr_pages = OcrPages(
-        options.detector,
-        options.recognizer,
-        options.beam_width,
-        options.dpi,
-        options.min_confidence,
-        options.limits,
-    )
-    return read_all(options, PAGES, ocr_pages.find_models(), ocr_pages.read_pages())
 
 
 @dataclass
 class OcrPages(beam.PTransform):
     """Page ranges → one row for every page with its words, lines and text; a page that fails has a row with the error.
 
-    Rows are dicts with the columns of ``pipelines.reading.schemas.PAGES``, except ``run_id``, which ``WritePages``
+    Rows are dicts with the columns of ``pipelines.output.schemas.PAGES``, except ``run_id``, which ``WritePages``
     adds. The models are loaded once per process, by its first worker, which sets TensorFlow's threads and precision for
     the process as ``PageReader.load`` describes. Pages are decoded in child processes.
 
@@ -87,22 +50,30 @@ class OcrPages(beam.PTransform):
     limits: DecodeLimits = field(default_factory=DecodeLimits)
 
     def expand(self, page_ranges: beam.PCollection[PageRange]) -> beam.PCollection[Row]:
-        self.find_models()
-        return page_ranges | self.read_pages()
+        options = OcrOptions(
+            inputs=[],
+            output="",
+            detector=self.detector,
+            recognizer=self.recognizer,
+            beam_width=self.beam_width,
+            dpi=self.dpi,
+            min_confidence=self.min_confidence,
+        )
+        return page_ranges | self.read_pages(options.reader_id(options.find_models()))
 
-    def find_models(self) -> dict[str, Bundle]:
-        """The checked bundles by role. Raises UsageError for a broken one."""
-        return {
-            "detector": find_bundle(self.detector, "detection"),
-            "recognizer": find_bundle(self.recognizer, "recognition"),
-        }
+    def read_pages(self, reader_id: str, stop: StopFile | None = None) -> ReadPages:
+        """The transform that reads pages with these models.
 
-    def read_pages(self) -> ReadPages:
-        """The transform that reads pages with these models."""
+        Args:
+            reader_id: the column of that name.
+            stop: asks to begin no more pages; None if nothing does.
+        """
         return ReadPages(
             functools.partial(_load_reader, self.detector, self.recognizer, self.beam_width, self.min_confidence),
             self.dpi,
             limits=self.limits,
+            reader_id=reader_id,
+            stop=stop,
         )
 
 

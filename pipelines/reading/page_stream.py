@@ -18,7 +18,7 @@ from pipelines.decoding.stream import BatchStream, Done, Submission
 from pipelines.inputs.documents import RECORD_KINDS, record_places
 from pipelines.inputs.local_copies import local_copy
 from pipelines.inputs.page_ranges import Document, PageRange, page_id
-from pipelines.reading.schemas import Row, Table
+from pipelines.output.schemas import Row, Table
 
 
 class Reader(Protocol):
@@ -76,6 +76,7 @@ class PageStream(BatchStream[PageRange, _Page, _DecodedPage, Row]):
         dpi: resolution for rendering PDFs.
         batch_size: number of pages read at once; as many are decoded meanwhile, or fewer if they are large.
         observe_ms: called with a stage, "decode" or "read", and the milliseconds that a page took in it.
+        reader_id: the column of that name.
     """
 
     def __init__(
@@ -85,9 +86,10 @@ class PageStream(BatchStream[PageRange, _Page, _DecodedPage, Row]):
         dpi: float,
         batch_size: int = 8,
         observe_ms: Callable[[str, float], None] = lambda stage, elapsed_ms: None,
+        reader_id: str | None = None,
     ) -> None:
         super().__init__(pool, batch_size, ahead=batch_size)
-        self._reader, self._dpi, self._observe_ms = reader, dpi, observe_ms
+        self._reader, self._dpi, self._observe_ms, self._reader_id = reader, dpi, observe_ms, reader_id
 
     def submissions(self, page_range: PageRange) -> Iterator[Submission[_Page] | Done[Row]]:
         document = page_range.document
@@ -156,10 +158,13 @@ class PageStream(BatchStream[PageRange, _Page, _DecodedPage, Row]):
         columns = {
             "page_id": page_id(document.uri, document.sha256, page.index),
             "source_uri": document.uri,
+            "also_at": document.also_at,
             "source_sha256": document.sha256,
+            "source_kind": document.kind and str(document.kind),
             "page_index": page.index,
             "page_count": document.page_count or None,
             **self._reader.model_ids,
+            "reader_id": self._reader_id,
             "schema_version": self._reader.table.version,
             "elapsed_ms": 0.0,
         }

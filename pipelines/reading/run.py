@@ -1,96 +1,136 @@
-"""Runs: documents in, one Parquet row per page out, whatever is read from the pages."""
+"""A run: what is new at the inputs is read, and becomes part of the output.
+
+This module doesn't import Beam, which is loaded when there are pages to read.
+"""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+import contextlib
+import json
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from types import FrameType
 from typing import Any
 
-import apache_beam as beam
+from ocr_models.errors import PagebeamError, Terminated
+from ocr_models.terminal import say
+from pipelines.output.commit import commit_run, take_over
+from pipelines.output.layout import manifest_path, remove_unfinished, unfinished_folder
+from pipelines.output.lock import Holder, locked
+from pipelines.output.places import DocumentChanges
+from pipelines.output.run_manifest import RunDescription, Totals, build_manifest, write_description
+from pipelines.output.shards import has_shards
+from pipelines.reading.options import RunOptions
+from pipelines.reading.plan import Plan, plan_run
+from pipelines.runtime.stopping import StopFile
+from pipelines.runtime.storage import absolute_uri, check_writable, join, write_bytes
 
-from ocr_models.bundle import Bundle
-from ocr_models.limits import DecodeLimits
-from pipelines.inputs.discovery import check_inputs
-from pipelines.inputs.transforms import ReadDocuments
-from pipelines.reading.run_manifest import RunDescription, discard_run, read_manifest
-from pipelines.reading.schemas import Table
-from pipelines.reading.transforms import ReadPages, WritePages
-from pipelines.runtime.beam_options import BeamOptions
-from pipelines.runtime.runner import make_pipeline, run_pipeline
-from pipelines.runtime.storage import absolute_uri, check_writable
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunOptions(BeamOptions):
-    """The options of all kinds of runs.
-
-    Attributes:
-        inputs: files, folders and globs, on any Beam file system.
-        output: the output folder, on any Beam file system.
-        dpi: resolution for rendering PDFs.
-        limits: what a document may cost.
-    """
-
-    inputs: list[str]
-    output: str
-    dpi: float = 200
-    limits: DecodeLimits = field(default_factory=DecodeLimits)
+DEADLINE, INTERRUPTED, TERMINATED = "deadline", "SIGINT", "SIGTERM"
+"""Why a run stops before all pages are read, as its manifest says it."""
 
 
-def define_pipeline(
-    root: beam.Pipeline, output: str, run: RunDescription, read_pages: ReadPages, rows_per_shard: int = 1000
-) -> beam.PCollection[dict[str, Any]]:
-    """Adds the whole graph to a pipeline.
+def run(options: RunOptions, before_reading: Callable[[Plan], None] = lambda plan: None) -> dict[str, Any]:
+    """Reads all pages at the inputs that aren't known yet, and commits them.
 
     Args:
-        root: the pipeline.
-        output: the output folder.
-        run: the run's id, inputs and table, and what else its manifest says about it.
-        read_pages: reads the pages; its rows must fit the run's table.
-        rows_per_shard: approximate number of rows per file.
-
-    Returns:
-        A PCollection whose one element is the manifest, when it has been written.
-    """
-    documents = root | ReadDocuments(run.inputs, read_pages.limits)
-    rows = documents | read_pages
-    return rows | WritePages(output, run, documents, rows_per_shard)
-
-
-def read_all(options: RunOptions, table: Table, models: dict[str, Bundle], read_pages: ReadPages) -> dict[str, Any]:
-    """Reads all pages at the inputs, showing progress on stderr.
-
-    Args:
-        options: the options of the run; all of them, with those that a kind of run adds, go into the manifest.
-        table: the schema of the rows.
-        models: the checked bundles by role, for the manifest.
-        read_pages: reads the pages.
+        options: the options of the run.
+        before_reading: called with the plan when there are pages to read, which takes some seconds to begin.
 
     Returns:
         The run's manifest.
 
     Raises:
-        UsageError: before any work: no documents at an input, an output that can't be written, an unknown option.
-        PagebeamError: the run ended without all of its rows.
+        UsageError: before any work: no documents at an input, an output that can't be written, an unknown option, a
+            broken model.
+        LockedError: another run writes to the output.
+        PagebeamError: the run ended without all of its rows. What it has read is kept, and the next run goes on.
     """
+    models = options.find_models()
     output = absolute_uri(options.output)
-    pipeline = make_pipeline(options)
-    run = describe_run(options, table, models)
-    check_inputs(options.inputs)
     check_writable(output)
-    define_pipeline(pipeline, output, run, read_pages)
+    description = RunDescription(
+        inputs=options.inputs,
+        table=options.table,
+        options=options.as_json(),
+        models={role: {"id": bundle.id, "digest": bundle.digest} for role, bundle in models.items()},
+    )
+    with locked(output, description.run_id, options.wait, _say_waiting):
+        for manifest in take_over(output, description.run_id):
+            pages = f"{manifest['pages']['expected']:,} pages"
+            say(f"pagebeam: took over {pages} of run {manifest['run_id']}, which was cut off", file=sys.stderr)
+        return _run(options, output, description, options.reader_id(models), before_reading)
+
+
+def _run(
+    options: RunOptions,
+    output: str,
+    run: RunDescription,
+    reader_id: str,
+    before_reading: Callable[[Plan], None],
+) -> dict[str, Any]:
+    stop = StopFile(join(output, f"{unfinished_folder(run.run_id)}/stop"))
     try:
-        run_pipeline(pipeline)
-        return read_manifest(output, run.run_id)
-    except BaseException:  # Ctrl-C, too
-        discard_run(output, run)
+        plan = plan_run(options.inputs, output, options.table, run.run_id, reader_id, options.rereading)
+        run = replace(run, found=plan.found)
+        if plan.is_empty:
+            return _write_manifest(output, run)
+        write_description(output, run)
+        if not plan.found.to_open:
+            return commit_run(output, run, [], Totals())
+        before_reading(plan)
+        from pipelines.reading.pipeline import read_plan  # loads Beam
+
+        with _stopping(stop, options.deadline_s):
+            return read_plan(options, output, run, reader_id, plan, stop)
+    except BaseException:
+        with contextlib.suppress(PagebeamError, OSError):  # the run's own error matters more
+            if not has_shards(output, run.run_id):
+                remove_unfinished(output, run.run_id)
         raise
 
 
-def describe_run(options: RunOptions, table: Table, models: dict[str, Bundle]) -> RunDescription:
-    """Describes a run for its manifest, and gives it an id."""
-    return RunDescription(
-        inputs=options.inputs,
-        table=table,
-        options={name: value for name, value in asdict(options).items() if name != "inputs"},
-        models={role: {"id": bundle.id, "digest": bundle.digest} for role, bundle in models.items()},
-    )
+def _write_manifest(output: str, run: RunDescription) -> dict[str, Any]:
+    """Writes the manifest of a run that found nothing new."""
+    manifest = build_manifest(run, [], Totals(), None, DocumentChanges())
+    content = json.dumps(manifest, indent=2, ensure_ascii=False).encode()
+    write_bytes(join(output, manifest_path(run.run_id)), content)
+    return manifest
+
+
+@contextlib.contextmanager
+def _stopping(stop: StopFile, deadline_s: float | None) -> Iterator[None]:
+    """Within the ``with`` block, asks the run to stop at the deadline, and at the first Ctrl-C or SIGTERM.
+
+    The second signal ends it at once, as does the first if the request can't be written.
+    """
+    timer = threading.Timer(deadline_s, stop.ask, (DEADLINE,)) if deadline_s else None
+    names = {signal.SIGINT: INTERRUPTED, signal.SIGTERM: TERMINATED}
+
+    def handle(signum: int, frame: FrameType | None) -> None:
+        for handled, previous in before.items():
+            signal.signal(handled, previous)
+        try:
+            stop.ask(names[signal.Signals(signum)])
+        except (PagebeamError, OSError):
+            raise Terminated if signum == signal.SIGTERM else KeyboardInterrupt from None
+        say("", "pagebeam: finishing the pages under way; once more to stop at once", file=sys.stderr)
+
+    is_main = threading.current_thread() is threading.main_thread()
+    before = {signum: signal.signal(signum, handle) for signum in names} if is_main else {}
+    if timer:
+        timer.daemon = True
+        timer.start()
+    try:
+        yield
+    finally:
+        if timer:
+            timer.cancel()
+        for signum, previous in before.items():
+            signal.signal(signum, previous)
+
+
+def _say_waiting(holder: Holder) -> None:
+    say(f"pagebeam: waiting for {holder}", file=sys.stderr)

@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import apache_beam as beam
 from apache_beam.pvalue import AsSingleton
+from apache_beam.transforms.window import GlobalWindows
+from apache_beam.utils.windowed_value import WindowedValue
 
 from ocr_models.limits import DecodeLimits
 from pipelines.decoding.pool import shared_pool
 from pipelines.decoding.stream_fn import SharedModel, StreamFn
 from pipelines.inputs.page_ranges import PageRange
+from pipelines.output.commit import commit_run
+from pipelines.output.documents_table import stamp_columns
+from pipelines.output.layout import finish_commit
+from pipelines.output.lock import is_held_by, locked
+from pipelines.output.run_manifest import RunDescription, Totals
+from pipelines.output.schemas import Row
+from pipelines.output.shards import Shard, ShardWriter, write_documents
 from pipelines.reading.page_stream import PageStream, Reader
-from pipelines.reading.run_manifest import RunDescription, Totals, write_manifest
-from pipelines.reading.schemas import Row, Table
-from pipelines.reading.shards import Shard, SortedRow, add_empty_shards, shard_of, shard_path, write_shard
 from pipelines.runtime import progress
 from pipelines.runtime.runner import keep_all_elements
+from pipelines.runtime.stopping import StopFile
 from pipelines.runtime.storage import absolute_uri
+
+ROWS_PER_SHARD = 500  # two to four minutes of a core's work, and some 5 MB
+_DOCUMENTS_PER_FILE = 10_000
 
 
 @dataclass
@@ -32,64 +41,75 @@ class ReadPages(beam.PTransform):
         dpi: resolution for rendering PDFs.
         batch_size: number of pages read at once.
         limits: what decoding a page may cost.
+        reader_id: the column ``reader_id`` of the rows.
+        stop: asks to begin no more pages; None if nothing does.
     """
 
     load_reader: Callable[[], Reader]
     dpi: float = 200
     batch_size: int = 8
     limits: DecodeLimits = field(default_factory=DecodeLimits)
+    reader_id: str | None = None
+    stop: StopFile | None = None
 
     def expand(self, page_ranges: beam.PCollection[PageRange]) -> beam.PCollection[Row]:
         keep_all_elements()
-        read = _ReadPagesFn(SharedModel(self.load_reader), self.dpi, self.batch_size, self.limits)
-        return page_ranges | "SpreadPages" >> beam.Reshuffle() | "Read" >> beam.ParDo(read).with_output_types(Row)
+        return page_ranges | "Read" >> beam.ParDo(_ReadPagesFn(self)).with_output_types(Row)
 
 
 class _ReadPagesFn(StreamFn):
-    def __init__(self, reader: SharedModel[Reader], dpi: float, batch_size: int, limits: DecodeLimits) -> None:
-        self._shared_reader, self._dpi, self._batch_size, self._limits = reader, dpi, batch_size, limits
+    def __init__(self, options: ReadPages) -> None:
+        self._shared_reader = SharedModel(options.load_reader)
+        self._dpi, self._batch_size, self._limits = options.dpi, options.batch_size, options.limits
+        self._reader_id, self._stop = options.reader_id, options.stop
 
     def setup(self) -> None:
         self._reader = self._shared_reader.acquire()
 
+    def process(self, work: PageRange) -> Iterator[Row]:
+        if not (self._stop and self._stop.is_asked()):
+            yield from super().process(work)
+
     def make_stream(self) -> PageStream:
         pool = shared_pool(self._limits)
-        return PageStream(self._reader, pool, self._dpi, self._batch_size, progress.observe_ms)
+        return PageStream(self._reader, pool, self._dpi, self._batch_size, progress.observe_ms, self._reader_id)
 
 
 @dataclass
 class WritePages(beam.PTransform):
-    """Rows → Parquet shards below ``output`` and, when all of them have been written, the run's manifest.
+    """Rows → Parquet shards and, when all of them have been written, the run's manifest: then they are current.
 
-    The result is a PCollection whose one element is the manifest, when it has been written.
+    The result is a PCollection whose one element is the manifest, when it has been written. Shards are written as they
+    fill. They become visible together, at the end, when rows of the same pages that earlier runs wrote are replaced
+    (``pipelines.output.commit``).
 
     Attributes:
         output: the output folder, on any Beam file system; it can hold several runs.
         run: describes the run for its manifest and gives its rows their ``run_id``; a new run by default.
         expected: the page ranges that the rows were read from. If there isn't a row for each of their pages, the run
             fails and writes no manifest. None: any number of rows is right.
-        rows_per_shard: approximate number of rows per file.
+        rows_per_shard: number of rows per file. A worker that is killed loses fewer than that.
+        stop: may have asked the run to stop before all pages were read; None if nothing can.
     """
 
     output: str
     run: RunDescription = field(default_factory=RunDescription)
     expected: beam.PCollection[PageRange] | None = None
-    rows_per_shard: int = 1000
+    rows_per_shard: int = ROWS_PER_SHARD
+    stop: StopFile | None = None
 
     def expand(self, rows: beam.PCollection[Row]) -> beam.PCollection[dict[str, Any]]:
-        output, table, run_id = absolute_uri(self.output), self.run.table, self.run.run_id
+        keep_all_elements()
+        output = absolute_uri(self.output)
+        staged = [rows | "WriteShards" >> beam.ParDo(_WriteShardsFn(output, self.run, self.rows_per_shard))]
+        if self.expected is not None:
+            staged.append(self.expected | "WriteDocuments" >> beam.ParDo(_WriteDocumentsFn(output, self.run.run_id)))
         totals = rows | _CountRows() if self.expected is None else self.expected | _CountPages()
-        shard_count = AsSingleton(
-            totals | "CountShards" >> beam.Map(lambda totals: max(math.ceil(totals.rows / self.rows_per_shard), 1))
-        )
         return (
-            rows
-            | "PackRows" >> beam.Map(_key_by_shard, table, run_id, shard_count)
-            | "GroupByShard" >> beam.GroupByKey()
-            | "WriteShard" >> beam.Map(_write_group, output, table, run_id, shard_count)
+            staged
+            | beam.Flatten()
             | "AllShards" >> beam.combiners.ToList()
-            | "WriteEmptyShards" >> beam.Map(add_empty_shards, output, table, run_id, shard_count)
-            | "WriteManifest" >> beam.Map(write_manifest, output, self.run, AsSingleton(totals))
+            | "Commit" >> beam.Map(_commit, output, self.run, self.stop, AsSingleton(totals))
         )
 
 
@@ -99,7 +119,7 @@ class _CountPages(beam.PTransform):
     def expand(self, page_ranges: beam.PCollection[PageRange]) -> beam.PCollection[Totals]:
         return (
             page_ranges
-            | "OnePerDocument" >> beam.Filter(lambda page_range: page_range.start == 0)
+            | "OnePerDocument" >> beam.Filter(lambda page_range: page_range.number == 0)
             | "Count" >> beam.Map(lambda page_range: Totals.of(page_range.document))
             | "Sum" >> beam.CombineGlobally(Totals.sum)
         )
@@ -112,14 +132,52 @@ class _CountRows(beam.PTransform):
         return rows | "Count" >> beam.Map(Totals.of_row) | "Sum" >> beam.CombineGlobally(Totals.sum)
 
 
-def _key_by_shard(row: Row, table: Table, run_id: str, shard_count: int) -> tuple[int, SortedRow]:
-    uri, page_index = row["source_uri"], row["page_index"]
-    packed = table.pack_row({**row, "run_id": run_id})
-    return shard_of(uri, page_index, shard_count), (uri, page_index, packed)
+class _WriteShardsFn(beam.DoFn):
+    """Rows → the shards that are written when there are enough of them, and at the end of a bundle."""
+
+    def __init__(self, output: str, run: RunDescription, rows_per_shard: int) -> None:
+        self._output, self._run_id, self._table = output, run.run_id, run.table
+        self._rows_per_shard = rows_per_shard
+
+    def start_bundle(self) -> None:
+        self._writer = ShardWriter(self._output, self._run_id, self._table, self._rows_per_shard)
+
+    def process(self, row: Row) -> Iterator[Shard]:
+        yield from self._writer.add({**row, "run_id": self._run_id})
+
+    def finish_bundle(self) -> Iterator[WindowedValue]:
+        yield from map(GlobalWindows.windowed_value, self._writer.finish())
 
 
-def _write_group(
-    group: tuple[int, Iterable[SortedRow]], output: str, table: Table, run_id: str, shard_count: int
-) -> Shard:
-    shard, rows = group
-    return write_shard(output, shard_path(table, run_id, shard, shard_count), table, rows)
+class _WriteDocumentsFn(beam.DoFn):
+    """Page ranges → nothing: notes among the run's unfinished files which documents were opened."""
+
+    def __init__(self, output: str, run_id: str) -> None:
+        self._output, self._run_id = output, run_id
+
+    def start_bundle(self) -> None:
+        self._opened: list[dict[str, Any]] = []
+
+    def process(self, page_range: PageRange) -> None:
+        document = page_range.document
+        if page_range.number == 0 and not document.skipped:
+            places = document.places or ((document.uri, None),)
+            self._opened += [{"uri": uri, "sha256": document.sha256, **stamp_columns(stamp)} for uri, stamp in places]
+            if len(self._opened) >= _DOCUMENTS_PER_FILE:
+                self.finish_bundle()
+
+    def finish_bundle(self) -> None:
+        if self._opened:
+            write_documents(self._output, self._run_id, self._opened)
+        self._opened = []
+
+
+def _commit(
+    shards: list[Shard], output: str, run: RunDescription, stop: StopFile | None, totals: Totals
+) -> dict[str, Any]:
+    stopped = stop.reason() if stop else None
+    if is_held_by(output, run.run_id):
+        return commit_run(output, run, shards, totals, stopped)
+    with locked(output, run.run_id, wait=True):  # in a host program, which holds no lock while it reads
+        finish_commit(output)
+        return commit_run(output, run, shards, totals, stopped)

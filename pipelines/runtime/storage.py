@@ -123,7 +123,7 @@ def join(folder: str, path: str) -> str:
 
 def exists(path: str) -> bool:
     """Whether there is a file at a path."""
-    return _beam(path).exists(path)
+    return _beam(path).exists(path) if is_remote(path) else os.path.exists(path)
 
 
 def open_file(path: str) -> BinaryIO:
@@ -138,6 +138,9 @@ def open_file(path: str) -> BinaryIO:
 
 def create_file(path: str) -> BinaryIO:
     """Opens a new file for writing; other processes see it under its name immediately."""
+    if not is_remote(path):
+        durable_files.make_folder(os.path.dirname(path))
+        return open(path, "wb")
     return _beam(path).create(path, compression_type=_UNCOMPRESSED)
 
 
@@ -170,25 +173,25 @@ def atomic_writer(path: str) -> Iterator[BinaryIO]:
         _unfinished.add(temporary)
     try:
         with writing(path):
-            if not is_remote(path):
-                durable_files.make_folder(folder)
             with create_file(temporary) as file:
                 yield file
                 if not is_remote(path):
                     durable_files.sync_file(file)
-            _rename(temporary, path)
+            move(temporary, path)
     finally:
         with _unfinished_lock:
             _discard(temporary)
 
 
-def _rename(temporary: str, path: str) -> None:
+def move(source: str, path: str) -> None:
+    """Gives a file another path on its file system, in the place of a file of that name."""
     if not is_remote(path):
-        durable_files.rename(temporary, path)
+        durable_files.make_folder(os.path.dirname(path))
+        durable_files.rename(source, path)
         return
     if exists(path):  # from an earlier attempt; not all file systems rename onto an existing file
         delete([path])
-    _beam(path).rename([temporary], [path])
+    _beam(path).rename([source], [path])
 
 
 _unfinished: set[str] = set()
@@ -262,10 +265,29 @@ def glob_regex(pattern: str) -> re.Pattern[str]:
 
 def list_folder(folder: str) -> dict[str, int]:
     """Sizes in bytes of the files in a folder, by name, and in its direct subfolders, by folder/name."""
+    if not is_remote(folder):
+        return _list_local(folder, depth=1)
     base = folder.rstrip("/") + "/"
     pattern = glob.escape(base)  # the folder may be called a[1]
     found = [*match_files(pattern + "*"), *match_files(pattern + "*/*")]
     return {file.path.removeprefix(base): file.size_bytes for file in found}
+
+
+def _list_local(folder: str, depth: int) -> dict[str, int]:
+    found: dict[str, int] = {}
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.is_file():
+                    found[entry.name] = entry.stat().st_size
+                elif depth and entry.is_dir():
+                    below = _list_local(entry.path, depth - 1)
+                    found.update({f"{entry.name}/{name}": size for name, size in below.items()})
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except OSError as error:
+        raise StorageError(Stage.OPEN, f"{folder} can't be listed ({error})") from error
+    return found
 
 
 def delete(paths: Iterable[str]) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from ocr_models.errors import UsageError
 from ocr_models.io.predictions import PredictedPage, read_predictions
-from pipelines.reading.schemas import PAGES
+from pipelines.output.schemas import PAGES
 
 HOCR = """<?xml version="1.0" encoding="UTF-8"?>
 <!DOCTYPE html PUBLIC "-//W3C//DTD XHTML 1.0 Transitional//EN" "http://www.w3.org/TR/xhtml1/DTD/xhtml1-transitional.dtd">

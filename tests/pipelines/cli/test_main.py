@@ -10,7 +10,7 @@ import pytest
 
 from pipelines.cli import main as cli
 from pipelines.reading import ocr_reader
-from pipelines.reading.schemas import CAPTIONS, PAGES
+from pipelines.output.schemas import CAPTIONS, PAGES
 from tests.pipelines import samples
 
 

@@ -11,7 +11,7 @@ from PIL import Image
 from ocr_models.bundle import find_bundle, write_bundle
 from ocr_models.io.images import ColorMode, decode_image
 from pipelines.cli import main as cli
-from pipelines.reading.run_manifest import read_manifest
+from pipelines.output.run_manifest import read_manifest
 from tests.pipelines import samples
 from tests.pipelines.conftest import comparable, read_rows
 from tests.pipelines.fakes import GUILTY_WIDTH_PX

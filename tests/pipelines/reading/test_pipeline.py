@@ -18,8 +18,8 @@ from pipelines.inputs.documents import open_document
 from pipelines.reading.ocr_reader import OcrReader
 from pipelines.reading.page_stream import PageStream
 from pipelines.reading.run import define_pipeline
-from pipelines.reading.run_manifest import RunDescription, read_manifest
-from pipelines.reading.schemas import PAGES
+from pipelines.output.run_manifest import RunDescription, read_manifest
+from pipelines.output.schemas import PAGES
 from pipelines.reading.transforms import ReadPages
 from tests.pipelines import samples
 from tests.pipelines.conftest import read_rows

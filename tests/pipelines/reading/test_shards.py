@@ -7,9 +7,9 @@ import pytest
 
 from ocr_models.errors import PagebeamError
 from pipelines.inputs.page_ranges import page_id
-from pipelines.reading.run_manifest import RunDescription, Totals, read_manifest, write_manifest
-from pipelines.reading.schemas import CAPTIONS, PAGES
-from pipelines.reading.shards import Shard, shard_of, shard_path, write_shard
+from pipelines.output.run_manifest import RunDescription, Totals, read_manifest, write_manifest
+from pipelines.output.schemas import CAPTIONS, PAGES
+from pipelines.output.shards import Shard, shard_of, shard_path, write_shard
 
 
 def make_row(page_index: int = 0, **columns: object) -> dict:

@@ -8,8 +8,8 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from pipelines.reading.run import define_pipeline
-from pipelines.reading.run_manifest import RunDescription
-from pipelines.reading.schemas import PAGES
+from pipelines.output.run_manifest import RunDescription
+from pipelines.output.schemas import PAGES
 from pipelines.reading.transforms import ReadPages
 from pipelines.runtime import progress
 from tests.pipelines import samples

@@ -12,6 +12,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from ocr_models.errors import UsageError
+
 Row = dict[str, Any]
 
 
@@ -101,9 +103,20 @@ _FAILURE = pa.struct(
 
 # The first columns of all tables, which identify the page.
 _PAGE_COLUMNS = (
-    _column("page_id", pa.string(), "32 hex digits: a hash of source_uri, source_sha256 and page_index", False),
-    _column("source_uri", pa.string(), "the document: an absolute path, or a URI", False),
+    _column(
+        "page_id",
+        pa.string(),
+        "32 hex digits: a hash of source_sha256 (of source_uri if the bytes can't be read) and page_index",
+        False,
+    ),
+    _column("source_uri", pa.string(), "where the document is, or was last: an absolute path, or a URI", False),
+    _column(
+        "also_at",
+        pa.list_(pa.string()),
+        "other places where the same bytes are or were: copies, and names before a renaming",
+    ),
     _column("source_sha256", pa.string(), "SHA-256 of the document's bytes, in hex; null if they can't be read"),
+    _column("source_kind", pa.string(), "image, tiff, pdf, tfrecord or gzip_tfrecord; null if it can't be opened"),
     _column(
         "page_index",
         pa.int32(),
@@ -128,11 +141,12 @@ def _run_columns(version: int) -> tuple[pa.Field, ...]:
             "time for its decoding and its share of its batch; if failed, the time until it failed",
             False,
         ),
-        _column("run_id", pa.string(), "the run that wrote the row; also the hive partition `run`", False),
+        _column("run_id", pa.string(), "the run that read the page", False),
+        _column("reader_id", pa.string(), "16 hex digits: a hash of the models and options that change what is read"),
     )
 
 
-_PAGES_VERSION = 2
+_PAGES_VERSION = 3
 UNKNOWN_SCRIPT = "unknown_script"
 """The status of pages of which the models can't read more than half."""
 
@@ -182,7 +196,7 @@ PAGES = Table(
 )
 """What ``pagebeam run`` writes."""
 
-_CAPTIONS_VERSION = 1
+_CAPTIONS_VERSION = 2
 
 CAPTIONS = Table(
     folder="captions",
@@ -202,3 +216,32 @@ CAPTIONS = Table(
     headline="caption",
 )
 """What ``pagebeam caption`` writes."""
+
+
+TABLES = {table.folder: table for table in (PAGES, CAPTIONS)}
+
+
+def find_table(folder: str) -> Table:
+    """The table whose rows are in a folder of that name. Raises UsageError if there is none."""
+    if folder not in TABLES:
+        raise UsageError(f"no table is called {folder}; the tables are {' and '.join(TABLES)}")
+    return TABLES[folder]
+
+
+DOCUMENTS = pa.schema(
+    [
+        _column("uri", pa.string(), "a place where a document is or was: an absolute path, or a URI", False),
+        _column("sha256", pa.string(), "SHA-256 of its bytes, in hex; null if they can't be read"),
+        _column("kind", pa.string(), "as `source_kind` of its rows"),
+        _column("page_count", pa.int32(), "number of its pages; null if it can't be opened"),
+        _column("pages_read", pa.int32(), "how many of them have a row; fewer than page_count after an interruption"),
+        _column("pages_failed", pa.int32(), "how many of these rows are failed ones"),
+        _column("reader_id", pa.string(), 'as in its rows; "mixed" if its rows differ'),
+        _column("run_id", pa.string(), "the last run that read one of its pages"),
+        _column("size_bytes", pa.int64(), "size of the file"),
+        _column("modified_ns", pa.int64(), "its last change, in ns since 1970; null if the file must be hashed again"),
+        _column("changed_ns", pa.int64(), "the last change of its inode; null if it is on a remote file system"),
+        _column("vanished", pa.string(), "when a run first didn't find it any more, in ISO 8601; null if it is there"),
+    ]
+)
+"""The documents that an output folder knows, one row for each place of each."""

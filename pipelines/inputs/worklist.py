@@ -1,0 +1,74 @@
+"""The worklist of a run: the files that its workers open, and what is known of documents that earlier runs read.
+
+The launcher writes it as Parquet files, a few thousand documents each, which workers read: as elements of a pipeline's
+graph, millions of documents would not fit into it.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipelines.inputs.discovery import FileStamp, FoundFile
+from pipelines.inputs.documents import Known
+from pipelines.runtime.storage import atomic_writer, join, open_file
+
+FILES_PER_PART = 4096
+_FILES = pa.schema(
+    [
+        pa.field("uri", pa.string(), nullable=False),
+        pa.field("error", pa.string()),
+        pa.field("size_bytes", pa.int64()),
+        pa.field("modified_ns", pa.int64()),
+        pa.field("changed_ns", pa.int64()),
+    ]
+)
+_KNOWN = pa.schema([pa.field("sha256", pa.string(), nullable=False), pa.field("pages", pa.list_(pa.int32()))])
+
+
+def write_worklist(folder: str, files: Iterable[FoundFile]) -> list[str]:
+    """Writes the files to open, which aren't skipped ones, into parts in a folder; returns the paths of the parts."""
+    parts: list[str] = []
+    remaining = iter(files)
+    while part := list(itertools.islice(remaining, FILES_PER_PART)):
+        path = join(folder, f"files-{len(parts):05d}.parquet")
+        _write(path, _FILES, [_as_row(file) for file in part])
+        parts.append(path)
+    return parts
+
+
+def read_part(path: str) -> Iterator[FoundFile]:
+    """Yields the files in a part of a worklist."""
+    with open_file(path) as file:
+        rows = pq.read_table(file).to_pylist()
+    for row in rows:
+        stamp = FileStamp(*(row[name] for name in FileStamp._fields))
+        yield FoundFile(row["uri"], row["error"], stamp=None if stamp.size_bytes is None else stamp)
+
+
+def write_known(path: str, known: Mapping[str, tuple[int, ...] | None]) -> None:
+    """Writes what is known of documents that earlier runs read, see ``Known``."""
+    _write(path, _KNOWN, [{"sha256": sha256, "pages": pages} for sha256, pages in known.items()])
+
+
+@functools.lru_cache(1)
+def read_known(path: str) -> Known:
+    """Reads what ``write_known`` wrote, once per process."""
+    with open_file(path) as file:
+        table = pq.read_table(file)
+    pages = (None if pages is None else tuple(pages) for pages in table["pages"].to_pylist())
+    return dict(zip(table["sha256"].to_pylist(), pages, strict=True))
+
+
+def _as_row(file: FoundFile) -> dict[str, Any]:
+    return {"uri": file.uri, "error": file.error, **(file.stamp._asdict() if file.stamp else {})}
+
+
+def _write(path: str, schema: pa.Schema, rows: list[dict[str, Any]]) -> None:
+    with atomic_writer(path) as file:
+        pq.write_table(pa.Table.from_pylist(rows, schema), file)

@@ -1,0 +1,99 @@
+"""The documents that an output folder knows: which files are still the same, and where the same bytes are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from pipelines.inputs.discovery import FileStamp, FoundFile
+from pipelines.output.layout import current_file, documents_path
+from pipelines.output.schemas import DOCUMENTS, Table
+from pipelines.runtime.storage import join, open_file
+
+_BATCH_ROWS = 1 << 16
+
+
+def read_documents(output: str, table: Table, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+    """Yields the documents that a table's rows were read from, in batches; the columns are those of ``DOCUMENTS``."""
+    path = current_file(output, documents_path(table))
+    if path is None:
+        return
+    with open_file(join(output, path)) as file:
+        for batch in pq.ParquetFile(file).iter_batches(_BATCH_ROWS, columns=None if columns is None else list(columns)):
+            yield pa.Table.from_batches([batch])
+
+
+def all_documents(output: str, table: Table) -> pa.Table:
+    """Like ``read_documents``, at once."""
+    return pa.concat_tables([DOCUMENTS.empty_table(), *read_documents(output, table)]).combine_chunks()
+
+
+def contents(rows: pa.Table, sha256: str = "sha256", uri: str = "uri") -> pa.ChunkedArray:
+    """What is the same for all copies of a document, see ``pipelines.inputs.page_ranges.content_key``."""
+    return pc.coalesce(rows[sha256], rows[uri])
+
+
+class KnownFiles:
+    """Finds files among those that are known, by numbers of 8 bytes each, so that millions of them fit in memory.
+
+    Two hashes of 64 bits must both be equal, that of the place and that of the stamp, for a file to be taken for one
+    that it isn't.
+
+    Args:
+        documents: batches of the columns ``COLUMNS`` of known documents.
+    """
+
+    COLUMNS = ("uri", "size_bytes", "modified_ns", "changed_ns", "vanished")
+
+    def __init__(self, documents: Iterator[pa.Table]) -> None:
+        places, stamps, vanished = [np.empty(0, np.int64)], [np.empty(0, np.int64)], [np.empty(0, bool)]
+        for batch in documents:
+            columns = [batch[name].to_pylist() for name in self.COLUMNS[:-1]]
+            places.append(np.fromiter(map(hash, columns[0]), np.int64, len(batch)))
+            stamps.append(np.fromiter(map(_hash_stamp, *columns[1:]), np.int64, len(batch)))
+            vanished.append(pc.is_valid(batch["vanished"]).to_numpy())
+        unsorted = np.concatenate(places)
+        self._order = np.argsort(unsorted, kind="stable")
+        self._places = unsorted[self._order]
+        self._stamps = np.concatenate(stamps)
+        self.vanished = np.concatenate(vanished)
+        """Whether each document had vanished, in the order of the documents."""
+        self.seen = np.zeros(len(unsorted), bool)
+        """Whether each document was among the files that were looked up."""
+
+    def find(self, files: Sequence[FoundFile]) -> tuple[np.ndarray, np.ndarray]:
+        """Looks files up, and notes that they were seen.
+
+        Returns:
+            For each file its index among the documents, -1 if it is in none of their places, and whether it is
+            unchanged.
+        """
+        if not len(self._places):
+            return np.full(len(files), -1), np.zeros(len(files), bool)
+        places = np.fromiter((hash(file.uri) for file in files), np.int64, len(files))
+        stamps = np.fromiter((_hash_stamp(*file.stamp or _UNKNOWN) for file in files), np.int64, len(files))
+        positions = np.minimum(np.searchsorted(self._places, places), len(self._places) - 1)
+        found = self._places[positions] == places
+        indices = np.where(found, self._order[positions], -1)
+        self.seen[indices[found]] = True
+        return indices, found & (self._stamps[indices] == stamps) & (stamps != _NEVER)
+
+
+_UNKNOWN = FileStamp(0, None)
+_NEVER = 0
+"""The hash of a stamp that tells nothing."""
+
+
+def _hash_stamp(size_bytes: int | None, modified_ns: int | None, changed_ns: int | None) -> int:
+    if size_bytes is None or modified_ns is None:
+        return _NEVER
+    return hash((size_bytes, modified_ns, -1 if changed_ns is None else changed_ns)) or 1
+
+
+def stamp_columns(stamp: FileStamp | None) -> dict[str, int | None]:
+    """The columns of a document that hold its stamp."""
+    return dict(stamp._asdict()) if stamp else dict.fromkeys(FileStamp._fields)

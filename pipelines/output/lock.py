@@ -1,0 +1,219 @@
+"""The lock of an output folder: one writer at a time.
+
+A writer that is killed leaves its lock. Another takes it over: at once if the writer was a process of the same machine
+that is gone, else when the lock has had no heartbeat for ``DEAD_AFTER_S``.
+
+On a local or network file system, a file is created only if there is none, which is atomic. Object stores promise no
+such thing through Beam: there, the file is written, and read again after a moment. Of two writers that begin in the
+same second, the later one then holds the lock.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import json
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ocr_models.errors import LockedError
+from pipelines.runtime.storage import delete, exists, is_remote, join, read_bytes, write_bytes, writing
+
+LOCK = "_lock.json"
+HEARTBEAT_S = 15.0
+DEAD_AFTER_S = 300.0  # several heartbeats: a machine may swap, and an object store be slow
+LOOK_AGAIN_S = 2.0  # while waiting for another's lock
+_SETTLE_S = 2.0  # on object stores
+_PAUSE_S, _UNREADABLE_LOOKS = 0.1, 20
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who holds a lock.
+
+    Attributes:
+        run_id: the run, or the name of another command.
+        host: name of the machine.
+        pid: process on it.
+        process_start: when the process started, in the machine's clock ticks: no later one of the same pid has it.
+        user: name of the user.
+        since: when the lock was taken, in seconds since the epoch.
+        heartbeat: when the holder last said that it lives.
+    """
+
+    run_id: str
+    host: str
+    pid: int
+    process_start: int
+    user: str
+    since: float
+    heartbeat: float
+
+    @staticmethod
+    def this_process(run_id: str) -> Holder:
+        """This process as a holder."""
+        try:
+            user = getpass.getuser()
+        except (KeyError, OSError):  # a container without an entry for its user
+            user = str(os.getuid())
+        now = time.time()
+        pid = os.getpid()
+        return Holder(run_id, socket.gethostname(), pid, _process_start(pid), user, now, now)
+
+    @property
+    def is_dead(self) -> bool:
+        """Whether the holder has ended without giving its lock back, as far as can be seen from here."""
+        if self.host == socket.gethostname() and _process_start(self.pid) != self.process_start:
+            return True
+        return time.time() - self.heartbeat > DEAD_AFTER_S
+
+    def __str__(self) -> str:
+        since = datetime.fromtimestamp(self.since, UTC).isoformat(timespec="seconds")
+        heartbeat = max(0, round(time.time() - self.heartbeat))
+        return (
+            f"{self.run_id} of {self.user} (process {self.pid} on {self.host}, since {since}, alive {heartbeat} s ago)"
+        )
+
+
+def read_holder(output: str) -> Holder | None:
+    """Who holds the lock of an output folder, dead or alive; None if nobody does."""
+    path = join(output, LOCK)
+    try:
+        return Holder(**json.loads(read_bytes(path))) if exists(path) else None
+    except (OSError, ValueError, TypeError):  # given back, or half written, at this moment
+        return None
+
+
+@contextlib.contextmanager
+def locked(
+    output: str, run_id: str, wait: bool = False, on_wait: Callable[[Holder], None] = lambda holder: None
+) -> Iterator[None]:
+    """Holds the lock of an output folder within the ``with`` block.
+
+    Args:
+        output: the output folder, on any Beam file system.
+        run_id: the run, or the name of another command.
+        wait: wait until another's lock is free.
+        on_wait: called once with the holder for which it waits.
+
+    Raises:
+        LockedError: another holds it, and ``wait`` is False.
+        OutputError: the lock can't be written.
+    """
+    told = False
+    while holder := _take(output, run_id):
+        if not wait:
+            raise LockedError(f"{output} is being written by {holder}; wait for it with --wait, or run again later")
+        if not told:
+            on_wait(holder)
+        told = True
+        time.sleep(LOOK_AGAIN_S)
+    ended = threading.Event()
+    heart = threading.Thread(target=_beat, args=(output, run_id, ended), name="heartbeat", daemon=True)
+    heart.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        heart.join()
+        with contextlib.suppress(Exception):  # the disk or network is gone; the lock will be taken over
+            if is_held_by(output, run_id):
+                delete([join(output, LOCK)])
+
+
+def is_held_by(output: str, run_id: str) -> bool:
+    """Whether the lock is this run's."""
+    holder = read_holder(output)
+    return holder is not None and holder.run_id == run_id
+
+
+def check_lock(output: str, run_id: str) -> None:
+    """Raises LockedError if another took the lock of a run over, which then must not write any more."""
+    holder = read_holder(output)
+    if holder and holder.run_id != run_id:
+        raise LockedError(
+            f"{output} was taken over by {holder}, as nothing was heard of this run; its rows are not lost"
+        )
+
+
+def _take(output: str, run_id: str) -> Holder | None:
+    """Takes the lock; returns None, or who else holds it."""
+    path = join(output, LOCK)
+    mine = Holder.this_process(run_id)
+    content = json.dumps(asdict(mine)).encode()
+    if is_remote(path):
+        holder = read_holder(output)
+        if holder and not holder.is_dead:
+            return holder
+        write_bytes(path, content)
+        time.sleep(_SETTLE_S)
+        holder = read_holder(output)
+        return None if holder == mine else holder
+    unreadable = 0
+    with writing(path):
+        while True:
+            try:
+                _create(path, content)
+                return None
+            except FileExistsError:
+                holder = read_holder(output)
+            if holder and not holder.is_dead:
+                return holder
+            if holder or unreadable == _UNREADABLE_LOOKS:
+                _remove_dead(path, holder)
+            elif os.path.exists(path):  # half written: its writer was killed, unless it goes on at once
+                unreadable += 1
+                time.sleep(_PAUSE_S)
+
+
+def _create(path: str, content: bytes) -> None:
+    """Creates a file that isn't there. Raises FileExistsError if it is."""
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
+    try:
+        os.write(descriptor, content)
+        os.fsync(descriptor)
+    except OSError:
+        os.unlink(path)
+        raise
+    finally:
+        os.close(descriptor)
+
+
+def _remove_dead(path: str, dead: Holder | None) -> None:
+    """Removes a dead holder's lock, unless another has taken it over meanwhile: of two that try, one succeeds."""
+    aside = f"{path}.{os.getpid()}.dead"
+    with contextlib.suppress(FileNotFoundError):
+        os.rename(path, aside)
+        with contextlib.suppress(ValueError, TypeError):
+            if Holder(**json.loads(Path(aside).read_bytes())).run_id != (dead and dead.run_id):
+                os.rename(aside, path)  # a living one, taken between the look and the renaming: back with it
+                return
+        os.unlink(aside)
+
+
+def _beat(output: str, run_id: str, ended: threading.Event) -> None:
+    """Renews the time in the lock, until the end or until another took it over."""
+    while not ended.wait(HEARTBEAT_S):
+        with contextlib.suppress(Exception):  # a full disk: the run itself says so
+            holder = read_holder(output)
+            if holder and holder.run_id == run_id:
+                write_bytes(join(output, LOCK), json.dumps({**asdict(holder), "heartbeat": time.time()}).encode())
+
+
+def _process_start(pid: int) -> int:
+    """When a process of this machine started, in clock ticks since boot; 0 if there is none.
+
+    It is the 22nd field of ``/proc/PID/stat``, counted from behind the name in parentheses, which may hold spaces.
+    """
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0
+    return 0 if fields[0] in ("Z", "X") else int(fields[19])

@@ -1,0 +1,75 @@
+"""Reads the rows of an output folder back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from ocr_models.errors import UsageError
+from pipelines.output.layout import RUNS, SUPERSEDED, current_files
+from pipelines.output.row_changes import align
+from pipelines.output.schemas import PAGES, find_table
+from pipelines.runtime.storage import StorageError, absolute_uri, join, list_folder, open_file
+
+_TRIES = 5
+"""A commit moves files while they are listed and opened; it takes less than a second."""
+
+
+def read_rows(
+    output: str, columns: Sequence[str] | None = None, folder: str = PAGES.folder, run: str | None = None
+) -> pa.Table:
+    """All pages of an output folder, each once, as an Arrow table.
+
+    The rows of a file are sorted by ``source_uri`` and ``page_index``; the table is not.
+
+    Args:
+        output: the output folder of ``pagebeam run`` or ``pagebeam caption``, on any Beam file system.
+        columns: the columns to read; None for all.
+        folder: "pages" for what ``pagebeam run`` writes, "captions" for what ``pagebeam caption`` writes.
+        run: the id of a run, whose rows are read, also those that later runs replaced, unless they were removed by
+            ``pagebeam compact``; None for the current rows.
+
+    Raises:
+        UsageError: there is no finished run, or no such table or column.
+    """
+    table = find_table(folder)
+    output = absolute_uri(output)
+    wanted = table.schema.names if columns is None else list(columns)
+    if strange := [name for name in wanted if name not in table.schema.names]:
+        raise UsageError(f"{output}: no column {', '.join(strange)}; the columns are {', '.join(table.schema.names)}")
+    if not list_folder(join(output, RUNS)):
+        raise UsageError(f"{output}: no finished run with {folder}; give the --output folder of a run")
+    schema = pa.schema([table.schema.field(name) for name in wanted])
+    for tries in range(1, _TRIES + 1):
+        files = _files(output, folder, run)
+        try:
+            return pa.concat_tables([schema.empty_table(), *_read(output, files, schema, run)])
+        except StorageError:
+            if tries == _TRIES or _files(output, folder, run) == files:
+                raise
+    raise AssertionError("unreachable")
+
+
+def _files(output: str, folder: str, run: str | None) -> list[str]:
+    superseded = f"{SUPERSEDED}/{folder}"
+    old = [f"{superseded}/{name}" for name in list_folder(join(output, superseded))] if run else []
+    return [*current_files(output, folder), *old]
+
+
+def _read(output: str, files: list[str], schema: pa.Schema, run: str | None) -> Iterator[pa.Table]:
+    for path in files:
+        with open_file(join(output, path)) as file:
+            rows = pq.ParquetFile(file)
+            names = [name for name in schema.names if name in rows.schema_arrow.names]
+            if run is None:
+                yield align(rows.read(names), schema)
+            else:
+                yield align(_of_run(rows, names, run), schema)
+
+
+def _of_run(rows: pq.ParquetFile, names: list[str], run: str) -> pa.Table:
+    mask = pc.equal(rows.read(["run_id"])["run_id"], run)
+    return rows.read(names).filter(mask) if pc.any(mask).as_py() else rows.schema_arrow.empty_table().select(names)

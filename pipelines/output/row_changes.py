@@ -1,0 +1,258 @@
+"""What a run changes in an output folder: its new shards, and files of earlier runs that lose or change rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from pipelines.inputs.page_ranges import content_key, page_id
+from pipelines.output.documents_table import contents
+from pipelines.output.layout import SUPERSEDED, current_files, unfinished_folder
+from pipelines.output.places import Place
+from pipelines.output.schemas import Table
+from pipelines.output.shards import OPENED, ROWS_PER_GROUP, Shard, write_shard
+from pipelines.runtime.storage import join, open_file
+
+_KEYS = (
+    "page_id",
+    "source_uri",
+    "also_at",
+    "source_sha256",
+    "source_kind",
+    "page_count",
+    "status",
+    "reader_id",
+    "run_id",
+)
+
+
+class RowChanges:
+    """Decides for each row whether it stays, and writes the files that change among the run's unfinished ones.
+
+    A page that was read again replaces its earlier row, unless it failed now and didn't before. Rows of documents whose
+    bytes are nowhere any more go.
+
+    Args:
+        output: the output folder.
+        table: the schema of the rows.
+        run_id: the run.
+        shards: its shards. A page that is in two of them, as after a retry, counts once.
+
+    Attributes:
+        moves: see ``layout.Commit``.
+        deletes: see ``layout.Commit``.
+    """
+
+    def __init__(self, output: str, table: Table, run_id: str, shards: Sequence[Shard]) -> None:
+        self._output, self._table, self._run_id = output, table, run_id
+        self._new = f"{unfinished_folder(run_id)}/new"
+        self._shards = [(shard, _read(output, shard.path, _KEYS, table)) for shard in shards]
+        self._facts: list[pa.Table] = []
+        self.moves: list[tuple[str, str]] = []
+        self.deletes: list[str] = []
+        self._drop_repeated_pages()
+
+    @property
+    def shards(self) -> list[Shard]:
+        """The run's shards, each page once."""
+        return [shard for shard, _ in self._shards]
+
+    @property
+    def contents(self) -> pa.ChunkedArray:
+        """The contents that the run has rows of."""
+        return pa.chunked_array([chunk for _, rows in self._shards for chunk in _contents(rows).chunks], pa.string())
+
+    def with_places(self, opened: pa.Table) -> pa.Table:
+        """The documents that a run opened, each place once, with those of its rows that aren't noted there."""
+        noted = set(opened["uri"].to_pylist())
+        more: dict[str, str | None] = {}
+        for _, rows in self._shards:
+            for row in rows.select(["source_uri", "also_at", "source_sha256"]).to_pylist():
+                for uri in (row["source_uri"], *(row["also_at"] or ())):
+                    if uri not in noted:
+                        more[uri] = row["source_sha256"]
+        added = [{"uri": uri, "sha256": sha256} for uri, sha256 in more.items()]
+        return pa.concat_tables([_last_of_each(opened), pa.Table.from_pylist(added, OPENED)]).combine_chunks()
+
+    def apply(self, places: Mapping[str, Place | None], unreadable: Iterable[str]) -> None:
+        """Compares the run's rows with the current ones, and writes the files that change.
+
+        Args:
+            places: where the documents are whose earlier rows may change, by content; None if they are nowhere.
+            unreadable: documents whose rows of this run, which say that they can't be read, must not replace others.
+        """
+        touched = pa.array(sorted(places), pa.string())
+        again = self._pages_read_again(touched)
+        unwanted = {page_id(uri, None, 0) for uri in unreadable}  # pages of the run whose earlier rows stay
+        if places:
+            for path in current_files(self._output, self._table.folder):
+                self._change_file(path, touched, places, again, unwanted)
+        self._add_shards(places, unwanted)
+
+    def facts(self) -> pa.Table:
+        """What is now known of the documents whose rows changed: ``content`` and the columns ``places.ATTRIBUTES``."""
+        rows = pa.concat_tables([_facts(self._table.schema.empty_table().select(_KEYS)), *self._facts])
+        totals = rows.group_by("content").aggregate(
+            [
+                ("failed", "count"),
+                ("failed", "sum"),
+                *((name, "max") for name in ("source_kind", "page_count", "reader_id", "run_id")),
+                ("reader_id", "min"),
+            ]
+        )
+        mixed = pc.not_equal(totals["reader_id_min"], totals["reader_id_max"])
+        return pa.table(
+            {
+                "content": totals["content"],
+                "kind": totals["source_kind_max"],
+                "page_count": totals["page_count_max"],
+                "pages_read": pc.cast(totals["failed_count"], pa.int32()),
+                "pages_failed": pc.cast(totals["failed_sum"], pa.int32()),
+                "reader_id": pc.if_else(pc.fill_null(mixed, False), "mixed", totals["reader_id_max"]),
+                "run_id": totals["run_id_max"],
+            }
+        )
+
+    def _pages_read_again(self, touched: pa.Array) -> dict[str, tuple[bool, str]]:
+        """Of the run's pages that may have been read before: whether each failed, and its run, by page id."""
+        again: dict[str, tuple[bool, str]] = {}
+        for _, rows in self._shards:
+            hits = rows.filter(pc.is_in(_contents(rows), touched)).select(["page_id", "status", "run_id"])
+            again.update({row["page_id"]: (row["status"] == "failed", row["run_id"]) for row in hits.to_pylist()})
+        return again
+
+    def _change_file(
+        self,
+        path: str,
+        touched: pa.Array,
+        places: Mapping[str, Place | None],
+        again: Mapping[str, tuple[bool, str]],
+        unwanted: set[str],
+    ) -> None:
+        """Writes a file of earlier runs anew if some of its rows go or get other places."""
+        identities = _read(self._output, path, ("source_sha256", "source_uri"), self._table)
+        if not pc.any(pc.is_in(_contents(identities), touched)).as_py():
+            return
+        keys = _read(self._output, path, _KEYS, self._table)
+        stays, is_changed = np.ones(len(keys), bool), False
+        for i in np.flatnonzero(pc.is_in(_contents(keys), touched).to_numpy()):
+            row = keys.slice(i, 1).to_pylist()[0]
+            place, read = places[content_key(row["source_sha256"], row["source_uri"])], again.get(row["page_id"])
+            if place and read and _is_better(row, *read):
+                unwanted.add(row["page_id"])
+                read = None
+            stays[i] = place is not None and read is None
+            is_changed |= place is not None and place != (row["source_uri"], row["also_at"] or [])
+        if is_changed or not stays.all():
+            self._replace_file(path, stays, places)
+        left = keys.filter(pa.array(stays))
+        self._note(left.filter(pc.is_in(_contents(left), touched)))
+
+    def _replace_file(self, path: str, stays: np.ndarray, places: Mapping[str, Place | None]) -> None:
+        rows = _read(self._output, path, self._table.schema.names, self._table)
+        number = len(self.moves)
+        if stays.any():
+            new = f"{self._new}/changed-{number:05d}.parquet"
+            self._write(new, _with_places(rows.filter(pa.array(stays)), places))
+            self.moves.append((new, path))
+        else:
+            self.deletes.append(path)
+        if not stays.all():
+            new = f"{self._new}/superseded-{number:05d}.parquet"
+            self._write(new, rows.filter(pa.array(~stays)))
+            self.moves.append((new, f"{SUPERSEDED}/{self._table.folder}/{self._run_id}-{number:05d}.parquet"))
+
+    def _drop_repeated_pages(self) -> None:
+        seen: set[int] = set()
+        for number, (shard, keys) in enumerate(self._shards):
+            is_new = np.ones(len(keys), bool)
+            for i, page in enumerate(keys["page_id"].to_pylist()):
+                half = int(page[:16], 16)  # 64 bits tell millions of pages apart, in half the memory
+                is_new[i] = half not in seen
+                seen.add(half)
+            if not is_new.all():
+                self._shards[number] = self._filter_shard(shard, keys, is_new, {}, f"distinct-{number:05d}")
+
+    def _add_shards(self, places: Mapping[str, Place | None], unwanted: set[str]) -> None:
+        for number, (shard, keys) in enumerate(sorted(self._shards, key=_first_uri)):
+            stays = np.array([page not in unwanted for page in keys["page_id"].to_pylist()], bool)
+            moved = {content: places[content] for content in _contents(keys).to_pylist() if places.get(content)}
+            if moved or not stays.all():
+                shard, keys = self._filter_shard(shard, keys, stays, moved, f"shard-{number:05d}")
+            self._note(keys)
+            if shard.rows:
+                self.moves.append((shard.path, f"{self._table.folder}/{self._run_id}-{number:05d}.parquet"))
+
+    def _filter_shard(
+        self, shard: Shard, keys: pa.Table, stays: np.ndarray, places: Mapping[str, Place | None], name: str
+    ) -> tuple[Shard, pa.Table]:
+        """Writes a shard of the run anew, with some of its rows, at other places."""
+        mask = pa.array(stays)
+        rows = _read(self._output, shard.path, self._table.schema.names, self._table).filter(mask)
+        return self._write(f"{self._new}/{name}.parquet", _with_places(rows, places)), keys.filter(mask)
+
+    def _write(self, path: str, rows: pa.Table) -> Shard:
+        groups = (rows.slice(start, ROWS_PER_GROUP) for start in range(0, len(rows), ROWS_PER_GROUP))
+        return write_shard(self._output, path, self._table, groups)
+
+    def _note(self, keys: pa.Table) -> None:
+        self._facts.append(_facts(keys))
+
+
+def _is_better(row: dict[str, Any], has_failed: bool, run_id: str) -> bool:
+    """Whether a page's row of an earlier run is worth more than that of this one, or isn't earlier at all."""
+    return (has_failed and row["status"] != "failed") or row["run_id"] > run_id
+
+
+def _facts(keys: pa.Table) -> pa.Table:
+    failed = pc.cast(pc.equal(keys["status"], "failed"), pa.int32())
+    rows = keys.select(["source_kind", "page_count", "reader_id", "run_id"])
+    return rows.append_column("failed", failed).append_column("content", _contents(keys))
+
+
+def _contents(rows: pa.Table) -> pa.ChunkedArray:
+    return contents(rows, "source_sha256", "source_uri")
+
+
+def _with_places(rows: pa.Table, places: Mapping[str, Place | None]) -> pa.Table:
+    """The rows with the places of their documents."""
+    columns: dict[str, list[Any]] = {"source_uri": [], "also_at": []}
+    keys = rows.select(["source_uri", "also_at"]).to_pylist()
+    for row, content in zip(keys, _contents(rows).to_pylist(), strict=True):
+        uri, also_at = places.get(content) or (row["source_uri"], row["also_at"])
+        columns["source_uri"].append(uri)
+        columns["also_at"].append(also_at)
+    for name, values in columns.items():
+        field = rows.schema.field(name)
+        rows = rows.set_column(rows.schema.get_field_index(name), field, pa.array(values, field.type))
+    return rows
+
+
+def _read(output: str, path: str, columns: Sequence[str], table: Table) -> pa.Table:
+    """Columns of a file; those that an older version didn't write are null."""
+    with open_file(join(output, path)) as file:
+        rows = pq.ParquetFile(file)
+        there = rows.read([name for name in columns if name in rows.schema_arrow.names])
+    return align(there, pa.schema([table.schema.field(name) for name in columns]))
+
+
+def align(rows: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Rows with exactly the columns of a schema, null where they have none."""
+    arrays = [rows[f.name].cast(f.type) if f.name in rows.column_names else pa.nulls(len(rows), f.type) for f in schema]
+    return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def _first_uri(shard: tuple[Shard, pa.Table]) -> tuple[str, str]:
+    return (shard[1]["source_uri"][0].as_py() if len(shard[1]) else "", shard[0].path)
+
+
+def _last_of_each(opened: pa.Table) -> pa.Table:
+    """Each place once: a retry may have noted it twice."""
+    uris = opened["uri"].to_pylist()
+    last = {uri: i for i, uri in enumerate(uris)}
+    return opened if len(last) == len(uris) else opened.take(sorted(last.values()))

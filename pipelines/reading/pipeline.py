@@ -1,0 +1,73 @@
+"""The Beam pipeline of a run: from a worklist, or inputs, to the rows in the output."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import apache_beam as beam
+
+from pipelines.inputs.page_ranges import PageRange
+from pipelines.inputs.transforms import ReadWorklist
+from pipelines.output.run_manifest import RunDescription, read_manifest
+from pipelines.reading.caption_reader import read_captions
+from pipelines.reading.ocr_reader import OcrPages
+from pipelines.reading.options import CaptionOptions, OcrOptions, RunOptions
+from pipelines.reading.plan import Plan
+from pipelines.reading.transforms import ROWS_PER_SHARD, ReadPages, WritePages
+from pipelines.runtime.runner import make_pipeline, run_pipeline
+from pipelines.runtime.stopping import StopFile
+
+
+def define_pipeline(
+    documents: beam.PCollection[PageRange],
+    output: str,
+    run: RunDescription,
+    read_pages: ReadPages,
+    rows_per_shard: int = ROWS_PER_SHARD,
+) -> beam.PCollection[dict[str, Any]]:
+    """Adds the graph from page ranges to rows in the output.
+
+    Args:
+        documents: the page ranges.
+        output: the output folder.
+        run: the run's id and table, and what else its manifest says about it.
+        read_pages: reads the pages; its rows must fit the run's table.
+        rows_per_shard: number of rows per file.
+
+    Returns:
+        A PCollection whose one element is the manifest, when it has been written.
+    """
+    rows = documents | read_pages
+    return rows | WritePages(output, run, documents, rows_per_shard, read_pages.stop)
+
+
+def read_plan(
+    options: RunOptions, output: str, run: RunDescription, reader_id: str, plan: Plan, stop: StopFile
+) -> dict[str, Any]:
+    """Reads the pages of a plan and commits the run, showing progress on stderr; returns the manifest.
+
+    Raises:
+        UsageError: the runner isn't available, or doesn't know an option.
+        PagebeamError: the run ended without all of its rows.
+    """
+    pipeline = make_pipeline(options)
+    read_pages = _read_pages(options, reader_id, stop)
+    documents = pipeline | ReadWorklist(plan.worklist, plan.known, options.limits, stop)
+    define_pipeline(documents, output, run, read_pages)
+    run_pipeline(pipeline)
+    return read_manifest(output, run.run_id)
+
+
+def _read_pages(options: RunOptions, reader_id: str, stop: StopFile) -> ReadPages:
+    if isinstance(options, OcrOptions):
+        ocr_pages = OcrPages(
+            options.detector,
+            options.recognizer,
+            options.beam_width,
+            options.dpi,
+            options.min_confidence,
+            options.limits,
+        )
+        return ocr_pages.read_pages(reader_id, stop)
+    assert isinstance(options, CaptionOptions)
+    return read_captions(options, reader_id, stop)

@@ -1,0 +1,251 @@
+"""What a run has to read: it looks at all files at the inputs, and compares them with the documents that are known.
+
+Nothing is opened. A document is known by its place and stamp; whether another place has known bytes is found out by the
+workers, which hash it. Millions of known documents take some 20 bytes each.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from pipelines.inputs.discovery import FoundFile, find_files, is_glob, no_documents
+from pipelines.inputs.page_ranges import content_key
+from pipelines.inputs.worklist import write_known, write_worklist
+from pipelines.output.documents_table import KnownFiles, contents, read_documents
+from pipelines.output.layout import current_files, unfinished_folder
+from pipelines.output.places import PRESENCE
+from pipelines.output.run_manifest import Found
+from pipelines.output.schemas import Table
+from pipelines.output.shards import write_presence
+from pipelines.reading.options import Rereading
+from pipelines.runtime.storage import absolute_uri, glob_regex, is_remote, join, open_file
+
+_FILES_AT_ONCE = 8192
+
+Selection = dict[str, tuple[int, ...] | None]
+"""Pages of known documents to read, by content: their indices, or None for all."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run has to do.
+
+    Attributes:
+        found: counts for the manifest.
+        worklist: paths of the parts of the worklist.
+        known: path of what is known of documents on it.
+        presence: known documents that weren't found any more, or were found again.
+    """
+
+    found: Found
+    worklist: list[str] = field(default_factory=list)
+    known: str = ""
+    presence: pa.Table = field(default_factory=PRESENCE.empty_table)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to open, and nothing to note."""
+        return not self.found.to_open and not len(self.presence)
+
+
+def plan_run(
+    inputs: Sequence[str], output: str, table: Table, run_id: str, reader_id: str | None, rereading: Rereading
+) -> Plan:
+    """Looks at all files at the inputs, and writes the worklist among the run's unfinished files.
+
+    Args:
+        inputs: files, folders and globs, on any Beam file system.
+        output: the output folder; its own files are no inputs.
+        table: the schema of the rows.
+        run_id: the run.
+        reader_id: what reads now.
+        rereading: which known pages are read again.
+
+    Raises:
+        UsageError: there are no documents at an input.
+        OutputError: the worklist can't be written.
+    """
+    return _Planner(inputs, output, table, reader_id, rereading).plan(run_id)
+
+
+class _Planner:
+    def __init__(
+        self, inputs: Sequence[str], output: str, table: Table, reader_id: str | None, rereading: Rereading
+    ) -> None:
+        self._inputs, self._output, self._table = inputs, output, table
+        self._reader_id, self._rereading = reader_id, rereading
+        self._known = KnownFiles(read_documents(output, table, KnownFiles.COLUMNS))
+        self._pages, self._is_selected, self._older = self._select()
+        self._skipped: Counter[str] = Counter()
+        self._unlisted: list[str] = []  # folders that can't be listed: nothing is known of what is in them
+        self._documents = self._to_open = self._known_pages = 0
+        self._sizes: set[int] = set()
+
+    def plan(self, run_id: str) -> Plan:
+        folder = join(self._output, unfinished_folder(run_id))
+        worklist = write_worklist(folder, self._files_to_open())
+        presence = self._presence()
+        if len(presence):
+            write_presence(self._output, run_id, presence)
+        known = join(folder, "known.parquet")
+        if worklist:
+            write_known(known, self._known_contents())
+        found = Found(self._documents, self._to_open, self._known_pages, dict(self._skipped), self._older)
+        return Plan(found, worklist, known, presence)
+
+    def _select(self) -> tuple[np.ndarray, np.ndarray, int]:
+        """For each known document its number of pages, and whether some are to be read; how many others read."""
+        self._selection = self._select_pages()
+        selected = pa.array(sorted(self._selection), pa.string())
+        pages, is_selected, older = [np.empty(0, np.int64)], [np.empty(0, bool)], 0
+        for batch in read_documents(self._output, self._table, ("uri", "sha256", "pages_read", "reader_id")):
+            pages.append(batch["pages_read"].to_numpy())
+            is_selected.append(pc.is_in(contents(batch), selected).to_numpy())
+            if self._reader_id:
+                older += pc.sum(pc.fill_null(pc.not_equal(batch["reader_id"], self._reader_id), True)).as_py() or 0
+        return np.concatenate(pages), np.concatenate(is_selected), older
+
+    def _select_pages(self) -> Selection:
+        """Which pages of known documents are to be read: missing ones, and those that were asked for."""
+        incomplete = self._incomplete_documents()
+        options = self._rereading
+        if not (incomplete or options.retry_failed or options.below is not None or options.reread):
+            return {}
+        columns = ["source_uri", "source_sha256", "page_index", "page_count", "status", "reader_id"]
+        columns += ["mean_confidence"] if "mean_confidence" in self._table.schema.names else []
+        pages: defaultdict[str, list[int]] = defaultdict(list)
+        unopened: set[str] = set()
+        for rows in _row_batches(self._output, self._table, columns):
+            for row in rows.filter(self._is_wanted(rows)).to_pylist():
+                content = content_key(row["source_sha256"], row["source_uri"])
+                pages[content].append(row["page_index"])
+                if row["page_count"] is None:
+                    unopened.add(content)
+            if incomplete:
+                for content, page in zip(_contents(rows).to_pylist(), rows["page_index"].to_pylist(), strict=True):
+                    if content in incomplete:
+                        incomplete[content].discard(page)
+        for content, missing in incomplete.items():
+            pages[content] += missing
+        return {content: None if content in unopened else tuple(sorted(set(of))) for content, of in pages.items()}
+
+    def _is_wanted(self, rows: pa.Table) -> pa.ChunkedArray:
+        """Which rows are of pages that are read again because that was asked for."""
+        options, wanted = self._rereading, pa.chunked_array([pa.array(np.zeros(len(rows), bool))])
+        if options.retry_failed:
+            wanted = pc.or_(wanted, pc.equal(rows["status"], "failed"))
+        if options.below is not None and "mean_confidence" in rows.column_names:
+            wanted = pc.or_(wanted, pc.fill_null(pc.less(rows["mean_confidence"], options.below), False))
+        if options.reread:
+            wanted = pc.or_(wanted, pc.fill_null(pc.not_equal(rows["reader_id"], self._reader_id), True))
+        return wanted
+
+    def _incomplete_documents(self) -> dict[str, set[int]]:
+        """Documents of which an interrupted run read some pages, with all of their pages."""
+        found: dict[str, set[int]] = {}
+        for batch in read_documents(self._output, self._table, ("uri", "sha256", "page_count", "pages_read")):
+            rows = batch.filter(pc.fill_null(pc.less(batch["pages_read"], batch["page_count"]), False))
+            for content, pages in zip(contents(rows).to_pylist(), rows["page_count"].to_pylist(), strict=True):
+                found[content] = set(range(pages))
+        return found
+
+    def _files_to_open(self) -> Iterator[FoundFile]:
+        """Yields the new and changed files, and those of which pages are to be read."""
+        files = self._found_files()
+        while batch := list(itertools.islice(files, _FILES_AT_ONCE)):
+            indices, unchanged = self._known.find(batch)
+            known = unchanged & ~self._is_selected[indices] if len(self._is_selected) else unchanged
+            if self._rereading.hash_all:
+                known[:] = False
+            self._known_pages += int(self._pages[indices[known]].sum()) if len(self._pages) else 0
+            self._documents += len(batch)
+            for i in np.flatnonzero(~known):
+                self._to_open += 1
+                file = batch[i]
+                if file.stamp:
+                    self._sizes.add(file.stamp.size_bytes)
+                yield file
+
+    def _found_files(self) -> Iterator[FoundFile]:
+        """Yields the documents at all inputs, each once."""
+        seen: set[int] | None = set() if len(self._inputs) > 1 else None
+        own = self._output.rstrip("/") + "/"
+        for pattern in self._inputs:
+            skipped: Counter[str] = Counter()
+            is_empty = True
+            for file in find_files(pattern):
+                if file.uri.startswith(own):
+                    continue
+                if file.skipped:
+                    skipped[file.skipped] += 1
+                    continue
+                is_empty = False
+                if file.error and file.stamp is None:
+                    self._unlisted.append(file.uri)
+                if seen is not None and hash(file.uri) in seen:
+                    continue
+                if seen is not None:
+                    seen.add(hash(file.uri))
+                yield file
+            self._skipped += skipped
+            if is_empty:
+                raise no_documents(pattern, skipped)
+
+    def _presence(self) -> pa.Table:
+        """Known documents below the inputs that weren't found any more, or were found again."""
+        changed = np.flatnonzero(self._known.seen == self._known.vanished)
+        if not len(changed):
+            return PRESENCE.empty_table()
+        rows, start = [], 0
+        scope = _Scope(self._inputs, self._unlisted)
+        for batch in read_documents(self._output, self._table, ("uri",)):
+            here = changed[(changed >= start) & (changed < start + len(batch))]
+            for i, uri in zip(here, batch["uri"].take(here - start).to_pylist(), strict=True):
+                is_there = bool(self._known.seen[i])
+                if is_there or scope.covers(uri):
+                    rows.append({"uri": uri, "is_there": is_there})
+            start += len(batch)
+        return pa.Table.from_pylist(rows, PRESENCE)
+
+    def _known_contents(self) -> Selection:
+        """What is known of documents that may be on the worklist: those of the size of one that is."""
+        sizes = pa.array(sorted(self._sizes), pa.int64())
+        known: Selection = {}
+        for batch in read_documents(self._output, self._table, ("sha256", "size_bytes")):
+            may_be = pc.or_(pc.is_in(batch["size_bytes"], sizes), pc.is_null(batch["size_bytes"]))
+            rows = batch.filter(pc.and_(pc.is_valid(batch["sha256"]), may_be))
+            known.update((sha256, self._selection.get(sha256, ())) for sha256 in rows["sha256"].to_pylist())
+        return known
+
+
+class _Scope:
+    """Tells which known documents a run would have found if they were still there."""
+
+    def __init__(self, inputs: Iterable[str], unlisted: Iterable[str]) -> None:
+        places = [absolute_uri(pattern) for pattern in inputs]
+        self._globs = [glob_regex(place) for place in places if is_glob(place)]
+        self._places = tuple(place.rstrip("/") + "/" for place in places if not is_glob(place) or is_remote(place))
+        self._unlisted = tuple(place.rstrip("/") + "/" for place in unlisted)
+
+    def covers(self, uri: str) -> bool:
+        """Whether a document is at one of the inputs, and not in a folder that couldn't be listed."""
+        is_here = f"{uri}/".startswith(self._places) or any(glob.fullmatch(uri) for glob in self._globs)
+        return is_here and not f"{uri}/".startswith(self._unlisted)
+
+
+def _row_batches(output: str, table: Table, columns: Sequence[str]) -> Iterator[pa.Table]:
+    for path in current_files(output, table.folder):
+        with open_file(join(output, path)) as file:
+            yield pq.ParquetFile(file).read(list(columns))
+
+
+def _contents(rows: pa.Table) -> pa.ChunkedArray:
+    return contents(rows, "source_sha256", "source_uri")
