@@ -54,8 +54,8 @@ if TYPE_CHECKING:
     from ocr_models.pages.read_document import read_document
     from ocr_models.records import OcrPage, TextLine, Word
     from pipelines.inputs.transforms import ReadDocuments
-    from pipelines.reading.ocr_reader import OcrPages
     from pipelines.output.read_rows import read_rows
+    from pipelines.reading.ocr_reader import OcrPages
     from pipelines.reading.transforms import WritePages
 
 __all__ = [

@@ -40,15 +40,12 @@ def page_row(document: Path, words: list[tuple], page_index: int = 0, **columns:
     }
 
 
-def write_run(folder: Path, run_id: str, rows: list[dict[str, Any]], finished: bool = True) -> Path:
+def write_run(folder: Path, run_id: str, rows: list[dict[str, Any]]) -> Path:
     """Adds a run to an output folder; returns the folder."""
     rows = [{**row, "run_id": run_id} for row in rows]
-    part = folder / "pages" / f"run={run_id}" / "part-00000-of-00001.parquet"
-    part.parent.mkdir(parents=True)
+    part = folder / "pages" / f"{run_id}-00000.parquet"
+    part.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(pa.Table.from_pylist(rows, PAGES.schema), part)
-    (folder / "runs").mkdir(exist_ok=True)
-    if finished:
-        (folder / "runs" / f"{run_id}.json").write_text("{}")
     return folder
 
 

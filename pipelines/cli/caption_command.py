@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ocr_models.arguments import ArgumentParser, positive
 from pipelines.cli.run_arguments import RUN_STATUSES, add_run_arguments, check_run, run_and_report
 from pipelines.cli.shared_arguments import make_parser
-from pipelines.reading.options import CaptionOptions
+from pipelines.reading.run_options import CaptionOptions
 
 
 def main(argv: Sequence[str]) -> int:

@@ -14,8 +14,8 @@ from pipelines.cli.run_summary import report_run
 from pipelines.cli.shared_arguments import add_runner_arguments, check_beam_args
 from pipelines.inputs.discovery import check_inputs
 from pipelines.output.gates import Gates
-from pipelines.reading.options import Rereading, RunOptions
 from pipelines.reading.run import run
+from pipelines.reading.run_options import Rereading, RunOptions
 from pipelines.runtime.beam_options import LOCAL_RUNNER
 from pipelines.runtime.quick_start import import_ahead
 from pipelines.runtime.storage import check_file_system, is_remote
@@ -28,7 +28,7 @@ _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def add_run_arguments(parser: argparse.ArgumentParser, has_confidence: bool) -> None:
-    """Adds the options of ``pipelines.reading.options.RunOptions``, and the gates.
+    """Adds the options of ``pipelines.reading.run_options.RunOptions``, and the gates.
 
     Args:
         parser: the command's parser.
@@ -49,7 +49,7 @@ def add_run_arguments(parser: argparse.ArgumentParser, has_confidence: bool) -> 
 
 
 def _add_rereading_arguments(group: argparse._ArgumentGroup, has_confidence: bool) -> None:
-    """Adds the options of ``pipelines.reading.options.Rereading``."""
+    """Adds the options of ``pipelines.reading.run_options.Rereading``."""
     group.add_argument("--retry-failed", action="store_true", help="read failed pages again")
     if has_confidence:
         group.add_argument(

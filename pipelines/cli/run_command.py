@@ -9,7 +9,7 @@ from ocr_models.bundle import DEFAULT_BUNDLES
 from ocr_models.records import MIN_CONFIDENCE
 from pipelines.cli.run_arguments import RUN_STATUSES, add_run_arguments, check_run, run_and_report
 from pipelines.cli.shared_arguments import make_parser
-from pipelines.reading.options import OcrOptions
+from pipelines.reading.run_options import OcrOptions
 
 
 def main(argv: Sequence[str]) -> int:

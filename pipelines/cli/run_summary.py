@@ -13,12 +13,12 @@ from ocr_models.errors import ExitStatus
 from ocr_models.terminal import say
 from pipelines.inputs.discovery import describe_skipped
 from pipelines.output.gates import Gates
-from pipelines.output.layout import current_files, manifest_path
+from pipelines.output.output_folder import current_files, manifest_path
 from pipelines.output.run_manifest import read_manifests
 from pipelines.output.schemas import UNKNOWN_SCRIPT, Table
 from pipelines.output.shards import first_headline
-from pipelines.reading.options import RunOptions
 from pipelines.reading.run import DEADLINE, INTERRUPTED, TERMINATED
+from pipelines.reading.run_options import RunOptions
 from pipelines.runtime.storage import absolute_uri, join, write_bytes
 
 SHOWN_LINES = 12  # of the first page, enough to see whether it was read well

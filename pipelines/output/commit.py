@@ -2,8 +2,8 @@
 
 Workers write shards, as they fill, among the run's unfinished files. At the end of the run its rows are compared with
 the current ones: rows that are replaced are moved to ``superseded/``, rows of documents that were renamed or copied get
-their new places, and then all files take their places at once (``layout.publish``). A run that was cut off is committed
-in the same way by the next one: what it has written counts, what is missing is read.
+their new places, and then all files take their places at once (``output_folder.publish``). A run that was cut off is
+committed in the same way by the next one: what it has written counts, what is missing is read.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from pipelines.output.documents_table import all_documents
-from pipelines.output.layout import (
+from pipelines.output.lock import check_lock
+from pipelines.output.output_folder import (
     Commit,
     documents_path,
     finish_commit,
@@ -25,7 +26,6 @@ from pipelines.output.layout import (
     unfinished_folder,
     unfinished_runs,
 )
-from pipelines.output.lock import check_lock
 from pipelines.output.places import Places
 from pipelines.output.row_changes import RowChanges
 from pipelines.output.run_manifest import RunDescription, Totals, build_manifest, read_description, timestamp

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipelines.inputs.discovery import FileStamp, FoundFile
-from pipelines.output.layout import current_file, documents_path
+from pipelines.output.output_folder import current_file, documents_path
 from pipelines.output.schemas import DOCUMENTS, Table
 from pipelines.runtime.storage import join, open_file
 

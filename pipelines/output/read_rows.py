@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ocr_models.errors import UsageError
-from pipelines.output.layout import RUNS, SUPERSEDED, current_files
+from pipelines.output.output_folder import RUNS, SUPERSEDED, current_files
 from pipelines.output.row_changes import align
 from pipelines.output.schemas import PAGES, find_table
 from pipelines.runtime.storage import StorageError, absolute_uri, join, list_folder, open_file

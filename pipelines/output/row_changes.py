@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from pipelines.inputs.page_ranges import content_key, page_id
 from pipelines.output.documents_table import contents
-from pipelines.output.layout import SUPERSEDED, current_files, unfinished_folder
+from pipelines.output.output_folder import SUPERSEDED, current_files, unfinished_folder
 from pipelines.output.places import Place
 from pipelines.output.schemas import Table
 from pipelines.output.shards import OPENED, ROWS_PER_GROUP, Shard, write_shard
@@ -44,8 +44,8 @@ class RowChanges:
         shards: its shards. A page that is in two of them, as after a retry, counts once.
 
     Attributes:
-        moves: see ``layout.Commit``.
-        deletes: see ``layout.Commit``.
+        moves: see ``output_folder.Commit``.
+        deletes: see ``output_folder.Commit``.
     """
 
     def __init__(self, output: str, table: Table, run_id: str, shards: Sequence[Shard]) -> None:

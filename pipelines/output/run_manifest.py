@@ -13,7 +13,14 @@ from typing import Any
 
 from ocr_models.errors import PagebeamError
 from pipelines.inputs.page_ranges import Document
-from pipelines.output.layout import DESCRIPTION, RUNS, current_file, manifest_path, pending_commit, unfinished_folder
+from pipelines.output.output_folder import (
+    DESCRIPTION,
+    RUNS,
+    current_file,
+    manifest_path,
+    pending_commit,
+    unfinished_folder,
+)
 from pipelines.output.page_statistics import sum_by_kind
 from pipelines.output.places import DocumentChanges
 from pipelines.output.schemas import PAGES, Row, Table, find_table

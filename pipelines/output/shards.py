@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipelines.output.layout import unfinished_folder
+from pipelines.output.output_folder import unfinished_folder
 from pipelines.output.page_statistics import PageStatistics, sum_by_kind
 from pipelines.output.places import PRESENCE
 from pipelines.output.schemas import DOCUMENTS, Row, Table

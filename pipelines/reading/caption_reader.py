@@ -10,7 +10,7 @@ import numpy as np
 from ocr_models.bundle import find_bundle
 from ocr_models.io.images import ColorMode
 from pipelines.output.schemas import CAPTIONS, Row
-from pipelines.reading.options import CaptionOptions
+from pipelines.reading.run_options import CaptionOptions
 from pipelines.reading.transforms import ReadPages
 from pipelines.runtime.quick_start import quick_start
 from pipelines.runtime.stopping import StopFile

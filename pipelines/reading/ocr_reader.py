@@ -16,7 +16,7 @@ from ocr_models.limits import DecodeLimits
 from ocr_models.records import MIN_CONFIDENCE, OcrPage, TextLine, Word
 from pipelines.inputs.page_ranges import PageRange
 from pipelines.output.schemas import PAGES, UNKNOWN_SCRIPT, Row
-from pipelines.reading.options import OcrOptions
+from pipelines.reading.run_options import OcrOptions
 from pipelines.reading.transforms import ReadPages
 from pipelines.runtime.quick_start import quick_start
 from pipelines.runtime.stopping import StopFile

@@ -11,8 +11,8 @@ from pipelines.inputs.transforms import ReadWorklist
 from pipelines.output.run_manifest import RunDescription, read_manifest
 from pipelines.reading.caption_reader import read_captions
 from pipelines.reading.ocr_reader import OcrPages
-from pipelines.reading.options import CaptionOptions, OcrOptions, RunOptions
 from pipelines.reading.plan import Plan
+from pipelines.reading.run_options import CaptionOptions, OcrOptions, RunOptions
 from pipelines.reading.transforms import ROWS_PER_SHARD, ReadPages, WritePages
 from pipelines.runtime.runner import make_pipeline, run_pipeline
 from pipelines.runtime.stopping import StopFile

@@ -20,12 +20,12 @@ from pipelines.inputs.discovery import FoundFile, find_files, is_glob, no_docume
 from pipelines.inputs.page_ranges import content_key
 from pipelines.inputs.worklist import write_known, write_worklist
 from pipelines.output.documents_table import KnownFiles, contents, read_documents
-from pipelines.output.layout import current_files, unfinished_folder
+from pipelines.output.output_folder import current_files, unfinished_folder
 from pipelines.output.places import PRESENCE
 from pipelines.output.run_manifest import Found
 from pipelines.output.schemas import Table
 from pipelines.output.shards import write_presence
-from pipelines.reading.options import Rereading
+from pipelines.reading.run_options import Rereading
 from pipelines.runtime.storage import absolute_uri, glob_regex, is_remote, join, open_file
 
 _FILES_AT_ONCE = 8192

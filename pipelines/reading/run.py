@@ -18,13 +18,13 @@ from typing import Any
 from ocr_models.errors import PagebeamError, Terminated
 from ocr_models.terminal import say
 from pipelines.output.commit import commit_run, take_over
-from pipelines.output.layout import manifest_path, remove_unfinished, unfinished_folder
 from pipelines.output.lock import Holder, locked
+from pipelines.output.output_folder import manifest_path, remove_unfinished, unfinished_folder
 from pipelines.output.places import DocumentChanges
 from pipelines.output.run_manifest import RunDescription, Totals, build_manifest, write_description
 from pipelines.output.shards import has_shards
-from pipelines.reading.options import RunOptions
 from pipelines.reading.plan import Plan, plan_run
+from pipelines.reading.run_options import RunOptions
 from pipelines.runtime.stopping import StopFile
 from pipelines.runtime.storage import absolute_uri, check_writable, join, write_bytes
 

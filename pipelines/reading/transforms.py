@@ -17,8 +17,8 @@ from pipelines.decoding.stream_fn import SharedModel, StreamFn
 from pipelines.inputs.page_ranges import PageRange
 from pipelines.output.commit import commit_run
 from pipelines.output.documents_table import stamp_columns
-from pipelines.output.layout import finish_commit
 from pipelines.output.lock import is_held_by, locked
+from pipelines.output.output_folder import finish_commit
 from pipelines.output.run_manifest import RunDescription, Totals
 from pipelines.output.schemas import Row
 from pipelines.output.shards import Shard, ShardWriter, write_documents

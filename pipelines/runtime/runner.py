@@ -13,7 +13,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner, worker_handlers
 from apache_beam.runners.worker import sdk_worker
 
-from ocr_models.errors import PagebeamError, UsageError
+from ocr_models.errors import LockedError, PagebeamError, UsageError
 from ocr_models.terminal import say
 from pipelines.runtime import progress
 from pipelines.runtime.beam_options import LOCAL_RUNNER, BeamOptions
@@ -21,7 +21,7 @@ from pipelines.runtime.storage import OutputError
 
 # The last line of a worker's error of ours, in which Beam names its class, or wraps it, and adds the step.
 _OWN_ERROR = re.compile(
-    r"(?:[\w.]+: )*?(?:[\w.]+\.)?(OutputError|PagebeamError|UsageError): (.*?)(?: \[while running '.*'\])?"
+    r"(?:[\w.]+: )*?(?:[\w.]+\.)?(OutputError|LockedError|StorageError|PagebeamError|UsageError): (.*?)(?: \[while running '.*'\])?"
 )
 
 
@@ -79,7 +79,7 @@ def run_pipeline(pipeline: beam.Pipeline, unit: str = "page") -> None:
         text = str(error).strip() or repr(error)
         own_error = _OWN_ERROR.fullmatch(text.splitlines()[-1])
         if own_error:
-            kind = OutputError if own_error[1] == "OutputError" else PagebeamError
+            kind = {"OutputError": OutputError, "LockedError": LockedError}.get(own_error[1], PagebeamError)
             raise kind(f"the run failed: {own_error[2]}") from error
         say(*text.splitlines(), file=sys.stderr)
         raise PagebeamError(f"the run failed: {text.splitlines()[-1]}") from error

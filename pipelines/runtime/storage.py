@@ -149,8 +149,10 @@ def writing(path: str) -> Iterator[None]:
     """Within the ``with`` block a file is written; what goes wrong is raised as OutputError."""
     try:
         yield
-    except PagebeamError:
-        raise
+    except PagebeamError as error:
+        if not isinstance(error, StorageError):
+            raise
+        raise OutputError(str(error)) from error
     except OSError as error:
         raise OutputError(
             f"{path} can't be written ({error}); make room or give another --output, then run the same command again"
@@ -184,14 +186,15 @@ def atomic_writer(path: str) -> Iterator[BinaryIO]:
 
 
 def move(source: str, path: str) -> None:
-    """Gives a file another path on its file system, in the place of a file of that name."""
-    if not is_remote(path):
-        durable_files.make_folder(os.path.dirname(path))
-        durable_files.rename(source, path)
-        return
-    if exists(path):  # from an earlier attempt; not all file systems rename onto an existing file
-        delete([path])
-    _beam(path).rename([source], [path])
+    """Gives a file another path on its file system, in the place of a file of that name. Raises OutputError."""
+    with writing(path):
+        if not is_remote(path):
+            durable_files.make_folder(os.path.dirname(path))
+            durable_files.rename(source, path)
+            return
+        if exists(path):  # from an earlier attempt; not all file systems rename onto an existing file
+            delete([path])
+        _beam(path).rename([source], [path])
 
 
 _unfinished: set[str] = set()
@@ -307,10 +310,11 @@ def delete(paths: Iterable[str]) -> None:
 
 
 def remove_empty_folder(folder: str) -> None:
-    """Removes a folder if it is local, there and empty; remote file systems have no empty folders."""
+    """Removes a folder if it is local, there and has no files; remote file systems have no empty folders."""
     if not is_remote(folder):
-        with contextlib.suppress(OSError):
-            os.rmdir(folder)
+        for below, _, _ in os.walk(folder, topdown=False):
+            with contextlib.suppress(OSError):
+                os.rmdir(below)
 
 
 def check_writable(folder: str) -> None:

@@ -27,7 +27,7 @@ from ocr_models.records import PageTruth, Task
 
 CHANGED = "the document changed since it was read; run pagebeam run on it again"
 DEFAULT_DPI = 200.0  # for rows without one, which are of images: those aren't rendered
-_KEYS = ["run_id", "source_uri", "page_index", "status"]
+_KEYS = ["source_uri", "page_index", "status"]
 _COLUMNS = ["source_sha256", "page_count", "dpi", "rotation_deg", "words"]
 
 
@@ -63,24 +63,19 @@ class ReadPage:
 
 
 def read_pages(files: Files, run_dir: str) -> Iterator[ReadPage]:
-    """Yields the pages with status "ok" of all finished runs in an output folder, each as its last run read it.
+    """Yields the pages with status "ok" in an output folder.
 
-    The keys are read first, then the rows in batches.
+    The places of their documents are read first, then the rows in batches.
 
     Raises:
-        UsageError: the folder has no finished run or no such page.
+        UsageError: the folder has no rows or no such page.
     """
     paths = _row_files(files, run_dir)
-    newest: dict[tuple[str, int], str] = {}
-    for row in _rows(files, paths, []):
-        key = row["source_uri"], row["page_index"]
-        newest[key] = max(newest.get(key, ""), row["run_id"])
-    if not newest:
+    uris = {row["source_uri"] for row in _rows(files, paths, [])}
+    if not uris:
         raise UsageError(f"{run_dir}: its runs have read no page; give the output folder of a pagebeam run that did")
-    folder = _common_folder({uri for uri, _ in newest})
-    for row in _rows(files, paths, _COLUMNS):
-        if newest[row["source_uri"], row["page_index"]] == row["run_id"]:
-            yield _read_page(row, folder)
+    folder = _common_folder(uris)
+    yield from (_read_page(row, folder) for row in _rows(files, paths, _COLUMNS))
 
 
 @dataclass(frozen=True)
@@ -159,14 +154,11 @@ def _renderer(path: str, state: FileState, kind: DocumentKind, dpi: float) -> Ca
 
 
 def _row_files(files: Files, run_dir: str) -> list[str]:
-    """The Parquet files of the runs that have a manifest."""
-    runs = posixpath.join(run_dir, "runs")
-    finished = {posixpath.basename(path).removesuffix(".json") for path in files.list(runs) if path.endswith(".json")}
-    pages = posixpath.join(run_dir, "pages")
-    paths = [path for path in files.list(pages) if path.endswith(".parquet")]
-    paths = [path for path in paths if posixpath.basename(posixpath.dirname(path)).removeprefix("run=") in finished]
+    """The Parquet files of the current rows; what is being written has a name that begins with "_"."""
+    found = files.list(posixpath.join(run_dir, "pages"))
+    paths = [path for path in found if path.endswith(".parquet") and not posixpath.basename(path).startswith("_")]
     if not paths:
-        raise UsageError(f"{run_dir}: no finished run; give the output folder of pagebeam run, with pages/ and runs/")
+        raise UsageError(f"{run_dir}: no finished run; give the output folder of pagebeam run, with pages/")
     return paths
 
 

@@ -64,14 +64,12 @@ def test_words_are_cut_as_the_recognizer_saw_them(tmp_path):
     assert (words[0].width_px, words[0].height_px) == (64, 22)
 
 
-def test_newest_reading_of_a_page_counts(tmp_path):
-    document = write_picture(tmp_path / "a.png")
-    write_run(tmp_path / "out", "20260102T000000Z-b", [page_row(document, [("new", 0.9, SURE, 0)])])
-    write_run(tmp_path / "out", "20260101T000000Z-c", [page_row(document, [("old", 0.9, SURE, 0)])])
-    write_run(tmp_path / "out", "20260103T000000Z-a", [page_row(document, [], status="failed")])
-    write_run(tmp_path / "out", "20260104T000000Z-a", [page_row(document, WORDS)], finished=False)
+def test_pages_that_failed_and_files_that_are_being_written_are_passed_over(tmp_path):
+    first, second = (write_picture(tmp_path / name, shade) for name, shade in (("a.png", 0), ("b.png", 9)))
+    write_run(tmp_path / "out", "1", [page_row(first, [("read", 0.9, SURE, 0)]), page_row(second, [], status="failed")])
+    (tmp_path / "out/pages/_2-00000.parquet.tmp").write_bytes(b"PAR1")
 
-    assert [page.texts for page in read_pages(LocalFiles(), str(tmp_path / "out"))] == [("new",)]
+    assert [page.texts for page in read_pages(LocalFiles(), str(tmp_path / "out"))] == [("read",)]
 
 
 def test_document_that_changed_or_went_is_rejected_alone(tmp_path):

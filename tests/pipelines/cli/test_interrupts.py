@@ -19,7 +19,7 @@ import sys, time
 from types import SimpleNamespace
 from pipelines.cli import main as cli
 from pipelines.decoding.process import DecoderProcess
-from pipelines.reading import ocr_reader
+from pipelines.reading import ocr_reader, run_options
 from tests.pipelines.fakes import load_fake_reader
 
 class SlowReader:
@@ -31,7 +31,7 @@ class SlowReader:
         print(*[process.pid for process in DecoderProcess._running], flush=True)
         time.sleep(60)
 
-ocr_reader.find_bundle = lambda name, task: SimpleNamespace(id="fake@0", digest="0")
+run_options.find_bundle = lambda name, task: SimpleNamespace(id="fake@0", digest="0")
 ocr_reader._load_reader = lambda *_: SlowReader()
 cli.command()
 """

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pytest
 
 from pipelines.cli import main as cli
-from pipelines.reading import ocr_reader
 from pipelines.output.schemas import CAPTIONS, PAGES
+from pipelines.reading import ocr_reader
 from tests.pipelines import samples
 
 

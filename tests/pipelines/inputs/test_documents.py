@@ -15,7 +15,7 @@ from ocr_models.io.hashing import CHANGED
 from pipelines.decoding.child import CountPages, RenderPage
 from pipelines.decoding.file_requests import HashFile, ListRecords
 from pipelines.inputs import local_copies, page_ranges
-from pipelines.inputs.discovery import find_documents
+from pipelines.inputs.discovery import FoundFile, find_documents
 from pipelines.inputs.documents import open_document, record_places
 from tests.pipelines import samples
 
@@ -24,7 +24,7 @@ def test_a_name_that_is_no_text_fails_alone(tmp_path, pool):
     Path(os.fsdecode(os.fsencode(tmp_path / "caf") + b"\xe9.png")).write_bytes(b"")
 
     [uri] = find_documents(str(tmp_path))
-    [page_range] = open_document(uri, pool)
+    [page_range] = open_document(FoundFile(uri), pool)
 
     assert uri.endswith("caf\\xe9.png")
     assert page_range.document.error.startswith("the file can't be opened")
@@ -35,7 +35,7 @@ def test_a_document_is_split_evenly(tmp_path, pool, monkeypatch):
     path = tmp_path / "ten.pdf"
     path.write_bytes(samples.pdf_bytes([""] * 10))
 
-    ranges = list(open_document(str(path), pool))
+    ranges = list(open_document(FoundFile(str(path)), pool))
 
     assert [(page_range.start, page_range.stop) for page_range in ranges] == [(0, 2), (2, 4), (4, 6), (6, 8), (8, 10)]
     assert {page_range.document for page_range in ranges} == {ranges[0].document}
@@ -52,7 +52,7 @@ def test_each_range_of_a_tfrecord_file_reads_its_own_records(tmp_path, pool, mon
     content = samples.tfrecord_bytes(payloads)
     path.write_bytes(gzip.compress(content) if kind == DocumentKind.GZIP_TFRECORD else content)
 
-    ranges = list(open_document(str(path), pool))
+    ranges = list(open_document(FoundFile(str(path)), pool))
 
     assert len(ranges) > 1
     places = [place for page_range in ranges for place in record_places(page_range)[1]]
@@ -73,7 +73,7 @@ def test_of_a_remote_tfrecord_file_only_the_range_is_downloaded(tmp_path, pool, 
     path.write_bytes(gzip.compress(content) if kind == DocumentKind.GZIP_TFRECORD else content)
     monkeypatch.setattr(local_copies, "open_file", lambda uri: path.open("rb"))
 
-    ranges = list(open_document("gs://bucket/records", pool))
+    ranges = list(open_document(FoundFile("gs://bucket/records"), pool))
 
     read, sizes = [], []
     for page_range in ranges:
@@ -88,7 +88,7 @@ def test_of_a_remote_tfrecord_file_only_the_range_is_downloaded(tmp_path, pool, 
 def test_the_records_of_a_file_that_changes_are_those_that_were_found_or_fail(tmp_path, pool):
     path = tmp_path / "records"
     path.write_bytes(samples.tfrecord_bytes([b"one", b"two", b"three"]))
-    ranges = list(open_document(str(path), pool))
+    ranges = list(open_document(FoundFile(str(path)), pool))
 
     path.write_bytes(samples.tfrecord_bytes([b"one", b"TWO"]))
 
@@ -104,7 +104,7 @@ def test_a_tfrecord_file_that_breaks_off_ends_with_a_broken_page(tmp_path, pool)
     path = tmp_path / "records"
     path.write_bytes(samples.tfrecord_bytes([b"one", b"two", b"three"])[:-1])
 
-    ranges = list(open_document(str(path), pool))
+    ranges = list(open_document(FoundFile(str(path)), pool))
 
     assert ranges[0].document.page_count == 3
     assert record_places(ranges[0])[1][0].read() == b"one"
@@ -113,7 +113,7 @@ def test_a_tfrecord_file_that_breaks_off_ends_with_a_broken_page(tmp_path, pool)
 
 
 def test_a_file_that_cannot_be_read_is_an_empty_range(tmp_path, pool):
-    [page_range] = open_document(str(tmp_path / "gone.pdf"), pool)
+    [page_range] = open_document(FoundFile(str(tmp_path / "gone.pdf")), pool)
 
     assert page_range.start == page_range.stop == 0
     assert page_range.document.sha256 is None
@@ -124,7 +124,7 @@ def test_a_file_that_cannot_be_read_is_an_empty_range(tmp_path, pool):
 def test_what_never_ends_is_no_document(tmp_path, pool, name):
     os.mkfifo(tmp_path / "pipe")
 
-    [page_range] = open_document(str(tmp_path / name), pool)
+    [page_range] = open_document(FoundFile(str(tmp_path / name)), pool)
 
     assert re.search("a (FIFO|device), not a file", page_range.document.error)
 
@@ -141,7 +141,7 @@ def test_a_file_that_changes_while_it_is_opened_fails(tmp_path, pool, monkeypatc
 
     monkeypatch.setattr(pool, "submit", grow_and_submit)
 
-    [page_range] = open_document(str(path), pool)
+    [page_range] = open_document(FoundFile(str(path)), pool)
 
     assert page_range.document.page_count == 0
     assert page_range.document.error == CHANGED
@@ -157,7 +157,7 @@ def test_a_page_of_a_file_that_changed_fails_and_says_so(tmp_path, pool, make):
         "pdf": lambda pixels: path.write_bytes(samples.pdf_bytes([f"0 0 {pixels[0, 0]} 9 re f"])),
     }[make]
     write(contents[0])
-    [page_range, *_] = open_document(str(path), pool)
+    [page_range, *_] = open_document(FoundFile(str(path)), pool)
     document = page_range.document
     request = RenderPage(str(path), document.sha256, document.kind, 0, 72.0)
     before = pool.submit(request).result().value.pixels

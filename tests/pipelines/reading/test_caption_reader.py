@@ -76,7 +76,7 @@ def test_broken_pictures_fail_alone(caption, tmp_path):
     failed = {Path(row["source_uri"]).name: row["failure"]["stage"] for row in rows if row["status"] == "failed"}
     assert failed == stages
     manifest = read_manifest(str(tmp_path / "out"), rows[0]["run_id"])
-    assert manifest["pages"] == {"expected": 15, "ok": 5, "failed": 10}
+    assert manifest["pages"] == {"found": 15, "known": 0, "left": 0, "expected": 15, "ok": 5, "failed": 10}
     assert manifest["models"] == {"captioner": {"id": "fake@0", "digest": "0"}}
     assert manifest["options"]["beam_width"] == 3
 
@@ -100,7 +100,7 @@ def test_pages_and_captions_of_a_picture_share_a_folder_and_an_id(run, caption, 
     _, [row] = caption(folder)
 
     assert page["page_id"] == row["page_id"]
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["captions", "pages", "runs"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["captions", "documents", "pages", "runs"]
     out = capsys.readouterr().out
     assert f"{folder}/0.png, page 1:\n  60x40 rgb " in out
     assert "1 pages captioned, 0 failed" in out

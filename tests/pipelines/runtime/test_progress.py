@@ -7,9 +7,10 @@ import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
-from pipelines.reading.run import define_pipeline
+from pipelines.inputs.transforms import ReadDocuments
 from pipelines.output.run_manifest import RunDescription
 from pipelines.output.schemas import PAGES
+from pipelines.reading.pipeline import define_pipeline
 from pipelines.reading.transforms import ReadPages
 from pipelines.runtime import progress
 from tests.pipelines import samples
@@ -24,7 +25,8 @@ def test_metrics_and_local_counts_agree(tmp_path):
 
     pipeline = beam.Pipeline(FnApiRunner(), PipelineOptions(["--direct_running_mode=multi_threading"]))
     run = RunDescription("run", [str(tmp_path / "in")], PAGES)
-    define_pipeline(pipeline, str(tmp_path / "out"), run, ReadPages(load_fake_reader))
+    documents = pipeline | ReadDocuments([str(tmp_path / "in")])
+    define_pipeline(documents, str(tmp_path / "out"), run, ReadPages(load_fake_reader))
     result = pipeline.run()
 
     expected = Counter(expected=4, ok=2, blank=1, failed=1)

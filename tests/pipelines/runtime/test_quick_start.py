@@ -13,6 +13,12 @@ from pipelines.cli.main import main
 from pipelines.runtime import quick_start
 
 
+@pytest.fixture(autouse=True)
+def claimed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As ``claim_process`` does it, whatever other tests did before."""
+    monkeypatch.setenv(quick_start._CLAIMED, "1")
+
+
 def test_what_is_hidden_can_be_imported_afterwards():
     code = """
 import sys
