@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import subprocess
 import sys
@@ -16,7 +15,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 import pagebeam
-from pipelines.reading import run_manifest
+from pipelines.output.schemas import PAGES
 from tests.pipelines import samples
 from tests.pipelines.conftest import comparable, fake_models, run  # noqa: F401  fixtures
 
@@ -131,7 +130,7 @@ def test_rows_that_were_filtered_are_written_unless_all_are_expected(fake_models
 
     write(str(tmp_path / "some"), expects_all=False)
     assert len(pagebeam.read_rows(str(tmp_path / "some"))) == 2
-    with pytest.raises(Exception, match="wrote 2 rows for 3 expected"):
+    with pytest.raises(Exception, match="2 rows for 3 expected"):
         write(str(tmp_path / "all"), expects_all=True)
     with pytest.raises(pagebeam.UsageError, match="no finished run"):
         pagebeam.read_rows(str(tmp_path / "all"))
@@ -142,52 +141,56 @@ def test_a_broken_model_is_an_error_when_the_pipeline_is_built():
         beam.Pipeline(FnApiRunner()) | pagebeam.ReadDocuments(["x"]) | pagebeam.OcrPages(detector="no/such")
 
 
-def test_each_page_is_read_back_once_as_the_newest_run_left_it(run, tmp_path, capsys, monkeypatch):  # noqa: F811
-    # Both runs begin within a second, and the ids don't tell which was first.
-    countdown = itertools.count(0xFFFFFF, -1)
-    monkeypatch.setattr(run_manifest.time, "strftime", lambda *_: "20260101T000000Z-")
-    monkeypatch.setattr(run_manifest.secrets, "token_hex", lambda _: f"{next(countdown):06x}")
+def test_each_page_is_read_back_once_and_each_run_by_its_id(run, tmp_path):  # noqa: F811
     first, second = (samples.write_png(tmp_path / f"{name}.png", seed) for name, seed in (("first", 1), ("second", 2)))
     output = str(tmp_path / "out")
     run(first, second)
     before = pagebeam.read_rows(output).sort_by("source_uri")
     second.write_bytes(b"no picture any more")
     run(second)
-    (tmp_path / "out/runs/99999999T000000Z-cut-off.json.tmp").write_text("{")
 
     after = pagebeam.read_rows(output).sort_by("source_uri")
 
     assert after["source_uri"].to_pylist() == [str(first), str(second)]
     assert after["status"].to_pylist() == ["ok", "failed"]
     assert after["run_id"][0] == before["run_id"][0] != after["run_id"][1]
+    assert pagebeam.read_rows(output, run=before["run_id"][0].as_py()).sort_by("source_uri") == before
+    assert pagebeam.read_rows(output, run=after["run_id"][1].as_py()).num_rows == 1
     assert pagebeam.read_rows(output, ["text"]).column_names == ["text"]
     with pytest.raises(pagebeam.UsageError, match="no column txt; the columns are page_id, "):
         pagebeam.read_rows(output, ["txt"])
+    with pytest.raises(pagebeam.UsageError, match="no table is called page; the tables are pages and captions"):
+        pagebeam.read_rows(output, folder="page")
 
 
-def test_rows_of_an_older_schema_are_read_with_those_of_this_one(run, tmp_path, capsys):  # noqa: F811
+def test_rows_of_an_older_schema_are_read_with_those_of_this_one(run, tmp_path):  # noqa: F811
     first, second = (samples.write_png(tmp_path / f"{name}.png", seed) for name, seed in (("first", 1), ("second", 2)))
     output = tmp_path / "out[1]"  # not a pattern
     run(first, output=output)
-    (shard,) = output.rglob("*.parquet")
+    (shard,) = (output / "pages").iterdir()
     rows = pq.ParquetFile(shard).read()
-    old_word = pa.struct([field for field in rows.schema.field("words").type.value_type if field.name != "in_text"])
-    old_schema = pa.schema(
-        field.with_type(pa.list_(old_word)) if field.name == "words" else field
-        for field in rows.schema
-        if field.name not in ("words_left_out", "is_complete", "unknown_script_share")
-    )
-    old_rows = [row | {"schema_version": 1} for row in rows.to_pylist()]
-    pq.write_table(pa.Table.from_pylist(old_rows, old_schema), shard)
+    newer = ("words_left_out", "is_complete", "unknown_script_share", "also_at", "source_kind", "reader_id")
+    old_rows = rows.select([name for name in rows.column_names if name not in newer])
+    version = old_rows.column_names.index("schema_version")
+    pq.write_table(old_rows.set_column(version, rows.schema.field("schema_version"), pa.array([1], pa.int32())), shard)
     run(second, output=output)
 
     table = pagebeam.read_rows(str(output)).sort_by("source_uri")
 
-    assert table["schema_version"].to_pylist() == [1, 2]
+    assert table["schema_version"].to_pylist() == [1, PAGES.version]
     assert table["words_left_out"].to_pylist() == [None, 0]
-    assert [words[0]["in_text"] for words in table["words"].to_pylist()] == [None, True]
-    with pytest.raises(pagebeam.UsageError, match="no table is called page; the tables are pages and captions"):
-        pagebeam.read_rows(str(output), folder="page")
+
+
+def test_an_output_of_an_older_version_is_refused_and_left_alone(run, tmp_path, capsys):  # noqa: F811
+    page, output = samples.write_png(tmp_path / "page.png", 1), tmp_path / "out"
+    run(page)
+    [shard] = (output / "pages").iterdir()
+    (output / "pages/run=1").mkdir()
+    shard.rename(output / "pages/run=1/part-00000-of-00001.parquet")
+
+    assert run(page)[0] == 2
+    assert "an older version of Pagebeam wrote its rows: give another --output" in capsys.readouterr().err
+    assert pagebeam.read_rows(str(output)).num_rows == 1
 
 
 def test_captions_are_read_back_from_their_own_folder(fake_models, tmp_path, monkeypatch):  # noqa: F811

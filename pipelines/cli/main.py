@@ -50,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return error.exit_status
     except KeyboardInterrupt as interrupt:
         what = "terminated" if isinstance(interrupt, Terminated) else "interrupted"
-        said = f"pagebeam: {what}; nothing was added to the output; run the same command again"
+        said = f"pagebeam: {what}; what was read is kept, and the same command goes on"
         say("", said, file=sys.stderr)
         return interrupt_status(interrupt)
 

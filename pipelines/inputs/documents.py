@@ -37,7 +37,8 @@ def open_document(file: FoundFile, pool: DecodePool, known: Known | None = None)
     try:
         local = download(uri, max_bytes=pool.limits.document_bytes)
         hashed = pool.submit(HashFile(local.name, pool.limits.document_bytes)).result().value
-        sha256, kind = hashed.digest.sha256, sniff_kind(hashed.digest.head)
+        sha256 = hashed.digest.sha256
+        kind = sniff_kind(hashed.digest.head)
         pages = known.get(sha256) if known else None
         if pages == ():
             yield PageRange(Document(uri, sha256, kind, unread=0, places=places), 0, 0)

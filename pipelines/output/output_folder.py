@@ -16,6 +16,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from ocr_models.errors import UsageError
 from pipelines.output.schemas import Table
 from pipelines.runtime.storage import (
     delete,
@@ -67,6 +68,12 @@ def documents_path(table: Table) -> str:
 def manifest_path(run_id: str) -> str:
     """The path of a run's manifest, below the output folder."""
     return f"{RUNS}/{run_id}.json"
+
+
+def check_layout(output: str, table: Table) -> None:
+    """Raises UsageError for an output whose runs each have a folder: pages that were read twice are there twice."""
+    if any(name.startswith("run=") for name in list_folder(join(output, table.folder))):
+        raise UsageError(f"{output}: an older version of Pagebeam wrote its rows: give another --output")
 
 
 def publish(output: str, commit: Commit) -> None:

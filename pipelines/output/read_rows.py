@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ocr_models.errors import UsageError
-from pipelines.output.output_folder import RUNS, SUPERSEDED, current_files
+from pipelines.output.output_folder import SUPERSEDED, current_file, current_files, documents_path
 from pipelines.output.row_changes import align
 from pipelines.output.schemas import PAGES, find_table
 from pipelines.runtime.storage import StorageError, absolute_uri, join, list_folder, open_file
@@ -40,7 +40,7 @@ def read_rows(
     wanted = table.schema.names if columns is None else list(columns)
     if strange := [name for name in wanted if name not in table.schema.names]:
         raise UsageError(f"{output}: no column {', '.join(strange)}; the columns are {', '.join(table.schema.names)}")
-    if not list_folder(join(output, RUNS)):
+    if current_file(output, documents_path(table)) is None and not current_files(output, folder):
         raise UsageError(f"{output}: no finished run with {folder}; give the --output folder of a run")
     schema = pa.schema([table.schema.field(name) for name in wanted])
     for tries in range(1, _TRIES + 1):

@@ -19,7 +19,7 @@ from ocr_models.errors import PagebeamError, Terminated
 from ocr_models.terminal import say
 from pipelines.output.commit import commit_run, take_over
 from pipelines.output.lock import Holder, locked
-from pipelines.output.output_folder import manifest_path, remove_unfinished, unfinished_folder
+from pipelines.output.output_folder import check_layout, manifest_path, remove_unfinished, unfinished_folder
 from pipelines.output.places import DocumentChanges
 from pipelines.output.run_manifest import RunDescription, Totals, build_manifest, write_description
 from pipelines.output.shards import has_shards
@@ -51,6 +51,7 @@ def run(options: RunOptions, before_reading: Callable[[Plan], None] = lambda pla
     models = options.find_models()
     output = absolute_uri(options.output)
     check_writable(output)
+    check_layout(output, options.table)
     description = RunDescription(
         inputs=options.inputs,
         table=options.table,

@@ -21,7 +21,8 @@ from pipelines.runtime.storage import OutputError
 
 # The last line of a worker's error of ours, in which Beam names its class, or wraps it, and adds the step.
 _OWN_ERROR = re.compile(
-    r"(?:[\w.]+: )*?(?:[\w.]+\.)?(OutputError|LockedError|StorageError|PagebeamError|UsageError): (.*?)(?: \[while running '.*'\])?"
+    r"(?:[\w.]+: )*?(?:[\w.]+\.)?(OutputError|LockedError|StorageError|PagebeamError|UsageError): "
+    r"(.*?)(?: \[while running '.*'\])?"
 )
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
+import pagebeam
 from tests.pipelines import samples
 
 ROOT = Path(__file__).parents[3]
@@ -24,12 +26,15 @@ from tests.pipelines.fakes import load_fake_reader
 
 class SlowReader:
     def __init__(self):
-        self.reader = load_fake_reader()
+        self.reader, self.is_first = load_fake_reader(), True
         self.table, self.color_mode, self.model_ids = self.reader.table, self.reader.color_mode, self.reader.model_ids
 
     def read_pages(self, images):
-        print(*[process.pid for process in DecoderProcess._running], flush=True)
-        time.sleep(60)
+        if self.is_first:
+            print(*[process.pid for process in DecoderProcess._running], flush=True)
+        self.is_first = False
+        time.sleep({seconds})
+        return self.reader.read_pages(images)
 
 run_options.find_bundle = lambda name, task: SimpleNamespace(id="fake@0", digest="0")
 ocr_reader._load_reader = lambda *_: SlowReader()
@@ -37,28 +42,66 @@ cli.command()
 """
 
 
-@pytest.mark.parametrize(
-    ("signum", "status", "word"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")]
-)
-def test_a_run_that_is_stopped_says_so_and_leaves_nothing(tmp_path, signum, status, word):
-    page, output = samples.write_png(tmp_path / "page.png", 1), tmp_path / "out"
+def start(seconds: float, *arguments: object) -> tuple[subprocess.Popen[str], list[str]]:
+    """Starts a run whose batches take this long; returns when it reads its first, with the ids of its decoders."""
     process = subprocess.Popen(
-        [sys.executable, "-c", SLOW_RUN, "run", page, "--output", output, "--workers", "2"],
+        [sys.executable, "-c", SLOW_RUN.replace("{seconds}", str(seconds)), "run", *map(str, arguments)],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
     assert process.stdout is not None
-    decoders = process.stdout.readline().split()
+    return process, process.stdout.readline().split()
+
+
+SIGNALS = pytest.mark.parametrize(("signum", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+
+
+@SIGNALS
+def test_a_run_that_is_stopped_keeps_what_it_has_read_and_the_next_goes_on(tmp_path, signum, status, run):
+    for seed in range(60):
+        samples.write_png(tmp_path / f"in/{seed}.png", seed)
+    output = tmp_path / "out"
+    process, decoders = start(1, tmp_path / "in", "--output", output, "--workers", 2)
 
     process.send_signal(signum)
-    _, told = process.communicate(timeout=60)
+    printed, told = process.communicate(timeout=60)
 
     assert process.returncode == status
+    assert "finishing the pages under way; once more to stop at once" in told
+    rows = pagebeam.read_rows(str(output)).num_rows
     assert (
-        told.strip().splitlines()[-1]
-        == f"pagebeam: {word}; nothing was added to the output; run the same command again"
+        8 <= rows < 60 and f"stopped ({signum.name}): {60 - rows} pages are left; the same command goes on" in printed
     )
-    assert [path for path in output.rglob("*") if path.is_file()] == []
     assert decoders and not any(Path(f"/proc/{pid}").exists() for pid in decoders)
+    assert run(tmp_path / "in")[0] == 0
+    assert pagebeam.read_rows(str(output)).num_rows == 60 == len(set(pagebeam.read_rows(str(output))["page_id"]))
+    assert len(set(pagebeam.read_rows(str(output))["run_id"].to_pylist())) == 2
+
+
+@SIGNALS
+def test_a_second_signal_ends_a_run_at_once(tmp_path, signum, status):
+    page, output = samples.write_png(tmp_path / "page.png", 1), tmp_path / "out"
+    process, decoders = start(60, page, "--output", output)
+
+    process.send_signal(signum)
+    time.sleep(1)
+    process.send_signal(signum)
+    _, told = process.communicate(timeout=30)
+
+    assert process.returncode == status
+    assert told.strip().splitlines()[-1].endswith("ed; what was read is kept, and the same command goes on")
+    assert [path for path in output.rglob("*") if path.is_file()] == []
+    assert not any(Path(f"/proc/{pid}").exists() for pid in decoders)
+
+
+def test_at_the_deadline_a_run_stops_with_a_status_of_its_own(tmp_path):
+    for seed in range(60):
+        samples.write_png(tmp_path / f"in/{seed}.png", seed)
+    process, _ = start(3, tmp_path / "in", "--output", tmp_path / "out", "--workers", 1, "--deadline", "8s")
+
+    printed, _ = process.communicate(timeout=60)
+
+    assert process.returncode == 6
+    assert "stopped (deadline): " in printed and "pages are left; the same command goes on" in printed

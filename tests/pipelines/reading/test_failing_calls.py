@@ -91,14 +91,14 @@ def test_a_call_that_fails_gives_a_clear_error_and_costs_no_row(run, tmp_path, c
         with monkeypatch.context() as patch:
             fault = Fault(patch, kind, output, when)
             capsys.readouterr()
-            status = main(["run", str(folder), "--output", str(output)])
+            status = main(["run", str(folder), "--workers", "1", "--output", str(output)])
         if not fault.happened:
             break
         told = capsys.readouterr().err
         if status:
             assert told.startswith("pagebeam: ") and "Input/output error" in told and told.count("\n") == 1, told
         assert view(output) in ([before, after] if status else [after]), when
-        assert main(["run", str(folder), "--output", str(output)]) == 0
+        assert main(["run", str(folder), "--workers", "1", "--output", str(output)]) == 0
         assert view(output) == after, when
         assert not list(output.glob("_*")), when
     assert when > 1
