@@ -46,7 +46,7 @@ def test_the_summary_has_the_first_ten_failures_and_how_to_see_the_others(fake_m
     out = capsys.readouterr().out
     assert out.count("\nfailed: ") == 11 and "\nfailed: 2 more\n" in out
     assert f"failed: {folder}/bad-09\\x1b[31m.png: the content is no PNG, " in out
-    assert "two.pdf" not in out
+    assert "two.pdf, page 2" not in out
     assert "skipped:  1 files: other format .txt (1)\n" in out
     assert f"failures: pagebeam failures {tmp_path / 'out'}\n" in out
 
