@@ -114,6 +114,7 @@ ROOMS: dict[str, set[str]] = {
         "pipelines.inputs",
         "pipelines.runtime",
     },
+    "pipelines.scheduling": {"ocr_models", "pipelines.inputs", "pipelines.runtime"},
     "pipelines.cli": {
         "ocr_models",
         "ocr_models.data.sources",
@@ -124,6 +125,7 @@ ROOMS: dict[str, set[str]] = {
         "pipelines.inputs",
         "pipelines.reading",
         "pipelines.runtime",
+        "pipelines.scheduling",
     },
     "pagebeam": {"ocr_models", "ocr_models.pages", "pipelines.cli", "pipelines.inputs", "pipelines.reading"},
 }
@@ -207,6 +209,7 @@ def test_beam_s_file_systems_are_called_in_one_module():
         "pagebeam",
         "pipelines",
         "pipelines.cli.main",
+        "pipelines.cli.schedule_command",
         "pipelines.decoding.child",
         "pipelines.inputs.discovery",
     ],

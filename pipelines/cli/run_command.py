@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Sequence
 
 from ocr_models.arguments import ArgumentParser, positive, share
@@ -13,10 +14,9 @@ from pipelines.cli.shared_arguments import add_run_arguments, begin_run, make_pa
 
 def main(argv: Sequence[str]) -> ExitStatus:
     """Runs the command and returns its exit status."""
-    parser = _parser()
+    parser = make_run_parser()
     arguments, beam_args = parser.parse_known_args(argv)
-    models = {"detection": arguments.detector, "recognition": arguments.recognizer}
-    begin_run(parser, arguments, beam_args, models, "ocr_models.pages.page_reader")
+    begin_run(parser, arguments, beam_args, models_of(arguments), "ocr_models.pages.page_reader")
     from pipelines.cli.run_summary import report_run  # loads Beam, which help and usage errors don't need
     from pipelines.reading.ocr_reader import OcrOptions, run_ocr
     from pipelines.reading.schemas import PAGES
@@ -27,7 +27,13 @@ def main(argv: Sequence[str]) -> ExitStatus:
     return report_run(manifest, arguments.output, PAGES, "read")
 
 
-def _parser() -> ArgumentParser:
+def models_of(arguments: argparse.Namespace) -> dict[str, str]:
+    """The name or folder of each model by its task."""
+    return {"detection": arguments.detector, "recognition": arguments.recognizer}
+
+
+def make_run_parser() -> ArgumentParser:
+    """The parser of ``pagebeam run``."""
     parser = make_parser(
         "run",
         "Reads documents and writes one Parquet row per page below DIR/pages.",

@@ -147,15 +147,22 @@ def begin_run(
         UsageError: a model is broken, a path has no file system, or there are no documents at a local input. (Whether
             there are at others, Beam can say.)
     """
+    check_run(parser, arguments, beam_args, models)
+    announce("pagebeam: loading Apache Beam and the models; the first page takes some seconds")
+    if arguments.runner == LOCAL_RUNNER and not any("direct_running_mode" in argument for argument in beam_args):
+        import_ahead(reader)
+
+
+def check_run(
+    parser: ArgumentParser, arguments: argparse.Namespace, beam_args: list[str], models: dict[str, str]
+) -> None:
+    """The checks of ``begin_run``, which has the arguments and errors."""
     check_beam_args(parser, arguments.runner, beam_args)
     for task, name in models.items():
         find_bundle(name, task)
     for path in (*arguments.inputs, arguments.output):
         check_file_system(path)
     check_inputs(path for path in arguments.inputs if not is_remote(path))
-    announce("pagebeam: loading Apache Beam and the models; the first page takes some seconds")
-    if arguments.runner == LOCAL_RUNNER and not any("direct_running_mode" in argument for argument in beam_args):
-        import_ahead(reader)
 
 
 def begin_on_labels(parser: ArgumentParser, arguments: argparse.Namespace, beam_args: list[str]) -> None:
