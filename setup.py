@@ -60,6 +60,7 @@ setup(
         "protobuf>=5",
         "pyarrow>=18",
         "pypdfium2>=5",
+        "pyyaml>=6",
         "rapidfuzz>=3.10",
         "scipy>=1.14",
         "shapely>=2.0.4",

@@ -41,6 +41,11 @@ class ArgumentParser(argparse.ArgumentParser):
         what = f"unknown option {', '.join(options)}" if options else f"unexpected argument {' '.join(unknown)}"
         raise UsageError(f"{what}{self._hint()} (see {self.prog} --help)")
 
+    def takes_value(self, word: str) -> bool:
+        """Whether a word is an option that the next word is the value of."""
+        action = self._option_string_actions.get(word)
+        return action is not None and action.nargs != 0
+
     def misspelt(self, arguments: Iterable[str], alike: float = _ALIKE) -> dict[str, str]:
         """The unknown options among arguments that are like options of this parser, each with the option it is like."""
         known = [option.strip("-") for option in self._option_string_actions if option.startswith("--")]

@@ -17,7 +17,7 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "findings/README.m
 FOLDERS = r"(?:\.ci|benchmarks|docs|findings|ocr_models|pagebeam|pipelines|tests)"
 PACKAGES = ("ocr_models", "pagebeam", "pipelines")
 MODULE = rf"(?:benchmarks|{'|'.join(PACKAGES)})"
-COMMAND = re.compile(r"\bpagebeam (run|caption|train [\w-]+|prepare|models|inspect|evaluate)\b(.*)")
+COMMAND = re.compile(r"\bpagebeam (run|caption|train [\w-]+|schedule [a-z]+|prepare|models|inspect|evaluate)\b(.*)")
 OPTION = re.compile(r"(?<![\w-])--[a-z][\w-]*")
 
 
@@ -98,7 +98,7 @@ def unknown_options(text: str) -> list[str]:
     return [
         f"{command} {option}"
         for command, arguments in commands
-        for option in OPTION.findall(re.split(r" # | && |;", arguments)[0])
+        for option in OPTION.findall(re.split(r" # | && |;| -- ", arguments)[0])
         if option not in options_of(command)
     ]
 
@@ -145,6 +145,7 @@ def test_links_lead_somewhere(page: Path) -> None:
         (dead_links, "[rows](docs/rows.md#pages) and [columns](docs/columns.md)", ["docs/columns.md"]),
         (unknown_options, "```bash\npagebeam run a --output b \\\n    --flavor c\n```", ["run --flavor"]),
         (unknown_options, "```\npagebeam run IN\n    [--dpi N] [--project X]\n```", ["run --project"]),
+        (unknown_options, "`pagebeam schedule cron --et 2:30 -- run IN --output DIR`", ["schedule cron --et"]),
         (unknown_options, "use `pagebeam train detection --freeze-all`", ["train detection --freeze-all"]),
     ],
 )

@@ -116,6 +116,7 @@ ROOMS: dict[str, set[str]] = {
         "pipelines.inputs",
         "pipelines.runtime",
     },
+    "pipelines.scheduling": {"ocr_models", "pipelines.inputs", "pipelines.runtime"},
     "pipelines.cli": {
         "ocr_models",
         "ocr_models.data.sources",
@@ -127,6 +128,7 @@ ROOMS: dict[str, set[str]] = {
         "pipelines.output",
         "pipelines.reading",
         "pipelines.runtime",
+        "pipelines.scheduling",
     },
     "pagebeam": {
         "ocr_models",
@@ -217,6 +219,7 @@ def test_beam_s_file_systems_are_called_in_one_module():
         "pagebeam",
         "pipelines",
         "pipelines.cli.main",
+        "pipelines.cli.schedule_command",
         "pipelines.decoding.child",
         "pipelines.inputs.discovery",
         "pipelines.reading.run",

@@ -23,6 +23,7 @@ from pipelines.runtime.quick_start import claim_process
 # module of the sub-command that is called is imported, so that help and usage errors are quick.
 _COMMANDS = {
     "run": ("pipelines.cli.run_command", "read documents"),
+    "schedule": ("pipelines.cli.schedule_command", "print units that start run every night: systemd, cron, …"),
     "caption": ("pipelines.cli.caption_command", "caption pictures"),
     "train": ("ocr_models.training.cli", "train a model"),
     "prepare": (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Sequence
 
 from ocr_models.arguments import ArgumentParser, positive, share
@@ -14,14 +15,19 @@ from pipelines.reading.run_options import OcrOptions
 
 def main(argv: Sequence[str]) -> int:
     """Runs the command and returns its exit status."""
-    parser = _parser()
+    parser = make_run_parser()
     arguments, beam_args = parser.parse_known_args(argv)
-    models = {"detection": arguments.detector, "recognition": arguments.recognizer}
-    check_run(parser, arguments, beam_args, models)
+    check_run(parser, arguments, beam_args, models_of(arguments))
     return run_and_report(OcrOptions, arguments, beam_args, "ocr_models.pages.page_reader", "read")
 
 
-def _parser() -> ArgumentParser:
+def models_of(arguments: argparse.Namespace) -> dict[str, str]:
+    """The name or folder of each model by its task."""
+    return {"detection": arguments.detector, "recognition": arguments.recognizer}
+
+
+def make_run_parser() -> ArgumentParser:
+    """The parser of ``pagebeam run``."""
     parser = make_parser(
         "run",
         "Reads documents and writes one Parquet row per page below DIR/pages. What an earlier run has read isn't read "

@@ -1,0 +1,48 @@
+"""What every scheduler's unit is made from: the command, and what its exit statuses mean to a scheduler."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ocr_models.errors import ExitStatus
+
+
+RESERVATIONS = (int(ExitStatus.SOME_FAILED), int(ExitStatus.DEADLINE))
+"""Exit statuses of runs that did what they were asked to: some pages failed, or are left for the next run."""
+POINTLESS = (int(ExitStatus.USAGE), int(ExitStatus.GATE))
+"""Exit statuses that a retry can't change: the command is wrong, or the pages that were read exceed a gate."""
+STOPPED = 143
+"""Exit status after SIGTERM, by which schedulers stop a run."""
+
+STOP_S = 300
+"""Seconds between SIGTERM and SIGKILL. A run needs some seconds, a slow file system perhaps a minute."""
+RETRIES = 2
+
+
+@dataclass(frozen=True)
+class ScheduledRun:
+    """A checked ``pagebeam run``.
+
+    Attributes:
+        name: the name of the unit: lower-case letters, digits and hyphens.
+        words: the program and its arguments, with absolute paths.
+        inputs: files, folders and globs that are read: absolute paths or URIs.
+        output: the output folder: an absolute path or a URI.
+        is_strict: whether ``RESERVATIONS`` are failures.
+    """
+
+    name: str
+    words: tuple[str, ...]
+    inputs: tuple[str, ...]
+    output: str
+    is_strict: bool
+
+    @property
+    def successes(self) -> tuple[int, ...]:
+        """The exit statuses other than 0 that are successes."""
+        return () if self.is_strict else RESERVATIONS
+
+    @property
+    def final_failures(self) -> tuple[int, ...]:
+        """The exit statuses that are failures without a retry."""
+        return tuple(sorted((*POINTLESS, *RESERVATIONS))) if self.is_strict else POINTLESS
