@@ -25,7 +25,7 @@ from pipelines.runtime.storage import (
 )
 
 _EXTENSIONS = r"png|jpe?g|jpe|jfif|jp2|j2k|jpx|gif|webp|bmp|tiff?|pdf|tfrecords?(\.gz)?"
-_DOCUMENT_NAME = re.compile(rf".*\.({_EXTENSIONS})", re.IGNORECASE | re.DOTALL)
+_DOCUMENT_NAME = re.compile(rf"\.({_EXTENSIONS})\Z", re.IGNORECASE)
 _EXTENSION = re.compile(r"\.[a-z0-9]{1,8}")  # longer ones, or with other characters, are parts of names
 
 
@@ -149,7 +149,7 @@ def _count_skipped(file: FoundFile, skipped: Counter[str]) -> bool:
 
 def _as_text(path: str) -> str:
     """A path that can go into a row. Bytes in it that aren't UTF-8 are escaped; such a file can't be opened."""
-    return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return path if path.isascii() else path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def _find_remote(pattern: str) -> Iterator[FoundFile]:
@@ -184,7 +184,7 @@ def _if_settled(changed_ns: int) -> int | None:
 
 def _find_in_folder(folder: str) -> Iterator[FoundFile]:
     for parent, links, _, names, error in _walk(folder):
-        below = parent[len(folder) :]
+        base, below = parent.rstrip("/"), parent[len(folder) :]
         hidden = "hidden" if "/." in below else None
         if error:
             yield FoundFile(_as_text(parent), error=None if hidden else error, skipped=hidden)
@@ -192,7 +192,7 @@ def _find_in_folder(folder: str) -> Iterator[FoundFile]:
             is_hidden = hidden or name.startswith(".")
             yield FoundFile(_as_text(os.path.join(parent, name)), skipped="hidden" if is_hidden else _LINK)
         for name in names:
-            yield _in_folder(os.path.join(parent, name), f"{below}/{name}")
+            yield _in_folder(f"{base}/{name}", f"{below}/{name}")
 
 
 def _in_folder(path: str, below: str) -> FoundFile:
@@ -286,7 +286,7 @@ def _why_skipped(uri: str, below: str) -> str | None:
     """Why a file in a folder is no document; None if it looks like one by its name or content."""
     if "/." in below:
         return "hidden"
-    if _DOCUMENT_NAME.fullmatch(below):
+    if _DOCUMENT_NAME.search(below):
         return None
     try:
         with open_file(uri) as file:
