@@ -1,0 +1,170 @@
+"""Kills runs at random moments, and checks that the run after each sees to it that nothing is lost or twice.
+
+A run is started over a folder that changed since the run before, and its command, one of its worker processes or one
+of its decoders is killed with SIGKILL. Then the same command runs undisturbed. The rows that readers see must equal
+those of an output that was never disturbed, row for row. The models are a stand-in that takes its time, so that what is
+measured is everything else.
+
+    python benchmarks/kill_runs.py --kills 50
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+from PIL import Image
+
+ROWS_PER_SHARD = 20
+MODES = {"threads": [], "processes": ["--direct_running_mode=multi_processing"]}
+_COMMAND = """
+import sys
+from types import SimpleNamespace
+from benchmarks.kill_runs import ROWS_PER_SHARD, load_slow_reader
+from pipelines.cli import main, run_arguments
+from pipelines.reading import ocr_reader, pipeline, run_options
+for module in (run_options, run_arguments):
+    module.find_bundle = lambda name, task: SimpleNamespace(id="slow@0", digest="0")
+run_arguments.import_ahead = lambda module: None
+ocr_reader._load_reader = load_slow_reader
+pipeline.define_pipeline.__defaults__ = (ROWS_PER_SHARD,)
+main.command()
+"""
+
+
+def load_slow_reader(*_: object) -> object:
+    """A reader that takes 10 ms per page, whose words tell what is on it; it notes each page that it reads."""
+    from ocr_models.records import OcrPage, TextLine, Word
+    from pipelines.reading.ocr_reader import OcrReader
+
+    class SlowPageReader:
+        detector_id = recognizer_id = "slow@0"
+
+        def read_pages(self, images: list[np.ndarray]) -> list[OcrPage]:
+            with open(os.environ["READ_PAGES"], "a") as file:
+                file.write("".join(f"{int(image.sum())}\n" for image in images))
+            time.sleep(0.01 * len(images))
+            quad = np.float32([[0, 0], [9, 0], [9, 9], [0, 9]])
+            texts = [f"sum{int(image.sum())}" for image in images]
+            return [
+                OcrPage(text + "\n", (Word(text, 0.5, quad, 0),), (TextLine(text, quad, 0.5),), 0, 0.5)
+                for text in texts
+            ]
+
+    return OcrReader(SlowPageReader())
+
+
+def write_documents(folder: Path, rng: np.random.Generator, count: int) -> None:
+    """Writes, or overwrites, TIFF documents of one to five pages; names repeat from call to call."""
+    folder.mkdir(exist_ok=True)
+    for _ in range(count):
+        pages = [Image.fromarray(rng.integers(0, 256, (40, 60), np.uint8)) for _ in range(rng.integers(1, 6))]
+        path = folder / f"{rng.integers(0, 3 * count):04d}.tif"
+        pages[0].save(path, save_all=True, append_images=pages[1:])
+
+
+def view(output: Path) -> list[tuple]:
+    """What readers of Parquet see, without times and runs."""
+    rows = pq.read_table(output / "pages").to_pylist()
+    return sorted(
+        (row["source_uri"], row["page_index"], row["page_id"], row["status"], row["text"], str(row["also_at"]))
+        for row in rows
+    )
+
+
+def start(inputs: Path, output: Path, read_pages: Path, mode: str) -> subprocess.Popen[bytes]:
+    """Starts the command, whose reader is slow, in a process group of its own."""
+    root = Path(__file__).parents[1]
+    return subprocess.Popen(
+        [sys.executable, "-c", _COMMAND, "run", str(inputs), "--output", str(output), "--workers", "2", *MODES[mode]],
+        cwd=root,
+        env={**os.environ, "PYTHONPATH": str(root), "READ_PAGES": str(read_pages)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+
+
+def processes_of(session: int, word: bytes) -> list[int]:
+    """The processes of a session in whose command line a word is."""
+    found = []
+    for folder in Path("/proc").iterdir():
+        try:
+            is_one = folder.name.isdigit() and os.getsid(int(folder.name)) == session
+            if is_one and word in (folder / "cmdline").read_bytes():
+                found.append(int(folder.name))
+        except (OSError, ProcessLookupError):
+            continue
+    return found
+
+
+def kill_one(process: subprocess.Popen[bytes], target: str, rng: random.Random) -> None:
+    """Kills the command, one of its worker processes or one of its decoders."""
+    words = {"command": b"kill_runs", "worker": b"sdk_worker_main", "decoder": b"decoding.child"}
+    pids = [process.pid] if target == "command" else processes_of(process.pid, words[target])
+    if pids:
+        os.kill(rng.choice(pids), signal.SIGKILL)
+
+
+def kill_and_go_on(folder: Path, number: int, mode: str, target: str, seconds: float) -> tuple[int, int, int, bool]:
+    """One kill; returns the exit statuses before and after, the pages that were read twice, and whether all is right."""
+    rng = random.Random(number)
+    inputs, output, read_pages = folder / "in", folder / "out", folder / "read"
+    write_documents(inputs, np.random.default_rng(number), 60)
+    read_pages.write_text("")
+    process = start(inputs, output, read_pages, mode)
+    time.sleep(seconds)
+    kill_one(process, target, rng)
+    process.communicate(timeout=120)
+    if target == "command":  # what is left of it must not disturb the next
+        time.sleep(rng.choice([0, 0.5]))
+    again = start(inputs, output, read_pages, mode)
+    told = again.communicate(timeout=120)[0].decode()
+    left = sum(len(processes_of(one.pid, b"")) for one in (process, again))
+    undisturbed = folder / f"undisturbed-{number}"
+    start(inputs, undisturbed, folder / "ignored", "threads").communicate(timeout=120)
+    twice = sum(count - 1 for count in Counter(read_pages.read_text().split()).values())
+    current = {row for row in view(output) if Path(row[0]).exists()}
+    is_right = len(view(output)) == len(set(view(output))) and current == set(view(undisturbed))
+    leftovers = [path.name for path in output.glob("_*")]
+    if not is_right or leftovers or again.returncode:
+        print(told, leftovers, len(view(output)), len(view(undisturbed)), flush=True)
+    if left:
+        print(f"{left} processes were left", flush=True)
+    return process.returncode, again.returncode, twice, is_right and not leftovers
+
+
+def main() -> None:
+    """Prints a line for each kill, and a summary."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--seed", type=int, default=1)
+    arguments = parser.parse_args()
+    rng = random.Random(arguments.seed)
+    cases = [(mode, target) for mode in MODES for target in ("command", "worker", "decoder")]
+    cases.remove(("threads", "worker"))  # threads of the command
+    right = most = 0
+    with tempfile.TemporaryDirectory() as folder:
+        for number in range(arguments.kills):
+            mode, target = cases[number % len(cases)]
+            seconds = rng.uniform(0.3, 7 if mode == "threads" else 11)
+            before, after, twice, is_right = kill_and_go_on(Path(folder), number, mode, target, seconds)
+            right, most = right + is_right, max(most, twice)
+            result = "right" if is_right else "WRONG"
+            print(f"{number:3} {mode:9} {target:8} {seconds:5.2f} s: {before:4} {after:4} twice {twice:3} {result}", flush=True)
+    print(f"{right} of {arguments.kills} right; at most {most} pages were read twice (a shard has {ROWS_PER_SHARD})")
+    sys.exit(right != arguments.kills)
+
+
+if __name__ == "__main__":
+    main()
