@@ -80,6 +80,7 @@ ROOMS: dict[str, set[str]] = {
         "pipelines.decoding",
         "pipelines.runtime",
     },
+    "pipelines.output": {"ocr_models", "pipelines.inputs", "pipelines.runtime"},
     "pipelines.reading": {
         "ocr_models",
         "ocr_models.captioning",
@@ -87,6 +88,7 @@ ROOMS: dict[str, set[str]] = {
         "ocr_models.pages",
         "pipelines.decoding",
         "pipelines.inputs",
+        "pipelines.output",
         "pipelines.runtime",
     },
     "pipelines.datasets": {
@@ -122,10 +124,18 @@ ROOMS: dict[str, set[str]] = {
         "pipelines.datasets",
         "pipelines.evaluation",
         "pipelines.inputs",
+        "pipelines.output",
         "pipelines.reading",
         "pipelines.runtime",
     },
-    "pagebeam": {"ocr_models", "ocr_models.pages", "pipelines.cli", "pipelines.inputs", "pipelines.reading"},
+    "pagebeam": {
+        "ocr_models",
+        "ocr_models.pages",
+        "pipelines.cli",
+        "pipelines.inputs",
+        "pipelines.output",
+        "pipelines.reading",
+    },
 }
 
 

@@ -10,14 +10,14 @@ import pyarrow.dataset
 import pytest
 
 from pipelines.cli import main as cli
-from pipelines.cli import shared_arguments
+from pipelines.cli import run_arguments
 from pipelines.decoding.pool import DecodePool
-from pipelines.reading import caption_reader, ocr_reader
+from pipelines.reading import caption_reader, ocr_reader, options
 from tests.pipelines.fakes import load_fake_captioner, load_fake_reader
 
 Run = Callable[..., tuple[int, list[dict[str, Any]]]]
 
-COLUMNS_OF_A_RUN = ("run_id", "run", "elapsed_ms")
+COLUMNS_OF_A_RUN = ("run_id", "elapsed_ms")
 
 
 @pytest.fixture(scope="session")
@@ -30,11 +30,11 @@ def pool():
 @pytest.fixture
 def fake_models(monkeypatch: pytest.MonkeyPatch) -> None:
     """Puts the fake readers in the place of the trained models."""
+    monkeypatch.setattr(options, "find_bundle", lambda name, task: SimpleNamespace(id=f"{name}@0", digest="0"))
     for module, load in ((ocr_reader, load_fake_reader), (caption_reader, load_fake_captioner)):
-        monkeypatch.setattr(module, "find_bundle", lambda name, task: SimpleNamespace(id=f"{name}@0", digest="0"))
         monkeypatch.setattr(module, "_load_reader", load)
-    check = shared_arguments.find_bundle
-    monkeypatch.setattr(shared_arguments, "find_bundle", lambda name, task: name == "fake" or check(name, task))
+    check = run_arguments.find_bundle
+    monkeypatch.setattr(run_arguments, "find_bundle", lambda name, task: name == "fake" or check(name, task))
 
 
 @pytest.fixture
@@ -67,5 +67,5 @@ def comparable(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def read_rows(output: Path, table_folder: str = "pages") -> list[dict[str, Any]]:
-    table: pa.Table = pyarrow.dataset.dataset(output / table_folder, partitioning="hive").to_table()
+    table: pa.Table = pyarrow.dataset.dataset(output / table_folder).to_table()
     return table.sort_by([("source_uri", "ascending"), ("page_index", "ascending")]).to_pylist()
