@@ -25,6 +25,7 @@ from pipelines.runtime.storage import (
     move,
     read_bytes,
     remove_empty_folder,
+    remove_empty_folders,
     write_bytes,
 )
 
@@ -105,9 +106,7 @@ def remove_unfinished(output: str, run_id: str) -> None:
     folder = join(output, unfinished_folder(run_id))
     names = sorted(list_folder(folder), key=lambda name: (name == DESCRIPTION, name))
     delete(join(folder, name) for name in names)
-    for below in sorted({name.rpartition("/")[0] for name in names if "/" in name}):
-        remove_empty_folder(join(folder, below))
-    remove_empty_folder(folder)
+    remove_empty_folders(folder)
     remove_empty_folder(join(output, UNFINISHED))
 
 

@@ -313,6 +313,14 @@ def remove_empty_folder(folder: str) -> None:
             os.rmdir(folder)
 
 
+def remove_empty_folders(folder: str) -> None:
+    """Removes a local folder and those in it, as far as they hold no files; remote file systems have no folders."""
+    if not is_remote(folder):
+        for below, _, _ in os.walk(folder, topdown=False):
+            with contextlib.suppress(OSError):
+                os.rmdir(below)
+
+
 def check_writable(folder: str) -> None:
     """Raises UsageError unless files can be written to an output folder, and its name into a manifest."""
     check_file_system(folder)
