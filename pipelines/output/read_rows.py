@@ -9,13 +9,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ocr_models.errors import UsageError
-from pipelines.output.layout import RUNS, SUPERSEDED, current_files
+from pipelines.output.layout import RUNS, SUPERSEDED, current_files, current_names
 from pipelines.output.row_changes import align
 from pipelines.output.schemas import PAGES, find_table
-from pipelines.runtime.storage import StorageError, absolute_uri, join, list_folder, open_file
-
-_TRIES = 5
-"""A commit moves files while they are listed and opened; it takes less than a second."""
+from pipelines.output.snapshot import read_together
+from pipelines.runtime.storage import absolute_uri, join, open_file
 
 
 def read_rows(
@@ -40,23 +38,16 @@ def read_rows(
     wanted = table.schema.names if columns is None else list(columns)
     if strange := [name for name in wanted if name not in table.schema.names]:
         raise UsageError(f"{output}: no column {', '.join(strange)}; the columns are {', '.join(table.schema.names)}")
-    if not list_folder(join(output, RUNS)):
+    if not current_names(output, RUNS):
         raise UsageError(f"{output}: no finished run with {folder}; give the --output folder of a run")
     schema = pa.schema([table.schema.field(name) for name in wanted])
-    for tries in range(1, _TRIES + 1):
-        files = _files(output, folder, run)
-        try:
-            return pa.concat_tables([schema.empty_table(), *_read(output, files, schema, run)])
-        except StorageError:
-            if tries == _TRIES or _files(output, folder, run) == files:
-                raise
-    raise AssertionError("unreachable")
+    folders = [folder, f"{SUPERSEDED}/{folder}"] if run else [folder]
 
+    def read() -> pa.Table:
+        files = [path for name in folders for path in current_files(output, name)]
+        return pa.concat_tables([schema.empty_table(), *_read(output, files, schema, run)])
 
-def _files(output: str, folder: str, run: str | None) -> list[str]:
-    superseded = f"{SUPERSEDED}/{folder}"
-    old = [f"{superseded}/{name}" for name in list_folder(join(output, superseded))] if run else []
-    return [*current_files(output, folder), *old]
+    return read_together(output, read)
 
 
 def _read(output: str, files: list[str], schema: pa.Schema, run: str | None) -> Iterator[pa.Table]:
