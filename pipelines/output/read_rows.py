@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from ocr_models.errors import UsageError
 from pipelines.output.layout import RUNS, SUPERSEDED, current_files, current_names
 from pipelines.output.row_changes import align
-from pipelines.output.schemas import PAGES, find_table
+from pipelines.output.schemas import PAGES, Table, find_table
 from pipelines.output.snapshot import read_together
 from pipelines.runtime.storage import absolute_uri, join, open_file
 
@@ -64,3 +64,14 @@ def _read(output: str, files: list[str], schema: pa.Schema, run: str | None) -> 
 def _of_run(rows: pq.ParquetFile, names: list[str], run: str) -> pa.Table:
     mask = pc.equal(rows.read(["run_id"])["run_id"], run)
     return rows.read(names).filter(mask) if pc.any(mask).as_py() else rows.schema_arrow.empty_table().select(names)
+
+
+def read_files(output: str, table: Table, columns: Sequence[str]) -> Iterator[tuple[str, pa.Table]]:
+    """Yields the path and the rows of each file of the current rows; columns that a file lacks are null.
+
+    Wrap all that depends on the rows into one ``snapshot.read_together``.
+    """
+    schema = pa.schema([table.schema.field(name) for name in columns])
+    for path in current_files(output, table.folder):
+        [rows] = _read(output, [path], schema, None)
+        yield path, rows
