@@ -24,6 +24,10 @@ from pipelines.runtime.quick_start import claim_process
 _COMMANDS = {
     "run": ("pipelines.cli.run_command", "read documents"),
     "caption": ("pipelines.cli.caption_command", "caption pictures"),
+    "status": ("pipelines.cli.status_command", "say what an output folder holds, and how its runs went"),
+    "failures": ("pipelines.cli.failures_command", "list failed pages, for people and for a retry"),
+    "doctor": ("pipelines.cli.doctor_command", "check an output folder"),
+    "compact": ("pipelines.cli.compact_command", "merge small files of an output folder, remove replaced rows"),
     "train": ("ocr_models.training.cli", "train a model"),
     "prepare": (
         "pipelines.cli.prepare_command",
