@@ -117,7 +117,7 @@ def kill_one(process: subprocess.Popen[bytes], target: str, rng: random.Random) 
 
 
 def kill_and_go_on(folder: Path, number: int, mode: str, target: str, seconds: float) -> tuple[int, int, int, bool]:
-    """One kill; returns the exit statuses before and after, the pages that were read twice, and whether all is right."""
+    """Kills once; returns the exit statuses before and after, the pages read twice, and whether all is right."""
     rng = random.Random(number)
     inputs, output, read_pages = folder / "in", folder / "out", folder / "read"
     write_documents(inputs, np.random.default_rng(number), 60)
@@ -161,7 +161,10 @@ def main() -> None:
             before, after, twice, is_right = kill_and_go_on(Path(folder), number, mode, target, seconds)
             right, most = right + is_right, max(most, twice)
             result = "right" if is_right else "WRONG"
-            print(f"{number:3} {mode:9} {target:8} {seconds:5.2f} s: {before:4} {after:4} twice {twice:3} {result}", flush=True)
+            print(
+                f"{number:3} {mode:9} {target:8} {seconds:5.2f} s: {before:4} {after:4} twice {twice:3} {result}",
+                flush=True,
+            )
     print(f"{right} of {arguments.kills} right; at most {most} pages were read twice (a shard has {ROWS_PER_SHARD})")
     sys.exit(right != arguments.kills)
 

@@ -23,6 +23,21 @@ def say(*lines: str, file: TextIO | None = None) -> None:
         print(printable(line), file=file)
 
 
+def hand_on(text: str, end: str = "\n") -> None:
+    """Writes text for another program to stdout, byte for byte; a terminal gets it as ``say`` would print it.
+
+    Args:
+        text: any text; undecodable bytes of file names are written as they were.
+        end: what follows it.
+    """
+    if sys.stdout.isatty():
+        say(text)
+    elif hasattr(sys.stdout, "buffer"):  # not the encoding of the locale, in which the text may have no bytes
+        sys.stdout.buffer.write((text + end).encode("utf-8", "surrogateescape"))
+    else:
+        sys.stdout.write(text + end)
+
+
 def announce(line: str) -> None:
     """Tells a person at a terminal what takes a while now; in the stderr of scripts there is nothing but errors."""
     if sys.stderr.isatty():

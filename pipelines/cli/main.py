@@ -25,6 +25,10 @@ _COMMANDS = {
     "run": ("pipelines.cli.run_command", "read documents"),
     "schedule": ("pipelines.cli.schedule_command", "print units that start run every night: systemd, cron, …"),
     "caption": ("pipelines.cli.caption_command", "caption pictures"),
+    "status": ("pipelines.cli.status_command", "say what an output folder holds, and how its runs went"),
+    "failures": ("pipelines.cli.failures_command", "list failed pages, for people and for a retry"),
+    "doctor": ("pipelines.cli.doctor_command", "check an output folder"),
+    "compact": ("pipelines.cli.compact_command", "merge small files of an output folder, remove replaced rows"),
     "train": ("ocr_models.training.cli", "train a model"),
     "prepare": (
         "pipelines.cli.prepare_command",

@@ -19,6 +19,7 @@ from typing import Any
 from ocr_models.errors import UsageError
 from pipelines.output.schemas import Table
 from pipelines.runtime.storage import (
+    StorageError,
     delete,
     exists,
     join,
@@ -92,9 +93,14 @@ def finish_commit(output: str) -> None:
 def pending_commit(output: str) -> Commit | None:
     """Changes that count, but may not have been carried out completely; None most of the time."""
     path = join(output, COMMIT)
-    if not exists(path):
-        return None
-    values: dict[str, Any] = json.loads(read_bytes(path))
+    try:
+        if not exists(path):
+            return None
+        values: dict[str, Any] = json.loads(read_bytes(path))
+    except StorageError:
+        if exists(path):
+            raise
+        return None  # carried out at this moment
     return Commit(values["run_id"], [(source, path) for source, path in values["moves"]], values["deletes"])
 
 
@@ -123,17 +129,20 @@ def unfinished_runs(output: str) -> list[str]:
 
 def current_files(output: str, folder: str) -> list[str]:
     """The Parquet files that make up a folder of the output now, wherever they are; paths below the output folder."""
+    files = current_names(output, folder)
+    return [files[path] for path in sorted(files) if _is_rows(path)]
+
+
+def current_names(output: str, folder: str) -> dict[str, str]:
+    """The files of a folder as they are when a pending commit is carried out: for each path, where it is now."""
     pending = pending_commit(output)
-    files = {
-        path: path for path in (f"{folder}/{name}" for name in list_folder(join(output, folder))) if _is_rows(path)
-    }
-    if pending:
-        for source, path in pending.moves:
-            if path.startswith(f"{folder}/"):
-                files[path] = source if exists(join(output, source)) else path
-        for path in pending.deletes:
-            files.pop(path, None)
-    return [files[path] for path in sorted(files)]
+    files = {path: path for path in (f"{folder}/{name}" for name in list_folder(join(output, folder)))}
+    for source, path in pending.moves if pending else []:
+        if path.startswith(f"{folder}/"):
+            files[path] = source if exists(join(output, source)) else path
+    for path in pending.deletes if pending else []:
+        files.pop(path, None)
+    return files
 
 
 def _is_rows(path: str) -> bool:

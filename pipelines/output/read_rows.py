@@ -11,11 +11,9 @@ import pyarrow.parquet as pq
 from ocr_models.errors import UsageError
 from pipelines.output.output_folder import SUPERSEDED, current_file, current_files, documents_path
 from pipelines.output.row_changes import align
-from pipelines.output.schemas import PAGES, find_table
-from pipelines.runtime.storage import StorageError, absolute_uri, join, list_folder, open_file
-
-_TRIES = 5
-"""A commit moves files while they are listed and opened; it takes less than a second."""
+from pipelines.output.schemas import PAGES, Table, find_table
+from pipelines.output.snapshot import read_together
+from pipelines.runtime.storage import absolute_uri, join, open_file
 
 
 def read_rows(
@@ -43,20 +41,13 @@ def read_rows(
     if current_file(output, documents_path(table)) is None and not current_files(output, folder):
         raise UsageError(f"{output}: no finished run with {folder}; give the --output folder of a run")
     schema = pa.schema([table.schema.field(name) for name in wanted])
-    for tries in range(1, _TRIES + 1):
-        files = _files(output, folder, run)
-        try:
-            return pa.concat_tables([schema.empty_table(), *_read(output, files, schema, run)])
-        except StorageError:
-            if tries == _TRIES or _files(output, folder, run) == files:
-                raise
-    raise AssertionError("unreachable")
+    folders = [folder, f"{SUPERSEDED}/{folder}"] if run else [folder]
 
+    def read() -> pa.Table:
+        files = [path for name in folders for path in current_files(output, name)]
+        return pa.concat_tables([schema.empty_table(), *_read(output, files, schema, run)])
 
-def _files(output: str, folder: str, run: str | None) -> list[str]:
-    superseded = f"{SUPERSEDED}/{folder}"
-    old = [f"{superseded}/{name}" for name in list_folder(join(output, superseded))] if run else []
-    return [*current_files(output, folder), *old]
+    return read_together(output, read)
 
 
 def _read(output: str, files: list[str], schema: pa.Schema, run: str | None) -> Iterator[pa.Table]:
@@ -73,3 +64,14 @@ def _read(output: str, files: list[str], schema: pa.Schema, run: str | None) -> 
 def _of_run(rows: pq.ParquetFile, names: list[str], run: str) -> pa.Table:
     mask = pc.equal(rows.read(["run_id"])["run_id"], run)
     return rows.read(names).filter(mask) if pc.any(mask).as_py() else rows.schema_arrow.empty_table().select(names)
+
+
+def read_files(output: str, table: Table, columns: Sequence[str]) -> Iterator[tuple[str, pa.Table]]:
+    """Yields the path and the rows of each file of the current rows; columns that a file lacks are null.
+
+    Wrap all that depends on the rows into one ``snapshot.read_together``.
+    """
+    schema = pa.schema([table.schema.field(name) for name in columns])
+    for path in current_files(output, table.folder):
+        [rows] = _read(output, [path], schema, None)
+        yield path, rows

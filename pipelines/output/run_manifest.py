@@ -108,6 +108,7 @@ class RunDescription:
         models: id and digest of each model, by role.
         start_time: seconds since the epoch.
         found: what was found at the inputs; None if its workers look for that.
+        reader_id: as in its rows; None if the rows say it alone.
     """
 
     run_id: str = field(default_factory=new_run_id)
@@ -117,6 +118,7 @@ class RunDescription:
     models: dict[str, Any] = field(default_factory=dict)
     start_time: float = field(default_factory=time.time)
     found: Found | None = None
+    reader_id: str | None = None
 
 
 def write_description(output: str, run: RunDescription) -> None:
@@ -177,6 +179,7 @@ def build_manifest(
         "inputs": list(run.inputs),
         "options": run.options,
         "models": run.models,
+        "reader_id": run.reader_id,
         "documents": {
             "found": found.documents,
             "known": found.documents - found.to_open,

@@ -57,6 +57,7 @@ def run(options: RunOptions, before_reading: Callable[[Plan], None] = lambda pla
         table=options.table,
         options=options.as_json(),
         models={role: {"id": bundle.id, "digest": bundle.digest} for role, bundle in models.items()},
+        reader_id=options.reader_id(models),
     )
     with locked(output, description.run_id, options.wait, _say_waiting):
         for manifest in take_over(output, description.run_id):

@@ -276,6 +276,20 @@ def list_folder(folder: str) -> dict[str, int]:
     return {file.path.removeprefix(base): file.size_bytes for file in found}
 
 
+def list_all(folder: str, is_deep: bool = True) -> list[StoredFile]:
+    """The files in a folder, at any depth or directly in it, in no order; their paths begin with the folder's."""
+    if is_remote(folder):
+        return match_files(glob.escape(folder.rstrip("/") + "/") + ("**" if is_deep else "*"))
+    found = []
+    for parent, folders, names in os.walk(folder):
+        for path in (os.path.join(parent, name) for name in names):
+            with contextlib.suppress(FileNotFoundError):  # removed at this moment
+                status = os.stat(path)
+                found.append(StoredFile(path, status.st_size, status.st_mtime))
+        folders[:] = folders if is_deep else []
+    return found
+
+
 def _list_local(folder: str, depth: int) -> dict[str, int]:
     found: dict[str, int] = {}
     try:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from ocr_models.errors import ExitStatus
 
-
 RESERVATIONS = (int(ExitStatus.SOME_FAILED), int(ExitStatus.DEADLINE))
 """Exit statuses of runs that did what they were asked to: some pages failed, or are left for the next run."""
 POINTLESS = (int(ExitStatus.USAGE), int(ExitStatus.GATE))

@@ -1,0 +1,43 @@
+"""``pagebeam doctor``: checks whether the files of an output folder fit together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ocr_models.arguments import ArgumentParser
+from ocr_models.errors import ExitStatus
+from ocr_models.terminal import say
+from pipelines.output.consistency import check_consistency, repair
+from pipelines.output.current_view import check_output
+from pipelines.output.lock import locked
+from pipelines.output.run_manifest import new_run_id
+from pipelines.runtime.storage import absolute_uri
+
+
+def main(argv: Sequence[str]) -> ExitStatus:
+    """Runs the command and returns its exit status."""
+    parser = ArgumentParser(
+        prog="pagebeam doctor",
+        description="Checks an output folder: that each file of rows can be read and has the columns of its table, "
+        "that no page has two rows, that rows, documents and manifests count the same, and that nothing is left of "
+        "writers that were killed. Prints a line for each thing that is wrong, and what to do.",
+        epilog="Exit status: 0 all is right; 2 usage error; 3 something is wrong; 5 a run writes to DIR (--repair).",
+    )
+    parser.add_argument("output", metavar="DIR", help="output folder of a run")
+    parser.add_argument(
+        "--repair",
+        action="store_true",
+        help="first carry out a commit that was cut off, remove a dead lock and what killed writers left",
+    )
+    arguments = parser.parse_args(argv)
+    output = absolute_uri(arguments.output)
+    if arguments.repair:
+        check_output(output)
+        with locked(output, f"doctor-{new_run_id()}"):
+            repair(output)
+    findings = check_consistency(output)
+    for finding in findings:
+        say(str(finding))
+    if not findings:
+        say(f"{arguments.output}: all is right")
+    return ExitStatus.SOME_FAILED if findings else ExitStatus.OK
