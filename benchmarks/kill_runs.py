@@ -91,27 +91,28 @@ def start(inputs: Path, output: Path, read_pages: Path, mode: str) -> subprocess
         env={**os.environ, "PYTHONPATH": str(root), "READ_PAGES": str(read_pages)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        start_new_session=True,
     )
 
 
-def processes_of(session: int, word: bytes) -> list[int]:
-    """The processes of a session in whose command line a word is."""
-    found = []
+def processes_of(read_pages: Path, word: bytes) -> list[int]:
+    """The processes of a run, which its environment tells, in whose command line a word is."""
+    found, variable = [], f"READ_PAGES={read_pages}\0".encode()
     for folder in Path("/proc").iterdir():
         try:
-            is_one = folder.name.isdigit() and os.getsid(int(folder.name)) == session
+            is_one = (
+                folder.name.isdigit() and f"READ_PAGES={read_pages}\0".encode() in (folder / "environ").read_bytes()
+            )
             if is_one and word in (folder / "cmdline").read_bytes():
                 found.append(int(folder.name))
-        except (OSError, ProcessLookupError):
+        except OSError:
             continue
     return found
 
 
-def kill_one(process: subprocess.Popen[bytes], target: str, rng: random.Random) -> None:
+def kill_one(process: subprocess.Popen[bytes], target: str, read_pages: Path, rng: random.Random) -> None:
     """Kills the command, one of its worker processes or one of its decoders."""
-    words = {"command": b"kill_runs", "worker": b"sdk_worker_main", "decoder": b"decoding.child"}
-    pids = [process.pid] if target == "command" else processes_of(process.pid, words[target])
+    words = {"worker": b"sdk_worker_main", "decoder": b"decoding.child"}
+    pids = [process.pid] if target == "command" else processes_of(read_pages, words[target])
     if pids:
         os.kill(rng.choice(pids), signal.SIGKILL)
 
@@ -124,13 +125,13 @@ def kill_and_go_on(folder: Path, number: int, mode: str, target: str, seconds: f
     read_pages.write_text("")
     process = start(inputs, output, read_pages, mode)
     time.sleep(seconds)
-    kill_one(process, target, rng)
+    kill_one(process, target, read_pages, rng)
     process.communicate(timeout=120)
     if target == "command":  # what is left of it must not disturb the next
         time.sleep(rng.choice([0, 0.5]))
     again = start(inputs, output, read_pages, mode)
     told = again.communicate(timeout=120)[0].decode()
-    left = sum(len(processes_of(one.pid, b"")) for one in (process, again))
+    left = len(processes_of(read_pages, b""))
     undisturbed = folder / f"undisturbed-{number}"
     start(inputs, undisturbed, folder / "ignored", "threads").communicate(timeout=120)
     twice = sum(count - 1 for count in Counter(read_pages.read_text().split()).values())

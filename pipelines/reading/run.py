@@ -27,9 +27,11 @@ from pipelines.reading.plan import Plan, plan_run
 from pipelines.reading.run_options import RunOptions
 from pipelines.runtime.stopping import StopFile
 from pipelines.runtime.storage import absolute_uri, check_writable, join, write_bytes
+from pipelines.runtime.worker_processes import kill_worker_processes
 
 DEADLINE, INTERRUPTED, TERMINATED = "deadline", "SIGINT", "SIGTERM"
 """Why a run stops before all pages are read, as its manifest says it."""
+_FINISHING = "pagebeam: finishing the pages under way; once more to stop at once"
 
 
 def run(options: RunOptions, before_reading: Callable[[Plan], None] = lambda plan: None) -> dict[str, Any]:
@@ -75,9 +77,11 @@ def _run(
 ) -> dict[str, Any]:
     stop = StopFile(join(output, f"{unfinished_folder(run.run_id)}/stop"))
     try:
+        write_description(output, run)
         plan = plan_run(options.inputs, output, options.table, run.run_id, reader_id, options.rereading)
         run = replace(run, found=plan.found)
         if plan.is_empty:
+            remove_unfinished(output, run.run_id)
             return _write_manifest(output, run)
         write_description(output, run)
         if not plan.found.to_open:
@@ -108,17 +112,19 @@ def _stopping(stop: StopFile, deadline_s: float | None) -> Iterator[None]:
 
     The second signal ends it at once, as does the first if the request can't be written.
     """
+    stopping: list[int] = []
     timer = threading.Timer(deadline_s, stop.ask, (DEADLINE,)) if deadline_s else None
     names = {signal.SIGINT: INTERRUPTED, signal.SIGTERM: TERMINATED}
 
     def handle(signum: int, frame: FrameType | None) -> None:
-        for handled, previous in before.items():
-            signal.signal(handled, previous)
-        try:
-            stop.ask(names[signal.Signals(signum)])
-        except (PagebeamError, OSError):
-            raise Terminated if signum == signal.SIGTERM else KeyboardInterrupt from None
-        say("", "pagebeam: finishing the pages under way; once more to stop at once", file=sys.stderr)
+        with contextlib.suppress(PagebeamError, OSError):
+            if not stopping:
+                stop.ask(names[signal.Signals(signum)])
+                stopping.append(signum)
+                say("", _FINISHING, file=sys.stderr)
+                return
+        kill_worker_processes()
+        raise Terminated if signum == signal.SIGTERM else KeyboardInterrupt
 
     is_main = threading.current_thread() is threading.main_thread()
     before = {signum: signal.signal(signum, handle) for signum in names} if is_main else {}

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.runners.portability import local_job_service
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner, worker_handlers
 from apache_beam.runners.worker import sdk_worker
 
@@ -18,6 +19,7 @@ from ocr_models.terminal import say
 from pipelines.runtime import progress
 from pipelines.runtime.beam_options import LOCAL_RUNNER, BeamOptions
 from pipelines.runtime.storage import OutputError
+from pipelines.runtime.worker_processes import guarded
 
 # The last line of a worker's error of ours, in which Beam names its class, or wraps it, and adds the step.
 _OWN_ERROR = re.compile(
@@ -70,12 +72,18 @@ def run_pipeline(pipeline: beam.Pipeline, unit: str = "page") -> None:
     try:
         if isinstance(pipeline.runner, FnApiRunner):  # its run() returns when everything is done
             progress.start_counting()
-            with _without_tracebacks(), progress.ProgressBar(progress.local_counts, unit):
+            with (
+                _without_tracebacks(),
+                guarded(local_job_service),
+                progress.ProgressBar(progress.local_counts, unit),
+            ):
                 pipeline.run()
             return
         result = pipeline.run()
         with progress.ProgressBar(lambda: progress.metric_counts(result), unit):
             result.wait_until_finish()
+    except PagebeamError:
+        raise
     except Exception as error:  # runners pass a worker's error on as text, after its traceback
         text = str(error).strip() or repr(error)
         own_error = _OWN_ERROR.fullmatch(text.splitlines()[-1])
