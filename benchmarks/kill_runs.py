@@ -99,10 +99,8 @@ def processes_of(read_pages: Path, word: bytes) -> list[int]:
     found, variable = [], f"READ_PAGES={read_pages}\0".encode()
     for folder in Path("/proc").iterdir():
         try:
-            is_one = (
-                folder.name.isdigit() and f"READ_PAGES={read_pages}\0".encode() in (folder / "environ").read_bytes()
-            )
-            if is_one and word in (folder / "cmdline").read_bytes():
+            is_its_own = folder.name.isdigit() and variable in (folder / "environ").read_bytes()
+            if is_its_own and word in (folder / "cmdline").read_bytes():
                 found.append(int(folder.name))
         except OSError:
             continue
