@@ -38,7 +38,7 @@ for module in (run_options, run_arguments):
     module.find_bundle = lambda name, task: SimpleNamespace(id="slow@0", digest="0")
 run_arguments.import_ahead = lambda module: None
 ocr_reader._load_reader = load_slow_reader
-pipeline.define_pipeline.__defaults__ = (ROWS_PER_SHARD,)
+pipeline.define_pipeline.__defaults__ = (ROWS_PER_SHARD, False)
 main.command()
 """
 

@@ -32,6 +32,8 @@ LOOK_AGAIN_S = 2.0  # while waiting for another's lock
 _SETTLE_S = 2.0  # on object stores
 _PAUSE_S, _UNREADABLE_LOOKS = 0.1, 20
 
+_held: set[str] = set()  # the runs for which this process holds a lock
+
 
 @dataclass(frozen=True)
 class Holder:
@@ -71,6 +73,8 @@ class Holder:
         """Whether the holder has ended without giving its lock back, as far as can be seen from here."""
         if self.host == socket.gethostname() and _process_start(self.pid) != self.process_start:
             return True
+        if self.host == socket.gethostname() and self.pid == os.getpid() and self.run_id not in _held:
+            return True  # it was to be given back, and couldn't be
         return time.time() - self.heartbeat > DEAD_AFTER_S
 
     def __str__(self) -> str:
@@ -106,6 +110,24 @@ def locked(
         LockedError: another holds it, and ``wait`` is False.
         OutputError: the lock can't be written.
     """
+    _held.add(run_id)
+    try:
+        _wait_for(output, run_id, wait, on_wait)
+        ended = threading.Event()
+        heart = threading.Thread(target=_beat, args=(output, run_id, ended), name="heartbeat", daemon=True)
+        heart.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            heart.join()
+            _give_back(output, run_id)
+    finally:
+        _held.discard(run_id)
+
+
+def _wait_for(output: str, run_id: str, wait: bool, on_wait: Callable[[Holder], None]) -> None:
+    """Takes the lock as ``locked`` describes it."""
     told = False
     while holder := _take(output, run_id):
         if not wait:
@@ -114,23 +136,13 @@ def locked(
             on_wait(holder)
         told = True
         time.sleep(LOOK_AGAIN_S)
-    ended = threading.Event()
-    heart = threading.Thread(target=_beat, args=(output, run_id, ended), name="heartbeat", daemon=True)
-    heart.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        heart.join()
-        with contextlib.suppress(Exception):  # the disk or network is gone; the lock will be taken over
-            if is_held_by(output, run_id):
-                delete([join(output, LOCK)])
 
 
-def is_held_by(output: str, run_id: str) -> bool:
-    """Whether the lock is this run's."""
-    holder = read_holder(output)
-    return holder is not None and holder.run_id == run_id
+def _give_back(output: str, run_id: str) -> None:
+    with contextlib.suppress(Exception):  # the disk or network is gone; the lock will be taken over
+        holder = read_holder(output)
+        if holder and holder.run_id == run_id:
+            delete([join(output, LOCK)])
 
 
 def check_lock(output: str, run_id: str) -> None:

@@ -24,6 +24,7 @@ def define_pipeline(
     run: RunDescription,
     read_pages: ReadPages,
     rows_per_shard: int = ROWS_PER_SHARD,
+    is_locked: bool = False,
 ) -> beam.PCollection[dict[str, Any]]:
     """Adds the graph from page ranges to rows in the output.
 
@@ -33,12 +34,13 @@ def define_pipeline(
         run: the run's id and table, and what else its manifest says about it.
         read_pages: reads the pages; its rows must fit the run's table.
         rows_per_shard: number of rows per file.
+        is_locked: whether the launcher holds the output's lock for the run.
 
     Returns:
         A PCollection whose one element is the manifest, when it has been written.
     """
     rows = documents | read_pages
-    return rows | WritePages(output, run, documents, rows_per_shard, read_pages.stop)
+    return rows | WritePages(output, run, documents, rows_per_shard, read_pages.stop, is_locked)
 
 
 def read_plan(
@@ -53,7 +55,7 @@ def read_plan(
     pipeline = make_pipeline(options)
     read_pages = _read_pages(options, reader_id, stop)
     documents = pipeline | ReadWorklist(plan.worklist, plan.known, options.limits, stop)
-    define_pipeline(documents, output, run, read_pages)
+    define_pipeline(documents, output, run, read_pages, is_locked=True)
     run_pipeline(pipeline)
     return read_manifest(output, run.run_id)
 

@@ -17,7 +17,7 @@ from pipelines.decoding.stream_fn import SharedModel, StreamFn
 from pipelines.inputs.page_ranges import PageRange
 from pipelines.output.commit import commit_run
 from pipelines.output.documents_table import stamp_columns
-from pipelines.output.lock import is_held_by, locked
+from pipelines.output.lock import locked
 from pipelines.output.output_folder import finish_commit
 from pipelines.output.run_manifest import RunDescription, Totals
 from pipelines.output.schemas import Row
@@ -90,6 +90,8 @@ class WritePages(beam.PTransform):
             fails and writes no manifest. None: any number of rows is right.
         rows_per_shard: number of rows per file. A worker that is killed loses fewer than that.
         stop: may have asked the run to stop before all pages were read; None if nothing can.
+        is_locked: whether the launcher holds the output's lock for the run. A host program doesn't: then it is taken
+            for the commit, which waits for other runs.
     """
 
     output: str
@@ -97,6 +99,7 @@ class WritePages(beam.PTransform):
     expected: beam.PCollection[PageRange] | None = None
     rows_per_shard: int = ROWS_PER_SHARD
     stop: StopFile | None = None
+    is_locked: bool = False
 
     def expand(self, rows: beam.PCollection[Row]) -> beam.PCollection[dict[str, Any]]:
         keep_all_elements()
@@ -109,7 +112,7 @@ class WritePages(beam.PTransform):
             staged
             | beam.Flatten()
             | "AllShards" >> beam.combiners.ToList()
-            | "Commit" >> beam.Map(_commit, output, self.run, self.stop, AsSingleton(totals))
+            | "Commit" >> beam.Map(_commit, output, self.run, self.stop, self.is_locked, AsSingleton(totals))
         )
 
 
@@ -173,11 +176,11 @@ class _WriteDocumentsFn(beam.DoFn):
 
 
 def _commit(
-    shards: list[Shard], output: str, run: RunDescription, stop: StopFile | None, totals: Totals
+    shards: list[Shard], output: str, run: RunDescription, stop: StopFile | None, is_locked: bool, totals: Totals
 ) -> dict[str, Any]:
     stopped = stop.reason() if stop else None
-    if is_held_by(output, run.run_id):
+    if is_locked:
         return commit_run(output, run, shards, totals, stopped)
-    with locked(output, run.run_id, wait=True):  # in a host program, which holds no lock while it reads
+    with locked(output, run.run_id, wait=True):
         finish_commit(output)
         return commit_run(output, run, shards, totals, stopped)
