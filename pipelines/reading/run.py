@@ -19,7 +19,13 @@ from ocr_models.errors import PagebeamError, Terminated
 from ocr_models.terminal import say
 from pipelines.output.commit import commit_run, take_over
 from pipelines.output.lock import Holder, locked
-from pipelines.output.output_folder import check_layout, manifest_path, remove_unfinished, unfinished_folder
+from pipelines.output.output_folder import (
+    check_layout,
+    manifest_path,
+    pending_commit,
+    remove_unfinished,
+    unfinished_folder,
+)
 from pipelines.output.places import DocumentChanges
 from pipelines.output.run_manifest import RunDescription, Totals, build_manifest, write_description
 from pipelines.output.shards import has_shards
@@ -93,7 +99,7 @@ def _run(
             return read_plan(options, output, run, reader_id, plan, stop)
     except BaseException:
         with contextlib.suppress(PagebeamError, OSError):  # the run's own error matters more
-            if not has_shards(output, run.run_id):
+            if pending_commit(output) is None and not has_shards(output, run.run_id):
                 remove_unfinished(output, run.run_id)
         raise
 
