@@ -10,7 +10,7 @@ from ocr_models.arguments import ArgumentParser, dots_per_inch, percentage, posi
 from ocr_models.bundle import find_bundle
 from ocr_models.limits import LEAST_MEMORY_BYTES, MEGABYTE, DecodeLimits
 from ocr_models.terminal import announce
-from pipelines.cli.run_summary import report_run
+from pipelines.cli.run_summary import report_estimate, report_run
 from pipelines.cli.shared_arguments import add_runner_arguments, check_beam_args
 from pipelines.inputs.discovery import check_inputs
 from pipelines.output.gates import Gates
@@ -59,6 +59,11 @@ def _add_rereading_arguments(group: argparse._ArgumentGroup, has_confidence: boo
         group.set_defaults(below=None)
     group.add_argument(
         "--reread", action="store_true", help="read pages again that other models read, or other options"
+    )
+    group.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="say what would be read, and how long by a measured sample; write nothing",
     )
     group.add_argument(
         "--hash-all", action="store_true", help="hash all files; else size and times tell which may have changed"
@@ -158,10 +163,17 @@ def run_and_report(
         done: what is done to pages, such as "read".
     """
     values = dict(vars(arguments))
+    is_dry = values.pop("dry_run")
     gates = Gates(values.pop("max_failed"), values.pop("min_mean_confidence"), values.pop("max_drift"))
     rereading = Rereading(**{name: values.pop(name) for name in ("retry_failed", "below", "reread", "hash_all")})
     limits, deadline_s = _pop_limits(values), values.pop("deadline")
     options = kind(**values, limits=limits, rereading=rereading, deadline_s=deadline_s, beam_args=beam_args)
+
+    if is_dry:
+        from pipelines.reading.dry_run import estimate_run  # loads Beam
+
+        announce("pagebeam: opening and reading a sample")
+        return report_estimate(estimate_run(options))
 
     def begin(plan: object) -> None:
         announce("pagebeam: loading Apache Beam and the models; the first page takes some seconds")

@@ -7,7 +7,9 @@ import os
 import shlex
 import signal
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from tqdm import tqdm
 
 from ocr_models.errors import ExitStatus
 from ocr_models.terminal import say
@@ -20,6 +22,9 @@ from pipelines.output.shards import first_headline
 from pipelines.reading.run import DEADLINE, INTERRUPTED, TERMINATED
 from pipelines.reading.run_options import RunOptions
 from pipelines.runtime.storage import absolute_uri, join, write_bytes
+
+if TYPE_CHECKING:
+    from pipelines.reading.dry_run import Estimate
 
 SHOWN_LINES = 12  # of the first page, enough to see whether it was read well
 _STOPPED = {
@@ -46,6 +51,22 @@ def report_run(manifest: dict[str, Any], options: RunOptions, gates: Gates, done
     if exceeded:
         return ExitStatus.GATE
     return ExitStatus.SOME_FAILED if manifest["pages"]["failed"] else ExitStatus.OK
+
+
+def report_estimate(estimate: Estimate) -> int:
+    """Prints what a run would do; returns the exit status."""
+    found = estimate.found
+    say(f"documents: {found.documents:,} found, {found.documents - found.to_open:,} known, {found.to_open:,} to open")
+    about = "" if estimate.opened == found.to_open else f" (from {estimate.opened:,} that were opened)"
+    say(f"pages:     {found.known_pages:,} known, {'about ' * bool(about)}{estimate.pages:,} to read{about}")
+    if estimate.seconds_per_page is not None and estimate.seconds is not None:
+        time = tqdm.format_interval(round(estimate.seconds))
+        say(
+            f"time:      about {time} beyond the start, at {estimate.seconds_per_page * 1000:.0f} ms per page and worker"
+        )
+    if found.skipped:
+        say(f"skipped:   {describe_skipped(found.skipped)}")
+    return ExitStatus.OK
 
 
 def _print_first_page(manifest: dict[str, Any], output: str, table: Table) -> None:

@@ -53,14 +53,15 @@ def read_plan(
         PagebeamError: the run ended without all of its rows.
     """
     pipeline = make_pipeline(options)
-    read_pages = _read_pages(options, reader_id, stop)
+    read_pages = make_read_pages(options, reader_id, stop)
     documents = pipeline | ReadWorklist(plan.worklist, plan.known, options.limits, stop)
     define_pipeline(documents, output, run, read_pages, is_locked=True)
     run_pipeline(pipeline)
     return read_manifest(output, run.run_id)
 
 
-def _read_pages(options: RunOptions, reader_id: str, stop: StopFile) -> ReadPages:
+def make_read_pages(options: RunOptions, reader_id: str, stop: StopFile | None) -> ReadPages:
+    """The transform that reads pages as a kind of run does."""
     if isinstance(options, OcrOptions):
         ocr_pages = OcrPages(
             options.detector,

@@ -73,10 +73,12 @@ def plan_run(
         UsageError: there are no documents at an input.
         OutputError: the worklist can't be written.
     """
-    return _Planner(inputs, output, table, reader_id, rereading).plan(run_id)
+    return Planner(inputs, output, table, reader_id, rereading).plan(run_id)
 
 
-class _Planner:
+class Planner:
+    """Compares all files at the inputs with the documents that are known; the arguments are those of ``plan_run``."""
+
     def __init__(
         self, inputs: Sequence[str], output: str, table: Table, reader_id: str | None, rereading: Rereading
     ) -> None:
@@ -90,16 +92,20 @@ class _Planner:
         self._sizes: set[int] = set()
 
     def plan(self, run_id: str) -> Plan:
+        """See ``plan_run``."""
         folder = join(self._output, unfinished_folder(run_id))
-        worklist = write_worklist(folder, self._files_to_open())
+        worklist = write_worklist(folder, self.files_to_open())
         presence = self._presence()
         if len(presence):
             write_presence(self._output, run_id, presence)
         known = join(folder, "known.parquet")
         if worklist:
             write_known(known, self._known_contents())
-        found = Found(self._documents, self._to_open, self._known_pages, dict(self._skipped), self._older)
-        return Plan(found, worklist, known, presence)
+        return Plan(self.found(), worklist, known, presence)
+
+    def found(self) -> Found:
+        """What was found, once all of ``files_to_open`` were taken."""
+        return Found(self._documents, self._to_open, self._known_pages, dict(self._skipped), self._older)
 
     def _select(self) -> tuple[np.ndarray, np.ndarray, int]:
         """For each known document its number of pages, and whether some are to be read; how many others read."""
@@ -157,7 +163,7 @@ class _Planner:
                 found[content] = set(range(pages))
         return found
 
-    def _files_to_open(self) -> Iterator[FoundFile]:
+    def files_to_open(self) -> Iterator[FoundFile]:
         """Yields the new and changed files, and those of which pages are to be read."""
         files = self._found_files()
         while batch := list(itertools.islice(files, _FILES_AT_ONCE)):

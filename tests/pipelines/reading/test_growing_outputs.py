@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -340,3 +341,21 @@ def test_a_run_that_is_worse_than_a_gate_allows_has_a_status_of_its_own(run, tmp
     assert f"gate:     {sentence}\n" in capsys.readouterr().out
     assert manifests(tmp_path / "out")[0]["gates_exceeded"] == [sentence]
     assert run(tmp_path / "in", *gate)[0] == 0  # nothing was read
+
+
+def test_a_dry_run_says_what_would_be_read_and_writes_nothing(run, reads, tmp_path, capsys):
+    folder, output = tmp_path / "in", tmp_path / "out"
+    samples.write_png(folder / "known.png", 1)
+    run(folder)
+    files = {path: path.stat().st_mtime_ns for path in output.rglob("*") if path.is_file()}
+    samples.write_tiff(folder / "three.tif", [Image.fromarray(samples.page_pixels(seed)) for seed in (2, 3, 4)])
+    (folder / "notes.txt").write_text("no document")
+    capsys.readouterr()
+
+    assert cli.main(["run", str(folder), "--output", str(output), "--dry-run"]) == 0
+
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:2] == ["documents: 2 found, 1 known, 1 to open", "pages:     1 known, 3 to read"]
+    assert re.fullmatch(r"time:      about 00:0\d beyond the start, at \d+ ms per page and worker", lines[2])
+    assert lines[3] == "skipped:   1 files: other format .txt (1)"
+    assert {path: path.stat().st_mtime_ns for path in output.rglob("*") if path.is_file()} == files
