@@ -63,7 +63,7 @@ def _add_rereading_arguments(group: argparse._ArgumentGroup, has_confidence: boo
     group.add_argument(
         "--dry-run",
         action="store_true",
-        help="say what would be read, and how long by a measured sample; write nothing",
+        help="say what would be read, and how long by a sample; write nothing",
     )
     group.add_argument(
         "--hash-all", action="store_true", help="hash all files; else size and times tell which may have changed"

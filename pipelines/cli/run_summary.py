@@ -61,9 +61,8 @@ def report_estimate(estimate: Estimate) -> int:
     say(f"pages:     {found.known_pages:,} known, {'about ' * bool(about)}{estimate.pages:,} to read{about}")
     if estimate.seconds_per_page is not None and estimate.seconds is not None:
         time = tqdm.format_interval(round(estimate.seconds))
-        say(
-            f"time:      about {time} beyond the start, at {estimate.seconds_per_page * 1000:.0f} ms per page and worker"
-        )
+        pace = f"{estimate.seconds_per_page * 1000:.0f} ms per page and worker"
+        say(f"time:      about {time} beyond the start, at {pace}")
     if found.skipped:
         say(f"skipped:   {describe_skipped(found.skipped)}")
     return ExitStatus.OK

@@ -15,13 +15,16 @@ from typing import Any
 from ocr_models.errors import PagebeamError
 
 _started: list[subprocess.Popen[Any]] = []
+_is_ending = False
 _BEAM_S_THREAD = "run_worker"  # the name of Beam's thread that waits for a worker process
 
 
 def kill_worker_processes() -> None:
-    """Kills all worker processes, with their decoders, at once."""
+    """Kills all worker processes, with their decoders, at once; those that Beam starts after that end, too."""
+    global _is_ending
+    _is_ending = True
     for process in _started:
-        if process.poll() is None:
+        if process.poll() != 0:  # the shell in which Beam starts a worker may be gone alone
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
 
@@ -76,4 +79,6 @@ def guarded(starter: ModuleType) -> Iterator[None]:
 def _start(command: str, **options: Any) -> subprocess.Popen[Any]:
     process = subprocess.Popen(command, start_new_session=True, **options)
     _started.append(process)
+    if _is_ending:
+        kill_worker_processes()
     return process
