@@ -74,7 +74,17 @@ setup(
         "azure": ["apache-beam[azure]>=2.77"],
         "hadoop": ["apache-beam[hadoop]>=2.77"],
         "jax": ["jax>=0.4.38"],
-        "dev": ["hypothesis", "jax>=0.4.38", "mypy", "pytest", "pytest-xdist", "ruff"],
+        "dev": [
+            "duckdb",
+            "hypothesis",
+            "jax>=0.4.38",
+            "mypy",
+            "pandas",
+            "polars",
+            "pytest",
+            "pytest-xdist",
+            "ruff",
+        ],
     },
     entry_points={"console_scripts": ["pagebeam = pagebeam.__main__:main"]},
 )

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
+from collections.abc import Iterator
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 from ocr_models.errors import DocumentError, Stage
@@ -22,6 +26,7 @@ class DecodeLimits:
         pages: pages of a TIFF or PDF, whose header can claim any number of them. The longest books and microfilm reels
             have about 3,000.
         page_pixels: pixels of a page. An A0 sheet at 200 dpi has 62 million.
+        read_s: seconds for reading a page. Pages take 0.1 to 0.3 s, a drawing of 15,000 words some 20 s.
     """
 
     time_s: float = 60.0
@@ -29,6 +34,42 @@ class DecodeLimits:
     document_bytes: int = 4096 * MEGABYTE
     pages: int = 5000
     page_pixels: int = 100_000_000
+    read_s: float = 300.0
+
+
+@dataclass(frozen=True)
+class _Reading:
+    limit_s: float
+    deadline: float
+
+
+_reading: ContextVar[_Reading | None] = ContextVar("reading", default=None)
+
+
+@contextlib.contextmanager
+def reading_within(limit_s: float, pages: int = 1) -> Iterator[None]:
+    """Limits how long models take for pages within the ``with`` block, in this thread.
+
+    Models look at the time between their steps, by ``check_reading_time``. A single call into a library that never
+    returns isn't stopped by it.
+
+    Args:
+        limit_s: seconds for a page.
+        pages: number of pages that are read together, each of which may take that long.
+    """
+    token = _reading.set(_Reading(limit_s, time.monotonic() + limit_s * pages))
+    try:
+        yield
+    finally:
+        _reading.reset(token)
+
+
+def check_reading_time() -> None:
+    """Raises DocumentError if the time for reading is over."""
+    reading = _reading.get()
+    if reading and time.monotonic() > reading.deadline:
+        what = f"reading the page took more than {reading.limit_s:g} s and was stopped"
+        raise over_limit(Stage.READ, what, "--max-read-seconds")
 
 
 def over_limit(stage: Stage, what: str, option: str, remedy: str = "") -> DocumentError:

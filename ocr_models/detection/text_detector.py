@@ -8,6 +8,7 @@ import numpy as np
 from ocr_models.bundle import Bundle
 from ocr_models.detection.decode_maps import decode_east
 from ocr_models.inference.network import Network, compile_forward, load_network
+from ocr_models.limits import check_reading_time
 from ocr_models.records import TextBox
 
 # Pictures are padded to sides that are multiples of this: EAST needs 32, and fewer shapes mean fewer compilations.
@@ -44,6 +45,7 @@ class TextDetector:
         Returns:
             Boxes with quads in pixels of ``image``, those with the most evidence first.
         """
+        check_reading_time()
         seen = _resize(image, scale)
         height, width = (-(-side // _SIDE_STEP) * _SIDE_STEP for side in seen.shape)
         padded = cv2.copyMakeBorder(

@@ -15,6 +15,7 @@ from ocr_models.charset import BLANK_ID, Charset
 from ocr_models.errors import UsageError
 from ocr_models.inference.network import Network, compile_forward, load_network
 from ocr_models.lexicon import LETTERS, Lexicon
+from ocr_models.limits import check_reading_time
 from ocr_models.metrics.calibration import apply_temperature
 from ocr_models.recognition import digit_rows  # noqa: F401  registers its layers, so that bundles with them load
 from ocr_models.recognition.attention_network import END_ID, AttentionReader, is_attention
@@ -107,6 +108,7 @@ class TextRecognizer:
         for width, indices in sorted(by_width.items()):
             for start in range(0, len(indices), READ_BATCH):
                 chunk = indices[start : start + READ_BATCH]
+                check_reading_time()
                 readings = self._read_chunk([resized[i] for i in chunk], width)
                 for i, reading in zip(chunk, readings, strict=True):
                     transcripts[i] = self._transcript(reading, resized[i].shape[1])

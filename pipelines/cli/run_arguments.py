@@ -101,6 +101,7 @@ def _add_limit_arguments(group: argparse._ArgumentGroup) -> None:
         "--max-document-mb": (limits.document_bytes // MEGABYTE, "size of a document, in MB of 2^20 bytes"),
         "--max-pixels": (limits.page_pixels, "pixels of a page"),
         "--max-seconds": (round(limits.time_s), "time for opening a document and for decoding a page"),
+        "--max-read-seconds": (round(limits.read_s), "time for reading a page by the models"),
     }
     for option, (default, what) in most.items():
         group.add_argument(option, type=positive, default=default, metavar="N", help=f"{what}; default: %(default)s")
@@ -187,6 +188,7 @@ def _pop_limits(values: dict[str, Any]) -> DecodeLimits:
     """Removes the limits from a command's arguments and returns them."""
     return DecodeLimits(
         time_s=values.pop("max_seconds"),
+        read_s=values.pop("max_read_seconds"),
         memory_bytes=values.pop("max_memory_mb") * MEGABYTE,
         document_bytes=values.pop("max_document_mb") * MEGABYTE,
         pages=values.pop("max_pages"),

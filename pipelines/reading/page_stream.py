@@ -11,6 +11,7 @@ import numpy as np
 
 from ocr_models.errors import DocumentError, Stage
 from ocr_models.io.images import ColorMode, PageImage
+from ocr_models.limits import reading_within
 from pipelines.decoding.child import Answer, RenderPage
 from pipelines.decoding.file_requests import DecodeRecord
 from pipelines.decoding.pool import DecodePool
@@ -89,6 +90,7 @@ class PageStream(BatchStream[PageRange, _Page, _DecodedPage, Row]):
         reader_id: str | None = None,
     ) -> None:
         super().__init__(pool, batch_size, ahead=batch_size)
+        self._read_s = pool.limits.read_s
         self._reader, self._dpi, self._observe_ms, self._reader_id = reader, dpi, observe_ms, reader_id
 
     def submissions(self, page_range: PageRange) -> Iterator[Submission[_Page] | Done[Row]]:
@@ -125,7 +127,8 @@ class PageStream(BatchStream[PageRange, _Page, _DecodedPage, Row]):
     def process(self, pages: list[_DecodedPage]) -> list[Row]:
         start = time.perf_counter()
         try:
-            read = self._reader.read_pages([page.image.pixels for page in pages])
+            with reading_within(self._read_s, len(pages)):
+                read = self._reader.read_pages([page.image.pixels for page in pages])
         except Exception as error:
             vars(error)["elapsed_ms"] = (time.perf_counter() - start) * 1000
             raise

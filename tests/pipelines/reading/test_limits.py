@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import json
 import re
+import time
 
+import numpy as np
 import pytest
 from PIL import Image
 
-from ocr_models.limits import DecodeLimits
+from ocr_models.errors import DocumentError
+from ocr_models.limits import DecodeLimits, check_reading_time, reading_within
+from ocr_models.pages.page_reader import PageReader
+from pipelines.decoding.pool import DecodePool
+from pipelines.inputs.discovery import FoundFile, find_documents
+from pipelines.inputs.documents import open_document
+from pipelines.reading.ocr_reader import OcrReader
+from pipelines.reading.page_stream import PageStream
 from tests.pipelines import samples
+from tests.pipelines.fakes import GUILTY_WIDTH_PX, FakePageReader
 
 
 @pytest.mark.parametrize(
@@ -59,3 +69,43 @@ def test_a_decoder_gets_enough_memory_to_start(run, tmp_path, capsys):
 
     status, rows = run(samples.write_png(tmp_path / "page.png", 1), "--max-memory-mb", 512)
     assert status == 0 and rows[0]["status"] == "ok"
+
+
+class SlowPageReader(FakePageReader):
+    """Takes 0.3 s for a page of ``GUILTY_WIDTH_PX``, and looks at the time between pages as models do."""
+
+    def read_pages(self, images: list) -> list:
+        read = []
+        for image in images:
+            time.sleep(0.3 * (image.shape[1] == GUILTY_WIDTH_PX))
+            check_reading_time()
+            read += super().read_pages([image[:, :60]])
+        return read
+
+
+def test_a_page_on_which_models_take_too_long_fails_alone(tmp_path):
+    for seed in range(5):
+        samples.write_png(tmp_path / f"{seed}.png", seed, width=GUILTY_WIDTH_PX if seed == 2 else 60)
+    pool = DecodePool(1, DecodeLimits(read_s=0.05))
+    stream = PageStream(OcrReader(SlowPageReader()), pool, 200)
+
+    for uri in sorted(find_documents(str(tmp_path))):
+        for page_range in open_document(FoundFile(uri), pool):
+            assert not list(stream.add(page_range))
+    rows = list(stream.finish())
+    pool.close()
+
+    assert [row["status"] for row in rows] == ["ok", "ok", "failed", "ok", "ok"]
+    message = (
+        "reading the page took more than 0.05 s and was stopped; raise the limit with --max-read-seconds of pagebeam"
+    )
+    assert rows[2]["failure"] == {"stage": "read", "error_type": "DocumentError", "message": f"{message} run"}
+
+
+def test_the_models_look_at_the_time():
+    reader = PageReader.load("east-fast", "crnn-fast")
+    page = np.full((200, 300), 255, np.uint8)
+
+    assert reader.read_pages([page])[0].text == ""
+    with pytest.raises(DocumentError, match="--max-read-seconds"), reading_within(0.0):
+        reader.read_pages([page])
