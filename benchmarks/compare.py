@@ -163,9 +163,7 @@ def _pagebeam(recognizer: str, first_page: Path) -> _Reader:
     def read(pages: list[Path], output: Path) -> Reading:
         start = start_up(output.parent / "one")
         seconds, peak = run_pagebeam(pages, recognizer, output)
-        table = ds.dataset(output / "pages", format="parquet", partitioning="hive").to_table(
-            columns=["source_uri", "words"]
-        )
+        table = ds.dataset(output / "pages", format="parquet").to_table(columns=["source_uri", "words"])
         texts = {
             Path(row["source_uri"]).stem: " ".join(word["text"] for word in row["words"] or [])
             for row in table.to_pylist()

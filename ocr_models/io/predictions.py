@@ -92,7 +92,7 @@ def read_predictions(path: str | Path, prediction_format: str) -> dict[str, Pred
         if page.name in pages:
             raise UsageError(
                 f"{path}: page {page.name} was read twice, in {origins[page.name]} and in {origin}; pages are scored "
-                "by file name: give one run (DIR/pages/run=ID) or folder at a time, or rename the documents"
+                "by file name: give one folder at a time, or rename the documents"
             )
         pages[page.name], origins[page.name] = page, origin
     if not pages:
@@ -277,21 +277,21 @@ def _pagebeam_pages(path: Path) -> _Pages:
     folder = path / "pages" if (path / "pages").is_dir() else path
     wanted = ["source_uri", "page_index", "run_id", "text", "words"]
     try:
-        batches = pyarrow.dataset.dataset(folder, format="parquet", partitioning="hive").to_batches(columns=wanted)
-        for batch in batches:
+        rows = pyarrow.dataset.dataset(folder, format="parquet", partitioning="hive")
+        wanted += ["also_at"] if "also_at" in rows.schema.names else []  # not before version 3
+        for batch in rows.to_batches(columns=wanted):
             for row in batch.to_pylist():
-                name = page_name(row["source_uri"], row["page_index"])
                 words = tuple(
                     PredictedWord(word["text"], np.array(word["quad"], np.float32).reshape(4, 2), word["confidence"])
                     for word in row["words"] or ()
                     if word.get("in_text") is not False  # rows of version 1 have only words that are
                 )
                 # A page that failed has neither text nor words: it counts as a page on which nothing was read.
-                yield f"{row['source_uri']} of run {row['run_id']}", PredictedPage(name, row["text"] or "", words)
+                places = [row["source_uri"], *(row.get("also_at") or ())]
+                for name in dict.fromkeys(page_name(uri, row["page_index"]) for uri in places):
+                    yield f"{row['source_uri']} of run {row['run_id']}", PredictedPage(name, row["text"] or "", words)
     except (OSError, pa.ArrowInvalid) as error:
-        raise UsageError(
-            f"{path}: not the output of pagebeam run: {error}; give the folder of --output, or DIR/pages/run=ID"
-        ) from error
+        raise UsageError(f"{path}: not the output of pagebeam run: {error}; give the folder of --output") from error
 
 
 def _files(path: Path, *endings: str) -> list[Path]:

@@ -203,11 +203,23 @@ def test_pagebeam(tmp_path):
         assert pages["a"] == PredictedPage("a", "", ())  # a failed page: nothing was read on it
 
 
-def test_the_same_page_in_two_runs_is_refused(tmp_path):
+def test_two_documents_of_one_name_are_refused(tmp_path):
     for run in ("r1", "r2"):
         write_rows(tmp_path / f"pages/run={run}", ("/in/a.pdf", 0, ["word"]))
-    with pytest.raises(UsageError, match=r"page a was read twice.*one run \(DIR/pages/run=ID\)"):
+    with pytest.raises(UsageError, match=r"page a was read twice.*give one folder at a time"):
         read_predictions(tmp_path, "pagebeam")
+
+
+def test_a_row_counts_for_all_places_of_its_document(tmp_path):
+    (tmp_path / "pages").mkdir()
+    places = [["/in/b.pdf", "/in/sub/a.pdf"]]
+    table = rows(("/in/a.pdf", 0, ["word"])).append_column("also_at", pa.array(places, pa.list_(pa.string())))
+    pyarrow.parquet.write_table(table, tmp_path / "pages/r1-00000.parquet")
+
+    assert {name: page.text for name, page in read_predictions(tmp_path, "pagebeam").items()} == {
+        "a": "word\n",
+        "b": "word\n",
+    }
 
 
 def test_two_files_of_one_name_are_refused(tmp_path):
