@@ -5,7 +5,8 @@
 A SET is "IMAGES=TRUTH", or "IMAGES=TRUTH=casefold" to ignore case: a folder of images, and one with a JSON file for
 each page, {"words": [{"text": ...}]}. All readers read each set in turn. A word counts if it has a letter or digit,
 regardless of its place on the page. PAGES is a folder of about two hundred images, to compare rates with Tesseract over
-more pages than the sets have.
+more pages than the sets have. Pagebeam reads copies of a file once: if PAGES repeats some, add a byte to the end of
+each (PNG ignores it).
 
 All readers use all cores: Tesseract as one process per core with one thread each, which has the highest throughput;
 RapidOCR (PP-OCR on ONNX Runtime) with its defaults, in a Python that has it (``pip install rapidocr onnxruntime``).
