@@ -2,9 +2,69 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
-from typing import TextIO
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, TextIO
+
+
+class LogFormat(StrEnum):
+    """The form of what commands tell on stderr."""
+
+    TEXT = "text"  # lines for people
+    JSON = "json"  # an object per line, for programs that collect logs
+
+
+_format, _level = LogFormat.TEXT, logging.INFO
+
+
+def configure_log(log_format: LogFormat, level: int) -> None:
+    """Sets the form of what is told on stderr in this process, and how important it must be.
+
+    Libraries' own warnings are shown at the level DEBUG only; their errors always.
+
+    Args:
+        log_format: the form.
+        level: of ``logging``.
+    """
+    global _format, _level
+    _format, _level = log_format, level
+    root = logging.getLogger()
+    root.setLevel(logging.INFO if level <= logging.DEBUG else logging.ERROR)
+    if log_format == LogFormat.JSON:
+        for handler in root.handlers:
+            handler.setFormatter(JsonFormatter())
+
+
+def log_format() -> LogFormat:
+    """The form that ``configure_log`` set."""
+    return _format
+
+
+def tell(message: str, level: int = logging.INFO, event: str = "message", **fields: Any) -> None:
+    """Tells on stderr what happens.
+
+    Args:
+        message: a line for people.
+        level: of ``logging``; less important lines than ``configure_log`` asked for are left out.
+        event: what happened, in a word that programs can look for.
+        fields: its numbers and names, for programs.
+    """
+    if level < _level:
+        return
+    if _format == LogFormat.TEXT:
+        say(message, file=sys.stderr)
+        return
+    print(_as_json(message, level, event, fields), file=sys.stderr, flush=True)
+
+
+def _as_json(message: str, level: int, event: str, fields: dict[str, Any]) -> str:
+    time = datetime.now(UTC).isoformat(timespec="milliseconds")
+    return json.dumps(
+        {"time": time, "level": logging.getLevelName(level).lower(), "event": event, "message": message} | fields
+    )
 
 
 def printable(text: str) -> str:
@@ -40,8 +100,8 @@ def hand_on(text: str, end: str = "\n") -> None:
 
 def announce(line: str) -> None:
     """Tells a person at a terminal what takes a while now; in the stderr of scripts there is nothing but errors."""
-    if sys.stderr.isatty():
-        say(line, file=sys.stderr)
+    if sys.stderr.isatty() or _format == LogFormat.JSON:
+        tell(line, event="start")
 
 
 class PrintableFormatter(logging.Formatter):
@@ -49,3 +109,10 @@ class PrintableFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         return "\n".join(map(printable, super().format(record).split("\n")))
+
+
+class JsonFormatter(logging.Formatter):
+    """Formats log records of libraries as ``tell`` does in JSON."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return _as_json(super().format(record), record.levelno, "log", {"logger": record.name})

@@ -240,7 +240,7 @@ def test_all_that_is_printed_is_made_printable_in_one_module():
         for node in ast.walk(ast.parse(file.read_text()))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
     }
-    assert printing == {"ocr_models/terminal.py", "pipelines/runtime/progress.py"}  # the latter prints counts alone
+    assert printing == {"ocr_models/terminal.py"}
 
 
 def test_models_do_without_beam():

@@ -1,9 +1,15 @@
 from __future__ import annotations
 
 import io
+import json
 import logging
+import re
+import sys
 
-from ocr_models.terminal import PrintableFormatter, printable, say
+import pytest
+
+from ocr_models import terminal
+from ocr_models.terminal import LogFormat, PrintableFormatter, configure_log, printable, say, tell
 
 EVIL = "a\x1b]0;title\x07\x9b2J\u202egnp.\ud800é\nb"
 HARMLESS = r"a\x1b]0;title\x07\x9b2J\u202egnp.\ud800é\nb"
@@ -25,3 +31,47 @@ def test_logs_are_printable_too():
     handler.setFormatter(PrintableFormatter("%(message)s"))
     handler.emit(logging.makeLogRecord({"msg": "%s left out", "args": ("a\x1b[2J.png",)}))
     assert stream.getvalue() == "a\\x1b[2J.png left out\n"
+
+
+@pytest.fixture
+def told(capsys, monkeypatch):
+    """Returns the lines that were told on stderr; the settings of the log are put back."""
+    for name in ("_format", "_level"):
+        monkeypatch.setattr(terminal, name, getattr(terminal, name))
+    root = logging.getLogger()
+    level = root.level
+    yield lambda: capsys.readouterr().err.splitlines()
+    root.setLevel(level)
+
+
+def test_what_is_told_is_text_for_people(told):
+    tell(EVIL, event="read", pages=3)
+    assert told() == [HARMLESS]
+
+
+def test_what_is_told_is_an_object_per_line_for_programs(told, monkeypatch):
+    monkeypatch.setattr(logging.getLogger(), "handlers", [logging.StreamHandler(sys.stderr)])
+    configure_log(LogFormat.JSON, logging.INFO)
+
+    tell(EVIL, logging.WARNING, "read", pages=3)
+    logging.getLogger("library").error("broken %s", "file")
+
+    first, second = map(json.loads, told())
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00", first.pop("time"))
+    assert first == {"level": "warning", "event": "read", "message": EVIL, "pages": 3}
+    assert (second["level"], second["event"], second["logger"], second["message"]) == (
+        "error",
+        "log",
+        "library",
+        "broken file",
+    )
+
+
+def test_less_important_lines_are_left_out(told):
+    configure_log(LogFormat.TEXT, logging.ERROR)
+
+    tell("progress")
+    tell("error", logging.ERROR)
+    logging.getLogger("library").warning("noise")
+
+    assert told() == ["error"]

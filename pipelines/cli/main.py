@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import importlib
+import logging
 import os
 import signal
 import sys
@@ -16,7 +17,7 @@ import ocr_models
 from ocr_models.arguments import ArgumentParser
 from ocr_models.errors import ExitStatus, PagebeamError, Terminated, interrupt_status
 from ocr_models.io.files import local_path
-from ocr_models.terminal import say
+from ocr_models.terminal import tell
 from pipelines.runtime.quick_start import claim_process
 
 # For each sub-command, the module whose main(argv) runs it and returns the exit status, and its help text. Only the
@@ -51,12 +52,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         _parser().parse_args(argv)
         return ExitStatus.OK
     except PagebeamError as error:
-        say(f"pagebeam: {error}", file=sys.stderr)
+        tell(
+            f"pagebeam: {error}", logging.ERROR, "error", error_type=type(error).__name__, status=int(error.exit_status)
+        )
         return error.exit_status
     except KeyboardInterrupt as interrupt:
         what = "terminated" if isinstance(interrupt, Terminated) else "interrupted"
         said = f"pagebeam: {what}; what was read is kept, and the same command goes on"
-        say("", said, file=sys.stderr)
+        tell(said, logging.ERROR, "interrupted")
         return interrupt_status(interrupt)
 
 

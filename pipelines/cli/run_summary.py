@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shlex
 import signal
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from tqdm import tqdm
 
 from ocr_models.errors import ExitStatus
-from ocr_models.terminal import say
+from ocr_models.terminal import LogFormat, hand_on, log_format, say, tell
 from pipelines.inputs.discovery import describe_skipped
 from pipelines.output.gates import Gates
 from pipelines.output.output_folder import current_files, manifest_path
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from pipelines.reading.dry_run import Estimate
 
 SHOWN_LINES = 12  # of the first page, enough to see whether it was read well
+_BRIEF = ("run_id", "started", "finished", "elapsed_s", "stopped", "documents", "skipped", "pages", "failures_by_stage")
 _STOPPED = {
     DEADLINE: ExitStatus.DEADLINE,
     INTERRUPTED: 128 + signal.SIGINT,
@@ -34,19 +36,37 @@ _STOPPED = {
 }
 
 
-def report_run(manifest: dict[str, Any], options: RunOptions, gates: Gates, done: str) -> int:
-    """Prints a summary of a run, whose pages were ``done``, such as "read"; returns the exit status."""
+def report_run(manifest: dict[str, Any], options: RunOptions, gates: Gates, done: str, is_quiet: bool = False) -> int:
+    """Prints a summary of a run, unless it is to be quiet; returns the exit status.
+
+    Args:
+        manifest: the run's manifest.
+        options: its options.
+        gates: limits for what it read.
+        done: what was done to its pages, such as "read".
+        is_quiet: whether nothing is printed, except what exceeds a gate.
+    """
     output, table = absolute_uri(options.output), options.table
     exceeded = gates.exceeded(manifest, read_manifests(output))
     if exceeded:
         noted = json.dumps({**manifest, "gates_exceeded": exceeded}, indent=2, ensure_ascii=False)
         write_bytes(join(output, manifest_path(manifest["run_id"])), noted.encode())
-    _print_first_page(manifest, output, table)
-    _print_summary(manifest, options.output, table, done)
+    status = _status(manifest, exceeded)
+    if not is_quiet and log_format() == LogFormat.JSON:
+        brief = {name: manifest[name] for name in _BRIEF}
+        hand_on(json.dumps({**brief, "gates_exceeded": exceeded, "status": int(status)}, ensure_ascii=False))
+    elif not is_quiet:
+        _print_first_page(manifest, output, table)
+        _print_summary(manifest, options.output, table, done)
     for sentence in exceeded:
-        say(f"gate:     {sentence}")
-    if manifest["stopped"]:
+        tell(f"gate:     {sentence}", logging.ERROR, "gate")
+    if manifest["stopped"] and not is_quiet and log_format() == LogFormat.TEXT:
         _print_left(manifest)
+    return status
+
+
+def _status(manifest: dict[str, Any], exceeded: list[str]) -> int:
+    if manifest["stopped"]:
         return _STOPPED[manifest["stopped"]]
     if exceeded:
         return ExitStatus.GATE

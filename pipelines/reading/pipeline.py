@@ -56,7 +56,7 @@ def read_plan(
     read_pages = make_read_pages(options, reader_id, stop)
     documents = pipeline | ReadWorklist(plan.worklist, plan.known, options.limits, stop)
     define_pipeline(documents, output, run, read_pages, is_locked=True)
-    run_pipeline(pipeline)
+    run_pipeline(pipeline, known=plan.found.known_pages)
     return read_manifest(output, run.run_id)
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import json
 import signal
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -16,7 +15,7 @@ from types import FrameType
 from typing import Any
 
 from ocr_models.errors import PagebeamError, Terminated
-from ocr_models.terminal import say
+from ocr_models.terminal import tell
 from pipelines.output.commit import commit_run, take_over
 from pipelines.output.lock import Holder, locked
 from pipelines.output.output_folder import (
@@ -70,7 +69,8 @@ def run(options: RunOptions, before_reading: Callable[[Plan], None] = lambda pla
     with locked(output, description.run_id, options.wait, _say_waiting):
         for manifest in take_over(output, description.run_id):
             pages = f"{manifest['pages']['expected']:,} pages"
-            say(f"pagebeam: took over {pages} of run {manifest['run_id']}, which was cut off", file=sys.stderr)
+            what = f"pagebeam: took over {pages} of run {manifest['run_id']}, which was cut off"
+            tell(what, event="taken over", run_id=manifest["run_id"])
         return _run(options, output, description, options.reader_id(models), before_reading)
 
 
@@ -127,7 +127,7 @@ def _stopping(stop: StopFile, deadline_s: float | None) -> Iterator[None]:
             if not stopping:
                 stop.ask(names[signal.Signals(signum)])
                 stopping.append(signum)
-                say("", _FINISHING, file=sys.stderr)
+                tell(_FINISHING, event="stopping")
                 return
         kill_worker_processes()
         raise Terminated if signum == signal.SIGTERM else KeyboardInterrupt
@@ -147,4 +147,4 @@ def _stopping(stop: StopFile, deadline_s: float | None) -> Iterator[None]:
 
 
 def _say_waiting(holder: Holder) -> None:
-    say(f"pagebeam: waiting for {holder}", file=sys.stderr)
+    tell(f"pagebeam: waiting for {holder}", event="waiting", run_id=holder.run_id)

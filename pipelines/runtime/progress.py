@@ -6,19 +6,23 @@ counts come back as Beam metrics.
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from apache_beam.metrics import Metrics, MetricsFilter
 from apache_beam.runners.runner import PipelineResult
 from tqdm import tqdm
 
+from ocr_models.terminal import LogFormat, log_format, tell
+
 NAMESPACE = "pagebeam"
 EXPECTED = "expected"
+KNOWN = "known"  # pages that earlier runs read
 REFRESH_S = 0.5  # of the bar on a terminal
 QUIET_REFRESH_S = 30.0  # between the lines elsewhere, as in a log
 PACE_S = 5.0  # pages come in batches of up to 8 per worker, at 5 pages/s: after 5 s, a pace rests on several of them
@@ -52,10 +56,11 @@ def observe_ms(stage: str, elapsed_ms: float) -> None:
     Metrics.distribution(NAMESPACE, f"{stage}_ms").update(round(elapsed_ms))
 
 
-def start_counting() -> None:
-    """Resets this process's counts before a run."""
+def start_counting(known: int = 0) -> None:
+    """Resets this process's counts before a run, for which so many pages are known."""
     with _counts_lock:
         _counts.clear()
+        _counts.update({KNOWN: known} if known else {})
 
 
 def local_counts() -> Counter[str]:
@@ -66,8 +71,10 @@ def local_counts() -> Counter[str]:
 
 def metric_counts(result: PipelineResult) -> Counter[str]:
     """The counts of a run on any runner that reports metrics."""
-    counters = result.metrics().query(MetricsFilter().with_namespace(NAMESPACE))["counters"]
-    return Counter({counter.key.metric.name.removeprefix("pages_"): counter.result for counter in counters})
+    counts: Counter[str] = Counter()
+    for counter in result.metrics().query(MetricsFilter().with_namespace(NAMESPACE))["counters"]:
+        counts[counter.key.metric.name.removeprefix("pages_")] += counter.result  # of each step that counts it
+    return counts
 
 
 class Pace:
@@ -114,6 +121,7 @@ class ProgressBar:
     def __init__(self, read_counts: Callable[[], Counter[str]], unit: str = "page") -> None:
         self._read_counts, self._unit = read_counts, unit
         self._pace = Pace()
+        self._last: Counter[str] = Counter()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
@@ -125,8 +133,14 @@ class ProgressBar:
         self._stopped.set()
         self._thread.join()
 
+    def _counts(self) -> Counter[str]:
+        """The current counts; the last ones if the runner can't tell now, or at all."""
+        with contextlib.suppress(Exception):  # each runner has its own kinds of errors
+            self._last = self._read_counts()
+        return self._last
+
     def _run(self) -> None:
-        if sys.stderr.isatty():
+        if sys.stderr.isatty() and log_format() == LogFormat.TEXT:
             self._show_bar()
         else:
             self._show_lines()
@@ -137,7 +151,7 @@ class ProgressBar:
             stopped = False
             while not stopped:
                 stopped = self._stopped.wait(REFRESH_S)
-                counts = self._read_counts()
+                counts = self._counts()
                 bar.total, bar.n = counts[EXPECTED] or None, pages_done(counts)
                 if bar.total and bar.n:
                     bar.set_description_str(f"{bar.n / bar.total:4.0%}", refresh=False)
@@ -146,9 +160,15 @@ class ProgressBar:
 
     def _show_lines(self) -> None:
         while not self._stopped.wait(QUIET_REFRESH_S):
-            counts = self._read_counts()
-            described = f"{pages_done(counts)} of {counts[EXPECTED]} {self._unit}s, {self._describe(counts)}"
-            print(described, file=sys.stderr, flush=True)
+            counts = self._counts()
+            done, described = pages_done(counts), self._describe(counts)
+            if not counts[EXPECTED]:
+                continue  # nothing is known yet
+            tell(
+                f"{done} of {counts[EXPECTED]} {self._unit}s, {described}",
+                event="progress",
+                **self._fields(counts, done),
+            )
 
     def _describe(self, counts: Counter[str]) -> str:
         """The pace, the remaining time and the failures, as far as they are known."""
@@ -156,7 +176,19 @@ class ProgressBar:
         rate, remaining_s = self._pace.per_second, self._pace.remaining_s(counts[EXPECTED] - pages_done(counts))
         known = [f"{rate:.2f} {self._unit}s/s"] if rate else []
         known += [f"about {tqdm.format_interval(remaining_s)} left"] if remaining_s else []
+        known += [f"{counts[KNOWN]:,} known"] if counts[KNOWN] else []
         return ", ".join([*known, f"{counts['failed']} failed"])
+
+    def _fields(self, counts: Counter[str], done: int) -> dict[str, Any]:
+        """What ``_describe`` says, for programs."""
+        left = counts[EXPECTED] - done
+        numbers = {"done": done, "left": left, **{name: counts[name] for name in (EXPECTED, KNOWN, "failed")}}
+        rate, remaining_s = self._pace.per_second, self._pace.remaining_s(left)
+        return {
+            **{f"{self._unit}s_{name}": number for name, number in numbers.items()},
+            f"{self._unit}s_per_s": None if rate is None else round(rate, 3),
+            "eta_s": None if remaining_s is None else round(remaining_s),
+        }
 
 
 def pages_done(counts: Counter[str]) -> int:

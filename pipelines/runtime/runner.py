@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import logging
 import re
-import sys
+from collections import Counter
 from collections.abc import Iterator
 
 import apache_beam as beam
@@ -15,7 +16,7 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner, worker_ha
 from apache_beam.runners.worker import sdk_worker
 
 from ocr_models.errors import LockedError, PagebeamError, UsageError
-from ocr_models.terminal import say
+from ocr_models.terminal import tell
 from pipelines.runtime import progress
 from pipelines.runtime.beam_options import LOCAL_RUNNER, BeamOptions
 from pipelines.runtime.storage import OutputError
@@ -44,8 +45,12 @@ def make_pipeline(options: BeamOptions) -> beam.Pipeline:
             raise UsageError(f"can't run on {options.runner}: {error}") from error
     if unknown := unknown_arguments(options.beam_args):
         raise UsageError(f"unknown option {', '.join(unknown)}; see the command's --help")
-    threads = ["--direct_running_mode=multi_threading", f"--direct_num_workers={options.workers}"]
-    return beam.Pipeline(FnApiRunner(), options=PipelineOptions([*threads, *options.beam_args]))
+    defaults = [
+        "--direct_running_mode=multi_threading",
+        f"--direct_num_workers={options.workers}",
+        "--default_sdk_harness_log_level=ERROR",  # of worker processes
+    ]
+    return beam.Pipeline(FnApiRunner(), options=PipelineOptions([*defaults, *options.beam_args]))
 
 
 def keep_all_elements() -> None:
@@ -59,19 +64,20 @@ def keep_all_elements() -> None:
     worker_handlers.DATA_BUFFER_TIME_LIMIT_MS = 0
 
 
-def run_pipeline(pipeline: beam.Pipeline, unit: str = "page") -> None:
+def run_pipeline(pipeline: beam.Pipeline, unit: str = "page", known: int = 0) -> None:
     """Runs a pipeline until it has finished, showing progress on stderr.
 
     Args:
         pipeline: the pipeline.
         unit: what it counts, in the singular.
+        known: number of those that earlier runs did.
 
     Raises:
         PagebeamError: the pipeline failed.
     """
     try:
         if isinstance(pipeline.runner, FnApiRunner):  # its run() returns when everything is done
-            progress.start_counting()
+            progress.start_counting(known)
             with (
                 _without_tracebacks(),
                 guarded(local_job_service),
@@ -80,7 +86,8 @@ def run_pipeline(pipeline: beam.Pipeline, unit: str = "page") -> None:
                 pipeline.run()
             return
         result = pipeline.run()
-        with progress.ProgressBar(lambda: progress.metric_counts(result), unit):
+        counts = Counter({progress.KNOWN: known})
+        with progress.ProgressBar(lambda: counts + progress.metric_counts(result), unit):
             result.wait_until_finish()
     except PagebeamError:
         raise
@@ -90,7 +97,8 @@ def run_pipeline(pipeline: beam.Pipeline, unit: str = "page") -> None:
         if own_error:
             kind = {"OutputError": OutputError, "LockedError": LockedError}.get(own_error[1], PagebeamError)
             raise kind(f"the run failed: {own_error[2]}") from error
-        say(*text.splitlines(), file=sys.stderr)
+        for line in text.splitlines():
+            tell(line, logging.ERROR, "traceback")
         raise PagebeamError(f"the run failed: {text.splitlines()[-1]}") from error
 
 

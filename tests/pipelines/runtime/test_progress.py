@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import time
 from collections import Counter
 
@@ -7,6 +8,7 @@ import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
+from ocr_models import terminal
 from pipelines.inputs.transforms import ReadDocuments
 from pipelines.output.run_manifest import RunDescription
 from pipelines.output.schemas import PAGES
@@ -43,6 +45,36 @@ def test_without_a_terminal_progress_is_a_line_now_and_then(capsys, monkeypatch)
         time.sleep(0.1)
 
     assert capsys.readouterr().err.splitlines()[0] == "6 of 9 pages, 2 failed"
+
+
+def test_a_line_of_progress_has_its_numbers_for_programs(capsys, monkeypatch):
+    monkeypatch.setattr(progress, "QUIET_REFRESH_S", 0.01)
+    monkeypatch.setattr(terminal, "_format", terminal.LogFormat.JSON)
+
+    with progress.ProgressBar(lambda: Counter(expected=9, ok=3, blank=1, failed=2, known=40)):
+        time.sleep(0.1)
+
+    line = json.loads(capsys.readouterr().err.splitlines()[0])
+    assert line["message"] == "6 of 9 pages, 40 known, 2 failed"
+    numbers = {"done": 6, "left": 3, "expected": 9, "known": 40, "failed": 2, "per_s": None}
+    assert {name: line[f"pages_{name}"] for name in numbers} == numbers and line["eta_s"] is None
+
+
+def test_a_runner_that_cannot_tell_costs_no_progress_later(capsys, monkeypatch):
+    monkeypatch.setattr(progress, "QUIET_REFRESH_S", 0.01)
+    answers = iter([ZeroDivisionError, Counter(), Counter(expected=2, ok=1), ZeroDivisionError])
+
+    def read_counts() -> Counter[str]:
+        answer = next(answers, ZeroDivisionError)
+        if answer is ZeroDivisionError:
+            raise ZeroDivisionError
+        return answer
+
+    with progress.ProgressBar(read_counts):
+        time.sleep(0.2)
+
+    lines = capsys.readouterr().err.splitlines()
+    assert set(lines) == {"1 of 2 pages, 0 failed"}
 
 
 def test_pace_and_remaining_time_say_nothing_of_the_time_before_the_first_pages():
