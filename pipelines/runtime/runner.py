@@ -48,7 +48,6 @@ def make_pipeline(options: BeamOptions) -> beam.Pipeline:
     defaults = [
         "--direct_running_mode=multi_threading",
         f"--direct_num_workers={options.workers}",
-        "--default_sdk_harness_log_level=ERROR",  # of worker processes
     ]
     return beam.Pipeline(FnApiRunner(), options=PipelineOptions([*defaults, *options.beam_args]))
 

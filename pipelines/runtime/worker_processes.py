@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import logging
 import os
 import signal
 import subprocess
@@ -16,6 +17,9 @@ from ocr_models.errors import PagebeamError
 
 _started: list[subprocess.Popen[Any]] = []
 _is_ending = False
+_WORKER = "apache_beam.runners.worker.sdk_worker_main"
+# Beam 2.77 logs what its workers do as INFO, whatever --default_sdk_harness_log_level says.
+_QUIET_WORKER = f"import logging, sys; logging.disable(logging.WARNING); from {_WORKER} import main; main(sys.argv)"
 _BEAM_S_THREAD = "run_worker"  # the name of Beam's thread that waits for a worker process
 
 
@@ -77,6 +81,8 @@ def guarded(starter: ModuleType) -> Iterator[None]:
 
 
 def _start(command: str, **options: Any) -> subprocess.Popen[Any]:
+    if not logging.getLogger().isEnabledFor(logging.INFO):
+        command = command.replace(f"-m {_WORKER}", f"-c '{_QUIET_WORKER}'")
     process = subprocess.Popen(command, start_new_session=True, **options)
     _started.append(process)
     if _is_ending:
