@@ -52,13 +52,13 @@ class ReadWorklist(beam.PTransform):
 
     Attributes:
         parts: paths of the parts of the worklist.
-        known: path of what is known of documents that earlier runs read.
+        known: path of what is known of documents that earlier runs read; None if nothing is.
         limits: what a document may cost.
         stop: asks to open no more documents; None if nothing does.
     """
 
     parts: Sequence[str]
-    known: str
+    known: str | None = None
     limits: DecodeLimits = field(default_factory=DecodeLimits)
     stop: StopFile | None = None
 

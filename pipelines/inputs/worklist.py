@@ -16,9 +16,10 @@ import pyarrow.parquet as pq
 
 from pipelines.inputs.discovery import FileStamp, FoundFile
 from pipelines.inputs.documents import Known
-from pipelines.runtime.storage import atomic_writer, join, open_file
+from pipelines.runtime.storage import atomic_writer, delete, join, list_folder, open_file
 
 FILES_PER_PART = 4096
+_PART = "files-"
 _FILES = pa.schema(
     [
         pa.field("uri", pa.string(), nullable=False),
@@ -36,10 +37,16 @@ def write_worklist(folder: str, files: Iterable[FoundFile]) -> list[str]:
     parts: list[str] = []
     remaining = iter(files)
     while part := list(itertools.islice(remaining, FILES_PER_PART)):
-        path = join(folder, f"files-{len(parts):05d}.parquet")
+        path = join(folder, f"{_PART}{len(parts):05d}.parquet")
         _write(path, _FILES, [_as_row(file) for file in part])
         parts.append(path)
     return parts
+
+
+def remove_worklist(folder: str) -> None:
+    """Removes the parts of a worklist, when all of its files have been opened."""
+    names = [name for name in list_folder(folder) if name.startswith(_PART)]
+    delete(join(folder, name) for name in names)
 
 
 def read_part(path: str) -> Iterator[FoundFile]:

@@ -14,6 +14,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from pipelines.inputs.worklist import remove_worklist
 from pipelines.output.documents_table import all_documents
 from pipelines.output.lock import check_lock
 from pipelines.output.output_folder import (
@@ -59,6 +60,7 @@ def commit_run(
         LockedError: another run has taken over the lock.
     """
     new = f"{unfinished_folder(run.run_id)}/new"
+    remove_worklist(join(output, unfinished_folder(run.run_id)))  # the disk may be nearly full
     rows = RowChanges(output, run.table, run.run_id, shards)
     opened = rows.with_places(unfinished_documents(output, run.run_id))
     presence = read_presence(output, run.run_id)

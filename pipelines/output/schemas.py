@@ -228,7 +228,7 @@ def find_table(folder: str) -> Table:
     return TABLES[folder]
 
 
-DOCUMENTS = pa.schema(
+DOCUMENTED_DOCUMENTS = pa.schema(
     [
         _column("uri", pa.string(), "a place where a document is or was: an absolute path, or a URI", False),
         _column("sha256", pa.string(), "SHA-256 of its bytes, in hex; null if they can't be read"),
@@ -245,3 +245,5 @@ DOCUMENTS = pa.schema(
     ]
 )
 """The documents that an output folder knows, one row for each place of each."""
+DOCUMENTS = pa.schema([field.remove_metadata() for field in DOCUMENTED_DOCUMENTS])
+"""The same as it is written: what the columns mean takes as much room as the documents of a small run."""

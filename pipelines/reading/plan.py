@@ -41,13 +41,13 @@ class Plan:
     Attributes:
         found: counts for the manifest.
         worklist: paths of the parts of the worklist.
-        known: path of what is known of documents on it.
+        known: path of what is known of documents on it; None if nothing is.
         presence: known documents that weren't found any more, or were found again.
     """
 
     found: Found
     worklist: list[str] = field(default_factory=list)
-    known: str = ""
+    known: str | None = None
     presence: pa.Table = field(default_factory=PRESENCE.empty_table)
 
     @property
@@ -98,10 +98,11 @@ class Planner:
         presence = self._presence()
         if len(presence):
             write_presence(self._output, run_id, presence)
-        known = join(folder, "known.parquet")
-        if worklist:
-            write_known(known, self._known_contents())
-        return Plan(self.found(), worklist, known, presence)
+        known = self._known_contents() if worklist else {}
+        path = join(folder, "known.parquet") if known else None
+        if path:
+            write_known(path, known)
+        return Plan(self.found(), worklist, path, presence)
 
     def found(self) -> Found:
         """What was found, once all of ``files_to_open`` were taken."""

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from pipelines.cli import main as cli
-from pipelines.output.schemas import CAPTIONS, DOCUMENTS, PAGES
+from pipelines.output.schemas import CAPTIONS, DOCUMENTED_DOCUMENTS, PAGES
 from pipelines.reading import ocr_reader
 from tests.pipelines import samples
 
@@ -231,7 +231,7 @@ def test_command_ends_at_once_with_its_status_having_said_all(reader_ends):
 
 
 @pytest.mark.parametrize(
-    ("name", "schema"), [("pages", PAGES.schema), ("captions", CAPTIONS.schema), ("documents", DOCUMENTS)]
+    ("name", "schema"), [("pages", PAGES.schema), ("captions", CAPTIONS.schema), ("documents", DOCUMENTED_DOCUMENTS)]
 )
 def test_every_column_is_documented(name, schema):
     sections = (Path(__file__).parents[3] / "docs/rows.md").read_text().split("\n## ")
