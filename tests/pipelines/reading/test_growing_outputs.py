@@ -338,7 +338,7 @@ def test_a_run_that_is_worse_than_a_gate_allows_has_a_status_of_its_own(run, tmp
 
     assert run(tmp_path / "in", *gate)[0] == 4
 
-    assert f"gate:     {sentence}\n" in capsys.readouterr().out
+    assert f"gate:     {sentence}\n" in capsys.readouterr().err
     assert manifests(tmp_path / "out")[0]["gates_exceeded"] == [sentence]
     assert run(tmp_path / "in", *gate)[0] == 0  # nothing was read
 
