@@ -103,7 +103,7 @@ def test_a_run_that_goes_on_is_told_from_one_that_was_cut_off(output, capsys):
 
 
 def test_how_runs_ended_and_what_moved_is_said(output, capsys):
-    paths = sorted((output / "runs").iterdir())
+    paths = sorted((output / "runs").iterdir(), key=lambda path: json.loads(path.read_text())["started"])
     for path, blank, stopped in zip(paths, (10, 40), (None, "deadline"), strict=True):
         manifest = json.loads(path.read_text())
         manifest["pages"]["expected"] = 100
