@@ -18,7 +18,15 @@ from ocr_models.lexicon import LETTERS, Lexicon
 from ocr_models.metrics.calibration import apply_temperature
 from ocr_models.recognition import digit_rows  # noqa: F401  registers its layers, so that bundles with them load
 from ocr_models.recognition.attention_network import END_ID, AttentionReader, is_attention
-from ocr_models.recognition.crops import INPUT_HEIGHT, WIDTH_STRIDE, bucket_of, logit_length, pad_crops, resize_crop
+from ocr_models.recognition.crops import (
+    INPUT_HEIGHT,
+    WIDTH_STRIDE,
+    bucket_of,
+    crops_at_once,
+    logit_length,
+    pad_crops,
+    resize_crop,
+)
 from ocr_models.recognition.ctc import greedy_decode, log_softmax, prefix_beam_decode
 from ocr_models.records import Transcript
 
@@ -105,8 +113,9 @@ class TextRecognizer:
             by_width[bucket_of(crop.shape[1])].append(i)
         transcripts: list[Transcript] = [Transcript("", 0.0)] * len(crops)
         for width, indices in sorted(by_width.items()):
-            for start in range(0, len(indices), READ_BATCH):
-                chunk = indices[start : start + READ_BATCH]
+            size = crops_at_once(width, READ_BATCH)
+            for start in range(0, len(indices), size):
+                chunk = indices[start : start + size]
                 readings = self._read_chunk([resized[i] for i in chunk], width)
                 for i, reading in zip(chunk, readings, strict=True):
                     transcripts[i] = self._transcript(reading, resized[i].shape[1])
