@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ocr_models.geometry import quad_boxes
+from ocr_models.geometry import quad_angles, quad_boxes
 from ocr_models.pages.layout import line_segments
-from ocr_models.pages.word_crops import cut_words
+from ocr_models.pages.word_crops import LEVEL_WORD_RAD, cut_words
 from ocr_models.recognition.crops import INPUT_HEIGHT, MARGIN_X, MARGIN_Y, WIDTH_BUCKETS
 
 # Lengths are in heights of words, which are about one em.
@@ -19,6 +19,16 @@ _LONGEST = WIDTH_BUCKETS[-1] / INPUT_HEIGHT * (1 + 2 * MARGIN_Y) - 2 * MARGIN_X 
 _SLANTED_FROM = 6.0  # the boxes of a shorter piece tell its slant worse than the skew of the page does
 _MOST_RISE = 0.1  # of a line, end to end: a slice then loses half a margin at each end
 _SAME_SIZE = 0.25  # heights that differ by more from a piece's don't tell its slant: a dash, a drop cap
+
+
+def piece_places(quads: np.ndarray) -> np.ndarray:
+    """The pieces of lines of a leveled page's words, quads (N, 4, 2): float32 (P, 4, 2), pixels.
+
+    A word that isn't level is a piece of its own.
+    """
+    is_level = np.abs(quad_angles(quads)) < LEVEL_WORD_RAD
+    boxes = quad_boxes(quads[is_level])
+    return np.concatenate([piece_quads(boxes, line_pieces(boxes)), quads[~is_level]])
 
 
 def line_pieces(boxes: np.ndarray) -> list[list[int]]:

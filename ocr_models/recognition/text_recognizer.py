@@ -137,17 +137,29 @@ class TextRecognizer:
         alignments = reading.alignments[: len(reading.confidences), : logit_length(resized.shape[1])]
         return self._transcript(reading, resized.shape[1]), alignments
 
+    def part(self, transcript: Transcript, start: int, stop: int) -> Transcript:
+        """The transcript of some characters of a text, such as one word of a line, with their own confidence."""
+        chars = slice(start, stop)
+        confidences = transcript.char_confidences[chars]
+        return self._with_confidence(transcript.text[chars], confidences, confidences, transcript.places[chars])
+
     def _transcript(self, reading: _Reading, width: int) -> Transcript:
         """The transcript of a crop with ``width`` columns."""
         ids, confidences, steps, _ = reading
-        if not ids:
+        places = tuple(min(1.0, (step + 0.5) * WIDTH_STRIDE / width) for step in steps)
+        return self._with_confidence(self._charset.decode(ids), confidences, confidences[: len(ids)], places)
+
+    def _with_confidence(
+        self, text: str, confidences: Sequence[float], of_chars: tuple[float, ...], places: tuple[float, ...]
+    ) -> Transcript:
+        """A transcript whose confidence is that of ``confidences``, of its characters and perhaps of its end."""
+        if not text:
             return Transcript("", 0.0)
         mean_log = _mean_log(confidences)
         own = confidence = math.exp(mean_log)
         if self._temperature is not None:
             confidence = apply_temperature(math.exp(mean_log * len(confidences)), self._temperature)
-        places = tuple(min(1.0, (step + 0.5) * WIDTH_STRIDE / width) for step in steps)
-        return Transcript(self._charset.decode(ids), confidence, confidences[: len(ids)], own, places)
+        return Transcript(text, confidence, of_chars, own, places)
 
     def _read_chunk(self, crops: list[np.ndarray], width: int) -> list[_Reading]:
         """Reads at most ``READ_BATCH`` crops of one bucket; where sizes must be few, copies of the first fill up."""
