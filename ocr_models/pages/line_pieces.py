@@ -79,11 +79,15 @@ def _part_long(boxes: np.ndarray, segment: list[int]) -> list[list[int]]:
 
 
 def _is_covered(boxes: np.ndarray, pieces: list[list[int]]) -> np.ndarray:
-    """Bool (P,): pieces whose middle lies inside a longer piece."""
-    hulls = quad_boxes(piece_quads(boxes, pieces))
-    widths, centers = hulls[:, 2] - hulls[:, 0], (hulls[:, :2] + hulls[:, 2:]) / 2
-    inside = (centers[:, None] > hulls[:, :2]) & (centers[:, None] < hulls[:, 2:])  # [a, b]: a's middle is in b
-    return (inside.all(axis=2) & (widths[:, None] < widths)).any(axis=1)
+    """Bool (P,): pieces whose middle lies inside a longer piece, which may be slanted over the height of a line."""
+    quads = piece_quads(boxes, pieces)
+    left, right = quads[:, 0], quads[:, 1]
+    widths, heights = right[:, 0] - left[:, 0], quads[:, 3, 1] - left[:, 1]
+    x, y = quads.mean(axis=1).T
+    share = (x[:, None] - left[:, 0]) / np.maximum(widths, 1e-6)  # [a, b]: where a's middle is along b
+    off = np.abs(y[:, None] - (left[:, 1] + share * (right[:, 1] - left[:, 1]) + heights / 2))
+    inside = (share > 0) & (share < 1) & (off < heights / 2)
+    return (inside & (widths[:, None] < widths)).any(axis=1)
 
 
 def _piece_quad(words: np.ndarray) -> np.ndarray:
