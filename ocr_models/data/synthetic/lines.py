@@ -36,6 +36,7 @@ from ocr_models.records import WordTruth
 MAX_WORDS = 15  # of a line
 _WIDEST_GAP = 1.2  # em, between words of one piece: wider ones part cells
 _TOUCHED = 0.06  # em; words that are nearer are drawn as one
+_RULED_GAP = 0.35  # em; a table's rules stand in gaps that are wider
 _Row = list[str]
 
 
@@ -110,7 +111,7 @@ def _figures(text_source: TextSource, rng: Generator) -> _Row:
     kinds = ("number", "number", "number", "money", "date", "unit", "single", "reference")
     row = [text_source.token(rng, pick(rng, kinds)) for _ in range(2 + int(8 * rng.random()))]
     if rng.random() < 0.3:
-        row[int(rng.random() * len(row))] = pick(rng, ("-", "–", "—", "/", "|", ":", "*", "+", "=", "0", "1", "%", "x"))
+        row[int(rng.random() * len(row))] = pick(rng, ("-", "–", "—", "/", ":", "*", "+", "=", "0", "1", "%", "x"))
     return [text_source.prose(rng), *row] if rng.random() < 0.4 else row
 
 
@@ -158,11 +159,12 @@ def _render_block(
     image = Image.new("L", (width, math.ceil(2 * pad + em + leading * (len(rows) - 1))), paper)
     lines: list[Placed] = []
     spread = 0.5 * em * rng.random() if rng.random() < 0.3 else 0.0  # justified: the gaps of each line are its own
-    pitch = _pitch(fonts, face, style)
+    pitch, is_ruled = _pitch(fonts, face, style), draw_row is _figures and rng.random() < 0.4
     for i, row in enumerate(rows):
         baseline = pad + ASCENT_EM * em + i * leading + rng.random()
         gap = style.gap * em + spread * rng.random() if pitch is None else pitch * pick(rng, (1, 1, 1, 1, 2))
-        lines += _draw_row(image, row, fonts, face, style, pad, baseline, ink, min(gap, _WIDEST_GAP * em), pitch, rng)
+        gap = min(gap, _WIDEST_GAP * em)
+        lines += _draw_row(image, row, fonts, face, style, pad, baseline, ink, gap, pitch, is_ruled, rng)
     draw_rules(ImageDraw.Draw(image), lines, em, ink, width, rng)
     pixels = np.asarray(image if style.squeeze == 1 else _squeezed(image, style.squeeze))
     if rng.random() < 0.04:
@@ -202,9 +204,13 @@ def _draw_row(
     ink: int,
     gap: float,
     pitch: float | None,
+    is_ruled: bool,
     rng: Generator,
 ) -> list[Placed]:
-    """Draws the words of a row from ``x`` on; one line, or none if nothing is drawn."""
+    """Draws the words of a row from ``x`` on, with rules in wide gaps if asked; one line, or none if nothing is drawn.
+
+    Rules of a table are no text: they are read as spaces.
+    """
     em = style.em
     drawn: list[str] = []
     ends: list[float] = []
@@ -224,6 +230,10 @@ def _draw_row(
             bounds = glyphs.paint(image, x, baseline, text, em, ink, tracking, style.ligatures)
         if not bounds:
             continue
+        if is_ruled and ends and bounds[0] - ends[-1] > _RULED_GAP * em:
+            middle = (ends[-1] + bounds[0]) / 2
+            rule = (middle, baseline - 0.95 * em, middle, baseline + 0.4 * em)
+            ImageDraw.Draw(image).line(rule, fill=ink, width=max(1, round(0.05 * em)))
         if ends and bounds[0] - ends[-1] < _TOUCHED * em:  # no space is seen
             drawn[-1] += text
         else:
