@@ -72,8 +72,11 @@ def _draw_kind(rng: Generator) -> tuple[Style, Callable[[TextSource, Generator],
         tracking = 0.08 + 0.35 * rng.random()
         spaced = _plain(rng, capitals=rng.random() < 0.75, tracking=tracking, gap=0.35 + tracking + 0.4 * rng.random())
         return spaced, _heading
-    if u < 0.92:
+    if u < 0.89:
         return _plain(rng, gap=0.3 + 0.9 * rng.random()), _figures
+    if u < 0.94:
+        kind = FontKind.BOOK if rng.random() < 0.6 else None
+        return _plain(rng, kind=kind, capitals=False, gap=0.17 + 0.13 * rng.random()), _formula
     return _plain(rng, gap=0.2 + 0.5 * rng.random()), _contents
 
 
@@ -113,6 +116,14 @@ def _figures(text_source: TextSource, rng: Generator) -> _Row:
     if rng.random() < 0.3:
         row[int(rng.random() * len(row))] = pick(rng, ("-", "–", "—", "/", ":", "*", "+", "=", "0", "1", "%", "x"))
     return [text_source.prose(rng), *row] if rng.random() < 0.4 else row
+
+
+def _formula(text_source: TextSource, rng: Generator) -> _Row:
+    """Terms with the narrow spaces of mathematics between them and their operators, perhaps within a sentence."""
+    row = [text_source.token(rng, "math")]
+    for _ in range(1 + int(4 * rng.random())):
+        row += [pick(rng, "+++––-===<>×·±/:"), text_source.token(rng, pick(rng, ("math", "math", "number")))]
+    return [*_words(text_source.prose, rng, 4), *row, text_source.prose(rng)] if rng.random() < 0.4 else row
 
 
 def _receipt_row(text_source: TextSource, rng: Generator) -> _Row:
