@@ -193,7 +193,14 @@ def word_examples(config: DataConfig, charset: Charset, seed: int, validation: b
     """Yields words and lines for training the recognizer, from PDFs and fonts.
 
     For validation, they are from PDFs only, if there are any.
+
+    Raises:
+        UsageError: there are to be lines, but the charset has no space.
     """
+    if config.line_share and " " not in charset:
+        raise UsageError(
+            "--line-share: lines need a space, which the characters of the model to start from lack; leave it out"
+        )
     rng = np.random.default_rng(seed)
     pages = PdfPages(config) if config.pdfs else None
     fonts, lexicons = list(config.fonts), list(config.lexicons)
