@@ -44,6 +44,7 @@ ROOMS: dict[str, set[str]] = {
         "ocr_models.data.synthetic",
         "ocr_models.detection",
         "ocr_models.io",
+        "ocr_models.pages",
         "ocr_models.recognition",
     },
     "ocr_models.data.sources": {

@@ -105,7 +105,7 @@ def _white_gaps(image: np.ndarray, boxes: np.ndarray, left: np.ndarray, right: n
     border = np.zeros(1, bool)
     white = [border]
     for left, right, upper, lower, paper in zip(*(a.tolist() for a in (x0, x1, y0, y1, papers)), strict=True):
-        white += [_white_columns(image[upper:lower, left:right], paper), border]
+        white += [white_columns(image[upper:lower, left:right], paper), border]
     window_starts = np.cumsum([0, *(len(columns) for columns in white[1:-1])])[::2] + 1
     steps = np.flatnonzero(np.diff(np.concatenate(white).view(np.int8))) + 1
     words = np.searchsorted(window_starts, steps[::2], side="right") - 1
@@ -121,7 +121,7 @@ def _paper(image: np.ndarray, boxes: np.ndarray, x0: np.ndarray, x1: np.ndarray)
     return np.median(np.hstack([image[y[:, :1], x], image[y[:, 1:], x]]), axis=1)
 
 
-def _white_columns(band: np.ndarray, paper: float) -> np.ndarray:
+def white_columns(band: np.ndarray, paper: float) -> np.ndarray:
     """Bool (W,): columns of a band of text without ink, be it darker or lighter than paper; none if contrast is low."""
     if min(band.shape) >= 3:
         low, high, _, _ = cv2.minMaxLoc(band)

@@ -49,11 +49,16 @@ def order_words(boxes: np.ndarray) -> PageLayout:
     if not len(boxes):
         return PageLayout([], [])
     boxes = np.asarray(boxes, np.float64)
-    segments = chains(_part_at_corridors(boxes, word_successors(boxes)))
-    lines = _join_cells(boxes, segments)
+    lines = _join_cells(boxes, line_segments(boxes))
     extents = _extents(boxes, lines)
     order = _reading_order(extents)
     return PageLayout([lines[i] for i in order], _block_starts(extents[order]))
+
+
+def line_segments(boxes: np.ndarray) -> list[list[int]]:
+    """Chains of words, (N, 4) boxes, that follow each other on a line with no gap as wide as a cell's or column's."""
+    boxes = np.asarray(boxes, np.float64)
+    return chains(_part_at_corridors(boxes, word_successors(boxes))) if len(boxes) else []
 
 
 def word_successors(boxes: np.ndarray) -> np.ndarray:

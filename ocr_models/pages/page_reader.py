@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from itertools import islice
 
 import numpy as np
 
@@ -15,6 +16,8 @@ from ocr_models.detection.text_detector import TextDetector
 from ocr_models.geometry import quad_sizes, transform_quads
 from ocr_models.inference.threads import limit_threads
 from ocr_models.pages.found_page import FoundPage, ReadPage, find_page, text_slant
+from ocr_models.pages.line_pieces import cut_pieces, piece_places
+from ocr_models.pages.line_words import split_words
 from ocr_models.pages.page_text import assemble, part_words
 from ocr_models.pages.readings import SURE, certain_characters, network_confidence, own_confidence, surer
 from ocr_models.pages.turned_text import only_in_strips, take_turned_lines, turned_strips
@@ -48,6 +51,8 @@ class PageReader:
         recognizer_id: names the recognizer in rows.
         min_confidence: words that the network reads with a lower confidence, before calibration, are left out of a
             page's text; they stay among its words.
+        reads_lines: whether words are joined to pieces of lines, which are read whole and split at the spaces that the
+            recognizer reads. It must have been trained on lines.
     """
 
     def __init__(
@@ -57,9 +62,10 @@ class PageReader:
         detector_id: str,
         recognizer_id: str,
         min_confidence: float = MIN_CONFIDENCE,
+        reads_lines: bool = False,
     ) -> None:
         self._finder, self._recognizer = WordFinder(detector), recognizer
-        self._min_confidence = min_confidence
+        self._min_confidence, self._reads_lines = min_confidence, reads_lines
         self.detector_id, self.recognizer_id = detector_id, recognizer_id
 
     @classmethod
@@ -70,6 +76,7 @@ class PageReader:
         beam_width: int = 1,
         temperature: float | None = None,
         min_confidence: float = MIN_CONFIDENCE,
+        reads_lines: bool = False,
     ) -> PageReader:
         """Loads both models, by shipped name or folder, and runs them once, so that the first page isn't slow.
 
@@ -87,6 +94,7 @@ class PageReader:
             beam_width: of the recognizer; 1 is greedy decoding.
             temperature: of the recognizer's confidences; the default is that of its bundle.
             min_confidence: see ``PageReader``.
+            reads_lines: see ``PageReader``.
 
         Raises:
             UsageError: a bundle is missing, damaged or for another task.
@@ -96,7 +104,8 @@ class PageReader:
         with ThreadPoolExecutor(2) as threads:  # one is built in Python while TensorFlow compiles the other
             detector_loaded = threads.submit(_load_detector, detection)
             recognizer_loaded = threads.submit(_load_recognizer, recognition, beam_width, temperature)
-        return cls(detector_loaded.result(), recognizer_loaded.result(), detection.id, recognition.id, min_confidence)
+        models = detector_loaded.result(), recognizer_loaded.result()
+        return cls(*models, detection.id, recognition.id, min_confidence, reads_lines)
 
     def read_pages(self, images: Sequence[np.ndarray]) -> list[OcrPage]:
         """Reads pages together, so that the recognizer's batches are full.
@@ -139,8 +148,9 @@ class PageReader:
 
         All words are read at once; doubtful ones again, from closer boxes.
         """
-        read_with_headlines = self._read_quads(pages, [np.concatenate([page.quads, page.headlines]) for page in pages])
-        chosen = list(map(_choose_headlines, pages, read_with_headlines))
+        chosen = [
+            _choose_headlines(*page) for page in (self._read_lines if self._reads_lines else self._read_words)(pages)
+        ]
         doubtful = [[i for i, t in enumerate(read) if own_confidence(t) < _DOUBTFUL] for _, read in chosen]
         if any(doubtful):
             pages = [page for page, _ in chosen]
@@ -149,6 +159,28 @@ class PageReader:
                 for i, transcript in zip(indices, again, strict=True):
                     read[i] = surer(read[i], transcript)
         return chosen
+
+    def _read_words(self, pages: Sequence[FoundPage]) -> list[ReadPage]:
+        """The pages as they are, with the transcripts of their words and then of their headlines."""
+        quads = [np.concatenate([page.quads, page.headlines]) for page in pages]
+        return list(zip(pages, self._read_quads(pages, quads), strict=True))
+
+    def _read_lines(self, pages: Sequence[FoundPage]) -> list[ReadPage]:
+        """The pages with the words that were read in pieces of their lines, and the transcripts as ``_read_words``."""
+        pieces = [piece_places(page.quads) for page in pages]
+        crops = [
+            cut_pieces(page.image, np.concatenate([places, page.headlines]))
+            for page, places in zip(pages, pieces, strict=True)
+        ]
+        transcripts = iter(self._recognizer.read([crop for of_page in crops for crop in of_page]))
+        done = []
+        for page, places, of_page in zip(pages, pieces, crops, strict=True):
+            read = zip(of_page, places, transcripts, strict=False)  # headlines stay
+            words = [word for piece in read for word in split_words(*piece, self._recognizer.part)]
+            headlines = list(islice(transcripts, len(page.headlines)))
+            quads = np.array([quad for quad, _ in words], np.float32).reshape(-1, 4, 2)
+            done.append((replace(page, quads=quads), [transcript for _, transcript in words] + headlines))
+        return done
 
     def _read_quads(self, pages: Sequence[FoundPage], quads: Sequence[np.ndarray]) -> list[list[Transcript]]:
         crops = [cut_words(page.image, of_page) for page, of_page in zip(pages, quads, strict=True)]

@@ -118,7 +118,7 @@ def part_words(page: FoundPage, transcripts: Sequence[Transcript]) -> tuple[Foun
             words.append(transcript)
             continue
         for start, stop in parts:
-            quads.append(_quad_part(quad, _border(transcript, start), _border(transcript, stop)))
+            quads.append(quad_part(quad, _border(transcript, start), _border(transcript, stop)))
             chars = slice(start, stop)
             confidences, places = transcript.char_confidences[chars], transcript.places[chars]
             words.append(
@@ -136,7 +136,7 @@ def _border(transcript: Transcript, i: int) -> float:
     return before if text[i - 1] == " " else after if text[i] == " " else (before + after) / 2
 
 
-def _quad_part(quad: np.ndarray, start: float, stop: float) -> np.ndarray:
+def quad_part(quad: np.ndarray, start: float, stop: float) -> np.ndarray:
     """The part of a quad (4, 2) from ``start`` to ``stop``, which are shares of its crop, margins included."""
     length, height = quad_sizes(quad[None])[0]
     margin = MARGIN_X * height / max(1.0, length)

@@ -1,4 +1,4 @@
-"""Cuts words out of pages, level and with the recognizer's margins: for reading, for data sets and for review."""
+"""Cuts words and pieces of lines out of pages, with the recognizer's margins: for reading, data sets and review."""
 
 from __future__ import annotations
 
@@ -14,17 +14,21 @@ _GROUND_SAMPLES = 8  # pixels of the top row of a word, and as many of the botto
 _LEVEL_RAD = np.deg2rad(0.25)  # a page with less skew is not leveled
 
 
-def cut_words(image: np.ndarray, quads: np.ndarray) -> list[np.ndarray]:
+def cut_words(image: np.ndarray, quads: np.ndarray, most_rise: float = np.inf) -> list[np.ndarray]:
     """Cuts words with the recognizer's margins: slices of a leveled page, warped where a word is skewed.
 
     Args:
         image: uint8 (H, W), gray.
         quads: float32 (N, 4, 2), pixels.
+        most_rise: a quad whose ends differ in height by more than this share of its own height is warped, too: over
+            the length of a line, a slant counts that a word doesn't show.
 
     Returns:
         N crops, uint8 (h, w), each with at least one pixel and with its text from left to right, dark on light.
     """
     angles, sizes = quad_angles(quads), quad_sizes(quads)
+    is_level = np.abs(angles) < LEVEL_WORD_RAD
+    is_level &= np.abs(quads[:, 1, 1] - quads[:, 0, 1]) <= most_rise * sizes[:, 1]
     centers = quads.mean(axis=1)
     half = sizes / 2 + sizes[:, 1:] * np.array([MARGIN_X, MARGIN_Y])
     corners = np.round(np.concatenate([centers - half, centers + half], axis=1)).astype(int)
@@ -32,9 +36,7 @@ def cut_words(image: np.ndarray, quads: np.ndarray) -> list[np.ndarray]:
     low = np.clip(corners[:, :2], 0, [width - 1, height - 1])
     high = np.maximum(np.clip(corners[:, 2:], 0, [width, height]), low + 1)
     crops = [
-        image[y0:y1, x0:x1]
-        if abs(angles[i]) < LEVEL_WORD_RAD
-        else _warp_word(image, centers[i], half[i], float(angles[i]))
+        image[y0:y1, x0:x1] if is_level[i] else _warp_word(image, centers[i], half[i], float(angles[i]))
         for i, ((x0, y0), (x1, y1)) in enumerate(zip(low.tolist(), high.tolist(), strict=True))
     ]
     for i in np.flatnonzero(_may_be_dark(image, low, high)):

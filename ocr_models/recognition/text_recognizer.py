@@ -19,7 +19,15 @@ from ocr_models.limits import check_reading_time
 from ocr_models.metrics.calibration import apply_temperature
 from ocr_models.recognition import digit_rows  # noqa: F401  registers its layers, so that bundles with them load
 from ocr_models.recognition.attention_network import END_ID, AttentionReader, is_attention
-from ocr_models.recognition.crops import INPUT_HEIGHT, WIDTH_STRIDE, bucket_of, logit_length, pad_crops, resize_crop
+from ocr_models.recognition.crops import (
+    INPUT_HEIGHT,
+    WIDTH_STRIDE,
+    bucket_of,
+    crops_at_once,
+    logit_length,
+    pad_crops,
+    resize_crop,
+)
 from ocr_models.recognition.ctc import greedy_decode, log_softmax, prefix_beam_decode
 from ocr_models.records import Transcript
 
@@ -106,8 +114,9 @@ class TextRecognizer:
             by_width[bucket_of(crop.shape[1])].append(i)
         transcripts: list[Transcript] = [Transcript("", 0.0)] * len(crops)
         for width, indices in sorted(by_width.items()):
-            for start in range(0, len(indices), READ_BATCH):
-                chunk = indices[start : start + READ_BATCH]
+            size = crops_at_once(width, READ_BATCH)
+            for start in range(0, len(indices), size):
+                chunk = indices[start : start + size]
                 check_reading_time()
                 readings = self._read_chunk([resized[i] for i in chunk], width)
                 for i, reading in zip(chunk, readings, strict=True):
@@ -130,17 +139,29 @@ class TextRecognizer:
         alignments = reading.alignments[: len(reading.confidences), : logit_length(resized.shape[1])]
         return self._transcript(reading, resized.shape[1]), alignments
 
+    def part(self, transcript: Transcript, start: int, stop: int) -> Transcript:
+        """The transcript of some characters of a text, such as one word of a line, with their own confidence."""
+        chars = slice(start, stop)
+        confidences = transcript.char_confidences[chars]
+        return self._with_confidence(transcript.text[chars], confidences, confidences, transcript.places[chars])
+
     def _transcript(self, reading: _Reading, width: int) -> Transcript:
         """The transcript of a crop with ``width`` columns."""
         ids, confidences, steps, _ = reading
-        if not ids:
+        places = tuple(min(1.0, (step + 0.5) * WIDTH_STRIDE / width) for step in steps)
+        return self._with_confidence(self._charset.decode(ids), confidences, confidences[: len(ids)], places)
+
+    def _with_confidence(
+        self, text: str, confidences: Sequence[float], of_chars: tuple[float, ...], places: tuple[float, ...]
+    ) -> Transcript:
+        """A transcript whose confidence is that of ``confidences``, of its characters and perhaps of its end."""
+        if not text:
             return Transcript("", 0.0)
         mean_log = _mean_log(confidences)
         own = confidence = math.exp(mean_log)
         if self._temperature is not None:
             confidence = apply_temperature(math.exp(mean_log * len(confidences)), self._temperature)
-        places = tuple(min(1.0, (step + 0.5) * WIDTH_STRIDE / width) for step in steps)
-        return Transcript(self._charset.decode(ids), confidence, confidences[: len(ids)], own, places)
+        return Transcript(text, confidence, of_chars, own, places)
 
     def _read_chunk(self, crops: list[np.ndarray], width: int) -> list[_Reading]:
         """Reads at most ``READ_BATCH`` crops of one bucket; where sizes must be few, copies of the first fill up."""

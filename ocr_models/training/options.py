@@ -63,7 +63,8 @@ class MnistRowsOptions:
     mnist: str
 
 
-def _add_data_arguments(parser: argparse.ArgumentParser) -> None:
+def _add_data_arguments(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+    """Adds the arguments of a task's data; returns their group for rendered and synthesized data."""
     shards = parser.add_argument_group("data: shards")
     add_shard_arguments(shards)
     shards.add_argument(
@@ -86,6 +87,7 @@ def _add_data_arguments(parser: argparse.ArgumentParser) -> None:
     data.add_argument(
         "--hold-out", metavar="FILE", help='file with lines "NAME.pdf PAGE" or "NAME.pdf" that are never used'
     )
+    return data
 
 
 def _parse_data(args: argparse.Namespace, task: Task) -> DataConfig | ShardConfig:
@@ -96,7 +98,14 @@ def _parse_data(args: argparse.Namespace, task: Task) -> DataConfig | ShardConfi
             )
         require_tensorflow()
         return parse_shards(args, task)
-    data = DataConfig(tuple(args.pdfs), tuple(args.fonts), tuple(args.lexicons), args.synthetic_share, args.hold_out)
+    data = DataConfig(
+        tuple(args.pdfs),
+        tuple(args.fonts),
+        tuple(args.lexicons),
+        args.synthetic_share,
+        args.hold_out,
+        getattr(args, "line_share", 0.0),
+    )
     data.check()
     return data
 
@@ -130,7 +139,15 @@ def _parse_detection(args: argparse.Namespace) -> DetectionOptions:
 
 
 def _add_recognition_arguments(parser: argparse.ArgumentParser) -> None:
-    _add_data_arguments(parser)
+    data = _add_data_arguments(parser)
+    data.add_argument(
+        "--line-share",
+        type=share,
+        default=DataConfig.line_share,
+        metavar="SHARE",
+        help="share of examples, 0 to 1, that are pieces of lines of up to 15 words; the others are words; "
+        "default: %(default)s",
+    )
     group = parser.add_argument_group("of --arch attention")
     for part, kinds in _ATTENTION_PARTS.items():
         group.add_argument(f"--{part}", choices=kinds, help=f"default: {kinds[0]}")

@@ -344,3 +344,37 @@ def test_doubtful_word_is_read_again_closer_and_the_surer_reading_stays():
         assert page.words[0].confidence == pytest.approx(mean)
         (first,), (second,) = recognizer.heights[:2]
         assert first == 22 and second == 18
+
+
+class LineRecognizer:
+    """Reads a crop as the words of its bars, with a space where white is between two; keeps the crops' widths."""
+
+    def read(self, crops):
+        self.widths = [crop.shape[1] for crop in crops]
+        return [self._read(crop) for crop in crops]
+
+    def part(self, transcript, start, stop):
+        return replace(transcript, text=transcript.text[start:stop], places=transcript.places[start:stop])
+
+    @staticmethod
+    def _read(crop):
+        row = crop[len(crop) * 2 // 3].astype(int)  # of shades, below the dark top
+        inside = row < 245
+        edges = np.flatnonzero(np.diff(np.concatenate([[False], inside, [False]]).astype(int))).reshape(-1, 2)
+        text, places = "", []
+        for start, stop in edges:
+            if text:
+                text, places = f"{text} ", [*places, float(start - 5)]
+            word = VOCABULARY[round((np.median(row[start:stop]) - _DARKEST) / _STEP)][0]
+            text, places = text + word, [*places, *np.linspace(start + 1, stop - 2, len(word))]
+        return Transcript(text, 0.95, (0.95,) * len(text), None, tuple(x / crop.shape[1] for x in places))
+
+
+def test_lines_are_read_whole_and_split_at_their_spaces():
+    image, quads = draw(*two_lines())
+    recognizer = LineRecognizer()
+    reader = PageReader(BarDetector(), recognizer, "d", "r", reads_lines=True)
+    (page,) = reader.read_pages([image])
+    assert page.text == TEXT
+    assert sorted(recognizer.widths) == [224, 244]  # lines of 220 and 240 in height 24, and 0.1 * 24 on both sides
+    np.testing.assert_allclose([word.quad for word in page.words], quads, atol=3)

@@ -5,7 +5,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ocr_models.recognition.crops import INPUT_HEIGHT, WIDTH_BUCKETS, bucket_of, logit_length, pad_crops, resize_crop
+from ocr_models.recognition.crops import (
+    INPUT_HEIGHT,
+    WIDTH_BUCKETS,
+    bucket_of,
+    crops_at_once,
+    logit_length,
+    pad_crops,
+    resize_crop,
+)
 
 
 @pytest.mark.parametrize(
@@ -15,7 +23,8 @@ from ocr_models.recognition.crops import INPUT_HEIGHT, WIDTH_BUCKETS, bucket_of,
         ((64, 100), 50),
         ((16, 100), 200),
         ((40, 1), 4),  # never less than a time step
-        ((20, 400), 512),  # 640, squeezed into the last bucket
+        ((20, 400), 640),
+        ((20, 1400), 2048),  # 2240, squeezed into the last bucket
         ((1, 1), 32),
     ],
 )
@@ -55,3 +64,8 @@ def test_padding_repeats_the_last_column(width):
     np.testing.assert_array_equal(padded[:, :width], crop)
     assert (padded[:, width:] == crop[:, -1:]).all()
     assert (other[:, 2:] == crop[:, 1:2]).all()
+
+
+def test_fewer_of_the_widest_crops_are_read_together():
+    # 64 * 1024 columns at most: 128 * 512, or 32 * 2048.
+    assert [crops_at_once(width, 128) for width in (24, 512, 576, 2048)] == [128, 128, 113, 32]

@@ -22,6 +22,7 @@ from ocr_models.recognition.text_recognizer import (
     _Reading,
     _respell,
 )
+from ocr_models.records import Transcript
 
 CHARSET = Charset(LATIN)
 
@@ -119,6 +120,16 @@ def test_temperature_changes_nothing_but_the_confidence(network, crops, transcri
             assert of_cold.confidence == pytest.approx(probability, rel=1e-3)
             odds = of_cold.confidence / (1 - of_cold.confidence)
             assert of_warm.confidence == pytest.approx(odds**0.5 / (1 + odds**0.5))
+
+
+def test_part_of_a_text_has_a_confidence_of_its_own(network):
+    line = Transcript("a bc", 0.1, (0.5, 0.9, 0.8, 0.2), 0.1, (0.1, 0.3, 0.6, 0.8))
+    part = TextRecognizer(network, CHARSET).part(line, 2, 4)
+    assert (part.text, part.char_confidences, part.places) == ("bc", (0.8, 0.2), (0.6, 0.8))
+    assert part.confidence == part.network_confidence == pytest.approx(0.4)  # the root of 0.8 * 0.2
+    # With a temperature of 1, confidence is the product.
+    calibrated = TextRecognizer(network, CHARSET, temperature=1).part(line, 2, 4)
+    assert (calibrated.confidence, calibrated.network_confidence) == pytest.approx((0.16, 0.4))
 
 
 def test_temperature_of_an_attention_recognizer_counts_the_end(attention_network, crops):

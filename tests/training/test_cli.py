@@ -232,6 +232,9 @@ def test_options_become_the_configuration(pdfs):
     words = configuration("recognition", "out", pdfs, "--steps", 7, "--learning-rate", 0.5, "--synthetic-share", 0.25)
     assert (words.arch, words.steps, words.learning_rate, words.batch_size) == ("crnn-fast", 7, 0.5, 64)
     assert words.options.data.pdfs == (str(pdfs),) and words.options.data.synthetic_share == 0.25
+    assert words.options.data.line_share == 0
+    lines = configuration("recognition", "out", pdfs, "--line-share", 0.5)
+    assert lines.options.data.line_share == 0.5
     windows = configuration("detection", "out", pdfs, "--score-loss", "dice", "--arch", "east-vgg16")
     assert (windows.arch, windows.options.score_loss, windows.batch_size) == ("east-vgg16", "dice", 8)
     assert json.loads(json.dumps(windows.to_json()))["options"]["data"]["pdfs"] == [str(pdfs)]

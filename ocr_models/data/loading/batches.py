@@ -16,7 +16,7 @@ from ocr_models.detection.targets import make_targets
 from ocr_models.errors import DocumentError, UsageError
 from ocr_models.geometry import known_places, quad_sizes
 from ocr_models.io.images import decode_image
-from ocr_models.recognition.crops import bucket_of, logit_length, pad_crops, resize_crop
+from ocr_models.recognition.crops import WIDTH_BUCKETS, bucket_of, logit_length, pad_crops, resize_crop
 from ocr_models.records import Example, PageTruth, WordTruth
 
 Arrays = dict[str, np.ndarray]
@@ -24,23 +24,30 @@ Arrays = dict[str, np.ndarray]
 # The detector sees a page at about 100 dpi; the range covers other print sizes and scales.
 DETECTION_DPI = (70.0, 150.0)
 WINDOWS_A_PAGE = 6
+_LONGEST_WORD_PX = 512
 _SHUFFLED_WINDOWS = 96
-_SHUFFLED_WORDS = 4096
+_SHUFFLED_WORDS, _SHUFFLED_WITH_LINES = 4096, 2048  # the latter fill as many bytes as 10,000 words
+_WORD_COLUMNS = 160  # if there are lines, as many words of at most this width are in a batch as its size says
 
 
 def recognition_batches(
     config: DataConfig, charset: Charset, batch_size: int, seed: int
 ) -> Iterator[tuple[np.ndarray, Arrays]]:
-    """Endless batches of words of one width bucket: crops (B, 32, W, 1) uint8, and their labels and lengths."""
+    """Endless batches of words and lines of one width bucket: crops (B, 32, W, 1) uint8, labels and lengths.
+
+    B is the batch size; if ``config`` has lines, it is smaller for wide buckets, so that a step costs much the same.
+    """
     rng = np.random.default_rng(seed)
     buckets: dict[int, list[tuple[np.ndarray, str]]] = collections.defaultdict(list)
-    for word in _shuffled(word_examples(config, charset, seed), _SHUFFLED_WORDS, rng):
+    shuffled = _SHUFFLED_WITH_LINES if config.line_share else _SHUFFLED_WORDS
+    columns = _WORD_COLUMNS if config.line_share else WIDTH_BUCKETS[-1]
+    for word in _shuffled(word_examples(config, charset, seed), shuffled, rng):
         crop = resize_crop(word.image)
         if len(word.text) > logit_length(crop.shape[1]):
             continue  # less than four pixels per character: CTC can't align it
         bucket = bucket_of(crop.shape[1])
         buckets[bucket].append((crop, word.text))
-        if len(buckets[bucket]) == batch_size:
+        if len(buckets[bucket]) >= min(batch_size, max(8, batch_size * columns // bucket)):
             yield word_batch(buckets.pop(bucket), bucket, charset)
 
 
@@ -78,8 +85,9 @@ def word_batch(words: list[tuple[np.ndarray, str]], width: int, charset: Charset
     """Makes padded arrays of crops (32, w) and their texts, as ``recognition_batches`` yields them."""
     images = pad_crops([crop for crop, _ in words], width)[..., None]
     lengths = np.array([len(text) for _, text in words], np.int32)
-    # Labels are padded to a multiple of 8, since the training step is recompiled for each shape.
-    labels = np.zeros((len(words), -(-int(lengths.max()) // 8) * 8), np.int32)
+    # Labels are padded to a multiple of 8, or 32 for lines, since the training step is recompiled for each shape.
+    multiple = 8 if width <= _LONGEST_WORD_PX else 32
+    labels = np.zeros((len(words), -(-int(lengths.max()) // multiple) * multiple), np.int32)
     for i, (_, text) in enumerate(words):
         labels[i, : len(text)] = charset.encode(text)
     steps = np.array([logit_length(crop.shape[1]) for crop, _ in words], np.int32)

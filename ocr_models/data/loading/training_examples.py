@@ -18,6 +18,7 @@ import pypdfium2 as pdfium
 
 from ocr_models.charset import LATIN, Charset
 from ocr_models.data.augmentation import degrade_page, degrade_word
+from ocr_models.data.loading.training_lines import pdf_lines, synthetic_lines
 from ocr_models.data.pdf_pages import find_pdfs, open_pdf, open_pdf_page, read_pdf_page
 from ocr_models.data.synthetic.fonts import FontLibrary, load_fonts
 from ocr_models.data.synthetic.pages import render_page
@@ -45,6 +46,7 @@ class DataConfig:
         fonts: folders of fonts for the synthetic generator.
         lexicons: files with one word per line; without them, pseudo-words are made.
         synthetic_share: the share of synthetic examples, 0 to 1, if there are both PDFs and fonts.
+        line_share: the share of examples for the recognizer, 0 to 1, that are pieces of lines; the others are words.
         hold_out: a file that lists pages never to use, "NAME.pdf PAGE" (from 1) or "NAME.pdf" for all pages of a PDF.
     """
 
@@ -53,6 +55,7 @@ class DataConfig:
     lexicons: tuple[str, ...] = ()
     synthetic_share: float = 0.4
     hold_out: str | None = None
+    line_share: float = 0.0
 
     def check(self) -> None:
         """Raises UsageError if there is nothing to train with."""
@@ -187,13 +190,35 @@ def synthetic_words(config: DataConfig, charset: Charset, rng: np.random.Generat
 
 
 def word_examples(config: DataConfig, charset: Charset, seed: int, validation: bool = False) -> Iterator[WordTruth]:
-    """Yields words for training the recognizer from PDFs and fonts; for validation only from PDFs, if there are any."""
+    """Yields words and lines for training the recognizer, from PDFs and fonts.
+
+    For validation, they are from PDFs only, if there are any.
+
+    Raises:
+        UsageError: there are to be lines, but the charset has no space.
+    """
+    if config.line_share and " " not in charset:
+        raise UsageError(
+            "--line-share: lines need a space, which the characters of the model to start from lack; leave it out"
+        )
     rng = np.random.default_rng(seed)
-    pdf = pdf_words(PdfPages(config), charset, rng, validation) if config.pdfs else None
-    synthetic = synthetic_words(config, charset, rng) if config.fonts else None
+    pages = PdfPages(config) if config.pdfs else None
+    fonts, lexicons = list(config.fonts), list(config.lexicons)
+    pdf: dict[bool, Iterator[WordTruth]] = {}  # by whether they are lines
+    synthetic: dict[bool, Iterator[WordTruth]] = {}
+    if pages is not None:
+        pdf[False] = pdf_words(pages, charset, rng, validation)
+        pdf[True] = pdf_lines(
+            lambda: pages.draw(rng, float(rng.choice(_WORD_DPI)), validation), charset, rng, validation
+        )
+    if config.fonts:
+        synthetic[False] = synthetic_words(config, charset, rng)
+        if config.line_share:
+            synthetic[True] = synthetic_lines(fonts, lexicons, charset, rng)
     while True:
-        use_pdf = pdf is not None and (synthetic is None or validation or rng.random() >= config.synthetic_share)
-        yield from itertools.islice(pdf if use_pdf else synthetic, 32)  # type: ignore[arg-type]
+        use_pdf = bool(pdf) and (not synthetic or validation or rng.random() >= config.synthetic_share)
+        is_line = config.line_share > 0 and rng.random() < config.line_share
+        yield from itertools.islice((pdf if use_pdf else synthetic)[is_line], 32)
 
 
 def page_examples(

@@ -52,6 +52,12 @@ _OLD_BOOKS = re.compile(
     r"|accanthis|bookman|bonum$",
     re.I,
 )
+# The faces of typewriters and line printers, and their revivals.
+_TYPEWRITERS = re.compile(
+    r"courier|typewriter|cursor|nimbus mono|freemono|liberation mono|cousine|lmmono|latin modern mono|prime|typoscript"
+    r"|3270|glass|ocr|letter gothic|compagnon|routed gothic",
+    re.I,
+)
 
 
 class FontKind(StrEnum):
@@ -60,6 +66,7 @@ class FontKind(StrEnum):
     MONO = "mono"
     TEXT = "text"  # all families except those with monospaced faces only
     BOOK = "book"  # old books
+    TYPEWRITER = "typewriter"
 
 
 @dataclass(frozen=True)
@@ -89,6 +96,7 @@ class FontLibrary:
             FontKind.MONO: [name for name in families if any(face.mono for face in families[name])],
             FontKind.TEXT: [name for name in families if not all(face.mono for face in families[name])],
             FontKind.BOOK: [name for name in families if _OLD_BOOKS.search(name)],
+            FontKind.TYPEWRITER: [name for name in families if _TYPEWRITERS.search(name)],
         }
         self._families: dict[FontKind | None, tuple[list[str], np.ndarray]] = {None: _weighted(list(families))}
         for kind, names in kinds.items():

@@ -30,12 +30,13 @@ _LOOSE_SHARE, _LOOSE_JITTER = 0.12, 2.5  # the share of crops whose jitter above
 PAIR_SHARE = 0.07  # the share of words that share a crop with the next
 PAIR_MAX_LENGTH = 28
 _CAPITALS = {Look.BOOK: 0.12, Look.RECEIPT: 0.6, None: 0.07}
-_Placed = tuple[str, float, float, float]  # text, left, right, baseline
+Placed = tuple[str, float, float, float]
+"""A drawn text: the text, the left and right end of its ink, and its baseline, in pixels."""
 
 
 @dataclass(frozen=True)
-class _Style:
-    """The style of a block.
+class Style:
+    """The style of a block of a few lines.
 
     Attributes:
         look: the kind of document by which its words are degraded; None for any.
@@ -69,7 +70,7 @@ def render_words(
     """
     words: list[WordTruth] = []
     while len(words) < count:
-        style = _draw_style(rng)
+        style = draw_style(rng)
         block = _render_block(text_source, fonts, style, rng)
         words += [WordTruth(degrade_word(w.image, rng, style.look), w.text) for w in block] if degrade else block
     return words[:count]
@@ -83,7 +84,8 @@ def draw_size_px(rng: Generator) -> float:
     return 13 + 8 * rng.random() if u < 0.9 else 30 + 40 * rng.random() ** 1.5
 
 
-def _draw_style(rng: Generator) -> _Style:
+def draw_style(rng: Generator) -> Style:
+    """Draws the style of a block of any kind."""
     u = rng.random()
     look = Look.BOOK if u < 0.2 else Look.RECEIPT if u < 0.38 else None
     capitals = rng.random() < _CAPITALS[look]
@@ -98,7 +100,7 @@ def _draw_style(rng: Generator) -> _Style:
         tracking = 0.25 * rng.random() - 0.03 if spaced else 0.0
         em, gap = (26 + 18 * rng.random() if look is Look.BOOK else draw_size_px(rng)), 0.15 + 0.4 * rng.random()
     narrow = rng.random() < (0.5 if look is Look.RECEIPT else 0.05)
-    return _Style(
+    return Style(
         look,
         em,
         capitals,
@@ -111,11 +113,11 @@ def _draw_style(rng: Generator) -> _Style:
     )
 
 
-def _render_block(text_source: TextSource, fonts: FontLibrary, style: _Style, rng: Generator) -> list[WordTruth]:
+def _render_block(text_source: TextSource, fonts: FontLibrary, style: Style, rng: Generator) -> list[WordTruth]:
     em = style.em
     draw_text = text_source.prose if style.look is Look.BOOK else text_source.word
     texts = [
-        [_drawn_text(draw_text(rng), style) for _ in range(2 + int(4 * rng.random()))]
+        [drawn_text(draw_text(rng), style) for _ in range(2 + int(4 * rng.random()))]
         for _ in range(1 + int(4 * rng.random()))
     ]
     leading = em * (1.0 + 0.7 * rng.random())
@@ -123,7 +125,7 @@ def _render_block(text_source: TextSource, fonts: FontLibrary, style: _Style, rn
     height = math.ceil(2 * pad + em + leading * (len(texts) - 1))
     advance = em * (1.1 + max(0.0, style.tracking))
     width = math.ceil(2 * pad + max(sum(len(text) + 2 for text in line) for line in texts) * advance)
-    ink = int(_ink_value(rng))
+    ink = int(ink_value(rng))
     paper = 255 if rng.random() < 0.85 else 190 + int(60 * rng.random())
     image = Image.new("L", (width, height), paper)
     face, placed = fonts.face(rng, style.kind), []
@@ -131,8 +133,8 @@ def _render_block(text_source: TextSource, fonts: FontLibrary, style: _Style, rn
         baseline = pad + ASCENT_EM * em + row * leading + rng.random()
         if rng.random() < 0.3:
             face = fonts.face(rng, style.kind)
-        placed += _run_together(_draw_line(image, line, fonts, face, style, pad, baseline, ink, rng), rng)
-    _draw_rules(ImageDraw.Draw(image), placed, em, ink, width, rng)
+        placed += _run_together(draw_line(image, line, fonts, face, style, pad, baseline, ink, rng), rng)
+    draw_rules(ImageDraw.Draw(image), placed, em, ink, width, rng)
     if style.squeeze < 1:
         image = image.resize((round(width * style.squeeze), height), Image.Resampling.BILINEAR)
         placed = [(text, left * style.squeeze, right * style.squeeze, y) for text, left, right, y in placed]
@@ -140,20 +142,21 @@ def _render_block(text_source: TextSource, fonts: FontLibrary, style: _Style, rn
     if rng.random() < 0.04:
         pixels = 255 - pixels
     return [
-        WordTruth(_cut(pixels, left, right, baseline, em, rng), text)
+        WordTruth(cut_box(pixels, left, right, baseline, em, rng), text)
         for text, left, right, baseline in placed
         if right <= pixels.shape[1]  # letterspaced text may extend beyond the block
     ]
 
 
-def _drawn_text(text: str, style: _Style) -> str:
+def drawn_text(text: str, style: Style) -> str:
+    """A text as it is printed in a style: in capitals or as it is."""
     capitals = text.upper()
     return capitals if style.capitals and len(capitals) == len(text) else text  # not with ß, which becomes two letters
 
 
-def _run_together(line: list[_Placed], rng: Generator) -> list[_Placed]:
+def _run_together(line: list[Placed], rng: Generator) -> list[Placed]:
     """Joins some words of a line with the next, with a space in their text."""
-    words: list[_Placed] = []
+    words: list[Placed] = []
     for word in line:
         text, _, right, baseline = word
         if words and rng.random() < PAIR_SHARE and len(words[-1][0]) + len(text) < PAIR_MAX_LENGTH:
@@ -163,28 +166,29 @@ def _run_together(line: list[_Placed], rng: Generator) -> list[_Placed]:
     return words
 
 
-def _ink_value(rng: Generator) -> float:
+def ink_value(rng: Generator) -> float:
+    """Draws the gray of ink, mostly 0."""
     u = rng.random()
     return 0 if u < 0.6 else 90 * rng.random() if u < 0.9 else 90 + 80 * rng.random()
 
 
-def _draw_line(
+def draw_line(
     image: Image.Image,
     line: list[str],
     fonts: FontLibrary,
     face: FontFace,
-    style: _Style,
+    style: Style,
     x: float,
     baseline: float,
     ink: int,
     rng: Generator,
-) -> list[_Placed]:
+) -> list[Placed]:
     """Draws the words of a line from ``x`` on."""
     em = style.em
     gap, tracking = style.gap * em, style.tracking * em
     placed = []
     for text in line:
-        own = face if fonts.covers(face, text) else _other_face(fonts, rng, text)
+        own = face if fonts.covers(face, text) else other_face(fonts, rng, text)
         if own is None:
             continue
         glyphs = fonts.glyphs(own, em)
@@ -200,7 +204,8 @@ def _draw_line(
     return placed
 
 
-def _other_face(fonts: FontLibrary, rng: Generator, text: str) -> FontFace | None:
+def other_face(fonts: FontLibrary, rng: Generator, text: str) -> FontFace | None:
+    """A face that covers a text, or None."""
     try:
         return fonts.face_for(rng, text)
     except LookupError:
@@ -219,7 +224,7 @@ def _draw_small_caps(
     return (min(ends), max(ends)) if ends else None
 
 
-def _draw_rules(draw: ImageDraw.ImageDraw, placed: list, em: float, ink: int, width: int, rng: Generator) -> None:
+def draw_rules(draw: ImageDraw.ImageDraw, placed: list, em: float, ink: int, width: int, rng: Generator) -> None:
     """Draws underlines, or the rules of tables and boxes between and around words."""
     u, thickness = rng.random(), max(1, round(em * (0.03 + 0.06 * rng.random())))
     if u < 0.05:
@@ -237,7 +242,7 @@ def _draw_rules(draw: ImageDraw.ImageDraw, placed: list, em: float, ink: int, wi
                 draw.line((x, baseline - above, x, baseline + below), fill=ink, width=thickness)
 
 
-def _cut(pixels: np.ndarray, left: float, right: float, baseline: float, em: float, rng: Generator) -> np.ndarray:
+def cut_box(pixels: np.ndarray, left: float, right: float, baseline: float, em: float, rng: Generator) -> np.ndarray:
     """Cuts out a word's box with random margins at whole pixels, uint8 (H, W)."""
     grow = (rng.random(4) * 2 - 1) * JITTER_EM * em
     if rng.random() < _LOOSE_SHARE:

@@ -42,6 +42,7 @@ def pdfs(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def small_buffers(monkeypatch):
     monkeypatch.setattr(batches, "_SHUFFLED_WORDS", 200)
+    monkeypatch.setattr(batches, "_SHUFFLED_WITH_LINES", 200)
     monkeypatch.setattr(batches, "_SHUFFLED_WINDOWS", 8)
     monkeypatch.setattr(training_examples, "_MAX_DRAWS", 300)
 
@@ -121,6 +122,24 @@ def test_recognition_batches(pdfs):
             assert CHARSET.decode(labels[:length]) in words
             assert not labels[length:].any()
     assert len({images.shape[2] for images, _ in made}) > 1
+
+
+def test_batches_of_lines_hold_fewer_the_wider_they_are(pdfs):
+    charset = Charset(LATIN + " ")
+    made = list(itertools.islice(recognition_batches(config(pdfs, line_share=1.0), charset, 32, seed=5), 12))
+    lines = {line for seed in (LONG | SHORT) - {VALIDATION_PAGE} for line in page_text(seed).splitlines()}
+    for images, truth in made:
+        count, _, width, _ = images.shape
+        assert count == min(32, max(8, 32 * 160 // width))
+        for labels, length in zip(truth["labels"], truth["label_length"], strict=True):
+            text = charset.decode(labels[:length])
+            assert any(f" {text} " in f" {line} " for line in lines)
+    assert max(images.shape[2] for images, _ in made) > 400
+
+
+def test_lines_need_a_charset_with_a_space(pdfs):
+    with pytest.raises(UsageError, match="--line-share"):
+        next(recognition_batches(config(pdfs, line_share=0.5), CHARSET, 16, seed=5))
 
 
 def test_word_is_joined_with_the_next_on_its_line_only():

@@ -36,6 +36,7 @@ def test_a_kind_has_its_own_families():
         FontKind.MONO: {"Courier Prime"},
         FontKind.TEXT: {"Old Standard TT", "Caslon", "Open Sans"},
         FontKind.BOOK: {"Old Standard TT", "Caslon"},
+        FontKind.TYPEWRITER: {"Courier Prime"},
         None: set(families),
     }
 

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from ocr_models.geometry import box_quads, quad_boxes
+from ocr_models.pages.line_words import split_words
+from ocr_models.records import Transcript
+
+# A crop of 27 rows, which is 25 with margins of a twenty-fifth; its quad has margins of a tenth, 2.5, at both ends.
+QUAD = box_quads(np.array([[100, 50, 295, 75]]))[0]
+
+
+def part(transcript, start, stop):
+    return replace(transcript, text=transcript.text[start:stop])
+
+
+def crop_of(*bars):
+    """A crop of 200 columns with black bars from x0 to x1."""
+    crop = np.full((27, 200), 255, np.uint8)
+    for x0, x1 in bars:
+        crop[4:22, x0:x1] = 0
+    return crop
+
+
+def split(crop, text, places):
+    words = split_words(crop, QUAD, Transcript(text, 0.9, places=tuple(x / 200 for x in places)), part)
+    boxes = quad_boxes(np.array([quad for quad, _ in words]))
+    return [transcript.text for _, transcript in words], boxes[:, [0, 2]]
+
+
+def test_words_end_at_the_white_gap_in_which_the_space_was_read():
+    texts, ends = split(crop_of((5, 80), (100, 195)), "ab cd", (20, 60, 95, 120, 160))
+    assert texts == ["ab", "cd"]
+    # Column x is at 100 - 2.5 + x; blurring takes a pixel of the gap from 80 to 100 at each end.
+    np.testing.assert_allclose(ends, [[100, 178.5], [196.5, 295]], atol=0.1)
+
+
+def test_space_without_a_gap_is_where_it_was_read():
+    texts, ends = split(crop_of((5, 195)), "ab cd", (20, 60, 95, 120, 160))
+    assert texts == ["ab", "cd"]
+    np.testing.assert_allclose(ends, [[100, 192.5], [192.5, 295]], atol=0.1)
+
+
+def test_gap_between_letters_far_away_is_not_that_of_the_space():
+    texts, ends = split(crop_of((5, 40), (44, 80), (100, 195)), "ab cd", (20, 60, 95, 120, 160))
+    np.testing.assert_allclose(ends[:, 0], [100, 196.5], atol=0.1)
+    assert texts == ["ab", "cd"]
+
+
+def test_leader_is_parted_from_a_word_without_a_space():
+    texts, ends = split(crop_of((5, 80)), "ab......7", (20, 60, 90, 105, 120, 135, 150, 165, 190))
+    assert texts == ["ab", "......", "7"]
+    np.testing.assert_allclose(ends[0], [100, 172.5], atol=0.1)  # the middle of 60 and 90
+
+
+def test_single_word_keeps_its_quad():
+    ((quad, transcript),) = split_words(crop_of((5, 195)), QUAD, Transcript("word", 0.9), part)
+    assert quad is QUAD and transcript.text == "word"
+
+
+def test_nothing_read_is_no_word():
+    assert split_words(crop_of((5, 195)), QUAD, Transcript("", 0.0), part) == []
