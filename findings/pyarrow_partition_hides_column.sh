@@ -6,7 +6,7 @@
 #            files, whose values can't be reached. pyarrow.parquet.read_table refuses the same folder.
 #            A value that is all digits becomes an integer, so leading zeros are lost.
 # Expected:  an error, or the same answer from both.
-# Pagebeam:  names the column run_id and the partition run; run ids have letters in them.
+# Pagebeam:  keeps all rows in one folder, without partitions.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar
 
@@ -32,7 +33,7 @@ class Rereading:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunOptions(BeamOptions):
+class RunOptions(BeamOptions, ABC):
     """The options of all kinds of runs.
 
     Attributes:
@@ -54,9 +55,9 @@ class RunOptions(BeamOptions):
     wait: bool = False
     deadline_s: float | None = None
 
+    @abstractmethod
     def find_models(self) -> dict[str, Bundle]:
         """The checked bundles by role. Raises UsageError for a broken one."""
-        raise NotImplementedError
 
     def what_changes_readings(self) -> dict[str, Any]:
         """The options, besides the models, that change what is read from a page."""
