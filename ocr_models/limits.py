@@ -47,17 +47,16 @@ _reading: ContextVar[_Reading | None] = ContextVar("reading", default=None)
 
 
 @contextlib.contextmanager
-def reading_within(limit_s: float, pages: int = 1) -> Iterator[None]:
+def reading_within(limit_s: float) -> Iterator[None]:
     """Limits how long models take for pages within the ``with`` block, in this thread.
 
     Models look at the time between their steps, by ``check_reading_time``. A single call into a library that never
     returns isn't stopped by it.
 
     Args:
-        limit_s: seconds for a page.
-        pages: number of pages that are read together, each of which may take that long.
+        limit_s: seconds.
     """
-    token = _reading.set(_Reading(limit_s, time.monotonic() + limit_s * pages))
+    token = _reading.set(_Reading(limit_s, time.monotonic() + limit_s))
     try:
         yield
     finally:
