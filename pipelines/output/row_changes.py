@@ -206,11 +206,11 @@ class RowChanges:
 
 def _is_better(row: dict[str, Any], has_failed: bool, run_id: str) -> bool:
     """Whether a page's row of an earlier run is worth more than that of this one, or isn't earlier at all."""
-    return (has_failed and row["status"] != "failed") or _second(row["run_id"]) > _second(run_id)
+    return (has_failed and row["status"] != "failed") or _time(row["run_id"]) > _time(run_id)
 
 
-def _second(run_id: str) -> str:
-    """The time that a run's id begins with; what follows it tells runs of the same second apart, but not in order."""
+def _time(run_id: str) -> str:
+    """The time that a run's id begins with; what follows it tells runs apart, but not in order."""
     return run_id.partition("-")[0]
 
 

@@ -92,8 +92,9 @@ class Totals:
 
 
 def new_run_id() -> str:
-    """A new id, which begins with the time, UTC, to the second: ids of later runs are greater."""
-    return time.strftime("%Y%m%dT%H%M%SZ-", time.gmtime()) + secrets.token_hex(3)
+    """A new id, which begins with the time, UTC, to the millisecond: ids of later runs are greater."""
+    now = datetime.now(UTC)
+    return f"{now:%Y%m%dT%H%M%S}.{now.microsecond // 1000:03d}Z-{secrets.token_hex(3)}"
 
 
 @dataclass(frozen=True)
