@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ocr_models.limits import check_reading_time
+
 # Thresholds without a unit are shares; they are rules of thumb, and the tests hold what they tell apart.
 _MAX_WORD_GAP = 1.3  # in line heights: a wider gap separates two cells or columns
 _MIN_OVERLAP = 0.5  # of the smaller of two heights, for words of one line
@@ -92,6 +94,7 @@ def _part_at_corridors(boxes: np.ndarray, successors: np.ndarray) -> np.ndarray:
     gaps = boxes[successors, 0] - boxes[:, 2]
     parted = successors.copy()
     for word in np.flatnonzero((successors >= 0) & (gaps >= _CORRIDOR_WIDTH * em)).tolist():
+        check_reading_time()
         if _is_at_corridor(boxes, boxes[word], boxes[successors[word]], em):
             parted[word] = -1
     return parted
@@ -205,6 +208,7 @@ def _join_cells(boxes: np.ndarray, segments: list[list[int]]) -> list[list[int]]
     successors = _mutual_nearest(left, right, x0[right] - x1[left], len(segments))
     stacked = _stacked(extents, _NEIGHBOR_LINES)
     for segment in np.flatnonzero(successors >= 0).tolist():
+        check_reading_time()
         if _part_columns(extents, stacked, segment, successors[segment]):
             successors[segment] = -1
     return [[word for i in chain for word in segments[i]] for chain in chains(successors)]
@@ -271,6 +275,7 @@ def _reading_order(extents: np.ndarray) -> np.ndarray:
     over = np.packbits(shares & above.T, axis=1)  # [a, c]: c is above a
     under = np.packbits(shares & above, axis=1)
     for a in range(len(extents)):
+        check_reading_time()  # a sheet of 12,000 pieces of lines takes over a minute
         across = (under[a] & over) | (over[a] & under)
         before[a] |= left[a] & ~across.any(axis=1)
     np.fill_diagonal(before, False)

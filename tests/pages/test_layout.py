@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ocr_models.errors import DocumentError
+from ocr_models.limits import reading_within
 from ocr_models.pages.layout import cheapest, group_medians, order_words
 
 LEADING = 14.0
@@ -244,3 +246,11 @@ def test_group_medians():
     # Group 0 has 9, 1 and 2; group 1 nothing; group 2 has 4 and 7.
     medians = group_medians(np.array([9, 4, 1, 7, 2]), np.array([0, 2, 0, 2, 0]), 3)
     np.testing.assert_array_equal(medians, [2, np.nan, 5.5])
+
+
+def test_the_order_of_a_page_takes_no_longer_than_its_reading_may():
+    boxes = np.float64([[0, 20 * i, 90, 20 * i + 10] for i in range(5)])
+
+    with pytest.raises(DocumentError, match="--max-read-seconds"), reading_within(0.0):
+        order_words(boxes)
+    assert [line for line in order_words(boxes).lines] == [[0], [1], [2], [3], [4]]
