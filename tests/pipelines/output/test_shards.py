@@ -11,8 +11,6 @@ from pipelines.output.run_manifest import Found, RunDescription, Totals, build_m
 from pipelines.output.schemas import CAPTIONS, PAGES
 from pipelines.output.shards import Shard, ShardWriter, read_shard, unfinished_shards
 
-STATUSES = dict.fromkeys(PAGES.statuses, 0)
-
 
 def make_row(page_index: int = 0, **columns: object) -> dict:
     return {
