@@ -1,8 +1,7 @@
 """A bundle: a trained model as one folder.
 
 Every bundle has ``model.keras`` and ``config.json``; a recognizer also has ``charset.txt``, a captioner
-``vocabulary.txt``. Detectors and CRNNs that were trained with TensorFlow also have ``graph.pb``, which loads faster
-than the Keras model. A CRNN may have ``lexicon.bloom``, a set of known words.
+``vocabulary.txt``. Detectors and CRNNs also have ``model.onnx``, which engines for CPUs read. A CRNN may have ``lexicon.bloom``, a set of known words.
 
 ``config.json`` holds the task, the architecture, the training configuration, the scores and the SHA-256 of the other
 files, so that a bundle can be checked and named without loading the model or importing Keras. The digest shows that a
@@ -38,9 +37,10 @@ if TYPE_CHECKING:
 
 WEIGHTS = Path(__file__).parent / "weights"
 DEFAULT_BUNDLES = {"detection": "east-fast", "recognition": "crnn-fast"}
-_MODEL, _GRAPH, _CONFIG = "model.keras", "graph.pb", "config.json"
+_MODEL, _ONNX, _CONFIG = "model.keras", "model.onnx", "config.json"
 _CHARSET, _VOCABULARY, _LEXICON = "charset.txt", "vocabulary.txt", "lexicon.bloom"
-_FILES = (_MODEL, _GRAPH, _CHARSET, _VOCABULARY, _LEXICON, _CONFIG)
+_GRAPH = "graph.pb"  # of bundles that were trained before there were ONNX files
+_PARTS = (_MODEL, _GRAPH, _ONNX, _CHARSET, _VOCABULARY, _LEXICON)
 _UNFINISHED, _COMPLETE = "unfinished-bundle", "complete-bundle"  # subfolders that exist while a bundle is written
 
 
@@ -65,9 +65,9 @@ class Bundle:
         return self.path / _MODEL
 
     @property
-    def graph_path(self) -> Path | None:
-        """The network as a TensorFlow graph (``ocr_models.inference.frozen_graph``); None if the bundle has none."""
-        path = self.path / _GRAPH
+    def onnx_path(self) -> Path | None:
+        """The network as an ONNX file (``ocr_models.inference.onnx_export``); None if the bundle has none."""
+        path = self.path / _ONNX
         return path if path.is_file() else None
 
     @property
@@ -151,7 +151,7 @@ def write_bundle(
     model: keras.Model,
     config: dict[str, Any],
     charset: Charset | Vocabulary | None = None,
-    graph: bytes | None = None,
+    onnx: bytes | None = None,
 ) -> Bundle:
     """Writes a bundle, in the place of an older one if there is one, whose lexicon goes, too.
 
@@ -162,7 +162,7 @@ def write_bundle(
         model: the network.
         config: must hold "task" and "arch".
         charset: of a recognizer, or the vocabulary of a captioner.
-        graph: the network as ``ocr_models.inference.frozen_graph.freeze`` gives it.
+        onnx: the network as ``ocr_models.inference.onnx_export.export_onnx`` gives it.
 
     Raises:
         UsageError: the folder is that of a shipped bundle.
@@ -170,8 +170,8 @@ def write_bundle(
 
     def write(folder: Path) -> None:
         model.save(folder / _MODEL)
-        if graph is not None:
-            (folder / _GRAPH).write_bytes(graph)
+        if onnx is not None:
+            (folder / _ONNX).write_bytes(onnx)
         if charset is not None:
             charset.save(folder / (_VOCABULARY if config["task"] == "caption" else _CHARSET))
 
@@ -203,13 +203,30 @@ def set_lexicon(bundle: Bundle, lexicon: Lexicon, names: list[str]) -> Bundle:
         UsageError: the bundle is a shipped one.
     """
 
-    def write(folder: Path) -> None:
-        for name in (_MODEL, _GRAPH, _CHARSET, _VOCABULARY):
-            if (bundle.path / name).is_file():
-                shutil.copyfile(bundle.path / name, folder / name)
-        lexicon.save(folder / _LEXICON)
+    return _change(bundle, {"lexicons": names}, lambda folder: lexicon.save(folder / _LEXICON))
 
-    return _replace(bundle.path, {**bundle.config, "lexicons": names}, write)
+
+def set_onnx(bundle: Bundle, onnx: bytes) -> Bundle:
+    """Puts the ONNX file of its network into a bundle that has none, such as one of an older version.
+
+    The id of the bundle changes. If the process is killed, the folder holds either the old bundle or the new one.
+
+    Raises:
+        UsageError: the bundle is a shipped one.
+    """
+    return _change(bundle, {}, lambda folder: (folder / _ONNX).write_bytes(onnx))
+
+
+def _change(bundle: Bundle, config: dict[str, Any], write: Callable[[Path], object]) -> Bundle:
+    """Replaces a bundle by one with some files written over its own, and with changes to its config."""
+
+    def write_all(folder: Path) -> None:
+        for name in _PARTS:
+            if name != _GRAPH and (bundle.path / name).is_file():
+                shutil.copyfile(bundle.path / name, folder / name)
+        write(folder)
+
+    return _replace(bundle.path, {**bundle.config, **config}, write_all)
 
 
 def _path_of(name_or_path: str) -> Path:
@@ -249,7 +266,7 @@ def _install(path: Path) -> None:
     if not complete.is_dir():
         return
     unfinished.mkdir(exist_ok=True)
-    for name in _FILES:
+    for name in (*_PARTS, _CONFIG):
         if (complete / name).is_file():
             copy = unfinished / f"{os.getpid()}-{name}"
             _link(complete / name, copy)
@@ -275,8 +292,8 @@ def _config_bytes(config: dict[str, Any]) -> bytes:
 
 
 def _digest(path: Path) -> str:
-    digest = hashlib.sha256((path / _MODEL).read_bytes())
-    for name in (_GRAPH, _CHARSET, _VOCABULARY, _LEXICON):
-        if (path / name).is_file():
+    digest = hashlib.sha256()
+    for name in _PARTS:
+        if name == _MODEL or (path / name).is_file():
             digest.update((path / name).read_bytes())
     return digest.hexdigest()

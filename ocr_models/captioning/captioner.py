@@ -15,7 +15,7 @@ from ocr_models.bundle import Bundle
 from ocr_models.captioning.show_and_tell import ShowAndTell
 from ocr_models.captioning.views import center_view
 from ocr_models.decoding.beam_search import beam_search
-from ocr_models.inference.network import load_keras_model
+from ocr_models.inference.keras_engine import load_keras_model
 from ocr_models.inference.precision import use_bfloat16
 from ocr_models.vocabulary import Vocabulary, join_tokens
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from ocr_models.bundle import Bundle
 from ocr_models.detection.decode_maps import decode_east
-from ocr_models.inference.network import Network, compile_forward, load_network
+from ocr_models.inference.engines import AUTO, Forward, choose_engine, load_forward
 from ocr_models.limits import check_reading_time
 from ocr_models.records import TextBox
 
@@ -19,21 +19,18 @@ class TextDetector:
     """EAST in use: finds words in pictures of any size.
 
     Args:
-        network: the model.
+        forward: computes the network, compiled by an engine.
         score_threshold: cells with a text probability above it vote for words.
     """
 
-    def __init__(self, network: Network, score_threshold: float = 0.5) -> None:
-        self._forward = compile_forward(network)
+    def __init__(self, forward: Forward, score_threshold: float = 0.5) -> None:
+        self._forward = forward
         self._score_threshold = score_threshold
 
     @classmethod
-    def load(cls, bundle: Bundle) -> TextDetector:
-        """Loads the detector of a bundle.
-
-        On TensorFlow this sets its bfloat16 option for the whole process, where the processor has bfloat16.
-        """
-        return cls(load_network(bundle))
+    def load(cls, bundle: Bundle, engine: str = AUTO) -> TextDetector:
+        """Loads the detector of a bundle on an engine; see ``load_forward`` for what it sets in the process."""
+        return cls(load_forward(bundle, choose_engine(bundle, engine)))
 
     def detect_at(self, image: np.ndarray, scale: float) -> list[TextBox]:
         """Finds words in a picture that is resized by ``scale`` first.

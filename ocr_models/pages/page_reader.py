@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -14,7 +13,7 @@ from ocr_models.bundle import Bundle, find_bundle
 from ocr_models.detection.scales import LONG_SIDE_PX, SHORT_SIDE_PX
 from ocr_models.detection.text_detector import TextDetector
 from ocr_models.geometry import quad_sizes, transform_quads
-from ocr_models.inference.threads import limit_threads
+from ocr_models.inference.engines import AUTO
 from ocr_models.pages.found_page import FoundPage, ReadPage, find_page, text_slant
 from ocr_models.pages.line_pieces import cut_pieces, piece_places
 from ocr_models.pages.line_words import split_words
@@ -77,16 +76,11 @@ class PageReader:
         temperature: float | None = None,
         min_confidence: float = MIN_CONFIDENCE,
         reads_lines: bool = False,
+        engine: str = AUTO,
     ) -> PageReader:
         """Loads both models, by shipped name or folder, and runs them once, so that the first page isn't slow.
 
-        On TensorFlow this makes two settings for the whole process, because TensorFlow knows no narrower scope:
-
-        - One thread per operation, and up to one operation per processor core at once, unless TensorFlow has computed
-          before. With several threads per operation, the confidences of a word would depend on its batch.
-        - Convolutions and matrix products in bfloat16, on processors that have it: twice as fast.
-
-        Nothing else that a host program would notice is changed.
+        On OpenVINO this changes nothing that a host program would notice; for TensorFlow see ``load_forward``.
 
         Args:
             detector: "east-fast", or a bundle's folder.
@@ -95,15 +89,15 @@ class PageReader:
             temperature: of the recognizer's confidences; the default is that of its bundle.
             min_confidence: see ``PageReader``.
             reads_lines: see ``PageReader``.
+            engine: what computes the networks; see ``choose_engine``.
 
         Raises:
-            UsageError: a bundle is missing, damaged or for another task.
+            UsageError: a bundle is missing, damaged or for another task, or can't be computed on the engine.
         """
         detection, recognition = find_bundle(detector, "detection"), find_bundle(recognizer, "recognition")
-        limit_threads(os.cpu_count() or 1)
-        with ThreadPoolExecutor(2) as threads:  # one is built in Python while TensorFlow compiles the other
-            detector_loaded = threads.submit(_load_detector, detection)
-            recognizer_loaded = threads.submit(_load_recognizer, recognition, beam_width, temperature)
+        with ThreadPoolExecutor(2) as threads:
+            detector_loaded = threads.submit(_load_detector, detection, engine)
+            recognizer_loaded = threads.submit(_load_recognizer, recognition, beam_width, temperature, engine)
         models = detector_loaded.result(), recognizer_loaded.result()
         return cls(*models, detection.id, recognition.id, min_confidence, reads_lines)
 
@@ -217,14 +211,14 @@ class PageReader:
         return sum(map(certain_characters, self._recognizer.read(cut_words(page.image, page.quads[longest]))))
 
 
-def _load_detector(bundle: Bundle) -> TextDetector:
-    detector = TextDetector.load(bundle)
+def _load_detector(bundle: Bundle, engine: str) -> TextDetector:
+    detector = TextDetector.load(bundle, engine)
     detector.detect_at(np.full((LONG_SIDE_PX, SHORT_SIDE_PX), 255, np.uint8), 1.0)
     return detector
 
 
-def _load_recognizer(bundle: Bundle, beam_width: int, temperature: float | None) -> TextRecognizer:
-    recognizer = TextRecognizer.load(bundle, beam_width, temperature)
+def _load_recognizer(bundle: Bundle, beam_width: int, temperature: float | None, engine: str) -> TextRecognizer:
+    recognizer = TextRecognizer.load(bundle, beam_width, temperature, engine)
     recognizer.read([np.full((INPUT_HEIGHT, WIDTH_BUCKETS[0]), 255, np.uint8)])
     return recognizer
 

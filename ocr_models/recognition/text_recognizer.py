@@ -7,20 +7,16 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-import keras
 import numpy as np
 
 from ocr_models.bundle import Bundle
 from ocr_models.charset import BLANK_ID, Charset
 from ocr_models.errors import UsageError
-from ocr_models.inference.network import Network, compile_forward, load_network
+from ocr_models.inference.engines import AUTO, OPENVINO, Forward, choose_engine, load_forward, use_keras
 from ocr_models.lexicon import LETTERS, Lexicon
 from ocr_models.limits import check_reading_time
 from ocr_models.metrics.calibration import apply_temperature
-from ocr_models.recognition import digit_rows  # noqa: F401  registers its layers, so that bundles with them load
-from ocr_models.recognition.attention_network import END_ID, AttentionReader, is_attention
 from ocr_models.recognition.crops import (
-    INPUT_HEIGHT,
     WIDTH_STRIDE,
     bucket_of,
     crops_at_once,
@@ -36,10 +32,9 @@ _SMALLEST_FILLED = 16
 # The lexicon is used for words that have a letter with a probability below _SURE. Each such letter may be replaced by
 # one of the _CHOICES likeliest ones whose log probability is above _LEAST_LIKELY.
 _SURE, _CHOICES, _LEAST_LIKELY = 0.98, 4, math.log(0.0005)
-_CROPS = keras.KerasTensor((None, INPUT_HEIGHT, None, 1), "uint8")
 
 
-class _Reading(NamedTuple):
+class Reading(NamedTuple):
     """What was read in a crop.
 
     Attributes:
@@ -56,49 +51,48 @@ class _Reading(NamedTuple):
 
 
 # From crops (B, 32, W, 1) and their logit lengths (B,) to what was read in them.
-_BatchReader = Callable[[np.ndarray, np.ndarray], list[_Reading]]
+BatchReader = Callable[[np.ndarray, np.ndarray], list[Reading]]
 
 
 class TextRecognizer:
     """Reads word crops of any size with a CRNN or an attention recognizer.
 
     Args:
-        network: the model.
+        read_batch: reads a batch with the network.
         charset: its characters.
-        beam_width: number of prefixes (CRNN) or hypotheses (attention) that decoding keeps; 1 is greedy decoding.
         temperature: the confidence of a word is the product of the probabilities of its characters, calibrated by
             ``apply_temperature`` with this temperature; 1 leaves the product as it is. If None, the confidence is the
             geometric mean of the probabilities.
-        lexicon: replaces letters that a CRNN is unsure of, if ``beam_width`` is 1; None for no lexicon. The confidence
-            of a word remains that of the network.
+        few_sizes: whether ``read_batch`` must see few sizes of batches, because it is compiled for each.
     """
 
     def __init__(
-        self,
-        network: Network,
-        charset: Charset,
-        beam_width: int = 1,
-        temperature: float | None = None,
-        lexicon: Lexicon | None = None,
+        self, read_batch: BatchReader, charset: Charset, temperature: float | None = None, few_sizes: bool = False
     ) -> None:
-        if is_attention(network):
-            self._read_batch = _read_by_attention(network, beam_width)
-        else:
-            self._read_batch = _read_by_ctc(network, beam_width, charset, lexicon)
-        self._charset, self._temperature = charset, temperature
-        # Whatever is compiled once for each batch size must see few sizes.
-        self._fills = keras.backend.backend() == "jax" or (is_attention(network) and beam_width > 1)
+        self._read_batch, self._charset, self._temperature = read_batch, charset, temperature
+        self._few_sizes = few_sizes
 
     @classmethod
-    def load(cls, bundle: Bundle, beam_width: int = 1, temperature: float | None = None) -> TextRecognizer:
-        """Loads the recognizer of a bundle; the default ``temperature`` is that of the bundle, if it has one.
+    def load(
+        cls, bundle: Bundle, beam_width: int = 1, temperature: float | None = None, engine: str = AUTO
+    ) -> TextRecognizer:
+        """Loads the recognizer of a bundle on an engine; see ``load_forward`` for what it sets in the process.
 
-        On TensorFlow this sets its bfloat16 option for the whole process, where the processor has bfloat16. It leaves
-        TensorFlow's threads alone: for what ``read`` promises about batches, ``limit_threads`` must be called before.
+        Args:
+            bundle: the model.
+            beam_width: number of prefixes (CRNN) or hypotheses (attention) that decoding keeps; 1 is greedy decoding.
+            temperature: the default is that of the bundle, if it has one.
+            engine: see ``choose_engine``.
         """
-        charset = Charset.load(bundle.charset_path)
-        lexicon = Lexicon.load(bundle.lexicon_path) if bundle.lexicon_path else None
-        return cls(load_network(bundle), charset, beam_width, temperature or bundle.temperature, lexicon)
+        charset, temperature = Charset.load(bundle.charset_path), temperature or bundle.temperature
+        engine = choose_engine(bundle, engine)
+        if engine == OPENVINO:
+            lexicon = Lexicon.load(bundle.lexicon_path) if bundle.lexicon_path else None
+            return cls(read_by_ctc(load_forward(bundle, engine), charset, beam_width, lexicon), charset, temperature)
+        use_keras(engine)
+        from ocr_models.recognition.keras_recognizer import load_keras_recognizer
+
+        return load_keras_recognizer(bundle, beam_width, temperature)
 
     def read(self, crops: Sequence[np.ndarray]) -> list[Transcript]:
         """Reads gray uint8 crops (h, w), level and with the text upright.
@@ -145,7 +139,7 @@ class TextRecognizer:
         confidences = transcript.char_confidences[chars]
         return self._with_confidence(transcript.text[chars], confidences, confidences, transcript.places[chars])
 
-    def _transcript(self, reading: _Reading, width: int) -> Transcript:
+    def _transcript(self, reading: Reading, width: int) -> Transcript:
         """The transcript of a crop with ``width`` columns."""
         ids, confidences, steps, _ = reading
         places = tuple(min(1.0, (step + 0.5) * WIDTH_STRIDE / width) for step in steps)
@@ -163,22 +157,32 @@ class TextRecognizer:
             confidence = apply_temperature(math.exp(mean_log * len(confidences)), self._temperature)
         return Transcript(text, confidence, of_chars, own, places)
 
-    def _read_chunk(self, crops: list[np.ndarray], width: int) -> list[_Reading]:
+    def _read_chunk(self, crops: list[np.ndarray], width: int) -> list[Reading]:
         """Reads at most ``READ_BATCH`` crops of one bucket; where sizes must be few, copies of the first fill up."""
-        size = max(_SMALLEST_FILLED, 1 << (len(crops) - 1).bit_length()) if self._fills else len(crops)
+        size = max(_SMALLEST_FILLED, 1 << (len(crops) - 1).bit_length()) if self._few_sizes else len(crops)
         full = crops + crops[:1] * (size - len(crops))
         images = pad_crops(full, width)[..., None]
         lengths = np.array([logit_length(crop.shape[1]) for crop in full], np.int32)
         return self._read_batch(images, lengths)[: len(crops)]
 
 
-def _read_by_ctc(network: Network, beam_width: int, charset: Charset, lexicon: Lexicon | None) -> _BatchReader:
-    forward = compile_forward(network, _CROPS)
+def read_by_ctc(
+    forward: Forward, charset: Charset, beam_width: int = 1, lexicon: Lexicon | None = None
+) -> BatchReader:
+    """Reads batches with a CRNN.
 
-    def read_batch(images, logit_lengths) -> list[_Reading]:
+    Args:
+        forward: computes the network: from crops, uint8 (B, 32, W, 1), to logits (B, W / 4, classes).
+        charset: its characters.
+        beam_width: number of prefixes that decoding keeps; 1 is greedy decoding.
+        lexicon: replaces letters that the network is unsure of, if ``beam_width`` is 1; None for no lexicon. The
+            confidence of a word remains that of the network.
+    """
+
+    def read_batch(images, logit_lengths) -> list[Reading]:
         logits = np.asarray(forward(images))
         readings = [
-            _Reading(ids, tuple(confidences), steps) for ids, confidences, steps in greedy_decode(logits, logit_lengths)
+            Reading(ids, tuple(confidences), steps) for ids, confidences, steps in greedy_decode(logits, logit_lengths)
         ]
         if beam_width > 1:
             log_probs = [of_crop[:length] for of_crop, length in zip(log_softmax(logits), logit_lengths, strict=True)]
@@ -190,17 +194,17 @@ def _read_by_ctc(network: Network, beam_width: int, charset: Charset, lexicon: L
     return read_batch
 
 
-def _search(log_probs: np.ndarray, beam_width: int, greedy: _Reading) -> _Reading:
+def _search(log_probs: np.ndarray, beam_width: int, greedy: Reading) -> Reading:
     ids, log_prob = prefix_beam_decode(log_probs, beam_width)
     if ids == greedy.ids:
         return greedy
     steps = (
         np.linspace(0, len(log_probs) - 1, len(ids)).round().astype(int).tolist()
     )  # a sum over paths has no positions: spread evenly
-    return _Reading(ids, (math.exp(log_prob / max(1, len(ids))),) * len(ids), steps)
+    return Reading(ids, (math.exp(log_prob / max(1, len(ids))),) * len(ids), steps)
 
 
-def _respell(reading: _Reading, logits: np.ndarray, charset: Charset, lexicon: Lexicon) -> _Reading:
+def _respell(reading: Reading, logits: np.ndarray, charset: Charset, lexicon: Lexicon) -> Reading:
     """Replaces words that the lexicon doesn't know by words that it knows, where the network is unsure of a letter.
 
     Marks and digits stay, and so do the confidences, which are those of the network. The alternatives of a letter are
@@ -225,26 +229,6 @@ def _choices(charset: Charset, read: int, log_probs: np.ndarray) -> list[tuple[s
     likely = [i for i in np.argsort(-log_probs)[:_CHOICES].tolist() if i not in (BLANK_ID, read)]
     others = [i for i in likely if log_probs[i] > _LEAST_LIKELY and charset.characters[i - 1].isalpha()]
     return [(charset.characters[i - 1], float(log_probs[i])) for i in (read, *others)]
-
-
-def _read_by_attention(network: keras.Model, beam_width: int) -> _BatchReader:
-    inputs = {"image": _CROPS, "logit_length": keras.KerasTensor((None,), "int32")}
-    # Beam search needs the width of the crops at compile time.
-    forward = compile_forward(AttentionReader(network, beam_width), inputs if beam_width == 1 else None)
-
-    def read_batch(images, logit_lengths) -> list[_Reading]:
-        words = forward({"image": images, "logit_length": logit_lengths})
-        return [_attended(*of_crop) for of_crop in zip(*words, strict=True)]
-
-    return read_batch
-
-
-def _attended(ids: np.ndarray, probabilities: np.ndarray, alignments: np.ndarray) -> _Reading:
-    # The probability of the end counts, too: if it is low, characters may be missing.
-    count = np.count_nonzero(probabilities)
-    text = ids[ids != END_ID]
-    steps = alignments[: len(text)].argmax(axis=1).tolist()
-    return _Reading(text.tolist(), tuple(probabilities[:count].tolist()), steps, alignments)
 
 
 def _mean_log(confidences: Sequence[float]) -> float:

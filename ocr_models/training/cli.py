@@ -16,6 +16,7 @@ from ocr_models.errors import PagebeamError, UsageError, interrupt_status
 from ocr_models.terminal import announce, say
 from ocr_models.training.config import TrainingConfig
 from ocr_models.training.lexicon_task import add_lexicon_parser, train_lexicon
+from ocr_models.training.onnx_task import add_onnx_parser, write_onnx
 from ocr_models.training.options import TASK_OPTIONS, TaskOptions
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
@@ -67,6 +68,7 @@ def build_parser() -> ArgumentParser:
         task.add_arguments(of_task)
         _add_numbers(of_task.add_argument_group("training"), task)
     add_lexicon_parser(tasks)
+    add_onnx_parser(tasks)
     return parser
 
 
@@ -117,6 +119,8 @@ def main(argv: list[str] | None = None) -> int:
     args = build_parser().parse_args(argv)
     if args.task == "lexicon":
         return train_lexicon(args)
+    if args.task == "onnx":
+        return write_onnx(args)
     config = config_of(args)
     if args.init:
         find_bundle(args.init, args.task)

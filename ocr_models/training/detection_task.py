@@ -14,6 +14,7 @@ from ocr_models.data.loading.skips import SkipCounts
 from ocr_models.detection.east import build_east, freeze_backbone
 from ocr_models.detection.east_losses import east_loss
 from ocr_models.detection.text_detector import TextDetector
+from ocr_models.inference.keras_engine import compile_forward
 from ocr_models.metrics import DetectionCounts
 from ocr_models.records import PageTruth
 from ocr_models.reports.html_report import Picture
@@ -62,7 +63,7 @@ class DetectionTask(TrainingTask):
         self._pages = labelled_pages(read_examples(shards.validation, "validation"), VALIDATION_PAGES)
 
     def validate(self) -> Validation:
-        detector = TextDetector(self.network)
+        detector = TextDetector(compile_forward(self.network))
         total, drawn = DetectionCounts(), []
         for page in self._pages:
             boxes = detector.detect_at(page.image, scale=1.0)

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from ocr_models import __version__
 from ocr_models.bundle import check_not_shipped, write_bundle
-from ocr_models.inference.frozen_graph import freeze
+from ocr_models.inference.onnx_export import export_onnx
 from ocr_models.training.checkpoints import Progress, check_same_run, resume, save_checkpoint
 from ocr_models.training.config import TrainingConfig
 from ocr_models.training.devices import devices_of, in_float32
@@ -209,7 +209,7 @@ class _Run:
         if "temperature" in scores:
             record["temperature"] = scores["temperature"]
         network = in_float32(self.task.network, self.task.build)
-        write_bundle(self.output, network, record, self.task.charset, freeze(network))
+        write_bundle(self.output, network, record, self.task.charset, export_onnx(network))
 
     def _checkpoint(self) -> None:
         save_checkpoint(self.task.learner, self.progress, self.run, self.config.keep_checkpoints)

@@ -11,6 +11,7 @@ from ocr_models.metrics import EditCounts
 from ocr_models.recognition.attention_network import is_attention
 from ocr_models.recognition.ctc import ctc_loss
 from ocr_models.recognition.digit_rows import build_digit_reader
+from ocr_models.recognition.keras_recognizer import keras_recognizer
 from ocr_models.recognition.text_recognizer import TextRecognizer
 from ocr_models.reports.html_report import Picture
 from ocr_models.training.config import TrainingConfig
@@ -40,7 +41,7 @@ class MnistRowsTask(TrainingTask):
         self.make_batches = partial(make_batches, folder, TRAINED_LENGTH, config.batch_size)
 
     def validate(self) -> Validation:
-        read, truths = _read(TextRecognizer(self.network, CHARSET), self._rows), _truths(self._rows)
+        read, truths = _read(keras_recognizer(self.network, CHARSET), self._rows), _truths(self._rows)
         counts = _count(self._rows, read)
         drawn = [
             Picture(image[..., 0], f"read: {text}\ntruth: {truth}")

@@ -20,7 +20,7 @@ from ocr_models.recognition.attention_network import SIZES as ATTENTION_SIZES
 from ocr_models.recognition.attention_network import build_attention
 from ocr_models.recognition.crnn import build_crnn
 from ocr_models.recognition.ctc import ctc_loss
-from ocr_models.recognition.text_recognizer import TextRecognizer
+from ocr_models.recognition.keras_recognizer import keras_recognizer
 from ocr_models.records import Transcript, WordTruth
 from ocr_models.reports.html_report import Picture
 from ocr_models.training.config import TrainingConfig
@@ -69,7 +69,7 @@ class RecognitionTask(TrainingTask):
         self._words = labelled_words(examples, self.charset, VALIDATION_WORDS)
 
     def validate(self) -> Validation:
-        recognizer = TextRecognizer(self.network, self.charset, temperature=1)  # so that one can be fitted
+        recognizer = keras_recognizer(self.network, self.charset, temperature=1)  # so that one can be fitted
         transcripts = recognizer.read([word.image for word in self._words])
         counts = EditCounts()
         for word, transcript in zip(self._words, transcripts, strict=True):

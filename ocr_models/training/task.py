@@ -14,7 +14,7 @@ from ocr_models.bundle import find_bundle
 from ocr_models.charset import Charset
 from ocr_models.data.loading.skips import SkipCounts
 from ocr_models.errors import UsageError
-from ocr_models.inference.network import load_keras_model
+from ocr_models.inference.keras_engine import load_keras_model
 from ocr_models.reports.html_report import Picture
 from ocr_models.training.config import TrainingConfig
 

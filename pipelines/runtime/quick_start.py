@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import gc
 import importlib
-import json
 import logging
 import os
 import re
@@ -19,9 +18,9 @@ import threading
 from collections.abc import Iterator
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ExtensionFileLoader, ModuleSpec, PathFinder
-from pathlib import Path
 from types import ModuleType
 
+from ocr_models.inference.engines import keras_backend
 from ocr_models.terminal import PrintableFormatter
 
 _one_at_a_time = threading.Lock()
@@ -144,14 +143,4 @@ def import_ahead(module: str) -> None:
 
 
 def _unneeded() -> set[str]:
-    return {"matplotlib"} if _keras_backend() == "jax" else {"matplotlib", "jax"}
-
-
-def _keras_backend() -> str:
-    """The backend that Keras will choose: that of its environment variable, else of its configuration file."""
-    folder = os.environ.get("KERAS_HOME") or os.path.expanduser("~/.keras")
-    try:
-        configured = json.loads(Path(folder, "keras.json").read_text(encoding="utf-8")).get("backend")
-    except (OSError, ValueError, AttributeError):  # missing, or unreadable for Keras too
-        configured = None
-    return os.environ.get("KERAS_BACKEND") or configured or "tensorflow"
+    return {"matplotlib"} if keras_backend() == "jax" else {"matplotlib", "jax"}

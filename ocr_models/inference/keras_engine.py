@@ -1,9 +1,8 @@
-"""The networks of bundles, loaded and compiled for prediction."""
+"""Networks computed by TensorFlow or JAX, from the Keras models of bundles."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any
 
 import keras
 import numpy as np
@@ -11,21 +10,13 @@ import numpy as np
 from ocr_models.bundle import Bundle
 from ocr_models.errors import UsageError
 from ocr_models.inference.batch_norm_folding import fold_batch_norm
-from ocr_models.inference.frozen_graph import FrozenNetwork
+from ocr_models.inference.engines import Forward
 from ocr_models.inference.keras_classes import check_model
 from ocr_models.inference.precision import use_bfloat16
 
-Network: TypeAlias = Any  # a ``keras.Model``, or a ``FrozenNetwork``, which is called in the same way
 
-
-def load_network(bundle: Bundle) -> Network:
-    """Loads a bundle's network: its frozen graph where it has one that the backend can run, else its Keras model.
-
-    Raises:
-        UsageError: it has operations or code that our networks don't have.
-    """
-    if bundle.graph_path and keras.backend.backend() == "tensorflow":
-        return FrozenNetwork(bundle.graph_path.read_bytes(), str(bundle.graph_path))
+def load_network(bundle: Bundle) -> keras.Model:
+    """Loads a bundle's Keras model for prediction, with its batch norms folded. Raises as ``load_keras_model``."""
     return fold_batch_norm(load_keras_model(bundle))
 
 
@@ -44,7 +35,7 @@ def load_keras_model(bundle: Bundle) -> keras.Model:
         raise UsageError(f"{bundle.model_path}: can't be loaded: {' '.join(str(error).split())}") from error
 
 
-def compile_forward(model: Network, inputs: Any = None) -> Callable[[Any], Any]:
+def compile_forward(model: keras.Model, inputs: Any = None) -> Forward:
     """Compiles the model's prediction to a function of an array, or a tree of arrays (``tf.function`` or ``jax.jit``).
 
     On TensorFlow it computes in bfloat16 where the processor has it; see ``use_bfloat16``, which is set for the whole
