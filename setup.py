@@ -11,6 +11,7 @@ from setuptools import find_packages, setup
 HERE = Path(__file__).parent
 VERSION = re.search(r'__version__ = "(.+)"', (HERE / "ocr_models/__init__.py").read_text()).group(1)
 README = HERE / "README.md"
+TRAIN = ["keras>=3.15", "onnx>=1.18", "tensorboardX>=2.6", "tensorflow>=2.21"]  # and what computes on GPUs
 # Elsewhere than in the clone, which setuptools would leave a build/ folder in.
 BUILD = tempfile.mkdtemp(prefix="pagebeam-build-")
 atexit.register(shutil.rmtree, BUILD, ignore_errors=True)
@@ -51,10 +52,10 @@ setup(
         "apache-beam>=2.77",
         "google-crc32c>=1.5",
         "jinja2>=3.1",
-        "keras>=3.15",
         "matplotlib>=3.9",
         "numpy>=2",
         "opencv-python-headless>=5",
+        "openvino>=2026.4",
         "pikepdf>=9",
         "pillow>=11",
         "protobuf>=5",
@@ -64,8 +65,6 @@ setup(
         "rapidfuzz>=3.10",
         "scipy>=1.14",
         "shapely>=2.0.4",
-        "tensorboardX>=2.6",
-        "tensorflow>=2.21",
         "tqdm>=4.66",
     ],
     extras_require={
@@ -74,7 +73,9 @@ setup(
         "azure": ["apache-beam[azure]>=2.77"],
         "hadoop": ["apache-beam[hadoop]>=2.77"],
         "jax": ["jax>=0.4.38"],
+        "train": TRAIN,
         "dev": [
+            *TRAIN,
             "duckdb",
             "hypothesis",
             "jax>=0.4.38",

@@ -1,7 +1,8 @@
 """A bundle: a trained model as one folder.
 
 Every bundle has ``model.keras`` and ``config.json``; a recognizer also has ``charset.txt``, a captioner
-``vocabulary.txt``. Detectors and CRNNs also have ``model.onnx``, which engines for CPUs read. A CRNN may have ``lexicon.bloom``, a set of known words.
+``vocabulary.txt``. Detectors and CRNNs also have ``model.onnx``, which is read on CPUs. A CRNN may have
+``lexicon.bloom``, a set of known words.
 
 ``config.json`` holds the task, the architecture, the training configuration, the scores and the SHA-256 of the other
 files, so that a bundle can be checked and named without loading the model or importing Keras. The digest shows that a

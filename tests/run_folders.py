@@ -33,6 +33,7 @@ def page_row(document: Path, words: list[tuple], page_index: int = 0, **columns:
         "status": "ok",
         "words": [dict(zip(("text", "confidence", "quad", "line"), word, strict=True)) for word in words],
         "detector_id": "d@0",
+        "engine": "openvino",
         "recognizer_id": "r@0",
         "schema_version": PAGES.version,
         "elapsed_ms": 1.0,

@@ -71,7 +71,7 @@ ROOMS: dict[str, set[str]] = {
         "ocr_models.reports",
     },
     "pipelines": set(),
-    "pipelines.runtime": {"ocr_models", "ocr_models.io"},
+    "pipelines.runtime": {"ocr_models", "ocr_models.inference", "ocr_models.io"},
     "pipelines.decoding": {"ocr_models", "ocr_models.data", "ocr_models.io", "pipelines.runtime"},
     "pipelines.inputs": {
         "ocr_models",
@@ -85,6 +85,7 @@ ROOMS: dict[str, set[str]] = {
     "pipelines.reading": {
         "ocr_models",
         "ocr_models.captioning",
+        "ocr_models.inference",
         "ocr_models.io",
         "ocr_models.pages",
         "pipelines.decoding",
@@ -108,6 +109,7 @@ ROOMS: dict[str, set[str]] = {
         "ocr_models.captioning",
         "ocr_models.data",
         "ocr_models.data.sources",
+        "ocr_models.inference",
         "ocr_models.io",
         "ocr_models.metrics",
         "ocr_models.pages",
@@ -121,6 +123,7 @@ ROOMS: dict[str, set[str]] = {
     "pipelines.cli": {
         "ocr_models",
         "ocr_models.data.sources",
+        "ocr_models.inference",
         "ocr_models.io",
         "ocr_models.reports",
         "pipelines.datasets",

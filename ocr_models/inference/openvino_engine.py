@@ -61,7 +61,7 @@ def _read(path: Path) -> openvino.Model:
     try:
         model = _core.read_model(path.read_bytes())
     except RuntimeError as error:
-        raise UsageError(f"{path}: no ONNX model that OpenVINO can read; copy the bundle whole or train it anew") from error
+        raise UsageError(f"{path}: no model that OpenVINO can read; copy the bundle whole") from error
     foreign = {operation.get_type_name() for operation in model.get_ops()} - {*_OPERATIONS.split()}
     if foreign:
         raise UsageError(

@@ -13,7 +13,7 @@ from ocr_models.bundle import Bundle, find_bundle
 from ocr_models.detection.scales import LONG_SIDE_PX, SHORT_SIDE_PX
 from ocr_models.detection.text_detector import TextDetector
 from ocr_models.geometry import quad_sizes, transform_quads
-from ocr_models.inference.engines import AUTO
+from ocr_models.inference.engines import AUTO, choose_engine
 from ocr_models.pages.found_page import FoundPage, ReadPage, find_page, text_slant
 from ocr_models.pages.line_pieces import cut_pieces, piece_places
 from ocr_models.pages.line_words import split_words
@@ -52,6 +52,7 @@ class PageReader:
             page's text; they stay among its words.
         reads_lines: whether words are joined to pieces of lines, which are read whole and split at the spaces that the
             recognizer reads. It must have been trained on lines.
+        engine: the name of what computes the models, for rows.
     """
 
     def __init__(
@@ -62,10 +63,11 @@ class PageReader:
         recognizer_id: str,
         min_confidence: float = MIN_CONFIDENCE,
         reads_lines: bool = False,
+        engine: str = "",
     ) -> None:
         self._finder, self._recognizer = WordFinder(detector), recognizer
         self._min_confidence, self._reads_lines = min_confidence, reads_lines
-        self.detector_id, self.recognizer_id = detector_id, recognizer_id
+        self.detector_id, self.recognizer_id, self.engine = detector_id, recognizer_id, engine
 
     @classmethod
     def load(
@@ -95,11 +97,13 @@ class PageReader:
             UsageError: a bundle is missing, damaged or for another task, or can't be computed on the engine.
         """
         detection, recognition = find_bundle(detector, "detection"), find_bundle(recognizer, "recognition")
+        engines = [choose_engine(bundle, engine) for bundle in (detection, recognition)]
         with ThreadPoolExecutor(2) as threads:
-            detector_loaded = threads.submit(_load_detector, detection, engine)
-            recognizer_loaded = threads.submit(_load_recognizer, recognition, beam_width, temperature, engine)
+            detector_loaded = threads.submit(_load_detector, detection, engines[0])
+            recognizer_loaded = threads.submit(_load_recognizer, recognition, beam_width, temperature, engines[1])
         models = detector_loaded.result(), recognizer_loaded.result()
-        return cls(*models, detection.id, recognition.id, min_confidence, reads_lines)
+        names = "+".join(dict.fromkeys(engines))
+        return cls(*models, detection.id, recognition.id, min_confidence, reads_lines, names)
 
     def read_pages(self, images: Sequence[np.ndarray]) -> list[OcrPage]:
         """Reads pages together, so that the recognizer's batches are full.

@@ -166,9 +166,7 @@ class TextRecognizer:
         return self._read_batch(images, lengths)[: len(crops)]
 
 
-def read_by_ctc(
-    forward: Forward, charset: Charset, beam_width: int = 1, lexicon: Lexicon | None = None
-) -> BatchReader:
+def read_by_ctc(forward: Forward, charset: Charset, beam_width: int = 1, lexicon: Lexicon | None = None) -> BatchReader:
     """Reads batches with a CRNN.
 
     Args:

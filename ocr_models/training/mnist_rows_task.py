@@ -9,7 +9,7 @@ from ocr_models.data.mnist.rows import CHARSET, PAD_LABEL, Rows, attention_batch
 from ocr_models.decoding.losses import sequence_loss
 from ocr_models.metrics import EditCounts
 from ocr_models.recognition.attention_network import is_attention
-from ocr_models.recognition.ctc import ctc_loss
+from ocr_models.recognition.ctc_loss import ctc_loss
 from ocr_models.recognition.digit_rows import build_digit_reader
 from ocr_models.recognition.keras_recognizer import keras_recognizer
 from ocr_models.recognition.text_recognizer import TextRecognizer

@@ -19,7 +19,7 @@ from ocr_models.metrics import EditCounts, fit_temperature
 from ocr_models.recognition.attention_network import SIZES as ATTENTION_SIZES
 from ocr_models.recognition.attention_network import build_attention
 from ocr_models.recognition.crnn import build_crnn
-from ocr_models.recognition.ctc import ctc_loss
+from ocr_models.recognition.ctc_loss import ctc_loss
 from ocr_models.recognition.keras_recognizer import keras_recognizer
 from ocr_models.records import Transcript, WordTruth
 from ocr_models.reports.html_report import Picture

@@ -13,6 +13,7 @@ from ocr_models.errors import ExitStatus
 from ocr_models.records import Task
 from ocr_models.terminal import say
 from pipelines.cli.shared_arguments import (
+    add_engine_argument,
     add_rendering_arguments,
     add_runner_arguments,
     begin_on_labels,
@@ -76,6 +77,7 @@ def _add_evaluated(parser: argparse.ArgumentParser) -> None:
     models = parser.add_argument_group("models")
     for name, task in (("--detector", "detection"), ("--recognizer", "recognition")):
         models.add_argument(name, metavar="NAME|BUNDLE", help=f"default: {DEFAULT_BUNDLES[task]}, which is shipped")
+    add_engine_argument(models)
     models.add_argument("--captioner", metavar="BUNDLE", help="folder of a trained model; none is shipped")
     models.add_argument(
         "--beam-width", type=positive, metavar="N", help="width of the beam search; default: 1 (greedy), for captions 3"

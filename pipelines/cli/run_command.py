@@ -9,7 +9,7 @@ from ocr_models.arguments import ArgumentParser, positive, share
 from ocr_models.bundle import DEFAULT_BUNDLES
 from ocr_models.records import MIN_CONFIDENCE
 from pipelines.cli.run_arguments import RUN_STATUSES, add_run_arguments, check_run, run_and_report
-from pipelines.cli.shared_arguments import make_parser
+from pipelines.cli.shared_arguments import add_engine_argument, make_parser
 from pipelines.reading.run_options import OcrOptions
 
 
@@ -39,6 +39,7 @@ def make_run_parser() -> ArgumentParser:
     bundle_help = "name of a shipped model, or folder of a trained one; default: %(default)s"
     for name, task in (("--detector", "detection"), ("--recognizer", "recognition")):
         parser.add_argument(name, default=DEFAULT_BUNDLES[task], metavar="NAME|BUNDLE", help=bundle_help)
+    add_engine_argument(parser)
     beam_help = "above 1, beam search without a lexicon; default: 1, the most likely character of each step"
     parser.add_argument("--beam-width", type=positive, default=1, metavar="N", help=beam_help)
     parser.add_argument(

@@ -10,6 +10,7 @@ from typing import Any
 from ocr_models.arguments import ArgumentParser, dots_per_inch, positive, whole
 from ocr_models.data.sources.source import SourceOptions
 from ocr_models.errors import UsageError
+from ocr_models.inference.engines import AUTO, ENGINES
 from ocr_models.terminal import announce
 from pipelines.inputs.discovery import is_glob
 from pipelines.runtime.beam_options import LOCAL_RUNNER
@@ -44,6 +45,17 @@ def add_runner_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--runner", default=LOCAL_RUNNER, metavar="NAME", help="Beam runner; default: %(default)s, local"
+    )
+
+
+def add_engine_argument(parser: argparse._ActionsContainer) -> None:
+    """Adds the option of the engine that computes detectors and recognizers."""
+    parser.add_argument(
+        "--engine",
+        choices=ENGINES,
+        default=AUTO,
+        help="what computes the models; default: auto, which is TensorFlow or JAX where it and a GPU are there, "
+        "and else OpenVINO",
     )
 
 

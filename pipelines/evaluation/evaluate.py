@@ -13,6 +13,7 @@ import apache_beam as beam
 from ocr_models.bundle import DEFAULT_BUNDLES, Bundle, find_bundle, is_shipped, set_temperature
 from ocr_models.data.sources.source import SourceOptions
 from ocr_models.errors import PagebeamError, UsageError
+from ocr_models.inference.engines import AUTO
 from ocr_models.io.images import ColorMode
 from ocr_models.io.predictions import read_predictions
 from ocr_models.records import Task
@@ -58,6 +59,7 @@ class EvaluateOptions(BeamOptions):
         captioner: folder of the model that captions pictures.
         beam_width: width of the recognizer's or captioner's beam search; None for the default of ``pagebeam run`` or
             ``pagebeam caption``.
+        engine: what computes detector and recognizer.
         predictions: file or folder of a tool's output, to score instead of models.
         predictions_format: "text", "hocr", "alto", "page" or "pagebeam".
         casefold: whether upper and lower case are the same.
@@ -74,6 +76,7 @@ class EvaluateOptions(BeamOptions):
     recognizer: str | None = None
     captioner: str | None = None
     beam_width: int | None = None
+    engine: str = AUTO
     predictions: str | None = None
     predictions_format: str | None = None
     casefold: bool = False
@@ -218,7 +221,7 @@ def _load_predictions(path: str, predictions_format: str, color_mode: ColorMode)
 
 
 def _load_models(options: EvaluateOptions, task: Task) -> Predictor:
-    """Imports TensorFlow only here, as the launcher doesn't need it."""
+    """Imports what computes the models only here, as the launcher doesn't need it."""
     beam_width = _beam_width(options, task)
     temperature = 1.0 if options.fit_temperature else None
     recognizer = options.recognizer or DEFAULT_BUNDLES["recognition"]
@@ -231,11 +234,11 @@ def _load_models(options: EvaluateOptions, task: Task) -> Predictor:
         from ocr_models.recognition.text_recognizer import TextRecognizer
 
         bundle = find_bundle(recognizer, "recognition")
-        return RecognitionPredictor(TextRecognizer.load(bundle, beam_width, temperature))
+        return RecognitionPredictor(TextRecognizer.load(bundle, beam_width, temperature, options.engine))
     from ocr_models.pages.page_reader import PageReader
 
     detector = options.detector or DEFAULT_BUNDLES["detection"]
-    reader = PageReader.load(detector, recognizer, beam_width, temperature)
+    reader = PageReader.load(detector, recognizer, beam_width, temperature, engine=options.engine)
     return OcrPredictor(reader) if task == Task.OCR else DetectionPredictor(reader)
 
 

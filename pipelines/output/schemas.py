@@ -146,7 +146,7 @@ def _run_columns(version: int) -> tuple[pa.Field, ...]:
     )
 
 
-_PAGES_VERSION = 3
+_PAGES_VERSION = 4
 UNKNOWN_SCRIPT = "unknown_script"
 """The status of pages of which the models can't read more than half."""
 
@@ -188,6 +188,7 @@ PAGES = Table(
             _column("lines", pa.list_(_LINE), "in reading order; null if failed"),
             _column("detector_id", pa.string(), "name and digest of the model that found the words", False),
             _column("recognizer_id", pa.string(), "name and digest of the model that read them", False),
+            _column("engine", pa.string(), "what computed the models: openvino, tensorflow or jax", False),
             *_run_columns(_PAGES_VERSION),
         ]
     ),

@@ -11,6 +11,7 @@ import apache_beam as beam
 import numpy as np
 
 from ocr_models.bundle import DEFAULT_BUNDLES
+from ocr_models.inference.engines import AUTO
 from ocr_models.io.images import ColorMode
 from ocr_models.limits import DecodeLimits
 from ocr_models.records import MIN_CONFIDENCE, OcrPage, TextLine, Word
@@ -30,8 +31,8 @@ class OcrPages(beam.PTransform):
     """Page ranges → one row for every page with its words, lines and text; a page that fails has a row with the error.
 
     Rows are dicts with the columns of ``pipelines.output.schemas.PAGES``, except ``run_id``, which ``WritePages``
-    adds. The models are loaded once per process, by its first worker, which sets TensorFlow's threads and precision for
-    the process as ``PageReader.load`` describes. Pages are decoded in child processes.
+    adds. The models are loaded once per process, by its first worker; what this sets in the process is
+    said at ``PageReader.load``. Pages are decoded in child processes.
 
     Attributes:
         detector: name or folder of the model that finds words.
@@ -40,6 +41,7 @@ class OcrPages(beam.PTransform):
         dpi: resolution for rendering PDFs.
         min_confidence: words that the network is less sure of, 0 to 1, are left out of the text; rows keep them.
         limits: what decoding a page may cost.
+        engine: what computes the models; see ``ocr_models.inference.engines.choose_engine``.
     """
 
     detector: str = DEFAULT_BUNDLES["detection"]
@@ -48,6 +50,7 @@ class OcrPages(beam.PTransform):
     dpi: float = 200
     min_confidence: float = MIN_CONFIDENCE
     limits: DecodeLimits = field(default_factory=DecodeLimits)
+    engine: str = AUTO
 
     def expand(self, page_ranges: beam.PCollection[PageRange]) -> beam.PCollection[Row]:
         options = OcrOptions(
@@ -58,6 +61,7 @@ class OcrPages(beam.PTransform):
             beam_width=self.beam_width,
             dpi=self.dpi,
             min_confidence=self.min_confidence,
+            engine=self.engine,
         )
         return page_ranges | self.read_pages(options.reader_id(options.find_models()))
 
@@ -69,7 +73,9 @@ class OcrPages(beam.PTransform):
             stop: asks to begin no more pages; None if nothing does.
         """
         return ReadPages(
-            functools.partial(_load_reader, self.detector, self.recognizer, self.beam_width, self.min_confidence),
+            functools.partial(
+                _load_reader, self.detector, self.recognizer, self.beam_width, self.min_confidence, self.engine
+            ),
             self.dpi,
             limits=self.limits,
             reader_id=reader_id,
@@ -85,18 +91,22 @@ class OcrReader:
 
     def __init__(self, page_reader: PageReader) -> None:
         self._page_reader = page_reader
-        self.model_ids = {"detector_id": page_reader.detector_id, "recognizer_id": page_reader.recognizer_id}
+        self.model_ids = {
+            "detector_id": page_reader.detector_id,
+            "recognizer_id": page_reader.recognizer_id,
+            "engine": page_reader.engine,
+        }
 
     def read_pages(self, images: list[np.ndarray]) -> list[Row]:
         """Columns for gray pages, uint8 (H, W)."""
         return [_columns(page) for page in self._page_reader.read_pages(images)]
 
 
-def _load_reader(detector: str, recognizer: str, beam_width: int, min_confidence: float) -> OcrReader:
+def _load_reader(detector: str, recognizer: str, beam_width: int, min_confidence: float, engine: str) -> OcrReader:
     with quick_start():
-        from ocr_models.pages.page_reader import PageReader  # loads TensorFlow, which the launcher doesn't need
+        from ocr_models.pages.page_reader import PageReader
 
-        page_reader = PageReader.load(detector, recognizer, beam_width, min_confidence=min_confidence)
+        page_reader = PageReader.load(detector, recognizer, beam_width, min_confidence=min_confidence, engine=engine)
         return OcrReader(page_reader)
 
 

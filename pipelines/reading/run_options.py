@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar
 
 from ocr_models.bundle import DEFAULT_BUNDLES, Bundle, find_bundle
+from ocr_models.inference.engines import AUTO, choose_engine
 from ocr_models.limits import DecodeLimits
 from ocr_models.records import MIN_CONFIDENCE
 from pipelines.output.schemas import CAPTIONS, PAGES, Table
@@ -57,7 +58,7 @@ class RunOptions(BeamOptions, ABC):
 
     @abstractmethod
     def find_models(self) -> dict[str, Bundle]:
-        """The checked bundles by role. Raises UsageError for a broken one."""
+        """The checked bundles by role. Raises UsageError for a broken one, or one that can't be computed here."""
 
     def what_changes_readings(self) -> dict[str, Any]:
         """The options, besides the models, that change what is read from a page."""
@@ -88,6 +89,7 @@ class OcrOptions(RunOptions):
         recognizer: name or folder of the model that reads them.
         beam_width: width of the recognizer's beam search; 1 takes the most likely character of each step.
         min_confidence: words that the network is less sure of, 0 to 1, are left out of the text; rows keep them.
+        engine: what computes the models; all engines read the same, so that known pages aren't read again for it.
     """
 
     table = PAGES
@@ -95,12 +97,16 @@ class OcrOptions(RunOptions):
     recognizer: str = DEFAULT_BUNDLES["recognition"]
     beam_width: int = 1
     min_confidence: float = MIN_CONFIDENCE
+    engine: str = AUTO
 
     def find_models(self) -> dict[str, Bundle]:
-        return {
+        models = {
             "detector": find_bundle(self.detector, "detection"),
             "recognizer": find_bundle(self.recognizer, "recognition"),
         }
+        for bundle in models.values():
+            choose_engine(bundle, self.engine)
+        return models
 
     def what_changes_readings(self) -> dict[str, Any]:
         return {"dpi": self.dpi, "beam_width": self.beam_width, "min_confidence": self.min_confidence}

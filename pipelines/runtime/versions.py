@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import platform
 from importlib import metadata
 
@@ -12,6 +13,7 @@ VERSIONED_PACKAGES = (
     "keras",
     "numpy",
     "opencv-python-headless",
+    "openvino",
     "pikepdf",
     "pillow",
     "pyarrow",
@@ -22,5 +24,8 @@ VERSIONED_PACKAGES = (
 
 def versions() -> dict[str, str]:
     """Versions of pagebeam, Python and the packages that results depend on, by name."""
-    packages = {package: metadata.version(package) for package in VERSIONED_PACKAGES}
-    return {"pagebeam": ocr_models.__version__, "python": platform.python_version(), **packages}
+    found = {"pagebeam": ocr_models.__version__, "python": platform.python_version()}
+    for package in VERSIONED_PACKAGES:
+        with contextlib.suppress(metadata.PackageNotFoundError):  # Keras and TensorFlow are an extra
+            found[package] = metadata.version(package)
+    return found

@@ -21,6 +21,7 @@ class FakePageReader:
 
     detector_id = "fake-detector@0"
     recognizer_id = "fake-recognizer@0"
+    engine = "fake-engine"
 
     def read_pages(self, images: list[np.ndarray]) -> list[OcrPage]:
         if any(image.shape[1] == GUILTY_WIDTH_PX for image in images):

@@ -7,7 +7,7 @@ from keras import layers
 
 from ocr_models.inference.batch_norm_folding import fold_batch_norm
 from ocr_models.recognition.crnn import SIZES, build_crnn
-from ocr_models.recognition.ctc import ctc_loss
+from ocr_models.recognition.ctc_loss import ctc_loss
 
 CLASSES = 12
 

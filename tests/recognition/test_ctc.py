@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import ops
 
-from ocr_models.recognition.ctc import ctc_loss, greedy_decode, log_softmax, prefix_beam_decode
+from ocr_models.recognition.ctc import greedy_decode, log_softmax, prefix_beam_decode
+from ocr_models.recognition.ctc_loss import ctc_loss
 
 
 def merge(path):

@@ -35,6 +35,7 @@ def make_row(page_index: int = 0, **columns: object) -> dict:
         "unknown_script_share": 0.25,
         "lines": [{"text": "Łódź ½", "quad": [1.0, 2, 3, 4, 5, 6, 7, 8], "confidence": 0.5}],
         "detector_id": "d@0",
+        "engine": "openvino",
         "recognizer_id": "r@0",
         "schema_version": 1,
         "elapsed_ms": 1.5,
