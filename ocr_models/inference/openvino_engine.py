@@ -21,8 +21,8 @@ from ocr_models.errors import UsageError
 
 # What OpenVINO 2026.4 makes of the networks of all detectors and CRNNs; a test compares.
 _OPERATIONS = """
-Add Broadcast Concat Constant Convert Convolution Gather Identity Interpolate LSTMSequence MatMul MaxPool Multiply Pad
-Parameter Relu Reshape Result ShapeOf Sigmoid Split Squeeze Subtract Transpose
+Add Broadcast Concat Constant Convert Convolution FakeQuantize Gather Identity Interpolate LSTMSequence MatMul MaxPool
+Multiply Pad Parameter Relu Reshape Result ShapeOf Sigmoid Split Squeeze Subtract Transpose
 """
 _core = openvino.Core()
 

@@ -15,7 +15,7 @@ from ocr_models.lexicon import Lexicon
 from ocr_models.recognition import digit_rows  # noqa: F401  registers its layers, so that bundles with them load
 from ocr_models.recognition.attention_network import END_ID, AttentionReader, is_attention
 from ocr_models.recognition.crops import INPUT_HEIGHT
-from ocr_models.recognition.text_recognizer import BatchReader, Reading, TextRecognizer, read_by_ctc
+from ocr_models.recognition.text_recognizer import FEW_SIZES, SIZES, BatchReader, Reading, TextRecognizer, read_by_ctc
 
 _CROPS = keras.KerasTensor((None, INPUT_HEIGHT, None, 1), "uint8")
 
@@ -52,9 +52,10 @@ def keras_recognizer(
     on_jax = keras.backend.backend() == "jax"
     if is_attention(network):
         read_batch = _read_by_attention(network, beam_width)
-        return TextRecognizer(read_batch, charset, temperature, few_sizes=on_jax or beam_width > 1)
+        sizes = FEW_SIZES if on_jax or beam_width > 1 else SIZES
+        return TextRecognizer(read_batch, charset, temperature, sizes)
     read_batch = read_by_ctc(compile_forward(network, _CROPS), charset, beam_width, lexicon)
-    return TextRecognizer(read_batch, charset, temperature, few_sizes=on_jax)
+    return TextRecognizer(read_batch, charset, temperature, FEW_SIZES if on_jax else SIZES)
 
 
 def _read_by_attention(network: keras.Model, beam_width: int) -> BatchReader:

@@ -28,7 +28,11 @@ from ocr_models.recognition.ctc import greedy_decode, log_softmax, prefix_beam_d
 from ocr_models.records import Transcript
 
 READ_BATCH = 128  # at most; the small steps of the LSTMs cost nearly as much for 16 crops as for 128
-_SMALLEST_FILLED = 16
+# Engines prepare for each new shape of a batch and keep what they prepared, so that few sizes cost less
+# time and memory: with any size, OpenVINO spent a third of its time on that.
+SIZES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, READ_BATCH)
+FEW_SIZES = (16, 32, 64, READ_BATCH)  # where each is compiled for seconds
+_MOST_FILLING = 1.2  # a batch is at most so many times as large as the crops in it, if sizes allow
 # The lexicon is used for words that have a letter with a probability below _SURE. Each such letter may be replaced by
 # one of the _CHOICES likeliest ones whose log probability is above _LEAST_LIKELY.
 _SURE, _CHOICES, _LEAST_LIKELY = 0.98, 4, math.log(0.0005)
@@ -63,14 +67,18 @@ class TextRecognizer:
         temperature: the confidence of a word is the product of the probabilities of its characters, calibrated by
             ``apply_temperature`` with this temperature; 1 leaves the product as it is. If None, the confidence is the
             geometric mean of the probabilities.
-        few_sizes: whether ``read_batch`` must see few sizes of batches, because it is compiled for each.
+        sizes: the numbers of crops that ``read_batch`` may see at once, the smallest first.
     """
 
     def __init__(
-        self, read_batch: BatchReader, charset: Charset, temperature: float | None = None, few_sizes: bool = False
+        self,
+        read_batch: BatchReader,
+        charset: Charset,
+        temperature: float | None = None,
+        sizes: Sequence[int] = SIZES,
     ) -> None:
         self._read_batch, self._charset, self._temperature = read_batch, charset, temperature
-        self._few_sizes = few_sizes
+        self._sizes = sizes
 
     @classmethod
     def load(
@@ -108,11 +116,13 @@ class TextRecognizer:
             by_width[bucket_of(crop.shape[1])].append(i)
         transcripts: list[Transcript] = [Transcript("", 0.0)] * len(crops)
         for width, indices in sorted(by_width.items()):
-            size = crops_at_once(width, READ_BATCH)
-            for start in range(0, len(indices), size):
+            start = 0
+            while start < len(indices):
+                size = _size_of_batch(len(indices) - start, crops_at_once(width, READ_BATCH), self._sizes)
                 chunk = indices[start : start + size]
+                start += size
                 check_reading_time()
-                readings = self._read_chunk([resized[i] for i in chunk], width)
+                readings = self._read_chunk([resized[i] for i in chunk], width, size)
                 for i, reading in zip(chunk, readings, strict=True):
                     transcripts[i] = self._transcript(reading, resized[i].shape[1])
         return transcripts
@@ -127,7 +137,7 @@ class TextRecognizer:
             UsageError: the recognizer is a CRNN, which has no attention.
         """
         resized = resize_crop(crop)
-        reading = self._read_chunk([resized], bucket_of(resized.shape[1]))[0]
+        reading = self._read_chunk([resized], bucket_of(resized.shape[1]), self._sizes[0])[0]
         if reading.alignments is None:
             raise UsageError("a CRNN has no attention to show; load an attention recognizer")
         alignments = reading.alignments[: len(reading.confidences), : logit_length(resized.shape[1])]
@@ -157,13 +167,21 @@ class TextRecognizer:
             confidence = apply_temperature(math.exp(mean_log * len(confidences)), self._temperature)
         return Transcript(text, confidence, of_chars, own, places)
 
-    def _read_chunk(self, crops: list[np.ndarray], width: int) -> list[Reading]:
-        """Reads at most ``READ_BATCH`` crops of one bucket; where sizes must be few, copies of the first fill up."""
-        size = max(_SMALLEST_FILLED, 1 << (len(crops) - 1).bit_length()) if self._few_sizes else len(crops)
+    def _read_chunk(self, crops: list[np.ndarray], width: int, size: int) -> list[Reading]:
+        """Reads crops of one bucket in a batch of a size; copies of the first fill it up."""
         full = crops + crops[:1] * (size - len(crops))
         images = pad_crops(full, width)[..., None]
         lengths = np.array([logit_length(crop.shape[1]) for crop in full], np.int32)
         return self._read_batch(images, lengths)[: len(crops)]
+
+
+def _size_of_batch(count: int, most: int, sizes: Sequence[int]) -> int:
+    """The size of the next batch of ``count`` crops: the one that holds them all, or else one that they fill."""
+    filling = [size for size in sizes if size <= min(count, most)]
+    holding = next((size for size in sizes if count <= size <= most), None)
+    if holding and (not filling or holding <= _MOST_FILLING * count):
+        return holding
+    return filling[-1] if filling else sizes[0]
 
 
 def read_by_ctc(forward: Forward, charset: Charset, beam_width: int = 1, lexicon: Lexicon | None = None) -> BatchReader:
