@@ -82,6 +82,12 @@ class Bundle:
         return path if path.is_file() else None
 
     @property
+    def reads_lines(self) -> bool:
+        """Whether a recognizer was trained on lines, too, and not on words alone."""
+        data = self.config.get("training", {}).get("options", {}).get("data") or {}
+        return bool(data.get("line_share"))
+
+    @property
     def vocabulary_path(self) -> Path:
         return self.path / _VOCABULARY
 

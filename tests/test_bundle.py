@@ -36,7 +36,7 @@ def tiny_model():
 @pytest.fixture(scope="module")
 def written(tmp_path_factory):
     folder = tmp_path_factory.mktemp("bundles") / "written"
-    bundle = write_bundle(folder, tiny_model(), CONFIG, Charset(LATIN), graph=b"a graph")
+    bundle = write_bundle(folder, tiny_model(), CONFIG, Charset(LATIN), onnx=b"a graph")
     return set_lexicon(bundle, Lexicon.of(["word"]), ["words"])
 
 
@@ -51,9 +51,9 @@ def test_what_was_written_is_found(written):
     assert sorted(path.name for path in written.path.iterdir()) == [
         "charset.txt",
         "config.json",
-        "graph.pb",
         "lexicon.bloom",
         "model.keras",
+        "model.onnx",
     ]
     assert Charset.load(written.charset_path).characters == LATIN
     assert written.config == {**CONFIG, "lexicons": ["words"], "digest": written.digest}
@@ -61,7 +61,7 @@ def test_what_was_written_is_found(written):
 
 
 def test_digest_and_id(written):
-    files = (written.model_path, written.graph_path, written.charset_path, written.lexicon_path)
+    files = (written.model_path, written.onnx_path, written.charset_path, written.lexicon_path)
     assert written.digest == hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
     assert written.id == f"crnn-light@{written.digest[:12]}"
 
@@ -89,7 +89,7 @@ def test_captioner_keeps_its_vocabulary_under_the_digest(tmp_path):
 def test_writing_again_replaces_the_model(folder, written):
     model = tiny_model()
     again = write_bundle(folder, model, {**CONFIG, "metrics": {"score": 0.9}}, Charset("abc"))
-    assert again.graph_path is again.lexicon_path is None  # they were the old model's
+    assert again.onnx_path is again.lexicon_path is None  # they were the old model's
     assert again.digest != written.digest and again.config["metrics"] == {"score": 0.9}
     loaded = keras.saving.load_model(again.model_path)
     np.testing.assert_array_equal(loaded.get_weights()[0], model.get_weights()[0])
@@ -120,9 +120,9 @@ BREAKAGES = {
     "no model": lambda folder: (folder / "model.keras").unlink(),
     "no config": lambda folder: (folder / "config.json").unlink(),
     "no charset": lambda folder: (folder / "charset.txt").unlink(),
-    "no graph": lambda folder: (folder / "graph.pb").unlink(),
+    "no ONNX": lambda folder: (folder / "model.onnx").unlink(),
     "no lexicon": lambda folder: (folder / "lexicon.bloom").unlink(),
-    "changed graph": lambda folder: _flip_a_byte(folder / "graph.pb"),
+    "changed ONNX": lambda folder: _flip_a_byte(folder / "model.onnx"),
     "changed lexicon": lambda folder: _flip_a_byte(folder / "lexicon.bloom"),
     "changed model": lambda folder: _flip_a_byte(folder / "model.keras"),
     "changed charset": lambda folder: (folder / "charset.txt").write_text("a\nb\n"),
@@ -259,8 +259,8 @@ def is_killed(change, number, monkeypatch):
 
 CHANGES = {
     "rewritten": lambda folder: write_bundle(folder, tiny_model(), {**CONFIG, "arch": "crnn-fast"}, Charset("abc")),
-    "rewritten with a graph": lambda folder: write_bundle(
-        folder, tiny_model(), {**CONFIG, "arch": "crnn-fast"}, Charset("abc"), graph=b"another graph"
+    "rewritten with an ONNX file": lambda folder: write_bundle(
+        folder, tiny_model(), {**CONFIG, "arch": "crnn-fast"}, Charset("abc"), onnx=b"another model"
     ),
     "lexicon": lambda folder: set_lexicon(find_bundle(str(folder), "recognition"), Lexicon.of(["other"]), ["others"]),
     "temperature": lambda folder: set_temperature(find_bundle(str(folder), "recognition"), 2.0),

@@ -77,7 +77,7 @@ class PageReader:
         beam_width: int = 1,
         temperature: float | None = None,
         min_confidence: float = MIN_CONFIDENCE,
-        reads_lines: bool = False,
+        reads_lines: bool | None = None,
         engine: str = AUTO,
     ) -> PageReader:
         """Loads both models, by shipped name or folder, and runs them once, so that the first page isn't slow.
@@ -90,13 +90,14 @@ class PageReader:
             beam_width: of the recognizer; 1 is greedy decoding.
             temperature: of the recognizer's confidences; the default is that of its bundle.
             min_confidence: see ``PageReader``.
-            reads_lines: see ``PageReader``.
+            reads_lines: see ``PageReader``; the default is what the recognizer was trained for.
             engine: what computes the networks; see ``choose_engine``.
 
         Raises:
             UsageError: a bundle is missing, damaged or for another task, or can't be computed on the engine.
         """
         detection, recognition = find_bundle(detector, "detection"), find_bundle(recognizer, "recognition")
+        reads_lines = recognition.reads_lines if reads_lines is None else reads_lines
         engines = [choose_engine(bundle, engine) for bundle in (detection, recognition)]
         with ThreadPoolExecutor(2) as threads:
             detector_loaded = threads.submit(_load_detector, detection, engines[0])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from ocr_models.training.tasks import TASKS
 
 _LOG_EVERY = 50
 _FIRST_STEPS = 10  # in which functions are compiled and batches are awaited; they tell nothing of the pace
+_SEEN = 32  # batches, the last ones, that tell the ranges of values in the 8-bit ONNX file
 _PLATEAU = 2  # the plateau schedule halves the learning rate after so many validations without a better score
 
 
@@ -83,6 +85,7 @@ class _Run:
         self.config, self.task, self.progress = config, task, progress
         self.output, self.run, self.log, self.bar, self.command = output, run, log, bar, command
         self.validation: Validation | None = None
+        self._seen: deque[Any] = deque(maxlen=_SEEN)  # inputs of the last batches
         self._checkpoint_due = time.monotonic() + 60 * config.checkpoint_minutes
         self._logged = vars(progress).copy()
         self._measured = progress.step + _FIRST_STEPS, 0.0  # since which step, and after how many seconds
@@ -121,6 +124,7 @@ class _Run:
             waiting_since = time.monotonic()
             inputs, truth = next(batches)
             progress.waiting_seconds += time.monotonic() - waiting_since
+            self._seen.append(inputs)
             learner.optimizer.learning_rate = self._learning_rate()
             losses.append(float(learner.train_on_batch(inputs, truth)))
             progress.step += 1
@@ -209,7 +213,7 @@ class _Run:
         if "temperature" in scores:
             record["temperature"] = scores["temperature"]
         network = in_float32(self.task.network, self.task.build)
-        write_bundle(self.output, network, record, self.task.charset, export_onnx(network))
+        write_bundle(self.output, network, record, self.task.charset, export_onnx(network, self._seen))
 
     def _checkpoint(self) -> None:
         save_checkpoint(self.task.learner, self.progress, self.run, self.config.keep_checkpoints)

@@ -8,6 +8,7 @@ import pytest
 
 from ocr_models.detection.east import build_east
 from ocr_models.detection.text_detector import TextDetector
+from ocr_models.inference.keras_engine import compile_forward
 
 
 def detector(score_bias):
@@ -16,7 +17,7 @@ def detector(score_bias):
     east = build_east()
     kernel, bias = east.get_layer("score_logits").get_weights()
     east.get_layer("score_logits").set_weights([0.01 * kernel, 0 * bias + score_bias])
-    return TextDetector(east)
+    return TextDetector(compile_forward(east))
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,6 @@ import zipfile
 
 import keras
 import pytest
-from ocr_models.inference.network import load_keras_model
 
 from ocr_models.bundle import WEIGHTS, shipped_bundles, write_bundle
 from ocr_models.captioning.captioner import Captioner
@@ -18,6 +17,7 @@ from ocr_models.charset import LATIN, Charset
 from ocr_models.detection.east import build_east
 from ocr_models.errors import UsageError
 from ocr_models.inference.keras_classes import KERAS_CLASSES, check_model, keras_classes
+from ocr_models.inference.keras_engine import load_keras_model
 from ocr_models.recognition.attention_network import SIZES, build_attention
 from ocr_models.recognition.crnn import build_crnn
 from ocr_models.recognition.digit_rows import build_digit_reader

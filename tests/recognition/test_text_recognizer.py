@@ -16,10 +16,11 @@ from ocr_models.lexicon import Lexicon
 from ocr_models.recognition.attention_network import AttentionSize, build_attention
 from ocr_models.recognition.crnn import build_crnn
 from ocr_models.recognition.crops import pad_crops
+from ocr_models.recognition.keras_recognizer import keras_recognizer
 from ocr_models.recognition.text_recognizer import (
     READ_BATCH,
+    Reading,
     TextRecognizer,
-    _Reading,
     _respell,
 )
 from ocr_models.records import Transcript
@@ -42,7 +43,7 @@ def network():
 
 @pytest.fixture(scope="module")
 def recognizer(network):
-    return TextRecognizer(network, CHARSET)
+    return keras_recognizer(network, CHARSET)
 
 
 @pytest.fixture(scope="module")
@@ -103,14 +104,14 @@ def test_no_crops(recognizer):
 
 
 def test_beam_decoder_is_an_option(network, crops, transcripts):
-    beamed = TextRecognizer(network, CHARSET, beam_width=4).read(crops[:8])
+    beamed = keras_recognizer(network, CHARSET, beam_width=4).read(crops[:8])
     assert [len(t.char_confidences) for t in beamed] == [len(t.text) for t in beamed]
     assert all(0 <= t.confidence <= 1 for t in beamed)
 
 
 def test_temperature_changes_nothing_but_the_confidence(network, crops, transcripts):
     """The product of a word's probabilities is p; at a temperature of 2 its odds of p / (1 - p) become their root."""
-    cold, warm = (TextRecognizer(network, CHARSET, temperature=t).read(crops[:40]) for t in (1, 2))
+    cold, warm = (keras_recognizer(network, CHARSET, temperature=t).read(crops[:40]) for t in (1, 2))
     for plain, of_cold, of_warm in zip(transcripts, cold, warm, strict=False):
         assert plain.text == of_cold.text == of_warm.text
         if plain.text:
@@ -124,16 +125,16 @@ def test_temperature_changes_nothing_but_the_confidence(network, crops, transcri
 
 def test_part_of_a_text_has_a_confidence_of_its_own(network):
     line = Transcript("a bc", 0.1, (0.5, 0.9, 0.8, 0.2), 0.1, (0.1, 0.3, 0.6, 0.8))
-    part = TextRecognizer(network, CHARSET).part(line, 2, 4)
+    part = keras_recognizer(network, CHARSET).part(line, 2, 4)
     assert (part.text, part.char_confidences, part.places) == ("bc", (0.8, 0.2), (0.6, 0.8))
     assert part.confidence == part.network_confidence == pytest.approx(0.4)  # the root of 0.8 * 0.2
     # With a temperature of 1, confidence is the product.
-    calibrated = TextRecognizer(network, CHARSET, temperature=1).part(line, 2, 4)
+    calibrated = keras_recognizer(network, CHARSET, temperature=1).part(line, 2, 4)
     assert (calibrated.confidence, calibrated.network_confidence) == pytest.approx((0.16, 0.4))
 
 
 def test_temperature_of_an_attention_recognizer_counts_the_end(attention_network, crops):
-    recognizer = TextRecognizer(attention_network, CHARSET, temperature=1)
+    recognizer = keras_recognizer(attention_network, CHARSET, temperature=1)
     for transcript in recognizer.read(crops[:40]):
         if transcript.text:
             assert transcript.confidence <= np.prod(transcript.char_confidences) + 1e-6
@@ -143,14 +144,14 @@ def test_temperature_of_an_attention_recognizer_counts_the_end(attention_network
 def test_recognizer_has_its_bundles_temperature(network, crops, tmp_path):
     bundle = write_bundle(tmp_path, network, {"task": "recognition", "arch": "crnn-light", "temperature": 2}, CHARSET)
     folded = fold_batch_norm(network)
-    assert_same(TextRecognizer.load(bundle).read(crops[:8]), TextRecognizer(folded, CHARSET, 1, 2).read(crops[:8]))
+    assert_same(TextRecognizer.load(bundle).read(crops[:8]), keras_recognizer(folded, CHARSET, 1, 2).read(crops[:8]))
     plain = TextRecognizer.load(bundle, temperature=1)
-    assert_same(plain.read(crops[:8]), TextRecognizer(folded, CHARSET, temperature=1).read(crops[:8]))
+    assert_same(plain.read(crops[:8]), keras_recognizer(folded, CHARSET, temperature=1).read(crops[:8]))
 
 
 def test_recognizer_from_a_bundle_reads_the_same(network, crops, tmp_path):
     bundle = write_bundle(tmp_path, network, {"task": "recognition", "arch": "crnn-light"}, CHARSET)
-    folded = TextRecognizer(fold_batch_norm(network), CHARSET)
+    folded = keras_recognizer(fold_batch_norm(network), CHARSET)
     assert_same(TextRecognizer.load(bundle).read(crops[:8]), folded.read(crops[:8]))
 
 
@@ -166,7 +167,7 @@ def attention_network():
 
 @pytest.mark.parametrize("beam_width", [1, 2])
 def test_attention_recognizer_reads_a_crop_alone_as_among_others(attention_network, crops, beam_width):
-    recognizer = TextRecognizer(attention_network, CHARSET, beam_width)
+    recognizer = keras_recognizer(attention_network, CHARSET, beam_width)
     crops = [crop for crop in crops if crop.shape[1] < 60][:40]
     transcripts = recognizer.read(crops)
     assert len({t.text for t in transcripts}) > 5
@@ -177,7 +178,7 @@ def test_attention_recognizer_reads_a_crop_alone_as_among_others(attention_netwo
 
 
 def test_alignments_are_those_of_the_crop_without_its_padding(attention_network):
-    recognizer = TextRecognizer(attention_network, CHARSET)
+    recognizer = keras_recognizer(attention_network, CHARSET)
     crop = np.random.default_rng(1).integers(0, 256, (32, 70), dtype=np.uint8)  # 18 positions in a bucket of 20
     transcript, alignments = recognizer.align(crop)
     assert transcript == recognizer.read([crop])[0]
@@ -208,14 +209,14 @@ def test_letters_in_doubt_are_chosen_by_the_lexicon(chars, likely, chosen):
             probabilities[step, CHARSET.encode(other)] = probability
     ids = probabilities.argmax(axis=1).tolist()
     confidences = tuple(probabilities.max(axis=1).tolist())
-    reading = _Reading(ids, confidences, range(len(chars)))
+    reading = Reading(ids, confidences, range(len(chars)))
     respelled = _respell(reading, np.log(probabilities), CHARSET, ENGLISH)
     assert CHARSET.decode(respelled.ids) == chosen
     assert (respelled.confidences, respelled.steps) == (reading.confidences, reading.steps)
 
 
 def test_nothing_read_is_nothing_to_respell():
-    reading = _Reading([], (), [])
+    reading = Reading([], (), [])
     assert _respell(reading, np.zeros((3, len(CHARSET) + 1)), CHARSET, ENGLISH) is reading
 
 
