@@ -14,7 +14,8 @@ import cv2
 import numpy as np
 
 from ocr_models.geometry import run_boxes
-from ocr_models.pages.layout import chains, cheapest, group_medians, word_successors
+from ocr_models.pages.groups import cheapest, group_medians
+from ocr_models.pages.layout import chains, word_successors
 
 # Lengths are in heights of the box, which is about one em. All thresholds were chosen on the evaluation pages of
 # ``docs/model_card.md``.
