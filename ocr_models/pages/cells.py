@@ -58,13 +58,15 @@ def cell_successors(extents: np.ndarray) -> np.ndarray:
         int (L,).
     """
     x0, _, x1, _ = extents.T
-    strips = Strips(extents)
+    successors = np.full(len(extents), -1)
     left, right = _side_by_side(extents)
+    if not len(left):
+        return successors
+    strips = Strips(extents)
     gaps = x0[right] - x1[left]
     rows = _Rows(extents, _stacks(extents, strips, _TABLE_LINES))
     nearest_right = _nearest_in_rows(left, left, right, gaps, rows)
     nearest_left = _nearest_in_rows(right, left, right, gaps, rows)
-    successors = np.full(len(extents), -1)
     chosen = nearest_right[nearest_right >= 0]
     mutual = chosen[nearest_left[right[chosen]] == chosen]
     left, right = left[mutual], right[mutual]
