@@ -72,8 +72,8 @@ def _white_gaps(crop: np.ndarray) -> list[list[int]]:
     rows, columns = crop.shape
     height = rows / (1 + 2 * MARGIN_Y)
     top, bottom = (round((MARGIN_Y + share) * height) for share in _BAND)
-    edges = np.sort(smooth[[0, -1]], axis=None)
-    paper = (int(edges[columns - 1]) + int(edges[columns])) / 2  # the median, an order faster than NumPy's
+    middle = [columns - 1, columns]  # of two rows; their median, six times as fast as by np.median
+    paper = float(np.partition(smooth[[0, -1]], middle, axis=None)[middle].mean())
     white = np.zeros(columns + 2, np.int8)
     white[1:-1] = white_columns(smooth[top : max(bottom, top + 1)], paper)
     return np.flatnonzero(np.diff(white)).reshape(-1, 2).tolist()
