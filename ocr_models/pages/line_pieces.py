@@ -20,6 +20,7 @@ from ocr_models.recognition.crops import INPUT_HEIGHT, MARGIN_X, MARGIN_Y, WIDTH
 _LONGEST = WIDTH_BUCKETS[-1] / INPUT_HEIGHT * (1 + 2 * MARGIN_Y) - 2 * MARGIN_X  # what isn't squeezed
 _SLANTED_FROM = 6.0  # the boxes of a shorter piece tell its slant worse than the skew of the page does
 _MOST_RISE = 0.1  # of a line, end to end: a slice then loses half a margin at each end
+_PIECES_AT_ONCE = 1024  # pieces whose words are compared at a time, which bounds memory
 _SAME_SIZE = 0.25  # heights that differ by more from a piece's don't tell its slant: a dash, a drop cap
 
 
@@ -63,19 +64,9 @@ def piece_quads(boxes: np.ndarray, pieces: list[list[int]]) -> np.ndarray:
     Returns:
         float32 (P, 4, 2), pixels; left and right edges are upright.
     """
-    if not pieces:
-        return np.zeros((0, 4, 2), np.float32)
-    words, is_word = _in_rows(pieces)
-    x0, y0, x1, y1 = np.moveaxis(np.asarray(boxes, np.float64)[words], 2, 0)  # (P, K) each
-    weights = np.where(is_word, np.maximum(x1 - x0, 1.0), 0.0)
-    heights = _weighted_medians(y1 - y0, weights)
-    x, y = (x0 + x1) / 2, (y0 + y1) / 2
-    left, right = x0.min(axis=1, keepdims=True), x1.max(axis=1, keepdims=True)
-    alike = np.abs(y1 - y0 - heights) <= _SAME_SIZE * heights
-    slopes = np.where(right - left > _SLANTED_FROM * heights, _slopes(x, y, np.where(alike, weights, 0.0)), 0.0)
-    middles = _weighted_medians(y - slopes * x, weights)
-    ends = np.hstack([left, right, right, left])
-    return np.stack([ends, middles + slopes * ends + np.array([-0.5, -0.5, 0.5, 0.5]) * heights], 2).astype(np.float32)
+    boxes = np.asarray(boxes, np.float64)
+    portions = [pieces[i : i + _PIECES_AT_ONCE] for i in range(0, len(pieces), _PIECES_AT_ONCE)]
+    return np.concatenate([np.zeros((0, 4, 2), np.float32), *(_fit_quads(boxes, portion) for portion in portions)])
 
 
 def cut_pieces(image: np.ndarray, quads: np.ndarray) -> list[np.ndarray]:
@@ -89,6 +80,21 @@ def _are_long(boxes: np.ndarray, segments: list[list[int]]) -> np.ndarray:
     ends = np.diff(segment, prepend=-1, append=len(segments)) > 0
     lengths = boxes[words[ends[1:]], 2] - boxes[words[ends[:-1]], 0]
     return lengths > _LONGEST * group_medians(boxes[words, 3] - boxes[words, 1], segment, len(segments))
+
+
+def _fit_quads(boxes: np.ndarray, pieces: list[list[int]]) -> np.ndarray:
+    """The quads, float32 (P, 4, 2), of at least one piece."""
+    words, is_word = _in_rows(pieces)
+    x0, y0, x1, y1 = np.moveaxis(boxes[words], 2, 0)  # (P, K) each
+    weights = np.where(is_word, np.maximum(x1 - x0, 1.0), 0.0)
+    heights = _weighted_medians(y1 - y0, weights)
+    x, y = (x0 + x1) / 2, (y0 + y1) / 2
+    left, right = x0.min(axis=1, keepdims=True), x1.max(axis=1, keepdims=True)
+    alike = np.abs(y1 - y0 - heights) <= _SAME_SIZE * heights
+    slopes = np.where(right - left > _SLANTED_FROM * heights, _slopes(x, y, np.where(alike, weights, 0.0)), 0.0)
+    middles = _weighted_medians(y - slopes * x, weights)
+    ends = np.hstack([left, right, right, left])
+    return np.stack([ends, middles + slopes * ends + np.array([-0.5, -0.5, 0.5, 0.5]) * heights], 2).astype(np.float32)
 
 
 def _part_long(boxes: np.ndarray, segment: list[int]) -> list[list[int]]:
