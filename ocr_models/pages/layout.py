@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ocr_models.limits import check_reading_time
-from ocr_models.pages.cells import cell_successors
+from ocr_models.pages.table_cells import cell_successors
 from ocr_models.pages.groups import cheapest, flat_lists, group_medians
 from ocr_models.pages.neighbors import Strips, level_pairs, white_extents
 

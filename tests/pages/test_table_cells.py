@@ -4,7 +4,7 @@ import tracemalloc
 
 import numpy as np
 
-from ocr_models.pages.cells import cell_successors
+from ocr_models.pages.table_cells import cell_successors
 from ocr_models.pages.line_pieces import line_pieces
 
 
