@@ -90,20 +90,20 @@ def _linked_words(cells: PositiveCells, link_iou: float) -> tuple[int, np.ndarra
 def _components(count: int, first: np.ndarray, second: np.ndarray) -> tuple[int, np.ndarray]:
     """The connected components of a graph of ``count`` nodes with edges from ``first`` to ``second``.
 
-    Each node repeatedly takes the least label of itself and its neighbors, and then the label of the node with that
-    number, until no label changes. (SciPy can do this, too, but its import takes a quarter of a second.)
+    Each node points to a root, at first to itself. Where the ends of an edge point to different roots, the larger of
+    these points to the smaller one from then on, and so do all that pointed to it. (SciPy can do this, too, but its
+    import takes a quarter of a second.)
     """
-    least = np.arange(count)
-    learned = True
-    while learned:
-        before = least.copy()
-        known = np.minimum(least[first], least[second])
-        np.minimum.at(least, first, known)
-        np.minimum.at(least, second, known)
-        least = least[least]
-        learned = not np.array_equal(least, before)
-    roots, members = np.unique(least, return_inverse=True)
-    return len(roots), members
+    root = np.arange(count)
+    while len(first):
+        one, other = root[first], root[second]
+        differ = one != other  # ends that have one root keep one
+        first, second, one, other = first[differ], second[differ], one[differ], other[differ]
+        np.minimum.at(root, np.maximum(one, other), np.minimum(one, other))
+        while not np.array_equal(root, farther := root[root]):
+            root = farther
+    is_root = root == np.arange(count)
+    return int(np.count_nonzero(is_root)), (np.cumsum(is_root) - 1)[root]
 
 
 def _neighbor_pairs(cells: PositiveCells) -> tuple[np.ndarray, np.ndarray]:

@@ -51,8 +51,8 @@ class TextDetector:
         maps = self._forward(padded[None, :, :, None])
         score_map = 1 / (1 + np.exp(-maps["score_logits"][0, ..., 0]))
         quads, confidences = decode_east(score_map, maps["geometry_map"][0], self._score_threshold)
-        factors = np.array([image.shape[1] / seen.shape[1], image.shape[0] / seen.shape[0]], np.float32)
-        return [TextBox(quad * factors, float(c)) for quad, c in zip(quads, confidences, strict=True)]
+        quads = quads * np.array([image.shape[1] / seen.shape[1], image.shape[0] / seen.shape[0]], np.float32)
+        return [TextBox(quad, confidence) for quad, confidence in zip(quads, confidences.tolist(), strict=True)]
 
 
 def _resize(image: np.ndarray, scale: float) -> np.ndarray:

@@ -14,7 +14,8 @@ import cv2
 import numpy as np
 
 from ocr_models.geometry import run_boxes
-from ocr_models.pages.layout import chains, cheapest, group_medians, word_successors
+from ocr_models.pages.groups import cheapest, group_medians
+from ocr_models.pages.layout import chains, word_successors
 
 # Lengths are in heights of the box, which is about one em. All thresholds were chosen on the evaluation pages of
 # ``docs/model_card.md``.
@@ -102,12 +103,13 @@ def _white_gaps(image: np.ndarray, boxes: np.ndarray, left: np.ndarray, right: n
     papers = _paper(image, boxes, x0, x1)
 
     # The columns of all windows in a row, separated by columns that aren't white.
-    border = np.zeros(1, bool)
-    white = [border]
-    for left, right, upper, lower, paper in zip(*(a.tolist() for a in (x0, x1, y0, y1, papers)), strict=True):
-        white += [white_columns(image[upper:lower, left:right], paper), border]
-    window_starts = np.cumsum([0, *(len(columns) for columns in white[1:-1])])[::2] + 1
-    steps = np.flatnonzero(np.diff(np.concatenate(white).view(np.int8))) + 1
+    stops = np.cumsum(np.maximum(x1 - x0, 0) + 1)
+    window_starts = np.append(1, stops[:-1] + 1)
+    white = np.zeros(stops[-1] + 1, bool)
+    windows = zip(*(a.tolist() for a in (window_starts, stops, x0, x1, y0, y1, papers)), strict=True)
+    for start, stop, left, right, upper, lower, paper in windows:
+        white[start:stop] = white_columns(image[upper:lower, left:right], paper)
+    steps = np.flatnonzero(white[1:] != white[:-1]) + 1
     words = np.searchsorted(window_starts, steps[::2], side="right") - 1
     to_page = x0[words] - window_starts[words]
     return _Gaps(words, steps[::2] + to_page, steps[1::2] + to_page)

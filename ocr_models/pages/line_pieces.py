@@ -10,7 +10,9 @@ from __future__ import annotations
 import numpy as np
 
 from ocr_models.geometry import quad_angles, quad_boxes
+from ocr_models.pages.groups import flat_lists, group_medians
 from ocr_models.pages.layout import line_segments
+from ocr_models.pages.neighbors import Strips
 from ocr_models.pages.word_crops import LEVEL_WORD_RAD, cut_words
 from ocr_models.recognition.crops import INPUT_HEIGHT, MARGIN_X, MARGIN_Y, WIDTH_BUCKETS
 
@@ -18,6 +20,7 @@ from ocr_models.recognition.crops import INPUT_HEIGHT, MARGIN_X, MARGIN_Y, WIDTH
 _LONGEST = WIDTH_BUCKETS[-1] / INPUT_HEIGHT * (1 + 2 * MARGIN_Y) - 2 * MARGIN_X  # what isn't squeezed
 _SLANTED_FROM = 6.0  # the boxes of a shorter piece tell its slant worse than the skew of the page does
 _MOST_RISE = 0.1  # of a line, end to end: a slice then loses half a margin at each end
+_PIECES_AT_ONCE = 1024  # pieces whose words are compared at a time, which bounds memory
 _SAME_SIZE = 0.25  # heights that differ by more from a piece's don't tell its slant: a dash, a drop cap
 
 
@@ -42,7 +45,12 @@ def line_pieces(boxes: np.ndarray) -> list[list[int]]:
         it. A piece that would be wider than the widest bucket is parted at its widest gaps.
     """
     boxes = np.asarray(boxes, np.float64)
-    pieces = [part for segment in line_segments(boxes) for part in _part_long(boxes, segment)]
+    segments = line_segments(boxes)
+    pieces = [
+        part
+        for segment, is_long in zip(segments, _are_long(boxes, segments), strict=True)
+        for part in (_part_long(boxes, segment) if is_long else [segment])
+    ]
     return [pieces[i] for i in np.flatnonzero(~_is_covered(boxes, pieces))]
 
 
@@ -57,12 +65,36 @@ def piece_quads(boxes: np.ndarray, pieces: list[list[int]]) -> np.ndarray:
         float32 (P, 4, 2), pixels; left and right edges are upright.
     """
     boxes = np.asarray(boxes, np.float64)
-    return np.array([_piece_quad(boxes[piece]) for piece in pieces], np.float32).reshape(-1, 4, 2)
+    portions = [pieces[i : i + _PIECES_AT_ONCE] for i in range(0, len(pieces), _PIECES_AT_ONCE)]
+    return np.concatenate([np.zeros((0, 4, 2), np.float32), *(_fit_quads(boxes, portion) for portion in portions)])
 
 
 def cut_pieces(image: np.ndarray, quads: np.ndarray) -> list[np.ndarray]:
     """Cuts pieces of lines, quads (P, 4, 2), out of a gray page, uint8 (H, W), as ``cut_words`` does, but level."""
     return cut_words(image, quads, _MOST_RISE)
+
+
+def _are_long(boxes: np.ndarray, segments: list[list[int]]) -> np.ndarray:
+    """Bool (S,): which segments are longer than the longest piece."""
+    words, segment = flat_lists(segments)
+    ends = np.diff(segment, prepend=-1, append=len(segments)) > 0
+    lengths = boxes[words[ends[1:]], 2] - boxes[words[ends[:-1]], 0]
+    return lengths > _LONGEST * group_medians(boxes[words, 3] - boxes[words, 1], segment, len(segments))
+
+
+def _fit_quads(boxes: np.ndarray, pieces: list[list[int]]) -> np.ndarray:
+    """The quads, float32 (P, 4, 2), of at least one piece."""
+    words, is_word = _in_rows(pieces)
+    x0, y0, x1, y1 = np.moveaxis(boxes[words], 2, 0)  # (P, K) each
+    weights = np.where(is_word, np.maximum(x1 - x0, 1.0), 0.0)
+    heights = _weighted_medians(y1 - y0, weights)
+    x, y = (x0 + x1) / 2, (y0 + y1) / 2
+    left, right = x0.min(axis=1, keepdims=True), x1.max(axis=1, keepdims=True)
+    alike = np.abs(y1 - y0 - heights) <= _SAME_SIZE * heights
+    slopes = np.where(right - left > _SLANTED_FROM * heights, _slopes(x, y, np.where(alike, weights, 0.0)), 0.0)
+    middles = _weighted_medians(y - slopes * x, weights)
+    ends = np.hstack([left, right, right, left])
+    return np.stack([ends, middles + slopes * ends + np.array([-0.5, -0.5, 0.5, 0.5]) * heights], 2).astype(np.float32)
 
 
 def _part_long(boxes: np.ndarray, segment: list[int]) -> list[list[int]]:
@@ -84,37 +116,40 @@ def _is_covered(boxes: np.ndarray, pieces: list[list[int]]) -> np.ndarray:
     left, right = quads[:, 0], quads[:, 1]
     widths, heights = right[:, 0] - left[:, 0], quads[:, 3, 1] - left[:, 1]
     x, y = quads.mean(axis=1).T
-    share = (x[:, None] - left[:, 0]) / np.maximum(widths, 1e-6)  # [a, b]: where a's middle is along b
-    off = np.abs(y[:, None] - (left[:, 1] + share * (right[:, 1] - left[:, 1]) + heights / 2))
-    inside = (share > 0) & (share < 1) & (off < heights / 2)
-    return (inside & (widths[:, None] < widths)).any(axis=1)
+    hulls = quad_boxes(quads)
+    reach = (hulls[:, 3] - hulls[:, 1]).max(initial=0) / 2
+    covered = np.zeros(len(pieces), bool)
+    for a, b in Strips(hulls).near(x, x, y - reach, y + reach):
+        share = (x[a] - left[b, 0]) / np.maximum(widths[b], 1e-6)  # where a's middle is along b
+        off = np.abs(y[a] - (left[b, 1] + share * (right[b, 1] - left[b, 1]) + heights[b] / 2))
+        covered[a[(share > 0) & (share < 1) & (off < heights[b] / 2) & (widths[a] < widths[b])]] = True
+    return covered
 
 
-def _piece_quad(words: np.ndarray) -> np.ndarray:
-    """The quad (4, 2) of a piece with these words, boxes (K, 4)."""
-    x0, y0, x1, y1 = words.T
-    weights = np.maximum(x1 - x0, 1.0)
-    height = _weighted_median(y1 - y0, weights)
-    x, y = (x0 + x1) / 2, (y0 + y1) / 2
-    slope = 0.0
-    if x1.max() - x0.min() > _SLANTED_FROM * height:
-        alike = np.abs(y1 - y0 - height) <= _SAME_SIZE * height
-        slope = _slope(x[alike], y[alike], weights[alike])
-    middle = _weighted_median(y - slope * x, weights)
-    ends = np.array([x0.min(), x1.max(), x1.max(), x0.min()])
-    return np.stack([ends, middle + slope * ends + np.array([-0.5, -0.5, 0.5, 0.5]) * height], axis=1)
+def _in_rows(pieces: list[list[int]]) -> tuple[np.ndarray, np.ndarray]:
+    """The words of pieces, int (P, K), in rows filled up with their last word; and bool (P, K), what is no filling."""
+    words, piece = flat_lists(pieces)
+    sizes = np.bincount(piece)
+    places = np.arange(sizes.max())
+    row = np.minimum(places, sizes[:, None] - 1)
+    return words[(np.cumsum(sizes) - sizes)[:, None] + row], places == row
 
 
-def _slope(x: np.ndarray, y: np.ndarray, weights: np.ndarray) -> float:
-    """The slope of the weighted least-squares line through points; 0 through fewer than three."""
-    if len(x) < 3:
-        return 0.0
-    x, y = x - np.average(x, weights=weights), y - np.average(y, weights=weights)
-    spread = (weights * x * x).sum()
-    return float((weights * x * y).sum() / spread) if spread else 0.0
+def _slopes(x: np.ndarray, y: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """The slopes (P, 1) of the weighted least-squares lines through rows of points (P, K).
+
+    0 through fewer than three points with a weight.
+    """
+    total = weights.sum(axis=1, keepdims=True)
+    x, y = (v - (weights * v).sum(axis=1, keepdims=True) / total for v in (x, y))
+    spread = (weights * x * x).sum(axis=1, keepdims=True)
+    is_clear = (np.count_nonzero(weights, axis=1, keepdims=True) >= 3) & (spread > 0)
+    return np.where(is_clear, (weights * x * y).sum(axis=1, keepdims=True) / np.where(is_clear, spread, 1.0), 0.0)
 
 
-def _weighted_median(values: np.ndarray, weights: np.ndarray) -> float:
-    order = np.argsort(values, kind="stable")
-    total = np.cumsum(weights[order])
-    return float(values[order][np.searchsorted(total, total[-1] / 2)])
+def _weighted_medians(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """The medians (P, 1) of rows of values (P, K)."""
+    order = np.argsort(values, axis=1, kind="stable")
+    totals = np.cumsum(np.take_along_axis(weights, order, axis=1), axis=1)
+    middle = (totals >= totals[:, -1:] / 2).argmax(axis=1)[:, None]
+    return np.take_along_axis(values, np.take_along_axis(order, middle, axis=1), axis=1)

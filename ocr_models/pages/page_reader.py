@@ -174,11 +174,10 @@ class PageReader:
         transcripts = iter(self._recognizer.read([crop for of_page in crops for crop in of_page]))
         done = []
         for page, places, of_page in zip(pages, pieces, crops, strict=True):
-            read = zip(of_page, places, transcripts, strict=False)  # headlines stay
-            words = [word for piece in read for word in split_words(*piece, self._recognizer.part)]
-            headlines = list(islice(transcripts, len(page.headlines)))
-            quads = np.array([quad for quad, _ in words], np.float32).reshape(-1, 4, 2)
-            done.append((replace(page, quads=quads), [transcript for _, transcript in words] + headlines))
+            read = list(islice(transcripts, len(of_page)))
+            count = len(places)  # headlines follow, and stay whole
+            quads, words = split_words(of_page[:count], places, read[:count], self._recognizer.part)
+            done.append((replace(page, quads=quads), words + read[count:]))
         return done
 
     def _read_quads(self, pages: Sequence[FoundPage], quads: Sequence[np.ndarray]) -> list[list[Transcript]]:

@@ -17,6 +17,9 @@ from ocr_models.pages.unknown_script import find_unknown_script
 from ocr_models.recognition.crops import MARGIN_X
 from ocr_models.records import OcrPage, TextLine, Transcript, Word
 
+WHOLE = (0.0, 1.0)
+"""The shares of a crop that are all of it."""
+
 _MAX_WORDS = 20_000  # of a page are kept, the most certain; a newspaper page has some thousands, an index sheet 15,000
 
 
@@ -109,22 +112,24 @@ def _text_of_lines(lines: Sequence[str], starts_block: Sequence[bool]) -> str:
 
 def part_words(page: FoundPage, transcripts: Sequence[Transcript]) -> tuple[FoundPage, list[Transcript]]:
     """Splits boxes in which several words, or words and leaders, were read, between them."""
-    quads: list[np.ndarray] = []
+    owners: list[int] = []
+    shares: list[tuple[float, float]] = []
     words: list[Transcript] = []
-    for quad, transcript in zip(page.quads, transcripts, strict=True):
-        parts = [part.span() for part in LEADER_OR_WORD.finditer(transcript.text)]
-        if parts == [(0, len(transcript.text))]:
-            quads.append(quad)
+    for i, transcript in enumerate(transcripts):
+        text, confidences, places = transcript.text, transcript.char_confidences, transcript.places
+        parts = [part.span() for part in LEADER_OR_WORD.finditer(text)]
+        owners += [i] * len(parts)
+        if parts == [(0, len(text))]:
+            shares.append(WHOLE)
             words.append(transcript)
             continue
         for start, stop in parts:
-            quads.append(quad_part(quad, _border(transcript, start), _border(transcript, stop)))
             chars = slice(start, stop)
-            confidences, places = transcript.char_confidences[chars], transcript.places[chars]
+            shares.append((_border(transcript, start), _border(transcript, stop)))
             words.append(
-                replace(transcript, text=transcript.text[start:stop], char_confidences=confidences, places=places)
+                replace(transcript, text=text[chars], char_confidences=confidences[chars], places=places[chars])
             )
-    return replace(page, quads=np.array(quads, np.float32).reshape(-1, 4, 2)), words
+    return replace(page, quads=quad_parts(page.quads[owners], shares)), words
 
 
 def _border(transcript: Transcript, i: int) -> float:
@@ -136,11 +141,11 @@ def _border(transcript: Transcript, i: int) -> float:
     return before if text[i - 1] == " " else after if text[i] == " " else (before + after) / 2
 
 
-def quad_part(quad: np.ndarray, start: float, stop: float) -> np.ndarray:
-    """The part of a quad (4, 2) from ``start`` to ``stop``, which are shares of its crop, margins included."""
-    length, height = quad_sizes(quad[None])[0]
-    margin = MARGIN_X * height / max(1.0, length)
-    shares = sorted((start, stop))  # attention may have moved backward
-    low, high = np.clip([share * (1 + 2 * margin) - margin for share in shares], 0, 1)
-    along = np.array([[low], [high], [high], [low]])
-    return quad[[0, 0, 3, 3]] * (1 - along) + quad[[1, 1, 2, 2]] * along
+def quad_parts(quads: np.ndarray, shares: Sequence[tuple[float, float]]) -> np.ndarray:
+    """The parts of quads, float32 (N, 4, 2), between two ``shares`` of the width of their crops, margins included."""
+    along, across = quad_sizes(quads).T
+    margins = (MARGIN_X * across / np.maximum(1.0, along))[:, None]
+    ends = np.sort(np.array(shares, np.float32).reshape(-1, 2), axis=1)  # attention may have moved backward
+    left, right = np.clip(ends * (1 + 2 * margins) - margins, 0, 1).T
+    places = np.stack([left, right, right, left], axis=1)[..., None]
+    return quads[:, [0, 0, 3, 3]] * (1 - places) + quads[:, [1, 1, 2, 2]] * places

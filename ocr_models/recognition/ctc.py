@@ -22,10 +22,12 @@ def greedy_decode(logits: np.ndarray, logit_lengths: np.ndarray) -> list[tuple[l
     best[np.arange(best.shape[1]) >= logit_lengths[:, None]] = BLANK_ID
     begins = np.diff(best, axis=1, prepend=BLANK_ID) != 0
     crops, steps = np.nonzero(best != BLANK_ID)  # most steps are blank and need no softmax
-    of_step = logits[crops, steps].astype(np.float32)
-    peaks = 1 / np.exp(of_step - of_step.max(axis=1, keepdims=True)).sum(axis=1)
+    classes = best[crops, steps]
+    of_step = logits[crops, steps].astype(np.float32, copy=False)
+    of_step -= logits[crops, steps, classes].astype(np.float32)[:, None]
+    peaks = 1 / np.exp(of_step, out=of_step).sum(axis=1)
     first = np.flatnonzero(begins[crops, steps])
-    ids, places = best[crops, steps][first].tolist(), steps[first].tolist()
+    ids, places = classes[first].tolist(), steps[first].tolist()
     confidences = np.maximum.reduceat(peaks, first).tolist()
     stops = np.cumsum(np.bincount(crops[first], minlength=len(logits))).tolist()
     ranges = [slice(start, stop) for start, stop in zip([0, *stops], stops, strict=False)]

@@ -152,7 +152,7 @@ class TextRecognizer:
     def _transcript(self, reading: Reading, width: int) -> Transcript:
         """The transcript of a crop with ``width`` columns."""
         ids, confidences, steps, _ = reading
-        places = tuple(min(1.0, (step + 0.5) * WIDTH_STRIDE / width) for step in steps)
+        places = tuple(np.minimum((np.array(steps, float) + 0.5) * WIDTH_STRIDE / width, 1.0).tolist())
         return self._with_confidence(self._charset.decode(ids), confidences, confidences[: len(ids)], places)
 
     def _with_confidence(
@@ -248,4 +248,4 @@ def _choices(charset: Charset, read: int, log_probs: np.ndarray) -> list[tuple[s
 
 
 def _mean_log(confidences: Sequence[float]) -> float:
-    return sum(math.log(max(confidence, 1e-6)) for confidence in confidences) / len(confidences)
+    return sum([math.log(c if c > 1e-6 else 1e-6) for c in confidences]) / len(confidences)

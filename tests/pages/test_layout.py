@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ocr_models.errors import DocumentError
 from ocr_models.limits import reading_within
-from ocr_models.pages.layout import cheapest, group_medians, order_words
+from ocr_models.pages.layout import order_words
 
 LEADING = 14.0
 PROSE = """
@@ -234,18 +234,6 @@ def test_every_word_stands_in_exactly_one_line(boxes):
     assert sorted(word for words in layout.lines for word in words) == list(range(len(boxes)))
     assert all(layout.lines) and len(layout.starts_block) == len(layout.lines)
     assert layout.starts_block[:1] == [True] * bool(boxes)
-
-
-def test_cheapest_of_each_group():
-    # Group 0 has 3, 1 and 1, of which the first counts; group 1 nothing finite; group 2 a 5; group 3 nothing.
-    costs, groups = np.array([3, 1, np.inf, 5, 1]), np.array([0, 0, 1, 2, 0])
-    assert cheapest(costs, groups, 4).tolist() == [1, -1, 3, -1]
-
-
-def test_group_medians():
-    # Group 0 has 9, 1 and 2; group 1 nothing; group 2 has 4 and 7.
-    medians = group_medians(np.array([9, 4, 1, 7, 2]), np.array([0, 2, 0, 2, 0]), 3)
-    np.testing.assert_array_equal(medians, [2, np.nan, 5.5])
 
 
 def test_the_order_of_a_page_takes_no_longer_than_its_reading_may():

@@ -9,7 +9,7 @@ from ocr_models.pages.line_words import split_words
 from ocr_models.records import Transcript
 
 # A crop of 27 rows, which is 25 with margins of a twenty-fifth; its quad has margins of a tenth, 2.5, at both ends.
-QUAD = box_quads(np.array([[100, 50, 295, 75]]))[0]
+QUADS = box_quads(np.array([[100, 50, 295, 75]]))
 
 
 def part(transcript, start, stop):
@@ -25,9 +25,9 @@ def crop_of(*bars):
 
 
 def split(crop, text, places):
-    words = split_words(crop, QUAD, Transcript(text, 0.9, places=tuple(x / 200 for x in places)), part)
-    boxes = quad_boxes(np.array([quad for quad, _ in words]))
-    return [transcript.text for _, transcript in words], boxes[:, [0, 2]]
+    read = Transcript(text, 0.9, places=tuple(x / 200 for x in places))
+    quads, words = split_words([crop], QUADS, [read], part)
+    return [word.text for word in words], quad_boxes(quads)[:, [0, 2]]
 
 
 def test_words_end_at_the_white_gap_in_which_the_space_was_read():
@@ -56,9 +56,19 @@ def test_leader_is_parted_from_a_word_without_a_space():
 
 
 def test_single_word_keeps_its_quad():
-    ((quad, transcript),) = split_words(crop_of((5, 195)), QUAD, Transcript("word", 0.9), part)
-    assert quad is QUAD and transcript.text == "word"
+    quads, (word,) = split_words([crop_of((5, 195))], QUADS, [Transcript("word", 0.9)], part)
+    np.testing.assert_allclose(quads, QUADS, rtol=1e-6)
+    assert word.text == "word"
 
 
 def test_nothing_read_is_no_word():
-    assert split_words(crop_of((5, 195)), QUAD, Transcript("", 0.0), part) == []
+    quads, words = split_words([crop_of((5, 195))], QUADS, [Transcript("", 0.0)], part)
+    assert quads.shape == (0, 4, 2) and words == []
+
+
+def test_words_of_several_pieces_stand_in_their_own_piece():
+    crop = crop_of((5, 80), (100, 195))
+    reads = [Transcript(text, 0.9, places=(0.1, 0.3, 0.475, 0.6, 0.8)) for text in ("ab cd", "ef gh")]
+    quads, words = split_words([crop, crop], np.concatenate([QUADS, QUADS + 40]), reads, part)
+    assert [word.text for word in words] == ["ab", "cd", "ef", "gh"]
+    np.testing.assert_allclose(quads[2:], quads[:2] + 40, atol=1e-3)
