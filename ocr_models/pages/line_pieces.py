@@ -11,6 +11,8 @@ import numpy as np
 
 from ocr_models.geometry import quad_angles, quad_boxes
 from ocr_models.pages.layout import line_segments
+from ocr_models.pages.piece_ends import reach_ends
+from ocr_models.pages.ruling import without_rules
 from ocr_models.pages.word_crops import LEVEL_WORD_RAD, cut_words
 from ocr_models.recognition.crops import INPUT_HEIGHT, MARGIN_X, MARGIN_Y, WIDTH_BUCKETS
 
@@ -21,14 +23,24 @@ _MOST_RISE = 0.1  # of a line, end to end: a slice then loses half a margin at e
 _SAME_SIZE = 0.25  # heights that differ by more from a piece's don't tell its slant: a dash, a drop cap
 
 
-def piece_places(quads: np.ndarray) -> np.ndarray:
-    """The pieces of lines of a leveled page's words, quads (N, 4, 2): float32 (P, 4, 2), pixels.
+def find_pieces(image: np.ndarray, quads: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Finds the pieces of lines of a leveled page.
 
-    A word that isn't level is a piece of its own.
+    Args:
+        image: uint8 (H, W), gray.
+        quads: float32 (N, 4, 2), the words found on it, pixels.
+
+    Returns:
+        The page without the rules of its tables, from which pieces are to be cut, and the pieces, float32 (P, 4, 2).
+        They reach to where their ink ends. A word that isn't level is a piece of its own.
     """
     is_level = np.abs(quad_angles(quads)) < LEVEL_WORD_RAD
     boxes = quad_boxes(quads[is_level])
-    return np.concatenate([piece_quads(boxes, line_pieces(boxes)), quads[~is_level]])
+    pieces = line_pieces(boxes)
+    places = piece_quads(boxes, pieces)
+    image = without_rules(image, places)
+    reached = reach_ends(image, boxes, pieces, places)
+    return image, np.concatenate([piece_quads(reached, line_pieces(reached)), quads[~is_level]])
 
 
 def line_pieces(boxes: np.ndarray) -> list[list[int]]:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 import cv2
 import numpy as np
 
+from ocr_models.geometry import runs_of
 from ocr_models.pages.box_refinement import white_columns
 from ocr_models.pages.leaders import LEADER_OR_WORD
 from ocr_models.pages.page_text import quad_part
@@ -63,8 +64,7 @@ def _white_gaps(crop: np.ndarray) -> np.ndarray:
     top, bottom = (round((MARGIN_Y + share) * height) for share in _BAND)
     paper = float(np.median(smooth[[0, -1]]))
     white = white_columns(smooth[top : max(bottom, top + 1)], paper)
-    steps = np.flatnonzero(np.diff(np.concatenate([[False], white, [False]]).view(np.int8)))
-    return steps.reshape(-1, 2).astype(np.float64)
+    return runs_of(white).astype(np.float64)
 
 
 def _gap_at(gaps: np.ndarray, places: Sequence[float], i: int, shape: tuple[int, ...]) -> tuple[float, float]:
