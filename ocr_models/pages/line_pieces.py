@@ -20,6 +20,7 @@ from ocr_models.recognition.crops import INPUT_HEIGHT, MARGIN_X, MARGIN_Y, WIDTH
 _LONGEST = WIDTH_BUCKETS[-1] / INPUT_HEIGHT * (1 + 2 * MARGIN_Y) - 2 * MARGIN_X  # what isn't squeezed
 _SLANTED_FROM = 6.0  # the boxes of a shorter piece tell its slant worse than the skew of the page does
 _MOST_RISE = 0.1  # of a line, end to end: a slice then loses half a margin at each end
+_OVERLAP = 0.75  # of the higher of two pieces; lines that overlap in print share less
 _SAME_SIZE = 0.25  # heights that differ by more from a piece's don't tell its slant: a dash, a drop cap
 
 
@@ -54,7 +55,8 @@ def line_pieces(boxes: np.ndarray) -> list[list[int]]:
         it. A piece that would be wider than the widest bucket is parted at its widest gaps.
     """
     boxes = np.asarray(boxes, np.float64)
-    pieces = [part for segment in line_segments(boxes) for part in _part_long(boxes, segment)]
+    segments = _join_overlapping(boxes, line_segments(boxes))
+    pieces = [part for segment in segments for part in _part_long(boxes, segment)]
     return [pieces[i] for i in np.flatnonzero(~_is_covered(boxes, pieces))]
 
 
@@ -75,6 +77,22 @@ def piece_quads(boxes: np.ndarray, pieces: list[list[int]]) -> np.ndarray:
 def cut_pieces(image: np.ndarray, quads: np.ndarray) -> list[np.ndarray]:
     """Cuts pieces of lines, quads (P, 4, 2), out of a gray page, uint8 (H, W), as ``cut_words`` does, but level."""
     return cut_words(image, quads, _MOST_RISE)
+
+
+def _join_overlapping(boxes: np.ndarray, segments: list[list[int]]) -> list[list[int]]:
+    """Joins segments that share columns and rows: the detector saw a long word as two that overlap."""
+    if not segments:
+        return []
+    x0, y0, x1, y1 = quad_boxes(piece_quads(boxes, segments)).T
+    heights = y1 - y0
+    shared = np.minimum(y1[:, None], y1) - np.maximum(y0[:, None], y0)
+    level = shared > _OVERLAP * np.maximum(heights[:, None], heights)
+    overlap = level & (x0[:, None] < x0) & (x0 < x1[:, None]) & (x1[:, None] < x1)
+    group = np.arange(len(segments))
+    for left, right in np.argwhere(overlap).tolist():
+        group[group == group[right]] = group[left]
+    members = [[word for i in np.flatnonzero(group == g) for word in segments[i]] for g in np.unique(group)]
+    return [sorted(words, key=lambda word: boxes[word, 0]) for words in members]
 
 
 def _part_long(boxes: np.ndarray, segment: list[int]) -> list[list[int]]:

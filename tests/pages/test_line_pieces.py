@@ -23,6 +23,18 @@ def test_word_inside_a_piece_is_covered():
     assert sorted(line_pieces(np.concatenate([BOXES, dash]))) == [[0, 1], [2], [3, 4]]
 
 
+@pytest.mark.parametrize("y0, y1, pieces", [(12, 32, 1), (9, 29, 1), (16, 36, 2), (30, 50, 2)])
+def test_boxes_of_one_word_that_overlap_are_one_piece(y0, y1, pieces):
+    # They share 30 columns, more than the words of a line do, and 18, 19, 14 and no rows of 20.
+    boxes = np.array([[10, 10, 110, 30], [80, y0, 200, y1]], float)
+    assert len(line_pieces(boxes)) == pieces
+
+
+def test_words_of_joined_pieces_are_in_order():
+    boxes = np.array([[80, 10, 200, 30], [210, 10, 250, 30], [10, 10, 50, 30], [56, 10, 110, 30]], float)
+    assert line_pieces(boxes) == [[2, 3, 0, 1]]
+
+
 def test_lines_that_slant_by_their_distance_cover_none():
     # 20 words of 30 in width with 10 between them fall by 40 in 800, which is the distance of the lines.
     x = 40.0 * np.arange(20)
