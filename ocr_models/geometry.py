@@ -101,3 +101,8 @@ def quarter_turn_matrix(turns: int, height: int, width: int) -> np.ndarray:
         ][turns],
         np.float64,
     )
+
+
+def runs_of(flags: np.ndarray) -> np.ndarray:
+    """The runs of True in flags (N,): int (R, 2), where each starts and stops."""
+    return np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).view(np.int8))).reshape(-1, 2)

@@ -147,7 +147,7 @@ class _Graph:
     def convolution(self, layer: layers.Conv2D, inputs: list[str]) -> str:
         kernel, *rest = layer.get_weights()
         bias = rest[0] if rest else np.zeros(kernel.shape[-1], np.float32)
-        attributes = {"strides": list(layer.strides), "kernel_shape": list(layer.kernel_size)}
+        attributes: dict[str, Any] = {"strides": list(layer.strides), "kernel_shape": list(layer.kernel_size)}
         self._convolutions += 1
         if self._convolutions > _FIRST and layer.filters > _FEW_CHANNELS:
             self.inputs[layer.name] = inputs[0]
@@ -156,7 +156,7 @@ class _Graph:
         else:
             kernel = kernel.transpose(3, 2, 0, 1)
             if layer.name in self._peaks:
-                inputs = [self._as_bytes(*inputs, self._peaks[layer.name]), self._byte_weight(layer.name, kernel)]
+                inputs = [self._as_bytes(inputs[0], self._peaks[layer.name]), self._byte_weight(layer.name, kernel)]
             else:
                 inputs = [*inputs, self._weight(f"{layer.name}_kernel", kernel)]
             auto_pad = {"same": "SAME_UPPER", "valid": "VALID"}[layer.padding]
@@ -164,7 +164,7 @@ class _Graph:
             x = self._add("Conv", [*inputs, bias_name], auto_pad=auto_pad, **attributes)
         return self._add("Sigmoid", [x]) if layer.activation is keras.activations.sigmoid else x
 
-    def _first_convolution(self, kernel: np.ndarray, bias: np.ndarray, attributes: dict[str, list[int]]) -> str:
+    def _first_convolution(self, kernel: np.ndarray, bias: np.ndarray, attributes: dict[str, Any]) -> str:
         """The rescaling and the first convolution as one, over pixels as they are, which takes a sixth less time.
 
         The border that "same" adds to a picture of even sides gets the gray that is rescaled to 0.

@@ -13,6 +13,8 @@ from ocr_models.geometry import quad_angles, quad_boxes
 from ocr_models.pages.groups import flat_lists, group_medians
 from ocr_models.pages.layout import line_segments
 from ocr_models.pages.neighbors import Strips
+from ocr_models.pages.piece_ends import reach_ends
+from ocr_models.pages.ruling import without_rules
 from ocr_models.pages.word_crops import LEVEL_WORD_RAD, cut_words
 from ocr_models.recognition.crops import INPUT_HEIGHT, MARGIN_X, MARGIN_Y, WIDTH_BUCKETS
 
@@ -21,17 +23,28 @@ _LONGEST = WIDTH_BUCKETS[-1] / INPUT_HEIGHT * (1 + 2 * MARGIN_Y) - 2 * MARGIN_X 
 _SLANTED_FROM = 6.0  # the boxes of a shorter piece tell its slant worse than the skew of the page does
 _MOST_RISE = 0.1  # of a line, end to end: a slice then loses half a margin at each end
 _PIECES_AT_ONCE = 1024  # pieces whose words are compared at a time, which bounds memory
+_OVERLAP = 0.75  # of the higher of two pieces; lines that overlap in print share less
 _SAME_SIZE = 0.25  # heights that differ by more from a piece's don't tell its slant: a dash, a drop cap
 
 
-def piece_places(quads: np.ndarray) -> np.ndarray:
-    """The pieces of lines of a leveled page's words, quads (N, 4, 2): float32 (P, 4, 2), pixels.
+def find_pieces(image: np.ndarray, quads: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Finds the pieces of lines of a leveled page.
 
-    A word that isn't level is a piece of its own.
+    Args:
+        image: uint8 (H, W), gray.
+        quads: float32 (N, 4, 2), the words found on it, pixels.
+
+    Returns:
+        The page without the rules of its tables, from which pieces are to be cut, and the pieces, float32 (P, 4, 2).
+        They reach to where their ink ends. A word that isn't level is a piece of its own.
     """
     is_level = np.abs(quad_angles(quads)) < LEVEL_WORD_RAD
     boxes = quad_boxes(quads[is_level])
-    return np.concatenate([piece_quads(boxes, line_pieces(boxes)), quads[~is_level]])
+    pieces = line_pieces(boxes)
+    places = piece_quads(boxes, pieces)
+    image = without_rules(image, places)
+    reached = reach_ends(image, boxes, pieces, places)
+    return image, np.concatenate([piece_quads(reached, line_pieces(reached)), quads[~is_level]])
 
 
 def line_pieces(boxes: np.ndarray) -> list[list[int]]:
@@ -45,7 +58,7 @@ def line_pieces(boxes: np.ndarray) -> list[list[int]]:
         it. A piece that would be wider than the widest bucket is parted at its widest gaps.
     """
     boxes = np.asarray(boxes, np.float64)
-    segments = line_segments(boxes)
+    segments = _join_overlapping(boxes, line_segments(boxes))
     pieces = [
         part
         for segment, is_long in zip(segments, _are_long(boxes, segments), strict=True)
@@ -95,6 +108,26 @@ def _fit_quads(boxes: np.ndarray, pieces: list[list[int]]) -> np.ndarray:
     middles = _weighted_medians(y - slopes * x, weights)
     ends = np.hstack([left, right, right, left])
     return np.stack([ends, middles + slopes * ends + np.array([-0.5, -0.5, 0.5, 0.5]) * heights], 2).astype(np.float32)
+
+
+def _join_overlapping(boxes: np.ndarray, segments: list[list[int]]) -> list[list[int]]:
+    """Joins segments that share columns and rows: the detector saw a long word as two that overlap."""
+    hulls = quad_boxes(piece_quads(boxes, segments))
+    x0, y0, x1, y1 = hulls.T
+    heights = y1 - y0
+    reach = heights.max(initial=0)
+    middles = (y0 + y1) / 2
+    group = np.arange(len(segments))
+    for a, b in Strips(hulls).near(x0, x1, middles - reach, middles + reach):
+        shared = np.minimum(y1[a], y1[b]) - np.maximum(y0[a], y0[b])
+        overlap = (shared > _OVERLAP * np.maximum(heights[a], heights[b])) & (x0[a] < x0[b]) & (x0[b] < x1[a])
+        overlap &= x1[a] < x1[b]
+        for left, right in zip(a[overlap].tolist(), b[overlap].tolist(), strict=True):
+            group[group == group[right]] = group[left]
+    if (group == np.arange(len(segments))).all():
+        return segments
+    members = [[word for i in np.flatnonzero(group == g) for word in segments[i]] for g in np.unique(group)]
+    return [sorted(words, key=lambda word: boxes[word, 0]) for words in members]
 
 
 def _part_long(boxes: np.ndarray, segment: list[int]) -> list[list[int]]:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 import cv2
 import numpy as np
 
+from ocr_models.geometry import runs_of
 from ocr_models.pages.box_refinement import white_columns
 from ocr_models.pages.leaders import LEADER_OR_WORD
 from ocr_models.pages.page_text import WHOLE, quad_parts
@@ -74,9 +75,7 @@ def _white_gaps(crop: np.ndarray) -> list[list[int]]:
     top, bottom = (round((MARGIN_Y + share) * height) for share in _BAND)
     middle = [columns - 1, columns]  # of two rows; their median, six times as fast as by np.median
     paper = float(np.partition(smooth[[0, -1]], middle, axis=None)[middle].mean())
-    white = np.zeros(columns + 2, np.int8)
-    white[1:-1] = white_columns(smooth[top : max(bottom, top + 1)], paper)
-    return np.flatnonzero(np.diff(white)).reshape(-1, 2).tolist()
+    return runs_of(white_columns(smooth[top : max(bottom, top + 1)], paper)).tolist()
 
 
 def _gap_at(

@@ -15,7 +15,7 @@ from ocr_models.detection.text_detector import TextDetector
 from ocr_models.geometry import quad_sizes, transform_quads
 from ocr_models.inference.engines import AUTO, choose_engine
 from ocr_models.pages.found_page import FoundPage, ReadPage, find_page, text_slant
-from ocr_models.pages.line_pieces import cut_pieces, piece_places
+from ocr_models.pages.line_pieces import cut_pieces, find_pieces
 from ocr_models.pages.line_words import split_words
 from ocr_models.pages.page_text import assemble, part_words
 from ocr_models.pages.readings import SURE, certain_characters, network_confidence, own_confidence, surer
@@ -166,7 +166,9 @@ class PageReader:
 
     def _read_lines(self, pages: Sequence[FoundPage]) -> list[ReadPage]:
         """The pages with the words that were read in pieces of their lines, and the transcripts as ``_read_words``."""
-        pieces = [piece_places(page.quads) for page in pages]
+        found = [find_pieces(page.image, page.quads) for page in pages]
+        pages = [replace(page, image=image) for page, (image, _) in zip(pages, found, strict=True)]
+        pieces = [places for _, places in found]
         crops = [
             cut_pieces(page.image, np.concatenate([places, page.headlines]))
             for page, places in zip(pages, pieces, strict=True)

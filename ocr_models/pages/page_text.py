@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
@@ -12,7 +13,7 @@ from ocr_models.geometry import box_quads, quad_boxes, quad_sizes, run_boxes, tr
 from ocr_models.pages.found_page import FoundPage
 from ocr_models.pages.layout import order_words
 from ocr_models.pages.leaders import DOTS, LEADER_OR_WORD, as_high_as_neighbors, join_leaders
-from ocr_models.pages.readings import mean_confidence, own_confidence
+from ocr_models.pages.readings import mean_confidence, network_confidence, own_confidence
 from ocr_models.pages.unknown_script import find_unknown_script
 from ocr_models.recognition.crops import MARGIN_X
 from ocr_models.records import OcrPage, TextLine, Transcript, Word
@@ -21,6 +22,11 @@ WHOLE = (0.0, 1.0)
 """The shares of a crop that are all of it."""
 
 _MAX_WORDS = 20_000  # of a page are kept, the most certain; a newspaper page has some thousands, an index sheet 15,000
+
+# No word helps to read a number, so that the network is less sure of one than of a word that is as legible. Of numbers
+# between 0.56 and 0.75 on lines that were read well, 11 of 17 were right on development pages; of words, one in five.
+_NUMBER = re.compile(r"\d+(?:[.,:/-]\d+)*%?")
+_OF_NUMBERS = 0.75  # of the least confidence of other words
 
 
 def assemble(parts: Sequence[tuple[FoundPage, Sequence[Transcript]]], min_confidence: float) -> OcrPage:
@@ -83,13 +89,21 @@ def _lay_out(
     lines: list[TextLine] = []
     for i, (start, stop) in enumerate(zip(starts, stops, strict=True)):
         line = first_line + i
-        of_line = [_to_word(read[j], quads[j], line, is_unknown[j], min_confidence) for j in range(start, stop)]
+        least = [min_confidence] * (stop - start)
+        if network_confidence(read[start:stop]) >= min_confidence:
+            least = [_least_confidence(t.text, min_confidence) for t in read[start:stop]]
+        of_line = [_to_word(read[j], quads[j], line, is_unknown[j], least[j - start]) for j in range(start, stop)]
         words += of_line
         text = " ".join(word.text for word in of_line if word.in_text)
         lines.append(TextLine(text, line_quads[i], mean_confidence(of_line)))
     text = _text_of_lines([line.text for line in lines], layout.starts_block)
     unknown_chars = sum(len(t.text) for is_word_unknown, t in zip(is_unknown, read, strict=True) if is_word_unknown)
     return _Part(words, lines, text, unknown_chars)
+
+
+def _least_confidence(text: str, min_confidence: float) -> float:
+    """The least confidence of a word of the text, on a line that is read with confidence as a whole."""
+    return _OF_NUMBERS * min_confidence if _NUMBER.fullmatch(text) else min_confidence
 
 
 def _to_word(read: Transcript, quad: np.ndarray, line: int, is_unknown: bool, min_confidence: float) -> Word:

@@ -52,7 +52,9 @@ def write_onnx(args: argparse.Namespace) -> int:
 
     if bundle.config["task"] == "caption" or len((network := load_keras_model(bundle)).inputs) != 1:
         raise UsageError(f"{args.output}: only detectors and CRNNs have an ONNX form; {bundle.id} runs on Keras")
-    written = set_onnx(bundle, export_onnx(network, _what_it_sees(bundle, compile_forward(network), pages)))
+    onnx = export_onnx(network, _what_it_sees(bundle, compile_forward(network), pages))
+    assert onnx
+    written = set_onnx(bundle, onnx)
     say(f"bundle: {written.path} is now {written.id}")
     return 0
 

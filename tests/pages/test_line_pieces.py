@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ocr_models.geometry import box_quads, quad_boxes
-from ocr_models.pages.line_pieces import cut_pieces, line_pieces, piece_places, piece_quads
+from ocr_models.pages.line_pieces import cut_pieces, find_pieces, line_pieces, piece_quads
 
 # Two lines of words of 20 pixels in height; after the second word of the first line, a gap of two heights.
 BOXES = np.array([[10, 10, 50, 30], [56, 10, 90, 30], [130, 10, 170, 30], [10, 50, 60, 70], [66, 50, 90, 70]], float)
@@ -16,12 +16,23 @@ def test_words_are_joined_up_to_gaps_of_cells():
 
 def test_no_words():
     assert line_pieces(np.zeros((0, 4))) == []
-    assert piece_places(np.zeros((0, 4, 2), np.float32)).shape == (0, 4, 2)
 
 
 def test_word_inside_a_piece_is_covered():
     dash = [[50, 19, 57, 22]]  # seen between two words, too thin to follow one of them
     assert sorted(line_pieces(np.concatenate([BOXES, dash]))) == [[0, 1], [2], [3, 4]]
+
+
+@pytest.mark.parametrize("y0, y1, pieces", [(12, 32, 1), (9, 29, 1), (16, 36, 2), (30, 50, 2)])
+def test_boxes_of_one_word_that_overlap_are_one_piece(y0, y1, pieces):
+    # They share 30 columns, more than the words of a line do, and 18, 19, 14 and no rows of 20.
+    boxes = np.array([[10, 10, 110, 30], [80, y0, 200, y1]], float)
+    assert len(line_pieces(boxes)) == pieces
+
+
+def test_words_of_joined_pieces_are_in_order():
+    boxes = np.array([[80, 10, 200, 30], [210, 10, 250, 30], [10, 10, 50, 30], [56, 10, 110, 30]], float)
+    assert line_pieces(boxes) == [[2, 3, 0, 1]]
 
 
 def test_lines_that_slant_by_their_distance_cover_none():
@@ -59,7 +70,8 @@ def test_long_piece_slants_as_its_words_lie(slope):
 def test_slanted_word_is_a_piece_of_its_own():
     quads = box_quads(BOXES[:2])
     quads[1] += np.array([[0, 0], [0, 4], [0, 4], [0, 0]])  # 4 in 34: 7 degrees
-    assert len(piece_places(quads)) == 2
+    _, places = find_pieces(np.full((100, 200), 255, np.uint8), quads)
+    assert len(places) == 2
 
 
 def test_slanted_piece_is_cut_level():

@@ -1,0 +1,88 @@
+"""Moves the ends of pieces of lines outward to where their ink ends.
+
+The detector sees a long word only in part, and leaves out a short one at the end of a line. What follows a piece at
+its height, at distances as between letters or words, belongs to it: the recognizer is to see it.
+"""
+
+from __future__ import annotations
+
+import math
+
+import cv2
+import numpy as np
+
+from ocr_models.geometry import runs_of
+from ocr_models.pages.box_refinement import white_columns
+
+# Lengths are in heights of the piece.
+_FARTHEST = 12.0  # ends move so far at most: the longest words are as long
+_WIDEST_GAP = 0.6  # twice a space; a wider gap may be one between columns, as ``layout`` has it
+_BAND = (0.06, 0.84)  # rows that are examined, as in ``box_refinement``
+_KNOWN = 2.0  # of the piece itself is examined, too: it has ink, and above and below it paper
+_CONTRAST = 0.25  # of the darkest ink of a mark: its paler rows are its blur
+_LONGEST_RUN = 3.0  # ink without any white is a rule or a picture if it is longer
+_SPECK, _SPECK_GAP = 0.2, 0.25  # smaller marks are dirt, unless they are as close to a word as its period
+_SAME_LINE, _SAME_SIZE = 0.5, 2.2  # shared height and ratio of heights of two boxes on a line, as in ``layout``
+
+
+def reach_ends(image: np.ndarray, boxes: np.ndarray, pieces: list[list[int]], quads: np.ndarray) -> np.ndarray:
+    """Moves the outer edges of the first and last words of pieces outward to the end of their ink.
+
+    Args:
+        image: uint8 (H, W), gray, dark text.
+        boxes: (N, 4) level word boxes in pixels.
+        pieces: the words of each piece, from left to right.
+        quads: float32 (P, 4, 2), of the pieces.
+
+    Returns:
+        (N, 4) boxes.
+    """
+    reached = np.array(boxes, np.float64)
+    for piece, quad in zip(pieces, quads, strict=True):
+        reached[piece[-1], 2] = _right_end(image, reached, piece, quad)
+    # The left ends are right ends in a mirror.
+    width = image.shape[1]
+    mirror = np.array([-1, 1, -1, 1]), np.array([width, 0, width, 0])
+    reached = (mirror[0] * reached + mirror[1])[:, [2, 1, 0, 3]]
+    for piece, quad in zip(pieces, quads[:, [1, 0, 3, 2]], strict=True):
+        reached[piece[0], 2] = _right_end(image[:, ::-1], reached, piece, quad)
+    return (mirror[0] * reached + mirror[1])[:, [2, 1, 0, 3]]
+
+
+def _right_end(image: np.ndarray, boxes: np.ndarray, piece: list[int], quad: np.ndarray) -> float:
+    """Where the ink at the right of a piece ends, in pixels; at the next word on its line at the latest."""
+    end, (top, bottom) = float(boxes[piece, 2].max()), quad[1:3, 1].astype(float).tolist()
+    heights, height = boxes[:, 3] - boxes[:, 1], bottom - top
+    lower = np.minimum(heights, height)
+    follows = np.minimum(boxes[:, 3], bottom) - np.maximum(boxes[:, 1], top) > _SAME_LINE * lower
+    follows &= (np.maximum(heights, height) < _SAME_SIZE * lower) & (boxes[:, 2] > end)
+    follows[piece] = False
+    return _ink_end(image, end, top, bottom, float(boxes[follows, 0].min(initial=np.inf)))
+
+
+def _ink_end(image: np.ndarray, end: float, top: float, bottom: float, border: float) -> float:
+    """Where the ink ends that goes on at the right of ``end``, up to ``border`` at most, in pixels."""
+    height = bottom - top
+    start, stop = int(end - _KNOWN * height), int(min(end + _FARTHEST * height, border, image.shape[1]))
+    y0, y1 = round(top + _BAND[0] * height), round(top + _BAND[1] * height) + 1
+    if stop <= end or start < 0 or top < 0 or bottom >= len(image):
+        return end
+    band = cv2.blur(np.ascontiguousarray(image[y0:y1, start:stop]), (3, 3))  # a speck of noise isn't ink
+    paper = float(np.median(image[[int(top), int(bottom)], start : math.ceil(end)]))
+    reached = end - start
+    for left, right in runs_of(~white_columns(band, paper)).tolist():
+        if right <= reached:
+            continue
+        gap, length = left - reached, right - left
+        if gap > _WIDEST_GAP * height or length > _LONGEST_RUN * height:
+            break
+        if gap > _SPECK_GAP * height and length < _SPECK * height and _is_low(band[:, left:right], paper, height):
+            break
+        reached = right
+    return max(end, float(start + reached))
+
+
+def _is_low(mark: np.ndarray, paper: float, height: float) -> bool:
+    """Whether the ink of a mark (h, w) is in so few rows that it may be dirt."""
+    contrast = np.abs(mark - paper).max(axis=1)
+    return bool(np.count_nonzero(contrast > _CONTRAST * contrast.max()) < _SPECK * height)

@@ -1,0 +1,65 @@
+"""Erases the upright rules of tables and frames that stand beside pieces of lines.
+
+A rule at the edge of a cell is as close to its text as letters are to each other, so that the box of a word often
+holds it, and it is read as "|", "[" or "l". It is told from a letter by its length alone.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from ocr_models.geometry import quad_boxes, runs_of
+from ocr_models.pages.word_crops import DARK_GROUND
+
+# Lengths are in heights of the piece; a letter with an accent or a descender is one high.
+_BEYOND = 1.0  # above or below the piece a rule goes on for so much, in all; brackets and "|" end before
+_SEEN = 1.5  # rows above and below a piece that are examined
+_THICKEST = 0.15  # the stems of a drop cap over three lines are twice as thick, those of bold capitals are shorter
+_THIN_PX = 3  # or a rule is as thick: a hairline is, when it has been scanned
+_BESIDE = 1.0  # rules are searched so far to the left and right: beyond the gaps over which the end of a piece moves
+_CONTRAST = 0.2  # share of the range from paper to the darkest ink by which a rule differs from paper: thin, it is gray
+_EVEN = 0.6  # of its own usual darkness a rule has at least in every row; between two letters there is more white
+_SMOOTHED = 0.15  # rows whose mean is taken, so that noise neither makes a rule nor parts it
+_MIN_RANGE = 24  # gray levels
+
+
+def without_rules(image: np.ndarray, quads: np.ndarray) -> np.ndarray:
+    """The page, uint8 (H, W), without upright dark rules in or beside pieces, quads (P, 4, 2); a copy if it has any."""
+    erased = image
+    for box in quad_boxes(quads).tolist():
+        for x0, y0, x1, y1, paper in _rules_beside(image, *box):
+            if erased is image:
+                erased = image.copy()
+            erased[y0:y1, x0:x1] = paper
+    return erased
+
+
+def _rules_beside(
+    image: np.ndarray, x0: float, y0: float, x1: float, y1: float
+) -> list[tuple[int, int, int, int, int]]:
+    """The boxes of the rules that run through the height of a piece, and the gray of the paper there."""
+    height = y1 - y0
+    ends = np.round([y0 - _SEEN * height, y0, y1, y1 + _SEEN * height]).astype(int)
+    above, top, bottom, below = ends.clip(0, image.shape[0]).tolist()
+    left, right = np.round([x0 - _BESIDE * height, x1 + _BESIDE * height]).astype(int).clip(0, image.shape[1]).tolist()
+    if bottom - top < 3 or right - left < 3:
+        return []
+    seen = cv2.blur(image[above:below, left:right], (1, max(1, round(_SMOOTHED * height))))
+    inside = slice(top - above, bottom - above)
+    palest = seen[inside].max(axis=0)
+    paper = int(np.median(palest))  # nearly all columns have white above or below their letters
+    darkest = int(image[top:bottom, left:right].min())
+    if paper < DARK_GROUND or paper - darkest < _MIN_RANGE:
+        return []
+    found = []
+    for start, stop in runs_of(palest < paper - _CONTRAST * (paper - darkest)).tolist():
+        column = seen[:, start + int(palest[start:stop].argmin())]
+        is_ink = column < paper - _EVEN * (paper - np.median(column[inside]))
+        up = int(np.append(is_ink[: inside.start][::-1], False).argmin())
+        down = int(np.append(is_ink[inside.stop :], False).argmin())
+        is_thin = stop - start <= max(_THIN_PX, _THICKEST * height)
+        if is_thin and is_ink[inside].all() and up + down >= _BEYOND * height:
+            # The pixels on both sides are gray from a rule that lies between two columns of pixels.
+            found.append((max(0, left + start - 1), top - up, left + stop + 1, bottom + down, paper))
+    return found

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ocr_models.geometry import box_quads
+from ocr_models.pages.ruling import without_rules
+
+# A word of 20 pixels in height: three letters whose stems end two pixels before the edges of its box.
+WORD = np.array([[40, 50, 100, 70]], float)
+
+
+def page_with(*bars):
+    """A page of 120 x 140 with the word and other black bars: x0, y0, x1, y1."""
+    page = np.full((120, 140), 250, np.uint8)
+    for x0, y0, x1, y1 in ((44, 52, 50, 68), (60, 52, 66, 68), (90, 52, 96, 68), *bars):
+        page[y0:y1, x0:x1] = 20
+    return page
+
+
+@pytest.mark.parametrize("y0, y1", [(0, 120), (45, 90), (28, 72)])
+def test_upright_rule_beside_a_word_is_erased(y0, y1):
+    ruled = page_with((37, y0, 39, y1), (102, y0, 103, y1))
+    seen = slice(20, 100)  # a height and a half above and below the word
+    np.testing.assert_array_equal(without_rules(ruled, box_quads(WORD))[seen], page_with()[seen])
+    assert ruled[60, 37] == 20  # the page as given is left alone
+
+
+@pytest.mark.parametrize(
+    "bar",
+    [
+        pytest.param((38, 48, 39, 75), id="a bracket, which is 27 high"),
+        pytest.param((30, 0, 36, 120), id="the stem of a drop cap, which is 6 wide"),
+        pytest.param((0, 47, 140, 49), id="a rule above"),
+        pytest.param((10, 0, 12, 120), id="a rule more than a height away"),
+    ],
+)
+def test_all_else_stays(bar):
+    page = page_with(bar)
+    assert without_rules(page, box_quads(WORD)) is page
+
+
+def test_letters_above_each_other_are_no_rule():
+    """Two "l" of 24 pixels with 3 of white between them."""
+    page = page_with((70, 47, 72, 71), (70, 74, 72, 98))
+    assert without_rules(page, box_quads(WORD)) is page
+
+
+def test_rule_is_seen_through_noise():
+    rng = np.random.default_rng(1)
+    ruled = page_with((37, 0, 38, 120)).astype(float)
+    ruled[:, 37] = 180  # a hairline, gray from blur
+    noisy = np.clip(ruled + rng.normal(0, 10, ruled.shape), 0, 255).astype(np.uint8)
+    erased = without_rules(noisy, box_quads(WORD))
+    assert np.abs(erased[50:70, 37].astype(float) - 250).max() < 15
+
+
+def test_light_letters_on_dark_ground_stay():
+    page = 255 - page_with((37, 0, 39, 120))
+    assert without_rules(page, box_quads(WORD)) is page
