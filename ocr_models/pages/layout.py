@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ocr_models.limits import check_reading_time
-from ocr_models.pages.cells import cell_successors
 from ocr_models.pages.groups import cheapest, flat_lists, group_medians
 from ocr_models.pages.neighbors import Strips, level_pairs, white_extents
+from ocr_models.pages.table_cells import cell_successors
 
 # Thresholds without a unit are shares; they are rules of thumb, and the tests hold what they tell apart.
 _MAX_WORD_GAP = 1.3  # in line heights: a wider gap separates two cells or columns
