@@ -130,7 +130,8 @@ class _Graph:
 
     def _output(self, name: str, tensor: Any) -> onnx.ValueInfoProto:
         is_map = len(tensor.shape) == 4
-        operation, attributes = ("Transpose", {"perm": [0, 2, 3, 1]}) if is_map else ("Identity", {})
+        operation = "Transpose" if is_map else "Identity"
+        attributes: dict[str, Any] = {"perm": [0, 2, 3, 1]} if is_map else {}
         self._nodes.append(helper.make_node(operation, [self._names[id(tensor)]], [name], name, **attributes))
         shape = ["batch", "rows", "columns", tensor.shape[-1]] if is_map else ["batch", "steps", tensor.shape[-1]]
         return helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)

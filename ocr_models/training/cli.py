@@ -33,6 +33,7 @@ _HELP = {
     "patience": "stop early after N validations without a better score; 0 for never",
     "checkpoint_minutes": "minutes between checkpoints",
     "keep_checkpoints": "number of checkpoints to keep",
+    "average": "also validate the mean of the weights at the N newest checkpoints; 0 for never",
     "data_workers": "processes that make batches",
 }
 _SCHEDULES = {

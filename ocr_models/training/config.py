@@ -29,6 +29,9 @@ class TrainingConfig:
         patience: number of validations without a better score after which the run stops early; 0 for never.
         checkpoint_minutes: minutes between two checkpoints.
         keep_checkpoints: number of newest checkpoints that are kept.
+        average: the mean of the weights at so many of the newest checkpoints is validated, too, and goes into the
+            bundle when it is better than the weights themselves (Izmailov et al. 2018, arXiv 1803.05407); 0 for never.
+            After a resume, the checkpoints since then count.
         data_workers: number of processes that make batches.
         mixed_precision: "bfloat16" or "float16", the type of all computations except weights and loss; None for
             float32.
@@ -51,6 +54,7 @@ class TrainingConfig:
     patience: int = 0
     checkpoint_minutes: float = 3.0
     keep_checkpoints: int = 5
+    average: int = 0
     data_workers: int = 1
     mixed_precision: str | None = None
     deterministic: bool = False

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 from tqdm import tqdm
 
 from ocr_models import __version__
@@ -85,6 +86,7 @@ class _Run:
         self.config, self.task, self.progress = config, task, progress
         self.output, self.run, self.log, self.bar, self.command = output, run, log, bar, command
         self.validation: Validation | None = None
+        self._snapshots: deque[list[np.ndarray]] = deque(maxlen=config.average)  # weights at checkpoints, the newest
         self._seen: deque[Any] = deque(maxlen=_SEEN)  # inputs of the last batches
         self._checkpoint_due = time.monotonic() + 60 * config.checkpoint_minutes
         self._logged = vars(progress).copy()
@@ -186,8 +188,8 @@ class _Run:
         self.bar.set_postfix(loss=f"{values['loss']:.3f}", per_s=f"{values['examples_per_s']:.0f}", **scores)
 
     def _validate(self) -> None:
-        progress = self.progress
-        self.validation = self.task.validate()
+        progress, weights = self.progress, self.task.network.get_weights()
+        self.validation = self._best_of(self.task.validate(), weights)
         scores = self.validation.scores
         self.log.validation(progress.step, self.validation)
         is_better, is_as_good = scores["score"] > progress.best_score, scores["score"] == progress.best_score
@@ -195,12 +197,25 @@ class _Run:
         if is_better or is_as_good:  # of equally good weights, those that were trained longer
             progress.best_score, progress.best_scores, progress.best_step = scores["score"], scores, progress.step
             self._write_bundle(scores)
+        self.task.network.set_weights(weights)
+        if is_better or is_as_good:
             self._checkpoint()  # otherwise a run that is killed and resumed could replace this bundle by a worse one
         if not is_better and self.config.schedule == "plateau" and progress.validations_since_best % _PLATEAU == 0:
             progress.plateau_factor /= 2
         self.bar.write(f"step {progress.step} after {progress.seconds / 3600:.2f} h: {_rounded(scores)}")
         if self.task.skipped and str(self.task.skipped):
             self.bar.write(str(self.task.skipped))
+
+    def _best_of(self, validation: Validation, weights: list[np.ndarray]) -> Validation:
+        """The validation of the network's weights, or that of their mean, which then stays in it, if it is better."""
+        if len(self._snapshots) < 2:
+            return validation
+        self.task.network.set_weights([np.mean(of_layer, axis=0) for of_layer in zip(*self._snapshots, strict=True)])
+        of_mean = self.task.validate()
+        if of_mean.scores["score"] > validation.scores["score"]:
+            return of_mean
+        self.task.network.set_weights(weights)
+        return validation
 
     def _write_bundle(self, scores: dict[str, float]) -> None:
         record: dict[str, Any] = {
@@ -216,7 +231,10 @@ class _Run:
         write_bundle(self.output, network, record, self.task.charset, export_onnx(network, self._seen))
 
     def _checkpoint(self) -> None:
+        name = self.progress.checkpoint
         save_checkpoint(self.task.learner, self.progress, self.run, self.config.keep_checkpoints)
+        if self.progress.checkpoint != name:
+            self._snapshots.append(self.task.network.get_weights())
         self._checkpoint_due = time.monotonic() + 60 * self.config.checkpoint_minutes
 
 
