@@ -199,9 +199,9 @@ def test_shipped_bundles_are_known_by_their_folder(written, tmp_path):
     ],
 )
 def test_shipped_bundle_is_never_written(change):
-    bundle = find_bundle("crnn-light", "recognition")
+    bundle = find_bundle("crnn-fast", "recognition")
     before = {path: path.stat().st_mtime_ns for path in bundle.path.iterdir()}
-    with pytest.raises(UsageError, match="crnn-light: a bundle that comes with the package, which is never"):
+    with pytest.raises(UsageError, match="crnn-fast: a bundle that comes with the package, which is never"):
         change(bundle)
     assert {path: path.stat().st_mtime_ns for path in bundle.path.iterdir()} == before
 

@@ -70,7 +70,9 @@ def test_recognizer_is_trained_and_training_goes_on(pdfs, tmp_path, capsys):
 
 def test_attention_recognizer_starts_from_a_crnn(pdfs, tmp_path):
     output = tmp_path / "attention"
-    options = ["--arch", "attention", "--cell", "lstm", "--init", "crnn-light", "--steps", 1, "--batch-size", 4]
+    crnn = build_crnn(len(LATIN) + 1, "crnn-light")
+    write_bundle(tmp_path / "crnn", crnn, {"task": "recognition", "arch": "crnn-light"}, Charset(LATIN))
+    options = ["--arch", "attention", "--cell", "lstm", "--init", tmp_path / "crnn", "--steps", 1, "--batch-size", 4]
 
     assert main(arguments("recognition", output, pdfs, *options, "--learning-rate", "1e-9")) == 0
 
@@ -80,7 +82,6 @@ def test_attention_recognizer_starts_from_a_crnn(pdfs, tmp_path):
     }
     network = keras.saving.load_model(bundle.model_path)
     assert network.get_layer("decoder").wrapper.cell.name.startswith("lstm")
-    crnn = keras.saving.load_model(find_bundle("crnn-light", "recognition").model_path)
     for name in ("conv1", "conv7", "bilstm2"):
         for weight, of_crnn in zip(
             network.get_layer(name).get_weights(), crnn.get_layer(name).get_weights(), strict=True
@@ -275,6 +276,6 @@ def test_lexicon_that_would_be_of_no_use_is_refused(arch, words, complaint, tmp_
 
 
 def test_shipped_bundle_is_refused_as_output_before_anything_is_done():
-    with pytest.raises(UsageError, match="crnn-light: a bundle that comes with the package"):
-        main(["mnist-rows", "--mnist", "nowhere", "--output", str(WEIGHTS / "crnn-light")])
-    assert not (WEIGHTS / "crnn-light-run").exists()
+    with pytest.raises(UsageError, match="crnn-fast: a bundle that comes with the package"):
+        main(["mnist-rows", "--mnist", "nowhere", "--output", str(WEIGHTS / "crnn-fast")])
+    assert not (WEIGHTS / "crnn-fast-run").exists()

@@ -196,7 +196,7 @@ def test_train_is_passed_on(monkeypatch):
 
 
 def test_a_model_for_something_else_does_not_caption(page, tmp_path, capsys):
-    assert cli.main(["caption", page, "--output", str(tmp_path / "out"), "--captioner", "crnn-light"]) == 2
+    assert cli.main(["caption", page, "--output", str(tmp_path / "out"), "--captioner", "crnn-fast"]) == 2
 
     assert "a bundle for recognition, but one for caption was expected" in capsys.readouterr().err
 

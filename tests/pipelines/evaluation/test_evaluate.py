@@ -286,7 +286,7 @@ def test_words_are_scored_and_a_bad_one_fails_alone(tmp_path, monkeypatch):
 def test_a_temperature_is_fitted_and_stored(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(evaluate, "_load_models", load_stripes)
     bundle = tmp_path / "copy"
-    shutil.copytree(WEIGHTS / "crnn-light", bundle)
+    shutil.copytree(WEIGHTS / "crnn-fast", bundle)
     data = write_words(tmp_path / "data", *["Sun"] * 9, "Sol", *["Hello"] * 3)
     arguments = [data, "--format", "shards", "--fit-temperature", "--output", tmp_path / "out"]
 
@@ -308,7 +308,7 @@ def test_a_temperature_is_fitted_and_stored(tmp_path, monkeypatch, capsys):
         (["--predictions", "hocr"], "--predictions-format go together"),
         (["--captioner", "x"], "--captioner can't be used with task ocr"),
         (["--task", "caption"], "caption"),
-        (["--task", "detection", "--recognizer", "crnn-light"], "--recognizer can't be used with task detection"),
+        (["--task", "detection", "--recognizer", "crnn-fast"], "--recognizer can't be used with task detection"),
         (["--task", "detection", "--fit-temperature"], "--task recognition or ocr"),
         (["--detector", "nowhere"], "nowhere: no such model bundle"),
         (["--what", "now"], "unknown option --what"),
