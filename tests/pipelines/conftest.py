@@ -30,7 +30,11 @@ def pool():
 @pytest.fixture
 def fake_models(monkeypatch: pytest.MonkeyPatch) -> None:
     """Puts the fake readers in the place of the trained models."""
-    monkeypatch.setattr(run_options, "find_bundle", lambda name, task: SimpleNamespace(id=f"{name}@0", digest="0"))
+    monkeypatch.setattr(
+        run_options,
+        "find_bundle",
+        lambda name, task: SimpleNamespace(id=f"{name}@0", digest="0", onnx_path="model.onnx"),
+    )
     for module, load in ((ocr_reader, load_fake_reader), (caption_reader, load_fake_captioner)):
         monkeypatch.setattr(module, "_load_reader", load)
     check = run_arguments.find_bundle

@@ -28,7 +28,7 @@ from pipelines.reading import ocr_reader, {options} as options
 from tests.pipelines import fakes
 
 fakes.GUILTY_WIDTH_PX = 0
-bundle = lambda name, task: SimpleNamespace(id=name + "@0", digest="0")
+bundle = lambda name, task: SimpleNamespace(id=name + "@0", digest="0", onnx_path="model.onnx")
 options.find_bundle = run_arguments.find_bundle = bundle
 ocr_reader._load_reader = fakes.load_fake_reader
 cli.command()
