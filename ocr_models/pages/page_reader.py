@@ -77,6 +77,7 @@ class PageReader:
         temperature: float | None = None,
         min_confidence: float = MIN_CONFIDENCE,
         reads_lines: bool = False,
+        uses_lexicon: bool = True,
     ) -> PageReader:
         """Loads both models, by shipped name or folder, and runs them once, so that the first page isn't slow.
 
@@ -95,6 +96,7 @@ class PageReader:
             temperature: of the recognizer's confidences; the default is that of its bundle.
             min_confidence: see ``PageReader``.
             reads_lines: see ``PageReader``.
+            uses_lexicon: whether the recognizer's lexicon, if it has one, decides between letters in doubt.
 
         Raises:
             UsageError: a bundle is missing, damaged or for another task.
@@ -103,7 +105,7 @@ class PageReader:
         limit_threads(os.cpu_count() or 1)
         with ThreadPoolExecutor(2) as threads:  # one is built in Python while TensorFlow compiles the other
             detector_loaded = threads.submit(_load_detector, detection)
-            recognizer_loaded = threads.submit(_load_recognizer, recognition, beam_width, temperature)
+            recognizer_loaded = threads.submit(_load_recognizer, recognition, beam_width, temperature, uses_lexicon)
         models = detector_loaded.result(), recognizer_loaded.result()
         return cls(*models, detection.id, recognition.id, min_confidence, reads_lines)
 
@@ -225,8 +227,8 @@ def _load_detector(bundle: Bundle) -> TextDetector:
     return detector
 
 
-def _load_recognizer(bundle: Bundle, beam_width: int, temperature: float | None) -> TextRecognizer:
-    recognizer = TextRecognizer.load(bundle, beam_width, temperature)
+def _load_recognizer(bundle: Bundle, beam_width: int, temperature: float | None, uses_lexicon: bool) -> TextRecognizer:
+    recognizer = TextRecognizer.load(bundle, beam_width, temperature, uses_lexicon)
     recognizer.read([np.full((INPUT_HEIGHT, WIDTH_BUCKETS[0]), 255, np.uint8)])
     return recognizer
 

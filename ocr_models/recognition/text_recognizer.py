@@ -36,6 +36,7 @@ _SMALLEST_FILLED = 16
 # The lexicon is used for words that have a letter with a probability below _SURE. Each such letter may be replaced by
 # one of the _CHOICES likeliest ones whose log probability is above _LEAST_LIKELY.
 _SURE, _CHOICES, _LEAST_LIKELY = 0.98, 4, math.log(0.0005)
+_TELLING = 4  # letters; among millions of words, nearly all shorter strings are known
 _CROPS = keras.KerasTensor((None, INPUT_HEIGHT, None, 1), "uint8")
 
 
@@ -70,7 +71,8 @@ class TextRecognizer:
             ``apply_temperature`` with this temperature; 1 leaves the product as it is. If None, the confidence is the
             geometric mean of the probabilities.
         lexicon: replaces letters that a CRNN is unsure of, if ``beam_width`` is 1; None for no lexicon. The confidence
-            of a word remains that of the network.
+            of a word remains that of the network. A line stays as it was read if most of its words that were read
+            surely are unknown to the lexicon: it is in another language.
     """
 
     def __init__(
@@ -90,14 +92,18 @@ class TextRecognizer:
         self._fills = keras.backend.backend() == "jax" or (is_attention(network) and beam_width > 1)
 
     @classmethod
-    def load(cls, bundle: Bundle, beam_width: int = 1, temperature: float | None = None) -> TextRecognizer:
+    def load(
+        cls, bundle: Bundle, beam_width: int = 1, temperature: float | None = None, uses_lexicon: bool = True
+    ) -> TextRecognizer:
         """Loads the recognizer of a bundle; the default ``temperature`` is that of the bundle, if it has one.
+
+        Its lexicon is loaded, too, if it has one and ``uses_lexicon`` is true.
 
         On TensorFlow this sets its bfloat16 option for the whole process, where the processor has bfloat16. It leaves
         TensorFlow's threads alone: for what ``read`` promises about batches, ``limit_threads`` must be called before.
         """
         charset = Charset.load(bundle.charset_path)
-        lexicon = Lexicon.load(bundle.lexicon_path) if bundle.lexicon_path else None
+        lexicon = Lexicon.load(bundle.lexicon_path) if uses_lexicon and bundle.lexicon_path else None
         return cls(load_network(bundle), charset, beam_width, temperature or bundle.temperature, lexicon)
 
     def read(self, crops: Sequence[np.ndarray]) -> list[Transcript]:
@@ -209,6 +215,8 @@ def _respell(reading: _Reading, logits: np.ndarray, charset: Charset, lexicon: L
     if not reading.ids or min(reading.confidences) >= _SURE:
         return reading
     text, ids = charset.decode(reading.ids), list(reading.ids)
+    if not _may_be_known(text, reading.confidences, lexicon):
+        return reading
     for word in LETTERS.finditer(text):
         start, stop = word.span()
         is_word = stop - start > 1  # a single letter may be anything
@@ -218,6 +226,16 @@ def _respell(reading: _Reading, logits: np.ndarray, charset: Charset, lexicon: L
             if known := lexicon.choose(choices):
                 ids[start:stop] = charset.encode(known)
     return reading._replace(ids=ids)
+
+
+def _may_be_known(text: str, confidences: Sequence[float], lexicon: Lexicon) -> bool:
+    """Whether a text may be in a language of the lexicon: it knows half of the words or more that were read surely."""
+    sure = [
+        word[0] in lexicon
+        for word in LETTERS.finditer(text)
+        if word.end() - word.start() >= _TELLING and min(confidences[word.start() : word.end()]) >= _SURE
+    ]
+    return 2 * sum(sure) >= len(sure)
 
 
 def _choices(charset: Charset, read: int, log_probs: np.ndarray) -> list[tuple[str, float]]:

@@ -40,6 +40,7 @@ class OcrPages(beam.PTransform):
         dpi: resolution for rendering PDFs.
         min_confidence: words that the network is less sure of, 0 to 1, are left out of the text; rows keep them.
         limits: what decoding a page may cost.
+        uses_lexicon: whether the recognizer's lexicon decides between letters that it is unsure of.
     """
 
     detector: str = DEFAULT_BUNDLES["detection"]
@@ -48,6 +49,7 @@ class OcrPages(beam.PTransform):
     dpi: float = 200
     min_confidence: float = MIN_CONFIDENCE
     limits: DecodeLimits = field(default_factory=DecodeLimits)
+    uses_lexicon: bool = True
 
     def expand(self, page_ranges: beam.PCollection[PageRange]) -> beam.PCollection[Row]:
         options = OcrOptions(
@@ -58,6 +60,7 @@ class OcrPages(beam.PTransform):
             beam_width=self.beam_width,
             dpi=self.dpi,
             min_confidence=self.min_confidence,
+            uses_lexicon=self.uses_lexicon,
         )
         return page_ranges | self.read_pages(options.reader_id(options.find_models()))
 
@@ -69,7 +72,14 @@ class OcrPages(beam.PTransform):
             stop: asks to begin no more pages; None if nothing does.
         """
         return ReadPages(
-            functools.partial(_load_reader, self.detector, self.recognizer, self.beam_width, self.min_confidence),
+            functools.partial(
+                _load_reader,
+                self.detector,
+                self.recognizer,
+                self.beam_width,
+                self.min_confidence,
+                self.uses_lexicon,
+            ),
             self.dpi,
             limits=self.limits,
             reader_id=reader_id,
@@ -92,11 +102,15 @@ class OcrReader:
         return [_columns(page) for page in self._page_reader.read_pages(images)]
 
 
-def _load_reader(detector: str, recognizer: str, beam_width: int, min_confidence: float) -> OcrReader:
+def _load_reader(
+    detector: str, recognizer: str, beam_width: int, min_confidence: float, uses_lexicon: bool
+) -> OcrReader:
     with quick_start():
         from ocr_models.pages.page_reader import PageReader  # loads TensorFlow, which the launcher doesn't need
 
-        page_reader = PageReader.load(detector, recognizer, beam_width, min_confidence=min_confidence)
+        page_reader = PageReader.load(
+            detector, recognizer, beam_width, min_confidence=min_confidence, uses_lexicon=uses_lexicon
+        )
         return OcrReader(page_reader)
 
 

@@ -88,6 +88,7 @@ class OcrOptions(RunOptions):
         recognizer: name or folder of the model that reads them.
         beam_width: width of the recognizer's beam search; 1 takes the most likely character of each step.
         min_confidence: words that the network is less sure of, 0 to 1, are left out of the text; rows keep them.
+        uses_lexicon: whether the recognizer's lexicon decides between letters that it is unsure of.
     """
 
     table = PAGES
@@ -95,6 +96,7 @@ class OcrOptions(RunOptions):
     recognizer: str = DEFAULT_BUNDLES["recognition"]
     beam_width: int = 1
     min_confidence: float = MIN_CONFIDENCE
+    uses_lexicon: bool = True
 
     def find_models(self) -> dict[str, Bundle]:
         return {
@@ -103,7 +105,8 @@ class OcrOptions(RunOptions):
         }
 
     def what_changes_readings(self) -> dict[str, Any]:
-        return {"dpi": self.dpi, "beam_width": self.beam_width, "min_confidence": self.min_confidence}
+        told = {"dpi": self.dpi, "beam_width": self.beam_width, "min_confidence": self.min_confidence}
+        return told if self.uses_lexicon else told | {"uses_lexicon": False}  # as before there was a choice
 
 
 @dataclass(frozen=True, kw_only=True)
