@@ -1,6 +1,7 @@
 """Counts and shows the errors on the pages of development sets by their causes.
 
     python benchmarks/errors.py PAGES... --output DIR [--detector NAME|BUNDLE] [--recognizer NAME|BUNDLE]
+        [--lines]
 
 PAGES are folders of page images. For every NAME.png there is a NAME.json beside it or one level up: {"words": [{"text":
 ..., "box": [xmin, ymin, xmax, ymax] or null}, ...]}, and, for pages in a folder "scan", "scan_affine", a matrix (2, 3)
@@ -36,6 +37,7 @@ from ocr_models.io.images import decode_image
 from ocr_models.metrics.text import counted_words
 from ocr_models.pages import page_reader
 from ocr_models.pages.layout import order_words
+from ocr_models.pages.readings import own_confidence
 from ocr_models.records import MIN_CONFIDENCE, OcrPage, Transcript
 from ocr_models.reports.html_report import EncodedPicture, Gallery, Section, Table, render_report
 
@@ -61,9 +63,10 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--detector", default=DEFAULT_BUNDLES["detection"])
     parser.add_argument("--recognizer", default=DEFAULT_BUNDLES["recognition"])
+    parser.add_argument("--lines", action="store_true", help="read lines whole, with a recognizer trained on lines")
     arguments = parser.parse_args()
     charset = Charset.load(find_bundle(arguments.recognizer, "recognition").charset_path)
-    reader = page_reader.PageReader.load(arguments.detector, arguments.recognizer)
+    reader = page_reader.PageReader.load(arguments.detector, arguments.recognizer, reads_lines=arguments.lines)
     columns: dict[str, Counter] = {}
     galleries: dict[Cause, list[EncodedPicture]] = {cause: [] for cause in Cause}
     for folder in arguments.pages:
@@ -110,7 +113,7 @@ def match_page(path: Path, page: Any, transcripts: Sequence[Transcript]) -> Matc
     boxes = quad_boxes(page.quads)
     found = []
     for j in [j for line in order_words(boxes).lines for j in line]:
-        own = page_reader._own_confidence(transcripts[j])
+        own = own_confidence(transcripts[j])
         kept = bool(transcripts[j].text) and own >= MIN_CONFIDENCE
         found.append(FoundWord(transcripts[j].text, boxes[j], own, kept, _line_of(boxes[j], quad_boxes(quads))))
     return MatchedPage(path.stem, page.image, true, found)

@@ -14,7 +14,7 @@ from ocr_models.pages.groups import flat_lists, group_medians
 from ocr_models.pages.layout import line_segments
 from ocr_models.pages.neighbors import Strips
 from ocr_models.pages.piece_ends import reach_ends
-from ocr_models.pages.ruling import without_rules
+from ocr_models.pages.ruling import were_rules, without_rules
 from ocr_models.pages.word_crops import LEVEL_WORD_RAD, cut_words
 from ocr_models.recognition.crops import INPUT_HEIGHT, MARGIN_X, MARGIN_Y, WIDTH_BUCKETS
 
@@ -42,7 +42,11 @@ def find_pieces(image: np.ndarray, quads: np.ndarray) -> tuple[np.ndarray, np.nd
     boxes = quad_boxes(quads[is_level])
     pieces = line_pieces(boxes)
     places = piece_quads(boxes, pieces)
-    image = without_rules(image, places)
+    erased = without_rules(image, places)
+    if erased is not image:
+        boxes = boxes[~were_rules(image, erased, boxes)]
+        pieces = line_pieces(boxes)
+        image, places = erased, piece_quads(boxes, pieces)
     reached = reach_ends(image, boxes, pieces, places)
     return image, np.concatenate([piece_quads(reached, line_pieces(reached)), quads[~is_level]])
 

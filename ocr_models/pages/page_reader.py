@@ -79,6 +79,7 @@ class PageReader:
         min_confidence: float = MIN_CONFIDENCE,
         reads_lines: bool | None = None,
         engine: str = AUTO,
+        uses_lexicon: bool = True,
     ) -> PageReader:
         """Loads both models, by shipped name or folder, and runs them once, so that the first page isn't slow.
 
@@ -92,6 +93,7 @@ class PageReader:
             min_confidence: see ``PageReader``.
             reads_lines: see ``PageReader``; the default is what the recognizer was trained for.
             engine: what computes the networks; see ``choose_engine``.
+            uses_lexicon: whether the recognizer's lexicon, if it has one, decides between letters in doubt.
 
         Raises:
             UsageError: a bundle is missing, damaged or for another task, or can't be computed on the engine.
@@ -101,7 +103,9 @@ class PageReader:
         engines = [choose_engine(bundle, engine) for bundle in (detection, recognition)]
         with ThreadPoolExecutor(2) as threads:
             detector_loaded = threads.submit(_load_detector, detection, engines[0])
-            recognizer_loaded = threads.submit(_load_recognizer, recognition, beam_width, temperature, engines[1])
+            recognizer_loaded = threads.submit(
+                _load_recognizer, recognition, beam_width, temperature, engines[1], uses_lexicon
+            )
         models = detector_loaded.result(), recognizer_loaded.result()
         names = "+".join(dict.fromkeys(engines))
         return cls(*models, detection.id, recognition.id, min_confidence, reads_lines, names)
@@ -223,8 +227,10 @@ def _load_detector(bundle: Bundle, engine: str) -> TextDetector:
     return detector
 
 
-def _load_recognizer(bundle: Bundle, beam_width: int, temperature: float | None, engine: str) -> TextRecognizer:
-    recognizer = TextRecognizer.load(bundle, beam_width, temperature, engine)
+def _load_recognizer(
+    bundle: Bundle, beam_width: int, temperature: float | None, engine: str, uses_lexicon: bool
+) -> TextRecognizer:
+    recognizer = TextRecognizer.load(bundle, beam_width, temperature, engine, uses_lexicon)
     recognizer.read([np.full((INPUT_HEIGHT, WIDTH_BUCKETS[0]), 255, np.uint8)])
     return recognizer
 

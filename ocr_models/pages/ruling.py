@@ -18,6 +18,8 @@ _SEEN = 1.5  # rows above and below a piece that are examined
 _THICKEST = 0.15  # the stems of a drop cap over three lines are twice as thick, those of bold capitals are shorter
 _THIN_PX = 3  # or a rule is as thick: a hairline is, when it has been scanned
 _BESIDE = 1.0  # rules are searched so far to the left and right: beyond the gaps over which the end of a piece moves
+_NARROW, _EDGE = 0.8, 0.15  # a box around a rule is narrower; this of its top and bottom may hold level rules
+_PALE = 0.4  # of the darkness of a rule, that noise and what is left of its blur may have: means of columns
 _CONTRAST = 0.2  # share of the range from paper to the darkest ink by which a rule differs from paper: thin, it is gray
 _EVEN = 0.6  # of its own usual darkness a rule has at least in every row; between two letters there is more white
 _SMOOTHED = 0.15  # rows whose mean is taken, so that noise neither makes a rule nor parts it
@@ -33,6 +35,26 @@ def without_rules(image: np.ndarray, quads: np.ndarray) -> np.ndarray:
                 erased = image.copy()
             erased[y0:y1, x0:x1] = paper
     return erased
+
+
+def were_rules(image: np.ndarray, erased: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+    """Bool (N,): the words, level boxes (N, 4), that the detector saw in a rule: they have no ink any more.
+
+    Args:
+        image: uint8 (H, W), the page.
+        erased: the page without its rules.
+        boxes: xmin, ymin, xmax, ymax in pixels.
+    """
+    found = np.zeros(len(boxes), bool)
+    sizes = boxes[:, 2:] - boxes[:, :2]
+    for i in np.flatnonzero(sizes[:, 0] < _NARROW * sizes[:, 1]).tolist():
+        x0, y0, x1, y1 = (
+            np.round(boxes[i] + [0, _EDGE * sizes[i, 1], 0, -_EDGE * sizes[i, 1]]).astype(int).clip(0).tolist()
+        )
+        if y1 > y0 and x1 > x0 and (image[y0:y1, x0:x1] != erased[y0:y1, x0:x1]).any():
+            before, after = (np.ptp(page[y0:y1, x0:x1].mean(axis=0)) for page in (image, erased))
+            found[i] = after < _PALE * before
+    return found
 
 
 def _rules_beside(

@@ -20,14 +20,15 @@ from ocr_models.recognition.text_recognizer import FEW_SIZES, SIZES, BatchReader
 _CROPS = keras.KerasTensor((None, INPUT_HEIGHT, None, 1), "uint8")
 
 
-def load_keras_recognizer(bundle: Bundle, beam_width: int = 1, temperature: float | None = None) -> TextRecognizer:
+def load_keras_recognizer(
+    bundle: Bundle, charset: Charset, beam_width: int, temperature: float | None, lexicon: Lexicon | None
+) -> TextRecognizer:
     """Loads a recognizer from the Keras model of its bundle; the arguments are those of ``keras_recognizer``.
 
     It sets in the process what ``load_forward`` does.
     """
     limit_threads(os.cpu_count() or 1)
-    lexicon = Lexicon.load(bundle.lexicon_path) if bundle.lexicon_path else None
-    return keras_recognizer(load_network(bundle), Charset.load(bundle.charset_path), beam_width, temperature, lexicon)
+    return keras_recognizer(load_network(bundle), charset, beam_width, temperature, lexicon)
 
 
 def keras_recognizer(

@@ -36,6 +36,7 @@ _MOST_FILLING = 1.2  # a batch is at most so many times as large as the crops in
 # The lexicon is used for words that have a letter with a probability below _SURE. Each such letter may be replaced by
 # one of the _CHOICES likeliest ones whose log probability is above _LEAST_LIKELY.
 _SURE, _CHOICES, _LEAST_LIKELY = 0.98, 4, math.log(0.0005)
+_TELLING = 4  # letters; among millions of words, nearly all shorter strings are known
 
 
 class Reading(NamedTuple):
@@ -82,7 +83,12 @@ class TextRecognizer:
 
     @classmethod
     def load(
-        cls, bundle: Bundle, beam_width: int = 1, temperature: float | None = None, engine: str = AUTO
+        cls,
+        bundle: Bundle,
+        beam_width: int = 1,
+        temperature: float | None = None,
+        engine: str = AUTO,
+        uses_lexicon: bool = True,
     ) -> TextRecognizer:
         """Loads the recognizer of a bundle on an engine; see ``load_forward`` for what it sets in the process.
 
@@ -91,16 +97,17 @@ class TextRecognizer:
             beam_width: number of prefixes (CRNN) or hypotheses (attention) that decoding keeps; 1 is greedy decoding.
             temperature: the default is that of the bundle, if it has one.
             engine: see ``choose_engine``.
+            uses_lexicon: whether its lexicon is used, if it has one; see ``read_by_ctc``.
         """
         charset, temperature = Charset.load(bundle.charset_path), temperature or bundle.temperature
+        lexicon = Lexicon.load(bundle.lexicon_path) if uses_lexicon and bundle.lexicon_path else None
         engine = choose_engine(bundle, engine)
         if engine == OPENVINO:
-            lexicon = Lexicon.load(bundle.lexicon_path) if bundle.lexicon_path else None
             return cls(read_by_ctc(load_forward(bundle, engine), charset, beam_width, lexicon), charset, temperature)
         use_keras(engine)
         from ocr_models.recognition.keras_recognizer import load_keras_recognizer
 
-        return load_keras_recognizer(bundle, beam_width, temperature)
+        return load_keras_recognizer(bundle, charset, beam_width, temperature, lexicon)
 
     def read(self, crops: Sequence[np.ndarray]) -> list[Transcript]:
         """Reads gray uint8 crops (h, w), level and with the text upright.
@@ -192,7 +199,8 @@ def read_by_ctc(forward: Forward, charset: Charset, beam_width: int = 1, lexicon
         charset: its characters.
         beam_width: number of prefixes that decoding keeps; 1 is greedy decoding.
         lexicon: replaces letters that the network is unsure of, if ``beam_width`` is 1; None for no lexicon. The
-            confidence of a word remains that of the network.
+            confidence of a word remains that of the network. A line stays as it was read if most of its words that were
+            read surely are unknown to the lexicon: it is in another language.
     """
 
     def read_batch(images, logit_lengths) -> list[Reading]:
@@ -229,6 +237,8 @@ def _respell(reading: Reading, logits: np.ndarray, charset: Charset, lexicon: Le
     if not reading.ids or min(reading.confidences) >= _SURE:
         return reading
     text, ids = charset.decode(reading.ids), list(reading.ids)
+    if not _may_be_known(text, reading.confidences, lexicon):
+        return reading
     for word in LETTERS.finditer(text):
         start, stop = word.span()
         is_word = stop - start > 1  # a single letter may be anything
@@ -238,6 +248,16 @@ def _respell(reading: Reading, logits: np.ndarray, charset: Charset, lexicon: Le
             if known := lexicon.choose(choices):
                 ids[start:stop] = charset.encode(known)
     return reading._replace(ids=ids)
+
+
+def _may_be_known(text: str, confidences: Sequence[float], lexicon: Lexicon) -> bool:
+    """Whether a text may be in a language of the lexicon: it knows half of the words or more that were read surely."""
+    sure = [
+        word[0] in lexicon
+        for word in LETTERS.finditer(text)
+        if word.end() - word.start() >= _TELLING and min(confidences[word.start() : word.end()]) >= _SURE
+    ]
+    return 2 * sum(sure) >= len(sure)
 
 
 def _choices(charset: Charset, read: int, log_probs: np.ndarray) -> list[tuple[str, float]]:

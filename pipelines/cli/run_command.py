@@ -50,4 +50,10 @@ def make_run_parser() -> ArgumentParser:
         help="leave words that the network is less sure of (0 to 1) out of the text; rows keep them; "
         "default: %(default)s",
     )
+    parser.add_argument(
+        "--no-lexicon",
+        action="store_false",
+        dest="uses_lexicon",
+        help="read letters as the network alone does; by default, the recognizer's lexicon decides where it is unsure",
+    )
     return parser

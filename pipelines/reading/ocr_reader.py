@@ -42,6 +42,7 @@ class OcrPages(beam.PTransform):
         min_confidence: words that the network is less sure of, 0 to 1, are left out of the text; rows keep them.
         limits: what decoding a page may cost.
         engine: what computes the models; see ``ocr_models.inference.engines.choose_engine``.
+        uses_lexicon: whether the recognizer's lexicon decides between letters that it is unsure of.
     """
 
     detector: str = DEFAULT_BUNDLES["detection"]
@@ -51,6 +52,7 @@ class OcrPages(beam.PTransform):
     min_confidence: float = MIN_CONFIDENCE
     limits: DecodeLimits = field(default_factory=DecodeLimits)
     engine: str = AUTO
+    uses_lexicon: bool = True
 
     def expand(self, page_ranges: beam.PCollection[PageRange]) -> beam.PCollection[Row]:
         options = OcrOptions(
@@ -62,6 +64,7 @@ class OcrPages(beam.PTransform):
             dpi=self.dpi,
             min_confidence=self.min_confidence,
             engine=self.engine,
+            uses_lexicon=self.uses_lexicon,
         )
         return page_ranges | self.read_pages(options.reader_id(options.find_models()))
 
@@ -74,7 +77,13 @@ class OcrPages(beam.PTransform):
         """
         return ReadPages(
             functools.partial(
-                _load_reader, self.detector, self.recognizer, self.beam_width, self.min_confidence, self.engine
+                _load_reader,
+                self.detector,
+                self.recognizer,
+                self.beam_width,
+                self.min_confidence,
+                self.engine,
+                self.uses_lexicon,
             ),
             self.dpi,
             limits=self.limits,
@@ -102,11 +111,15 @@ class OcrReader:
         return [_columns(page) for page in self._page_reader.read_pages(images)]
 
 
-def _load_reader(detector: str, recognizer: str, beam_width: int, min_confidence: float, engine: str) -> OcrReader:
+def _load_reader(
+    detector: str, recognizer: str, beam_width: int, min_confidence: float, engine: str, uses_lexicon: bool
+) -> OcrReader:
     with quick_start():
         from ocr_models.pages.page_reader import PageReader
 
-        page_reader = PageReader.load(detector, recognizer, beam_width, min_confidence=min_confidence, engine=engine)
+        page_reader = PageReader.load(
+            detector, recognizer, beam_width, None, min_confidence, engine=engine, uses_lexicon=uses_lexicon
+        )
         return OcrReader(page_reader)
 
 

@@ -71,6 +71,7 @@ def make_read_pages(options: RunOptions, reader_id: str, stop: StopFile | None) 
             options.min_confidence,
             options.limits,
             options.engine,
+            options.uses_lexicon,
         )
         return ocr_pages.read_pages(reader_id, stop)
     assert isinstance(options, CaptionOptions)

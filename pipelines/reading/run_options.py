@@ -90,6 +90,7 @@ class OcrOptions(RunOptions):
         beam_width: width of the recognizer's beam search; 1 takes the most likely character of each step.
         min_confidence: words that the network is less sure of, 0 to 1, are left out of the text; rows keep them.
         engine: what computes the models; all engines read the same, so that known pages aren't read again for it.
+        uses_lexicon: whether the recognizer's lexicon decides between letters that it is unsure of.
     """
 
     table = PAGES
@@ -98,6 +99,7 @@ class OcrOptions(RunOptions):
     beam_width: int = 1
     min_confidence: float = MIN_CONFIDENCE
     engine: str = AUTO
+    uses_lexicon: bool = True
 
     def find_models(self) -> dict[str, Bundle]:
         models = {
@@ -109,7 +111,8 @@ class OcrOptions(RunOptions):
         return models
 
     def what_changes_readings(self) -> dict[str, Any]:
-        return {"dpi": self.dpi, "beam_width": self.beam_width, "min_confidence": self.min_confidence}
+        told = {"dpi": self.dpi, "beam_width": self.beam_width, "min_confidence": self.min_confidence}
+        return told if self.uses_lexicon else told | {"uses_lexicon": False}  # as before there was a choice
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ocr_models.geometry import box_quads
-from ocr_models.pages.ruling import without_rules
+from ocr_models.pages.ruling import were_rules, without_rules
 
 # A word of 20 pixels in height: three letters whose stems end two pixels before the edges of its box.
 WORD = np.array([[40, 50, 100, 70]], float)
@@ -58,3 +58,10 @@ def test_rule_is_seen_through_noise():
 def test_light_letters_on_dark_ground_stay():
     page = 255 - page_with((37, 0, 39, 120))
     assert without_rules(page, box_quads(WORD)) is page
+
+
+def test_box_around_a_rule_is_told_from_that_of_a_letter():
+    ruled = page_with((33, 0, 35, 120), (104, 0, 105, 120))
+    boxes = np.array([[28, 50, 40, 70], [86, 50, 106, 70], [40, 50, 100, 70]], float)
+    erased = without_rules(ruled, box_quads(WORD))
+    assert were_rules(ruled, erased, boxes).tolist() == [True, False, False]  # the second holds a letter, too

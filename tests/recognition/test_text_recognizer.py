@@ -215,6 +215,24 @@ def test_letters_in_doubt_are_chosen_by_the_lexicon(chars, likely, chosen):
     assert (respelled.confidences, respelled.steps) == (reading.confidences, reading.steps)
 
 
+@pytest.mark.parametrize(
+    ("line", "chosen"),
+    [
+        ("crowding-eat", "crowding-cat"),  # the word that is sure is known
+        ("tlum-eat", "tlum-eat"),
+        ("crowding-tlum-eat", "crowding-tlum-cat"),
+        ("crowding-tlum-kota-eat", "crowding-tlum-kota-eat"),  # one of three
+        ("ja-to-eat", "ja-to-cat"),  # short words don't tell
+    ],
+)
+def test_line_in_a_language_that_the_lexicon_lacks_stays(line, chosen):
+    probabilities = np.full((len(line), len(CHARSET) + 1), 1e-9)
+    probabilities[np.arange(len(line)), CHARSET.encode(line)] = 1.0
+    probabilities[-3, CHARSET.encode("ec")] = 0.6, 0.4
+    reading = Reading(CHARSET.encode(line), tuple(probabilities.max(axis=1).tolist()), range(len(line)))
+    assert CHARSET.decode(_respell(reading, np.log(probabilities), CHARSET, ENGLISH).ids) == chosen
+
+
 def test_nothing_read_is_nothing_to_respell():
     reading = Reading([], (), [])
     assert _respell(reading, np.zeros((3, len(CHARSET) + 1)), CHARSET, ENGLISH) is reading
@@ -229,6 +247,7 @@ def test_bundles_lexicon_is_used(network, crops, tmp_path):
     respelled = TextRecognizer.load(with_lexicon).read(crops[:40])
     assert [t.confidence for t in plain] == [t.confidence for t in respelled]
     assert [t.text for t in plain] != [t.text for t in respelled]
+    assert TextRecognizer.load(with_lexicon, uses_lexicon=False).read(crops[:40]) == plain
 
 
 def test_crnn_has_no_alignments(recognizer, crops):

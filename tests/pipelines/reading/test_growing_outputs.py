@@ -188,16 +188,17 @@ def test_pages_of_little_confidence_are_read_again(run, reads, tmp_path):
     assert reads() == 1
 
 
-def test_other_options_read_again_only_when_asked(run, reads, tmp_path, capsys):
+@pytest.mark.parametrize("options", [["--dpi", "100"], ["--no-lexicon"]])
+def test_other_options_read_again_only_when_asked(run, reads, tmp_path, capsys, options):
     samples.write_png(tmp_path / "in/a.png", 1)
     run(tmp_path / "in")
     first = view(tmp_path / "out")[0]["reader_id"]
     reads()
 
-    run(tmp_path / "in", "--dpi", "100")
+    run(tmp_path / "in", *options)
     assert reads() == 0
     assert "1 documents were read by other models, or with other options; --reread reads" in capsys.readouterr().out
-    run(tmp_path / "in", "--dpi", "100", "--reread")
+    run(tmp_path / "in", *options, "--reread")
     assert reads() == 1 and view(tmp_path / "out")[0]["reader_id"] != first
 
 
