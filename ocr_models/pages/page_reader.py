@@ -20,6 +20,7 @@ from ocr_models.pages.line_words import split_words
 from ocr_models.pages.page_text import assemble, part_words
 from ocr_models.pages.readings import SURE, certain_characters, network_confidence, own_confidence, surer
 from ocr_models.pages.turned_text import only_in_strips, take_turned_lines, turned_strips
+from ocr_models.pages.unknown_script import find_unknown_script
 from ocr_models.pages.word_crops import cut_words
 from ocr_models.pages.word_finder import WordFinder, inside_of
 from ocr_models.recognition.crops import INPUT_HEIGHT, WIDTH_BUCKETS
@@ -123,7 +124,7 @@ class PageReader:
         read = self._read([find_page(self._finder, image, 0) for image in images])
         for i, image in enumerate(images):
             confidence = network_confidence(read[i][1])
-            if confidence < SURE:
+            if confidence < SURE or (confidence < _LEVEL_SURE and _looks_foreign(read[i][1])):  # or upside down
                 read[i] = self._best_turn(image, *read[i])
             elif confidence < _LEVEL_SURE and abs(read[i][0].skew) > _LEAST_SKEW_RAD:
                 slant = text_slant(image)
@@ -246,6 +247,11 @@ def _choose_headlines(page: FoundPage, transcripts: Sequence[Transcript]) -> tup
         kept[inside] &= not kept[i]
     quads = np.concatenate([page.quads, page.headlines])[kept]
     return replace(page, quads=quads), [t for t, is_kept in zip(transcripts, kept, strict=True) if is_kept]
+
+
+def _looks_foreign(transcripts: Sequence[Transcript]) -> bool:
+    """Whether most words look like those of an unknown script."""
+    return 2 * sum(find_unknown_script(transcripts)) > len(transcripts)
 
 
 def _closer(quads: np.ndarray) -> np.ndarray:
