@@ -35,7 +35,7 @@ from benchmarks.kill_runs import ROWS_PER_SHARD, load_slow_reader
 from pipelines.cli import main, run_arguments
 from pipelines.reading import ocr_reader, pipeline, run_options
 for module in (run_options, run_arguments):
-    module.find_bundle = lambda name, task: SimpleNamespace(id="slow@0", digest="0")
+    module.find_bundle = lambda name, task: SimpleNamespace(id="slow@0", digest="0", onnx_path="")
 run_arguments.import_ahead = lambda module: None
 ocr_reader._load_reader = load_slow_reader
 pipeline.define_pipeline.__defaults__ = (ROWS_PER_SHARD, False)
@@ -49,7 +49,7 @@ def load_slow_reader(*_: object) -> object:
     from pipelines.reading.ocr_reader import OcrReader
 
     class SlowPageReader:
-        detector_id = recognizer_id = "slow@0"
+        detector_id = recognizer_id = engine = "slow@0"
 
         def read_pages(self, images: list[np.ndarray]) -> list[OcrPage]:
             with open(os.environ["READ_PAGES"], "a") as file:

@@ -17,10 +17,10 @@ from ocr_models.records import Transcript
 
 # A logistic regression on spans of 120 characters, read in lines by crnn-fast. Latin spans: half of the development
 # pages, clean and degraded, old books, receipts and papers. Others: pages drawn with random words of Cyrillic, Greek,
-# Hebrew, Armenian and Georgian letters. The offset is lower by 0.7 than was fitted: it leaves nearly all of those spans
-# marked, and is farther from bad print.
-_OFFSET, _CONFIDENCE, _DOUBTFUL, _CAPITALS = -15.2, 8.1, 26.1, 25.3
+# Hebrew, Armenian and Georgian letters. Confidence counts for another script because noise has far less of it.
+_OFFSET, _CONFIDENCE, _DOUBTFUL, _CAPITALS = -73.2, 66.4, 56.6, 70.0
 _SPAN_CHARS = 120
+_MOST_EVIDENCE = 8.0  # of a word, in log odds of a span: one blotted word doesn't tell, and most spans have less
 _DOUBT = 0.9  # a character with a lower confidence is doubtful
 _SURE = 0.97  # capitals in words with a higher confidence are those of code, such as getName
 _LEAST_CHARS = 2  # different letters and digits that a word has, to count; dots of leaders are read as "eeee"
@@ -51,7 +51,7 @@ def _evidence(word: Transcript) -> float:
     if confidence < _SURE:
         capitals = sum(a.islower() and b.isupper() for a, b in pairwise(text))
     log_odds = _OFFSET + _CONFIDENCE * confidence + _DOUBTFUL * doubtful + _CAPITALS * capitals / len(text)
-    return log_odds * min(len(text), _MAX_CHARS) / _SPAN_CHARS
+    return min(log_odds, _MOST_EVIDENCE) * min(len(text), _MAX_CHARS) / _SPAN_CHARS
 
 
 def _best_runs(evidence: Sequence[float]) -> list[bool]:
