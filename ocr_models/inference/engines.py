@@ -41,12 +41,21 @@ def choose_engine(bundle: Bundle, engine: str = AUTO) -> str:
                 f"train onnx --output {bundle.path}; for an attention recognizer, give --engine {TENSORFLOW}"
             )
         return engine
-    if missing := [name for name in ("keras", engine) if not _is_installed(name)]:
-        raise UsageError(
-            f"{bundle.id} on {engine}: {' and '.join(missing)} isn't installed; run pip install 'pagebeam[train]'"
-            + (" jax" if engine == JAX else "")
-        )
+    check_keras(f"{bundle.id} on {engine}", engine)
     return engine
+
+
+def check_keras(what: str, backend: str | None = None) -> None:
+    """Raises UsageError if Keras or its backend, which are extras, isn't installed.
+
+    Args:
+        what: what needs them, for the error.
+        backend: None for the one that Keras will choose.
+    """
+    backend = backend or keras_backend()
+    if missing := [name for name in ("keras", backend) if not _is_installed(name)]:
+        extras = "train,jax" if backend == JAX else "train"
+        raise UsageError(f"{what} needs {' and '.join(missing)}: run pip install 'pagebeam[{extras}]'")
 
 
 def load_forward(bundle: Bundle, engine: str) -> Forward:

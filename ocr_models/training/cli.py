@@ -13,6 +13,7 @@ from pathlib import Path
 from ocr_models.arguments import ArgumentParser, amount, count
 from ocr_models.bundle import find_bundle
 from ocr_models.errors import PagebeamError, UsageError, interrupt_status
+from ocr_models.inference.engines import check_keras
 from ocr_models.terminal import announce, say
 from ocr_models.training.config import TrainingConfig
 from ocr_models.training.lexicon_task import add_lexicon_parser, train_lexicon
@@ -123,6 +124,7 @@ def main(argv: list[str] | None = None) -> int:
     if args.task == "onnx":
         return write_onnx(args)
     config = config_of(args)
+    check_keras("pagebeam train")
     if args.init:
         find_bundle(args.init, args.task)
     announce("pagebeam: loading Keras")

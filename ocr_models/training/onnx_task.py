@@ -11,7 +11,7 @@ import numpy as np
 
 from ocr_models.bundle import DEFAULT_BUNDLES, Bundle, find_bundle, set_onnx
 from ocr_models.errors import DocumentError, UsageError
-from ocr_models.inference.engines import Forward
+from ocr_models.inference.engines import Forward, check_keras
 from ocr_models.io.images import decode_image
 from ocr_models.terminal import announce, say
 
@@ -43,6 +43,7 @@ def write_onnx(args: argparse.Namespace) -> int:
     Raises:
         UsageError: there is no such bundle, it is a shipped one, its network has no ONNX form, or a page is broken.
     """
+    check_keras("pagebeam train")
     bundle = find_bundle(str(args.output.absolute()))  # a path, never a shipped name
     pages = [_decode(path) for path in args.pages]
     announce("pagebeam: loading Keras")

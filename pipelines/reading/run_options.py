@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar
 
 from ocr_models.bundle import DEFAULT_BUNDLES, Bundle, find_bundle
-from ocr_models.inference.engines import AUTO, choose_engine
+from ocr_models.inference.engines import AUTO, check_keras, choose_engine
 from ocr_models.limits import DecodeLimits
 from ocr_models.records import MIN_CONFIDENCE
 from pipelines.output.schemas import CAPTIONS, PAGES, Table
@@ -129,6 +129,7 @@ class CaptionOptions(RunOptions):
     beam_width: int = 3
 
     def find_models(self) -> dict[str, Bundle]:
+        check_keras("a captioner")
         return {"captioner": find_bundle(self.captioner, "caption")}
 
     def what_changes_readings(self) -> dict[str, Any]:

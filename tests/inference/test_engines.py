@@ -54,7 +54,7 @@ def test_without_keras_a_gpu_is_left_alone_and_other_engines_are_errors(
     monkeypatch.setattr(engines, "_is_installed", lambda name: False)
     assert choose_engine(bundle) == "openvino"
     for of, engine in ((bundle, "tensorflow"), (bundle_without_onnx, "auto")):
-        with pytest.raises(UsageError, match=r"isn't installed; run pip install 'pagebeam\[train\]'"):
+        with pytest.raises(UsageError, match=r"needs keras and .*: run pip install 'pagebeam\[train(,jax)?\]'"):
             choose_engine(of, engine)
 
 
