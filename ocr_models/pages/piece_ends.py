@@ -13,6 +13,8 @@ import numpy as np
 
 from ocr_models.geometry import runs_of
 from ocr_models.pages.box_refinement import white_columns
+from ocr_models.pages.groups import flat_lists
+from ocr_models.pages.neighbors import Strips
 
 # Lengths are in heights of the piece.
 _FARTHEST = 12.0  # ends move so far at most: the longest words are as long
@@ -38,26 +40,53 @@ def reach_ends(image: np.ndarray, boxes: np.ndarray, pieces: list[list[int]], qu
         (N, 4) boxes.
     """
     reached = np.array(boxes, np.float64)
-    for piece, quad in zip(pieces, quads, strict=True):
-        reached[piece[-1], 2] = _right_end(image, reached, piece, quad)
+    if not pieces:
+        return reached
+    reached[[piece[-1] for piece in pieces], 2] = _right_ends(image, reached, pieces, quads)
     # The left ends are right ends in a mirror.
     width = image.shape[1]
     mirror = np.array([-1, 1, -1, 1]), np.array([width, 0, width, 0])
     reached = (mirror[0] * reached + mirror[1])[:, [2, 1, 0, 3]]
-    for piece, quad in zip(pieces, quads[:, [1, 0, 3, 2]], strict=True):
-        reached[piece[0], 2] = _right_end(image[:, ::-1], reached, piece, quad)
+    mirrored = [piece[::-1] for piece in pieces]
+    reached[[piece[-1] for piece in mirrored], 2] = _right_ends(
+        image[:, ::-1], reached, mirrored, quads[:, [1, 0, 3, 2]]
+    )
     return (mirror[0] * reached + mirror[1])[:, [2, 1, 0, 3]]
 
 
-def _right_end(image: np.ndarray, boxes: np.ndarray, piece: list[int], quad: np.ndarray) -> float:
-    """Where the ink at the right of a piece ends, in pixels; at the next word on its line at the latest."""
-    end, (top, bottom) = float(boxes[piece, 2].max()), quad[1:3, 1].astype(float).tolist()
-    heights, height = boxes[:, 3] - boxes[:, 1], bottom - top
-    lower = np.minimum(heights, height)
-    follows = np.minimum(boxes[:, 3], bottom) - np.maximum(boxes[:, 1], top) > _SAME_LINE * lower
-    follows &= (np.maximum(heights, height) < _SAME_SIZE * lower) & (boxes[:, 2] > end)
-    follows[piece] = False
-    return _ink_end(image, end, top, bottom, float(boxes[follows, 0].min(initial=np.inf)))
+def _right_ends(image: np.ndarray, boxes: np.ndarray, pieces: list[list[int]], quads: np.ndarray) -> list[float]:
+    """Where the ink at the right of pieces ends, in pixels; at the next word on its line at the latest."""
+    words, piece = flat_lists(pieces)
+    ends = np.full(len(pieces), -np.inf)
+    np.maximum.at(ends, piece, boxes[words, 2])
+    tops, bottoms = quads[:, 1, 1].astype(float), quads[:, 2, 1].astype(float)
+    owner = np.full(len(boxes), -1)
+    owner[words] = piece
+    borders = _borders(boxes, owner, ends, tops, bottoms)
+    return [_ink_end(image, *of) for of in zip(*(x.tolist() for x in (ends, tops, bottoms, borders)), strict=True)]
+
+
+def _borders(
+    boxes: np.ndarray, owner: np.ndarray, ends: np.ndarray, tops: np.ndarray, bottoms: np.ndarray
+) -> np.ndarray:
+    """The left edge (P,) of the nearest box of another piece that follows on the line of a piece; else infinity.
+
+    Args:
+        boxes: (N, 4), in pixels.
+        owner: int (N,), the piece that a box is in; -1 for none.
+        ends, tops, bottoms: (P,), the right, upper and lower edges of the pieces.
+    """
+    heights, of_piece = boxes[:, 3] - boxes[:, 1], bottoms - tops
+    reach = heights.max(initial=0) / 2
+    borders = np.full(len(ends), np.inf)
+    windows = ends, ends + _FARTHEST * of_piece, tops - reach, bottoms + reach
+    for place, box in Strips(boxes).near(*windows):
+        lower, higher = (f(heights[box], of_piece[place]) for f in (np.minimum, np.maximum))
+        shared = np.minimum(boxes[box, 3], bottoms[place]) - np.maximum(boxes[box, 1], tops[place])
+        follows = (shared > _SAME_LINE * lower) & (higher < _SAME_SIZE * lower)
+        follows &= (boxes[box, 2] > ends[place]) & (owner[box] != place)
+        np.minimum.at(borders, place[follows], boxes[box[follows], 0])
+    return borders
 
 
 def _ink_end(image: np.ndarray, end: float, top: float, bottom: float, border: float) -> float:
