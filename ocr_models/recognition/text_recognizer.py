@@ -112,10 +112,11 @@ class TextRecognizer:
     def read(self, crops: Sequence[np.ndarray]) -> list[Transcript]:
         """Reads gray uint8 crops (h, w), level and with the text upright.
 
-        Crops are sorted into fixed widths, so that what is read in a crop doesn't depend on the other crops. Measured
-        with one thread per operation (``limit_threads``), a CRNN gives the same to the last bit on a processor with
-        AVX-512. With AVX2 alone, and from attention recognizers, confidences differ by less than 1e-6 between places of
-        a batch, because the kernels compute the last rows of a batch differently; no text did.
+        Crops are sorted into fixed widths, so that what is read in a crop doesn't depend on the other crops. It is the
+        same to the last bit on OpenVINO (measured with AVX-512), and from a CRNN on TensorFlow with AVX-512 and one
+        thread per operation (``limit_threads``). On TensorFlow with AVX2 alone, and from attention recognizers,
+        confidences differ by less than 1e-6 between places of a batch, because the kernels compute its last rows
+        differently; no text did.
         """
         resized = [resize_crop(crop) for crop in crops]
         by_width: dict[int, list[int]] = defaultdict(list)

@@ -126,7 +126,8 @@ class _Run:
             waiting_since = time.monotonic()
             inputs, truth = next(batches)
             progress.waiting_seconds += time.monotonic() - waiting_since
-            self._seen.append(inputs)
+            if not isinstance(inputs, dict):  # networks with several inputs have no ONNX form
+                self._seen.append(inputs)
             learner.optimizer.learning_rate = self._learning_rate()
             losses.append(float(learner.train_on_batch(inputs, truth)))
             progress.step += 1

@@ -179,7 +179,7 @@ def run_and_report(
         kind: the class of its options.
         arguments: what the command parsed.
         beam_args: what it passes on.
-        reader: the module that needs Keras. It is imported while Beam starts if this process will run the models.
+        reader: the module that reads pages. It is imported while Beam starts if this process will run the models.
         done: what is done to pages, such as "read".
     """
     values = dict(vars(arguments))

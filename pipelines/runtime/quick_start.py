@@ -1,4 +1,4 @@
-"""Quick start-up of Pagebeam's own processes: Keras and models load in half the time, partly while Beam starts.
+"""Quick start-up of Pagebeam's own processes: what computes the models loads quickly, partly while Beam starts.
 
 The measures affect the whole process, so they are taken only where ``claim_process`` was called, as the command does; a
 host program that uses our transforms is left alone. This module itself imports neither Keras nor Beam.
@@ -133,7 +133,7 @@ def _dropping_tensorflow_lines() -> Iterator[None]:
 
 
 def import_ahead(module: str) -> None:
-    """Starts importing a module that needs Keras in the background, and returns immediately."""
+    """Starts importing a module that is slow to import in the background, and returns immediately."""
 
     def import_it() -> None:
         with quick_start():
