@@ -23,6 +23,7 @@ _LONGEST = WIDTH_BUCKETS[-1] / INPUT_HEIGHT * (1 + 2 * MARGIN_Y) - 2 * MARGIN_X 
 _SLANTED_FROM = 6.0  # the boxes of a shorter piece tell its slant worse than the skew of the page does
 _MOST_RISE = 0.1  # of a line, end to end: a slice then loses half a margin at each end
 _PIECES_AT_ONCE = 1024  # pieces whose words are compared at a time, which bounds memory
+_LONGEST_WORD = 6.0  # a longer box, as of a leader, counts no more than that for the height of its piece
 _OVERLAP = 0.75  # of the higher of two pieces; lines that overlap in print share less
 _SAME_SIZE = 0.25  # heights that differ by more from a piece's don't tell its slant: a dash, a drop cap
 
@@ -103,7 +104,7 @@ def _fit_quads(boxes: np.ndarray, pieces: list[list[int]]) -> np.ndarray:
     """The quads, float32 (P, 4, 2), of at least one piece."""
     words, is_word = _in_rows(pieces)
     x0, y0, x1, y1 = np.moveaxis(boxes[words], 2, 0)  # (P, K) each
-    weights = np.where(is_word, np.maximum(x1 - x0, 1.0), 0.0)
+    weights = np.where(is_word, np.maximum(np.minimum(x1 - x0, _LONGEST_WORD * (y1 - y0)), 1.0), 0.0)
     heights = _weighted_medians(y1 - y0, weights)
     x, y = (x0 + x1) / 2, (y0 + y1) / 2
     left, right = x0.min(axis=1, keepdims=True), x1.max(axis=1, keepdims=True)

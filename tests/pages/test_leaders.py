@@ -71,3 +71,11 @@ def test_leaders_are_as_high_as_the_word_beside_them():
 def test_page_without_words():
     quads, transcripts, is_leader = join_leaders(box_quads(np.array([(9, 9, 20, 12)])), read("•"))
     assert len(quads) == len(transcripts) == len(is_leader) == 1
+
+
+@pytest.mark.parametrize(("text", "word"), [("•" + "*" * 9, "•" * 10), ("*" * 10, "*" * 10)], ids=["fine dots", "rule"])
+def test_run_in_which_a_dot_was_read_is_of_dots(text, word):
+    _, transcripts, is_leader = join_leaders(
+        box_quads(np.array([(100, 50, 220, 80), (240, 70, 440, 78)])), read("Rope", text)
+    )
+    assert transcripts[is_leader.argmax()].text == word

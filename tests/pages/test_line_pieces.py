@@ -82,3 +82,9 @@ def test_slanted_piece_is_cut_level():
     (crop,) = cut_pieces(image, quad)
     dark = (crop < 128).any(axis=1)
     assert 6 <= dark.sum() <= 9  # a level slice would show it in 7 + 8 rows, or cut it
+
+
+def test_leader_in_one_box_lowers_no_piece():
+    boxes = np.array([(100, 50, 200, 86), (210, 50, 300, 86), (310, 66, 900, 86)], float)
+    heights = np.diff(quad_boxes(piece_quads(boxes, [[0, 1, 2]]))[:, 1::2])
+    np.testing.assert_allclose(heights, 36, atol=1)
