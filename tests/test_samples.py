@@ -10,6 +10,7 @@ import pyarrow.dataset as ds
 import pytest
 
 from ocr_models.bundle import DEFAULT_BUNDLES, find_bundle
+from ocr_models.geometry import quad_boxes
 from ocr_models.io.images import decode_image
 from ocr_models.pages.page_reader import PageReader
 from pipelines.cli.main import main
@@ -85,6 +86,23 @@ def test_turned_page_is_read_upright(reader, letter, turns):
     page = reader.read_pages([np.ascontiguousarray(np.rot90(letter, -turns))])[0]
     assert page.rotation_deg == 90 * turns
     assert recall(LETTER, page.text) > 0.9
+
+
+def test_white_on_black_is_read_as_black_on_white(reader, letter):
+    page, inverted = reader.read_pages([letter, 255 - letter])
+    assert recall(page.text, inverted.text) > 0.98
+
+
+def test_words_beside_fine_dots_are_read(reader, letter):
+    # The words of a line of the letter with a leader of tight dots behind them.
+    words = [w for w in reader.read_pages([letter])[0].words if w.text in ("Dear", "Ms.", "Sørensen,")][-3:]
+    x0, y0, x1, y1 = quad_boxes(np.concatenate([w.quad for w in words])[None])[0].round().astype(int)
+    page = np.full_like(letter, 255)
+    page[y0 - 4 : y1 + 4, x0 - 4 : x1 + 4] = letter[y0 - 4 : y1 + 4, x0 - 4 : x1 + 4]
+    for i in range(60):
+        x = x1 + 14 + 8 * i
+        page[y1 - 10 : y1 - 6, x : x + 4] = 0
+    assert reader.read_pages([page])[0].text.rstrip(",\n") == "Dear Ms. Sørensen"
 
 
 def test_blank_page_has_no_words(reader):

@@ -75,9 +75,9 @@ def _is_doubtful(transcript: Transcript) -> bool:
 
 
 def _leader(parts: Sequence[Transcript]) -> Transcript:
-    """One word for the parts of a leader: of dots if one was read, for fine dots are also read as other marks."""
+    """One word for the parts of a leader: of dots unless only one other mark was read; fine dots are read as any."""
     marks = "".join(filter(_MARKS.__contains__, "".join(t.text for t in parts)))
-    mark = max(marks, key=lambda mark: (mark in DOTS, marks.count(mark)), default=".")
+    mark = marks[0] if len(set(marks)) == 1 else max(filter(marks.count, DOTS), key=marks.count, default=".")
     return Transcript(
         mark * max(_LEAST_MARKS, len(marks)), mean_confidence(parts), network_confidence=network_confidence(parts)
     )

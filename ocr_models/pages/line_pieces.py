@@ -105,12 +105,12 @@ def _fit_quads(boxes: np.ndarray, pieces: list[list[int]]) -> np.ndarray:
     words, is_word = _in_rows(pieces)
     x0, y0, x1, y1 = np.moveaxis(boxes[words], 2, 0)  # (P, K) each
     weights = np.where(is_word, np.maximum(np.minimum(x1 - x0, _LONGEST_WORD * (y1 - y0)), 1.0), 0.0)
-    heights = _weighted_medians(y1 - y0, weights)
+    heights = _weighted_medians(y1 - y0, weights * (y1 - y0))  # by area: leaders are long, but lower than words
     x, y = (x0 + x1) / 2, (y0 + y1) / 2
     left, right = x0.min(axis=1, keepdims=True), x1.max(axis=1, keepdims=True)
-    alike = np.abs(y1 - y0 - heights) <= _SAME_SIZE * heights
-    slopes = np.where(right - left > _SLANTED_FROM * heights, _slopes(x, y, np.where(alike, weights, 0.0)), 0.0)
-    middles = _weighted_medians(y - slopes * x, weights)
+    alike = np.where(np.abs(y1 - y0 - heights) <= _SAME_SIZE * heights, weights, 0.0)
+    slopes = np.where(right - left > _SLANTED_FROM * heights, _slopes(x, y, alike), 0.0)
+    middles = _weighted_medians(y - slopes * x, alike)
     ends = np.hstack([left, right, right, left])
     return np.stack([ends, middles + slopes * ends + np.array([-0.5, -0.5, 0.5, 0.5]) * heights], 2).astype(np.float32)
 

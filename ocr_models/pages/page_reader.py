@@ -15,6 +15,7 @@ from ocr_models.detection.text_detector import TextDetector
 from ocr_models.geometry import quad_sizes, transform_quads
 from ocr_models.inference.engines import AUTO, choose_engine
 from ocr_models.pages.found_page import FoundPage, ReadPage, find_page, text_slant
+from ocr_models.pages.leader_marks import HAS_LEADER, part_at_leaders
 from ocr_models.pages.line_pieces import cut_pieces, find_pieces
 from ocr_models.pages.line_words import split_words
 from ocr_models.pages.page_text import assemble, part_words
@@ -185,9 +186,29 @@ class PageReader:
         for page, places, of_page in zip(pages, pieces, crops, strict=True):
             read = list(islice(transcripts, len(of_page)))
             count = len(places)  # headlines follow, and stay whole
-            quads, words = split_words(of_page[:count], places, read[:count], self._recognizer.part)
+            pieces_read = self._part_at_leaders(page.image, of_page[:count], places, read[:count])
+            quads, words = split_words(*pieces_read, self._recognizer.part)
             done.append((replace(page, quads=quads), words + read[count:]))
         return done
+
+    def _part_at_leaders(
+        self, image: np.ndarray, crops: list[np.ndarray], quads: np.ndarray, read: list[Transcript]
+    ) -> tuple[list[np.ndarray], np.ndarray, list[Transcript]]:
+        """The crops, quads and transcripts of pieces, parted at leaders; the words beside these are read alone."""
+        parted = {
+            i: found
+            for i, transcript in enumerate(read)
+            if HAS_LEADER.search(transcript.text) and (found := part_at_leaders(crops[i], quads[i], transcript))[1]
+        }
+        if not parted:
+            return crops, quads, read
+        others = [i for i in range(len(read)) if i not in parted]
+        places = np.concatenate([of_piece for of_piece, _ in parted.values()])
+        cut = cut_pieces(image, places)
+        parts = [transcript for _, of_piece in parted.values() for transcript in of_piece]
+        again = iter(self._recognizer.read([crop for crop, part in zip(cut, parts, strict=True) if part is None]))
+        transcripts = [read[i] for i in others] + [next(again) if part is None else part for part in parts]
+        return [crops[i] for i in others] + cut, np.concatenate([quads[others], places]), transcripts
 
     def _read_quads(self, pages: Sequence[FoundPage], quads: Sequence[np.ndarray]) -> list[list[Transcript]]:
         crops = [cut_words(page.image, of_page) for page, of_page in zip(pages, quads, strict=True)]

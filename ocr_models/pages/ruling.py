@@ -27,7 +27,7 @@ _MIN_RANGE = 24  # gray levels
 
 
 def without_rules(image: np.ndarray, quads: np.ndarray) -> np.ndarray:
-    """The page, uint8 (H, W), without upright dark rules in or beside pieces, quads (P, 4, 2); a copy if it has any."""
+    """The page, uint8 (H, W), without the upright rules in or beside pieces, quads (P, 4, 2); a copy if it has any."""
     erased = image
     for box in quad_boxes(quads).tolist():
         for x0, y0, x1, y1, paper in _rules_beside(image, *box):
@@ -60,18 +60,22 @@ def were_rules(image: np.ndarray, erased: np.ndarray, boxes: np.ndarray) -> np.n
 def _rules_beside(
     image: np.ndarray, x0: float, y0: float, x1: float, y1: float
 ) -> list[tuple[int, int, int, int, int]]:
-    """The boxes of the rules that run through the height of a piece, and the gray of the paper there."""
+    """The boxes of the rules that run through the height of a piece, and the gray of the ground there."""
     height = y1 - y0
     ends = np.round([y0 - _SEEN * height, y0, y1, y1 + _SEEN * height]).astype(int)
     above, top, bottom, below = ends.clip(0, image.shape[0]).tolist()
     left, right = np.round([x0 - _BESIDE * height, x1 + _BESIDE * height]).astype(int).clip(0, image.shape[1]).tolist()
     if bottom - top < 3 or right - left < 3:
         return []
-    seen = cv2.blur(image[above:below, left:right], (1, max(1, round(_SMOOTHED * height))))
+    seen = image[above:below, left:right]
+    is_dark = float(np.median(image[[top, bottom - 1], left:right])) < DARK_GROUND
+    if is_dark:  # the gaps between light letters would be rules
+        seen = 255 - seen
     inside = slice(top - above, bottom - above)
+    darkest = int(seen[inside].min())
+    seen = cv2.blur(seen, (1, round(_SMOOTHED * height) | 1))  # odd: of two pixels, white is black (``findings``)
     palest = seen[inside].max(axis=0)
     paper = int(np.median(palest))  # nearly all columns have white above or below their letters
-    darkest = int(image[top:bottom, left:right].min())
     if paper < DARK_GROUND or paper - darkest < _MIN_RANGE:
         return []
     found = []
@@ -83,5 +87,6 @@ def _rules_beside(
         is_thin = stop - start <= max(_THIN_PX, _THICKEST * height)
         if is_thin and is_ink[inside].all() and up + down >= _BEYOND * height:
             # The pixels on both sides are gray from a rule that lies between two columns of pixels.
-            found.append((max(0, left + start - 1), top - up, left + stop + 1, bottom + down, paper))
+            gray = 255 - paper if is_dark else paper
+            found.append((max(0, left + start - 1), top - up, left + stop + 1, bottom + down, gray))
     return found

@@ -57,7 +57,9 @@ def test_rule_is_seen_through_noise():
 
 def test_light_letters_on_dark_ground_stay():
     page = 255 - page_with((37, 0, 39, 120))
-    assert without_rules(page, box_quads(WORD)) is page
+    expected = page.copy()
+    expected[20:100, 36:40] = 5  # the rule is erased, one and a half heights above and below, too
+    np.testing.assert_array_equal(without_rules(page, box_quads(WORD)), expected)
 
 
 def test_box_around_a_rule_is_told_from_that_of_a_letter():
@@ -65,3 +67,22 @@ def test_box_around_a_rule_is_told_from_that_of_a_letter():
     boxes = np.array([[28, 50, 40, 70], [86, 50, 106, 70], [40, 50, 100, 70]], float)
     erased = without_rules(ruled, box_quads(WORD))
     assert were_rules(ruled, erased, boxes).tolist() == [True, False, False]  # the second holds a letter, too
+
+
+@pytest.mark.parametrize("height", [12, 16, 40])
+def test_white_letters_on_black_ground_stay(height):
+    image = np.zeros((4 * height, 20 * height), np.uint8)
+    image[int(1.5 * height) : int(2.5 * height), height : 15 * height : height // 3] = 255  # upright strokes
+    quads = box_quads(np.array([[height, 1.5 * height, 15 * height, 2.5 * height]]))
+    assert without_rules(image, quads) is image
+    image[:, 5 * height + 1 : 5 * height + 3] = 255  # a rule
+    erased = without_rules(image, quads)
+    assert not erased[0].any()
+    assert erased[2 * height, height] == 255
+
+
+def test_small_print_beside_nothing_has_no_rules():
+    # A blur over two pixels makes rules of the white columns at the right of a picture; see ``findings``.
+    image = np.full((60, 97), 255, np.uint8)
+    image[24:36, 10:80:6] = 0
+    assert without_rules(image, box_quads(np.array([[8.0, 24.0, 82.0, 36.0]]))) is image
