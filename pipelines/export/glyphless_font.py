@@ -1,4 +1,6 @@
-"""A font for invisible text, whose one glyph is empty: what stands for which character is said by the PDF.
+"""A font for invisible text, whose one glyph has no area: what stands for which character is said by the PDF.
+
+The glyph is a line and back between the corners of its box, as PDFium takes characters' boxes from their outlines.
 
 A word is a string of codes of 16 bits, given to characters in the order in which a document needs them, and its
 ``ToUnicode`` map says which those are: so any character of Unicode can be searched and copied (PDF 1.7, 9.7.5, 9.10.3).
@@ -15,7 +17,12 @@ from pikepdf import Array, Dictionary, Name
 
 ADVANCE = 0.5
 """Width of each character in units of the font's size."""
+DESCENT = 0.2
+"""How far characters reach below their baseline, in the same units; above it they reach the rest of 1. It isn't 0, as
+poppler then takes 0.35."""
 _UNITS_PER_EM = 1000
+_WIDTH, _BELOW = round(_UNITS_PER_EM * ADVANCE), round(_UNITS_PER_EM * DESCENT)
+_ABOVE = _UNITS_PER_EM - _BELOW
 _MAX_CODES = 65_535
 _PER_BLOCK = 100  # entries of a block of a CMap: the limit of Adobe's technical note 5014
 
@@ -48,11 +55,11 @@ class GlyphlessFont:
             Type=Name.FontDescriptor,
             FontName=Name.Glyphless,
             Flags=4,  # symbolic
-            FontBBox=Array([0, 0, int(_UNITS_PER_EM * ADVANCE), _UNITS_PER_EM]),
+            FontBBox=Array([0, -_BELOW, _WIDTH, _ABOVE]),
             ItalicAngle=0,
-            Ascent=_UNITS_PER_EM,
-            Descent=0,
-            CapHeight=_UNITS_PER_EM,
+            Ascent=_ABOVE,
+            Descent=-_BELOW,
+            CapHeight=_ABOVE,
             StemV=80,
             FontFile2=file,
         )
@@ -62,7 +69,7 @@ class GlyphlessFont:
             BaseFont=Name.Glyphless,
             CIDSystemInfo=Dictionary(Registry=b"Adobe", Ordering=b"Identity", Supplement=0),
             FontDescriptor=self._pdf.make_indirect(descriptor),
-            DW=int(_UNITS_PER_EM * ADVANCE),
+            DW=_WIDTH,
             CIDToGIDMap=glyphs,
         )
         self.object.update(
@@ -102,18 +109,23 @@ def _to_unicode(codes: dict[str, int]) -> bytes:
 
 @functools.cache
 def font_file() -> bytes:
-    """A TrueType font with two empty glyphs, which is always the same bytes."""
+    """A TrueType font with the glyph, which is always the same bytes."""
     from fontTools.fontBuilder import FontBuilder
-    from fontTools.ttLib.tables._g_l_y_f import Glyph
+    from fontTools.pens.ttGlyphPen import TTGlyphPen
 
+    pen = TTGlyphPen(None)
+    pen.moveTo((0, -_BELOW))
+    pen.lineTo((_WIDTH, _ABOVE))
+    pen.closePath()
+    names = [".notdef", "character"]
     builder = FontBuilder(_UNITS_PER_EM, isTTF=True)
-    builder.setupGlyphOrder([".notdef", "empty"])
-    builder.setupCharacterMap({0x20: "empty"})
-    builder.setupGlyf({".notdef": Glyph(), "empty": Glyph()})
-    builder.setupHorizontalMetrics(dict.fromkeys([".notdef", "empty"], (int(_UNITS_PER_EM * ADVANCE), 0)))
-    builder.setupHorizontalHeader(ascent=_UNITS_PER_EM, descent=0)
+    builder.setupGlyphOrder(names)
+    builder.setupCharacterMap({0x20: names[1]})
+    builder.setupGlyf(dict.fromkeys(names, pen.glyph()))
+    builder.setupHorizontalMetrics(dict.fromkeys(names, (_WIDTH, 0)))
+    builder.setupHorizontalHeader(ascent=_ABOVE, descent=-_BELOW)
     builder.setupNameTable({"familyName": "Glyphless", "styleName": "Regular", "psName": "Glyphless"})
-    builder.setupOS2(sTypoAscender=_UNITS_PER_EM, usWinAscent=_UNITS_PER_EM, usWinDescent=0)
+    builder.setupOS2(sTypoAscender=_ABOVE, sTypoDescender=-_BELOW, usWinAscent=_ABOVE, usWinDescent=_BELOW)
     builder.setupPost()
     builder.font.recalcTimestamp = False
     builder.updateHead(created=0, modified=0)

@@ -11,7 +11,7 @@ import pikepdf
 from pikepdf import Array, Dictionary, Name
 
 from pipelines.export.exported_page import ExportedLine, ExportedPage, Quad
-from pipelines.export.glyphless_font import ADVANCE, GlyphlessFont
+from pipelines.export.glyphless_font import ADVANCE, DESCENT, GlyphlessFont
 
 _INVISIBLE = 3  # text rendering mode, PDF 1.7, table 106
 _SHOWS_TEXT = ("Tj", "TJ", "'", '"')
@@ -126,13 +126,13 @@ def _line(line: ExportedLine, place: Placement, font: GlyphlessFont) -> Iterator
 
 
 def _text_matrix(quad: Quad, length: int, place: Placement) -> tuple[float, ...]:
-    """The matrix by which the characters of a word fill its quad: a font of size 1 stands on its lower edge."""
+    """The matrix by which the characters of a word, in a font of size 1, fill its quad."""
     top_left, right, left = place(*quad[0:2]), place(*quad[4:6]), place(*quad[6:8])
     along = (right[0] - left[0]) / (ADVANCE * length), (right[1] - left[1]) / (ADVANCE * length)
     up = top_left[0] - left[0], top_left[1] - left[1]
     if abs(along[0] * up[1] - along[1] * up[0]) < 1e-6:  # without an area; a matrix of which is broken
         along, up = (along, (-along[1], along[0])) if any(along) else ((0.1, 0.0), (0.0, 0.1))
-    return *along, *up, *left
+    return *along, *up, left[0] + DESCENT * up[0], left[1] + DESCENT * up[1]
 
 
 def _number(value: float) -> str:
