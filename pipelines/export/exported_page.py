@@ -48,9 +48,19 @@ class ExportedLine:
         return " ".join(word.text for word in self.words)
 
     @property
+    def lower_edge(self) -> tuple[float, float, float, float]:
+        """x, y of the ends of its words' lower edge, from its beginning to its end.
+
+        ``quad`` has the slant of the page, from which that of a line may differ.
+        """
+        first, last = self.words[0].quad, self.words[-1].quad
+        return first[6], first[7], last[4], last[5]
+
+    @property
     def angle_deg(self) -> float:
         """In which direction it runs, clockwise from the right, from -180 to 180."""
-        return math.degrees(math.atan2(self.quad[3] - self.quad[1], self.quad[2] - self.quad[0]))
+        left, left_y, right, right_y = self.lower_edge
+        return math.degrees(math.atan2(right_y - left_y, right - left))
 
 
 @dataclass(frozen=True)

@@ -92,7 +92,7 @@ def line_properties(line: ExportedLine, size_px: tuple[int, int]) -> str:
     turns = round(line.angle_deg / 90) % 4  # clockwise
     if turns:
         return f"{_box(box)}; textangle {360 - 90 * turns}"
-    right_x, right_y, left_x, left_y = line.quad[4:8]
+    left_x, left_y, right_x, right_y = line.lower_edge
     slope = (right_y - left_y) / (right_x - left_x) if right_x > left_x else 0.0
     offset = left_y + slope * (left - left_x) - bottom
     return f"{_box(box)}; baseline {number(slope)} {number(offset)}; x_size {number(_height(line))}"

@@ -15,6 +15,7 @@ from pipelines.export.glyphless_font import ADVANCE, DESCENT, GlyphlessFont
 
 _INVISIBLE = 3  # text rendering mode, PDF 1.7, table 106
 _SHOWS_TEXT = ("Tj", "TJ", "'", '"')
+_LEVEL_DEG = 0.5  # a slant of more is one
 _MAX_DEPTH = 20  # of forms in forms, and of nodes of the page tree
 _LETTER_PT = (0.0, 0.0, 612.0, 792.0)  # PDFium's page for a broken MediaBox
 
@@ -118,11 +119,20 @@ def _content(text: ExportedPage, place: Placement, font: GlyphlessFont, name: st
 
 
 def _line(line: ExportedLine, place: Placement, font: GlyphlessFont) -> Iterator[str]:
-    """The words of a line; a space after each but the last, by which readers tell words apart that are close."""
+    """The words of a line; a space after each but the last, by which readers tell words apart that are close.
+
+    Of a slanted line, each word has its text once more as a whole: poppler parts characters that stand at different
+    heights to words of their own, but keeps together what an ``ActualText`` says (PDF 1.7, 14.9.4).
+    """
+    is_slanted = abs((line.angle_deg + 45) % 90 - 45) > _LEVEL_DEG
     for position, word in enumerate(line.words, 1):
-        space = " " if position < len(line.words) else ""
         matrix = " ".join(_number(number) for number in _text_matrix(word.quad, len(word.text), place))
-        yield f"{matrix} Tm <{font.encode(word.text + space)}> Tj"
+        space = font.encode(" ") if position < len(line.words) else ""
+        shown = f"{matrix} Tm <{font.encode(word.text)}{'' if is_slanted else space}> Tj"
+        if is_slanted:
+            actual = f"\ufeff{word.text}".encode("utf-16-be").hex()
+            shown = f"/Span <</ActualText <{actual}>>> BDC {shown} EMC" + (f" <{space}> Tj" if space else "")
+        yield shown
 
 
 def _text_matrix(quad: Quad, length: int, place: Placement) -> tuple[float, ...]:
