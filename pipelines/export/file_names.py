@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable
 
 _MAX_NAME_BYTES = 200  # 255 is the limit of file systems; temporary names are 40 longer
@@ -41,15 +42,20 @@ class FileNames:
         return self.of_document(uri, number + extension)
 
 
+_IMAGE = re.compile(r".+\.(?:png|jpe?g|jpe|jfif|jp2|j2k|jpx|gif|webp|bmp|tiff?)(?:\.pdf)*", re.IGNORECASE)
+
+
 def _pdf_name(name: str) -> tuple[str, str]:
     """The name of a document's searchable PDF, and its extension. A PDF's stays, unless another document could have it.
 
-    ``a.tif`` is ``a.tif.pdf``; so a PDF of that name gets another extension, and so does a document without one.
+    ``a.tif`` is ``a.tif.pdf``; so a PDF of that name gets another extension, and so does what has an unknown one.
     """
-    stem, dot, extension = name.rpartition(".")
-    if dot and extension.lower() == "pdf":
-        return (name, ".pdf") if "." in stem else (stem, f".{extension}")
-    return (name, ".pdf") if dot else (name, f"-{hashlib.sha256(name.encode()).hexdigest()[:8]}.pdf")
+    stem, _, extension = name.rpartition(".")
+    if stem and extension.lower() == "pdf":
+        return (name, ".pdf") if _IMAGE.fullmatch(stem) else (stem, f".{extension}")
+    if _IMAGE.fullmatch(name):
+        return name, ".pdf"
+    return name, f"-{hashlib.sha256(name.encode()).hexdigest()[:8]}.pdf"
 
 
 def _safe(name: str, extension: str = "") -> str:

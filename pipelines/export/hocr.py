@@ -1,4 +1,4 @@
-"""hOCR 1.2 (http://kba.github.io/hocr-spec/1.2), with the classes, ids and properties that Tesseract writes."""
+"""hOCR 1.2 (http://kba.github.io/hocr-spec/1.2), with the classes and ids that Tesseract writes."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ _HEAD = f"""\
 <title>{{title}}</title>
 <meta http-equiv="Content-Type" content="text/html; charset=utf-8"/>
 <meta name="ocr-system" content="pagebeam {__version__}"/>
+<meta name="ocr-langs" content="unknown"/>
 <meta name="ocr-capabilities" content="ocr_page ocr_carea ocr_table ocr_par ocr_line ocr_header ocr_footer ocrx_word"/>
 </head>
 <body>
@@ -95,11 +96,7 @@ def line_properties(line: ExportedLine, size_px: tuple[int, int]) -> str:
     left_x, left_y, right_x, right_y = line.lower_edge
     slope = (right_y - left_y) / (right_x - left_x) if right_x > left_x else 0.0
     offset = left_y + slope * (left - left_x) - bottom
-    return f"{_box(box)}; baseline {number(slope)} {number(offset)}; x_size {number(_height(line))}"
-
-
-def _height(line: ExportedLine) -> float:
-    return ((line.quad[6] - line.quad[0]) ** 2 + (line.quad[7] - line.quad[1]) ** 2) ** 0.5
+    return f"{_box(box)}; baseline {number(slope)} {number(offset)}"
 
 
 def _box(box: tuple[int, int, int, int]) -> str:
