@@ -25,7 +25,9 @@ def main(argv: Sequence[str]) -> ExitStatus:
     announce(f"pagebeam: exporting {arguments.rows} as {arguments.format}")
     done = export(output, FORMATS[arguments.format], folder, where)
     _tell_failures(done)
-    notes = f", {done.failed_pages:,} of them without text, as they failed when they were read" if done.failed_pages else ""
+    notes = (
+        f", {done.failed_pages:,} of them without text, as they failed when they were read" if done.failed_pages else ""
+    )
     say(f"{done.files:,} files written below {folder}, of {done.pages:,} pages{notes}")
     return ExitStatus.SOME_FAILED if done.failures else ExitStatus.OK
 

@@ -56,7 +56,12 @@ def page_placement(page: pikepdf.Page, size_px: tuple[int, int]) -> Placement:
 def _visible_box(page: pikepdf.Page) -> tuple[float, float, float, float]:
     media = _box(page, "/MediaBox") or _LETTER_PT
     crop = _box(page, "/CropBox") or media
-    left, bottom, right, top = (max(media[0], crop[0]), max(media[1], crop[1]), min(media[2], crop[2]), min(media[3], crop[3]))
+    left, bottom, right, top = (
+        max(media[0], crop[0]),
+        max(media[1], crop[1]),
+        min(media[2], crop[2]),
+        min(media[3], crop[3]),
+    )
     return (left, bottom, right, top) if left < right and bottom < top else media
 
 
@@ -110,7 +115,11 @@ def _dictionary(value: Any) -> Any:
 
 def _streams(page: pikepdf.Page) -> list[Any]:
     contents = page.obj.get("/Contents")
-    return [stream for stream in (contents if isinstance(contents, Array) else [contents]) if isinstance(stream, pikepdf.Stream)]
+    return [
+        stream
+        for stream in (contents if isinstance(contents, Array) else [contents])
+        if isinstance(stream, pikepdf.Stream)
+    ]
 
 
 def _content(text: ExportedPage, place: Placement, font: GlyphlessFont, name: str) -> bytes:

@@ -17,7 +17,9 @@ import pyarrow.compute as pc
 
 from ocr_models.errors import UsageError
 
-_KEYWORDS = {word.lower(): word for word in ("and", "or", "not", "in", "is", "None", "True", "False")} | {"null": "None"}
+_KEYWORDS = {word.lower(): word for word in ("and", "or", "not", "in", "is", "None", "True", "False")} | {
+    "null": "None"
+}
 _LAYOUT = (tokenize.NEWLINE, tokenize.NL, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER)
 _COMPARISONS: dict[type[ast.cmpop], Callable[[pc.Expression, pc.Expression], pc.Expression]] = {
     ast.Eq: lambda left, right: left == right,
@@ -79,7 +81,7 @@ def _as_python(text: str) -> str:
         elif token.type == tokenize.OP:
             word = "==" if word == "=" else word
         elif token.type == tokenize.STRING and before == tokenize.STRING:
-            raise _NotAllowedError("two strings follow each other; write a quote in a string as \"it's\"")
+            raise _NotAllowedError('two strings follow each other; write a quote in a string as "it\'s"')
         elif token.type in _LAYOUT:
             continue
         words.append(word)

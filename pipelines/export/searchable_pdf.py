@@ -129,7 +129,9 @@ def _add_image(
     width, height = (72 * side / dpi for side in size_px)
     data, orientation = _encoded(file)
     a, b, c, d, e, f = _ORIENTATIONS[orientation - 1]
-    matrix = " ".join(f"{number:.4f}" for number in (a * width, b * height, c * width, d * height, e * width, f * height))
+    matrix = " ".join(
+        f"{number:.4f}" for number in (a * width, b * height, c * width, d * height, e * width, f * height)
+    )
     added = pdf.add_blank_page(page_size=(width, height))
     with pikepdf.open(io.BytesIO(data)) as one:
         [image] = one.pages[0].images.values()

@@ -15,7 +15,8 @@ def write_rows(path: Path, *keys: tuple[str, int], columns: tuple[str, ...] = ()
     path.parent.mkdir(parents=True, exist_ok=True)
     filled = {"page_id": "", "status": "ok", "detector_id": "", "recognizer_id": "", "engine": "", "elapsed_ms": 1.0}
     rows = [
-        {**filled, "source_uri": uri, "page_index": index, "schema_version": 4, "run_id": path.stem} for uri, index in keys
+        {**filled, "source_uri": uri, "page_index": index, "schema_version": 4, "run_id": path.stem}
+        for uri, index in keys
     ]
     table = pa.Table.from_pylist(rows, PAGES.schema)
     pq.write_table(table.select(columns) if columns else table, path, row_group_size=3)
