@@ -57,8 +57,8 @@ def _add_block(space: Element, block: ExportedBlock, name: str) -> None:
 
 
 def _add_line(block: Element, line: ExportedLine, name: str) -> None:
-    edge = line.lower_edge
-    baseline = " ".join(f"{number(x)},{number(y)}" for x, y in (edge[:2], edge[2:]))
+    ends = line.baseline
+    baseline = " ".join(f"{number(x)},{number(y)}" for x, y in (ends[:2], ends[2:]))
     element = add(block, "TextLine", ID=name, BASELINE=baseline, **_box(line.quad))
     _add_shape(element, line.quad)
     for position, word in enumerate(line.words):

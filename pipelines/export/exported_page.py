@@ -7,7 +7,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ocr_models.records import OcrPage
 from pipelines.output.schemas import Row
+
+DESCENT = 0.2
+"""The share of a word's height that is below its baseline: words' quads have room for descenders, as most fonts do."""
 
 Quad = Sequence[float]
 """x, y of 4 corners in pixels, clockwise from the text's own top left."""
@@ -48,18 +52,24 @@ class ExportedLine:
         return " ".join(word.text for word in self.words)
 
     @property
-    def lower_edge(self) -> tuple[float, float, float, float]:
-        """x, y of the ends of its words' lower edge, from its beginning to its end.
+    def baseline(self) -> tuple[float, float, float, float]:
+        """x, y of the ends of the line on which its letters stand, from its beginning to its end.
 
-        ``quad`` has the slant of the page, from which that of a line may differ.
+        It is that of its words: ``quad`` has the slant of the page, from which that of a line may differ.
         """
-        first, last = self.words[0].quad, self.words[-1].quad
-        return first[6], first[7], last[4], last[5]
+        left, right = self.words[0].quad, self.words[-1].quad
+        low, high = 1 - DESCENT, DESCENT
+        return (
+            low * left[6] + high * left[0],
+            low * left[7] + high * left[1],
+            low * right[4] + high * right[2],
+            low * right[5] + high * right[3],
+        )
 
     @property
     def angle_deg(self) -> float:
         """In which direction it runs, clockwise from the right, from -180 to 180."""
-        left, left_y, right, right_y = self.lower_edge
+        left, left_y, right, right_y = self.baseline
         return math.degrees(math.atan2(right_y - left_y, right - left))
 
 
@@ -147,6 +157,23 @@ def exported_page(row: Row) -> ExportedPage:
         )
     except (KeyError, IndexError, TypeError) as error:
         raise ValueError(f"its row is broken ({type(error).__name__}: {error})") from error
+
+
+def page_of_reading(page: OcrPage, size_px: tuple[int, int], dpi: float | None, uri: str = "") -> ExportedPage:
+    """The page of what a ``PageReader`` read, on a picture of this size."""
+    return exported_page(
+        {
+            "source_uri": uri,
+            "page_index": 0,
+            "page_count": 1,
+            "width_px": size_px[0],
+            "height_px": size_px[1],
+            "dpi": dpi,
+            "text": page.text,
+            "words": [{**vars(word), "quad": word.quad.ravel().tolist()} for word in page.words],
+            "lines": [{"quad": line.quad.ravel().tolist(), "confidence": line.confidence} for line in page.lines],
+        }
+    )
 
 
 def _blocks(row: Row) -> Iterator[ExportedBlock]:

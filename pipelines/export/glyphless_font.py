@@ -15,12 +15,12 @@ from typing import Any
 import pikepdf
 from pikepdf import Array, Dictionary, Name
 
+from pipelines.export.exported_page import DESCENT
+
 ADVANCE = 0.5
 """Width of each character in units of the font's size."""
-DESCENT = 0.2
-"""How far characters reach below their baseline, in the same units; above it they reach the rest of 1. It isn't 0, as
-poppler then takes 0.35."""
 _UNITS_PER_EM = 1000
+# Below the baseline the glyph reaches as far as letters do; were it 0, poppler would take 0.35.
 _WIDTH, _BELOW = round(_UNITS_PER_EM * ADVANCE), round(_UNITS_PER_EM * DESCENT)
 _ABOVE = _UNITS_PER_EM - _BELOW
 _MAX_CODES = 65_535

@@ -84,7 +84,7 @@ class _PageWriter:
 
 
 def line_properties(line: ExportedLine, size_px: tuple[int, int]) -> str:
-    """The box of a line and, by its lower edge, its baseline; if it isn't horizontal, its angle.
+    """The box of a line, and its baseline or, if that isn't nearly level, its angle.
 
     ``baseline`` is the slope, and the height at the left edge of the box above its lower left corner (negative);
     ``textangle`` is in degrees counterclockwise.
@@ -93,7 +93,7 @@ def line_properties(line: ExportedLine, size_px: tuple[int, int]) -> str:
     turns = round(line.angle_deg / 90) % 4  # clockwise
     if turns:
         return f"{_box(box)}; textangle {360 - 90 * turns}"
-    left_x, left_y, right_x, right_y = line.lower_edge
+    left_x, left_y, right_x, right_y = line.baseline
     slope = (right_y - left_y) / (right_x - left_x) if right_x > left_x else 0.0
     offset = left_y + slope * (left - left_x) - bottom
     return f"{_box(box)}; baseline {number(slope)} {number(offset)}"

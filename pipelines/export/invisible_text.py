@@ -10,8 +10,8 @@ from typing import Any
 import pikepdf
 from pikepdf import Array, Dictionary, Name
 
-from pipelines.export.exported_page import ExportedLine, ExportedPage, Quad
-from pipelines.export.glyphless_font import ADVANCE, DESCENT, GlyphlessFont
+from pipelines.export.exported_page import DESCENT, ExportedLine, ExportedPage, Quad
+from pipelines.export.glyphless_font import ADVANCE, GlyphlessFont
 
 _INVISIBLE = 3  # text rendering mode, PDF 1.7, table 106
 _SHOWS_TEXT = ("Tj", "TJ", "'", '"')

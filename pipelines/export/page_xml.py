@@ -97,7 +97,7 @@ class _RegionWriter:
         for position, line in enumerate(lines, 1):
             element = add(region, "TextLine", id=f"{name}_line_{position}")
             self._add_coords(element, line.quad)
-            add(element, "Baseline", points=self._points(line.lower_edge))
+            add(element, "Baseline", points=self._points(line.baseline))
             for number_, word in enumerate(line.words, 1):
                 self._add_word(element, word, f"{name}_line_{position}_word_{number_}")
             _add_text(element, line.text, line.confidence)

@@ -72,6 +72,15 @@ def write_searchable_pdf(
         pdf.save(file, deterministic_id=True)
 
 
+def write_text_pdf(file: BinaryIO, page: ExportedPage, size_px: tuple[int, int]) -> None:
+    """Writes a PDF of one page that has the page's words and no picture."""
+    pdf = pikepdf.new()
+    _add_page(pdf, page, size_px, Dictionary(), b"", font := GlyphlessFont(pdf))
+    font.finish()
+    with pdf:
+        pdf.save(file, deterministic_id=True)
+
+
 def _open(path: str) -> pikepdf.Pdf:
     try:
         return pikepdf.open(path)
@@ -125,18 +134,28 @@ def _add_images(pdf: pikepdf.Pdf, path: str, pages: Iterable[ExportedPage], fram
 def _add_image(
     pdf: pikepdf.Pdf, page: ExportedPage, size_px: tuple[int, int], file: BinaryIO, font: GlyphlessFont
 ) -> None:
-    dpi = max(page.dpi or _UNKNOWN_DPI, 72 * max(size_px) / _MAX_SIDE_PT)
-    width, height = (72 * side / dpi for side in size_px)
     data, orientation = _encoded(file)
-    a, b, c, d, e, f = _ORIENTATIONS[orientation - 1]
-    matrix = " ".join(
-        f"{number:.4f}" for number in (a * width, b * height, c * width, d * height, e * width, f * height)
-    )
-    added = pdf.add_blank_page(page_size=(width, height))
     with pikepdf.open(io.BytesIO(data)) as one:
         [image] = one.pages[0].images.values()
-        added.obj.Resources = Dictionary(XObject=Dictionary(Image=pdf.copy_foreign(image)))
-    added.obj.Contents = pdf.make_stream(f"q {matrix} cm /Image Do Q\n".encode())
+        resources = Dictionary(XObject=Dictionary(Image=pdf.copy_foreign(image)))
+    matrix = " ".join(map(str, _ORIENTATIONS[orientation - 1]))
+    _add_page(pdf, page, size_px, resources, f"{matrix} cm /Image Do".encode(), font)
+
+
+def _add_page(
+    pdf: pikepdf.Pdf,
+    page: ExportedPage,
+    size_px: tuple[int, int],
+    resources: Dictionary,
+    content: bytes,
+    font: GlyphlessFont,
+) -> None:
+    """Adds a page with a text and a content, which is drawn in the unit square."""
+    dpi = max(page.dpi or _UNKNOWN_DPI, 72 * max(size_px) / _MAX_SIDE_PT)
+    width, height = (72 * side / dpi for side in size_px)
+    added = pdf.add_blank_page(page_size=(width, height))
+    added.obj.Resources = resources
+    added.obj.Contents = pdf.make_stream(f"q {width:.4f} 0 0 {height:.4f} 0 0 cm ".encode() + content + b" Q\n")
     if page.blocks:
         add_text(pdf, added, page, Placement((0, height), (width / size_px[0], 0), (0, -height / size_px[1])), font)
 

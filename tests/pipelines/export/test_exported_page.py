@@ -57,7 +57,7 @@ def test_the_angle_of_a_line_is_that_of_its_words_and_not_of_its_quad():
 
     [line] = exported_page(given).lines
 
-    assert line.lower_edge == (5, 45, 35, 15) and line.angle_deg == pytest.approx(-45)
+    assert line.baseline == pytest.approx((4, 44, 34, 14)) and line.angle_deg == pytest.approx(-45)
 
 
 @pytest.mark.parametrize(

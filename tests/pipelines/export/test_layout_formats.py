@@ -63,10 +63,11 @@ def test_lines_of_hocr_have_a_baseline_or_an_angle():
     written = write("hocr", level, upward, downward, over).decode()
 
     titles = [line.partition('title="')[2].partition('"')[0] for line in written.splitlines() if "ocr_line" in line]
-    # The lower edge of b falls from (8, 30) to (28, 40), and its box ends at 40: half of it lies 10 pixels higher.
+    # The baseline of b, a fifth of its height above its lower edge, falls from (8.4, 28) to (28.4, 38) in a box from 8 to
+    # 40: at 8 it is 27.8 pixels down, 12.2 above the lower edge of the box.
     assert titles[1:] == [
-        "bbox 10 50 20 60; baseline 0 0",
-        "bbox 8 20 30 40; baseline 0.5 -10",
+        "bbox 10 50 20 60; baseline 0 -2",
+        "bbox 8 20 30 40; baseline 0.5 -12.2",
         "bbox 10 20 20 50; textangle 90",
         "bbox 10 20 20 50; textangle 270",
         "bbox 10 20 30 30; textangle 180",
@@ -95,7 +96,7 @@ def test_kinds_of_blocks_in_alto():
         "table",
         "page_number",
     ]
-    assert blocks[2].find(f"{ALTO}TextLine").get("BASELINE") == "10,38 54,38"
+    assert blocks[2].find(f"{ALTO}TextLine").get("BASELINE") == "10,36.4 54,36.4"
 
 
 def test_kinds_of_blocks_in_page_xml():
