@@ -22,6 +22,7 @@ from docling.models.base_ocr_model import BaseOcrModel
 from docling.utils.profiling import TimeRecorder
 from docling_core.types.doc import BoundingBox, CoordOrigin
 from docling_core.types.doc.page import BoundingRectangle, TextCell
+from pydantic import Field
 
 from ocr_models.pages.read_document import shipped_reader
 from pipelines.export.exported_page import ExportedLine, page_of_reading
@@ -36,7 +37,7 @@ class PagebeamOcrOptions(OcrOptions):
 
     kind: ClassVar[Literal["pagebeam"]] = "pagebeam"
     canonicalize_lang: ClassVar[bool] = False
-    lang: list[str] = []
+    lang: list[str] = Field(default_factory=list)
     scale: float = _SCALE
 
 

@@ -23,10 +23,12 @@ from pipelines.export.hocr import write_hocr
 from pipelines.export.searchable_pdf import write_text_pdf
 
 # Those of Tesseract's codes whose letters are all in ``ocr_models.charset.LATIN``.
-_LANGUAGES = frozenset(
-    "afr cat ces dan deu eng epo est eus fin fra gle glg hrv hun isl ita lat lav lit mlt nld nor oci pol por ron slk slv "
-    "spa sqi swe tur".split()
-)
+# fmt: off
+_LANGUAGES = frozenset((
+    "afr", "cat", "ces", "cym", "dan", "deu", "eng", "est", "eus", "fin", "fra", "gle", "glg", "hrv", "hun", "isl",
+    "ita", "lat", "lav", "lit", "nld", "nor", "oci", "pol", "por", "ron", "slk", "slv", "spa", "sqi", "swe", "tur",
+))
+# fmt: on
 _SURE = 20.0  # of a turn, if all words are read surely: OCRmyPDF takes 14 for enough, and 15 for very sure
 _LEAST_WORDS = 4  # that tell how a page is turned
 

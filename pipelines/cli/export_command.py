@@ -9,7 +9,7 @@ from ocr_models.arguments import ArgumentParser
 from ocr_models.errors import ExitStatus
 from ocr_models.terminal import announce, say
 from pipelines.export.export import Export, export
-from pipelines.export.formats import FORMATS
+from pipelines.export.export_formats import FORMATS
 from pipelines.export.row_filter import parse_filter
 from pipelines.output.schemas import PAGES
 from pipelines.runtime.storage import absolute_uri

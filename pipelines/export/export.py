@@ -11,9 +11,9 @@ import pyarrow.compute as pc
 
 from ocr_models.errors import DocumentError, Stage, UsageError
 from ocr_models.io.hashing import check_unchanged
+from pipelines.export.export_formats import ExportFormat, Unit
 from pipelines.export.exported_page import ExportedPage, exported_page
 from pipelines.export.file_names import FileNames
-from pipelines.export.formats import ExportFormat, Unit
 from pipelines.export.row_stream import row_files, stream_rows
 from pipelines.inputs.local_copies import LocalFile, local_copy
 from pipelines.output.current_view import check_output

@@ -89,7 +89,7 @@ def line_properties(line: ExportedLine, size_px: tuple[int, int]) -> str:
     ``baseline`` is the slope, and the height at the left edge of the box above its lower left corner (negative);
     ``textangle`` is in degrees counterclockwise.
     """
-    left, top, right, bottom = box = box_px(line.quad, size_px)
+    left, _, _, bottom = box = box_px(line.quad, size_px)
     turns = round(line.angle_deg / 90) % 4  # clockwise
     if turns:
         return f"{_box(box)}; textangle {360 - 90 * turns}"

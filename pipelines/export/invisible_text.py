@@ -13,6 +13,7 @@ from pikepdf import Array, Dictionary, Name
 from pipelines.export.exported_page import DESCENT, ExportedLine, ExportedPage, Quad
 from pipelines.export.glyphless_font import ADVANCE, GlyphlessFont
 
+_FONT = "/f-0-"  # and a number; of text that OCRmyPDF 17 lays under pages, it takes no font but /f-0-0 and /F1
 _INVISIBLE = 3  # text rendering mode, PDF 1.7, table 106
 _SHOWS_TEXT = ("Tj", "TJ", "'", '"')
 _LEVEL_DEG = 0.5  # a slant of more is one
@@ -101,12 +102,13 @@ def add_text(pdf: pikepdf.Pdf, page: pikepdf.Page, text: ExportedPage, place: Pl
     """
     resources = copy.copy(_dictionary(_inherited(page, "/Resources")))
     fonts = copy.copy(_dictionary(resources.get("/Font")))
-    name = next(name for i in range(len(fonts.keys()) + 1) if (name := f"/Glyphless{i}") not in fonts)
+    name = next(name for i in range(len(fonts.keys()) + 1) if (name := f"{_FONT}{i}") not in fonts)
     fonts[name] = font.object
     resources.Font = fonts
     page.obj.Resources = resources  # the page's own: others may share what it had
     content = pdf.make_stream(_content(text, place, font, name))
-    page.obj.Contents = Array([content, *_streams(page)])
+    under = _streams(page)
+    page.obj.Contents = Array([content, *under]) if under else content
 
 
 def _dictionary(value: Any) -> Any:

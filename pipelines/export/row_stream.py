@@ -7,6 +7,7 @@ its first document, so that of a compacted folder only a few are open.
 from __future__ import annotations
 
 import heapq
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -59,7 +60,7 @@ def row_files(output: str, report: Report) -> list[RowFile]:
         if len(keys):
             uris, indices = keys["source_uri"].to_pylist(), keys["page_index"].to_pylist()
             order = list(zip(uris, indices, strict=True))
-            is_sorted = all(a <= b for a, b in zip(order, order[1:], strict=False))
+            is_sorted = all(a <= b for a, b in itertools.pairwise(order))
             files.append(RowFile(full, min(order), is_sorted, tuple(dict.fromkeys(uris))))
     return sorted(files, key=lambda file: (file.first, file.path))
 

@@ -13,8 +13,8 @@ from typing import BinaryIO
 
 import img2pdf
 import pikepdf
-from PIL import ExifTags, Image, ImageOps
 from pikepdf import Dictionary
+from PIL import ExifTags, Image, ImageOps
 
 from ocr_models import __version__
 from ocr_models.errors import DocumentError, Stage
@@ -53,7 +53,7 @@ def write_searchable_pdf(
         file: is written to.
         path: the original, on this machine.
         kind: its kind, one of ``DocumentKind``.
-        pages: its pages in order. One without text stays without; of an image, one that couldn't be decoded is left out.
+        pages: its pages in order. One without text stays without; an image that couldn't be decoded is left out.
         keeps_all: whether pages of a PDF that are not among ``pages`` stay, without more text than they have.
 
     Raises:
@@ -155,7 +155,9 @@ def _add_page(
     width, height = (72 * side / dpi for side in size_px)
     added = pdf.add_blank_page(page_size=(width, height))
     added.obj.Resources = resources
-    added.obj.Contents = pdf.make_stream(f"q {width:.4f} 0 0 {height:.4f} 0 0 cm ".encode() + content + b" Q\n")
+    del added.obj.Contents  # an empty one
+    if content:
+        added.obj.Contents = pdf.make_stream(f"q {width:.4f} 0 0 {height:.4f} 0 0 cm ".encode() + content + b" Q\n")
     if page.blocks:
         add_text(pdf, added, page, Placement((0, height), (width / size_px[0], 0), (0, -height / size_px[1])), font)
 

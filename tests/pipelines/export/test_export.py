@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from pipelines.cli import main as cli
-from pipelines.export.formats import FORMATS, Unit
+from pipelines.export.export_formats import FORMATS, Unit
 from pipelines.output.schemas import PAGES
 from tests.run_folders import box, page_row, write_run
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from ocr_models.io.predictions import read_predictions
+from pipelines.export.export_formats import FORMATS
 from pipelines.export.exported_page import exported_page
-from pipelines.export.formats import FORMATS
 from tests.pipelines.export.pages import page_with_blocks, row
 from tests.run_folders import box
 
@@ -63,8 +63,8 @@ def test_lines_of_hocr_have_a_baseline_or_an_angle():
     written = write("hocr", level, upward, downward, over).decode()
 
     titles = [line.partition('title="')[2].partition('"')[0] for line in written.splitlines() if "ocr_line" in line]
-    # The baseline of b, a fifth of its height above its lower edge, falls from (8.4, 28) to (28.4, 38) in a box from 8 to
-    # 40: at 8 it is 27.8 pixels down, 12.2 above the lower edge of the box.
+    # The baseline of b, a fifth of its height above its lower edge, falls from (8.4, 28) to (28.4, 38) in a box whose
+    # left edge is at 8, where it is 27.8 pixels down: 12.2 above the lower edge of the box, at 40.
     assert titles[1:] == [
         "bbox 10 50 20 60; baseline 0 -2",
         "bbox 8 20 30 40; baseline 0.5 -12.2",

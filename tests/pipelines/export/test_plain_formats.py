@@ -3,8 +3,8 @@ from __future__ import annotations
 import io
 import json
 
+from pipelines.export.export_formats import FORMATS
 from pipelines.export.exported_page import exported_page
-from pipelines.export.formats import FORMATS
 from tests.pipelines.export.pages import block, cell, page_with_blocks, row
 from tests.run_folders import box
 

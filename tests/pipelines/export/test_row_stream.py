@@ -77,7 +77,8 @@ def test_files_are_opened_when_the_merge_reaches_them(tmp_path, monkeypatch):
         write_rows(tmp_path / f"pages/{number}.parquet", *((f"/{number}", index) for index in range(5)))
     files = row_files(str(tmp_path), print)
     opened = []
-    monkeypatch.setattr(row_stream, "open_file", lambda path: opened.append(path) or open(path, "rb"))
+    open_file = row_stream.open_file
+    monkeypatch.setattr(row_stream, "open_file", lambda path: opened.append(path) or open_file(path))
 
     rows = stream_rows(files, None, print)
 

@@ -95,7 +95,10 @@ def turned(degrees: float) -> list:
     turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
     quads = (np.array([box(200, 190, 290, 220), box(300, 190, 400, 220)]).reshape(2, 4, 2) - [300, 200]) @ turn
     return [
-        [(text, (quad + [300, 200]).ravel().tolist()) for text, quad in zip(("first", "second"), quads, strict=True)]
+        [
+            (text, np.add(quad, [300, 200]).ravel().tolist())
+            for text, quad in zip(("first", "second"), quads, strict=True)
+        ]
     ]
 
 
