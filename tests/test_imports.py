@@ -84,6 +84,7 @@ ROOMS: dict[str, set[str]] = {
         "pipelines.runtime",
     },
     "pipelines.output": {"ocr_models", "pipelines.inputs", "pipelines.runtime"},
+    "pipelines.export": {"ocr_models", "ocr_models.io", "pipelines.inputs", "pipelines.output", "pipelines.runtime"},
     "pipelines.reading": {
         "ocr_models",
         "ocr_models.captioning",
@@ -130,6 +131,7 @@ ROOMS: dict[str, set[str]] = {
         "ocr_models.reports",
         "pipelines.datasets",
         "pipelines.evaluation",
+        "pipelines.export",
         "pipelines.inputs",
         "pipelines.output",
         "pipelines.reading",
@@ -138,8 +140,10 @@ ROOMS: dict[str, set[str]] = {
     },
     "pagebeam": {
         "ocr_models",
+        "ocr_models.io",
         "ocr_models.pages",
         "pipelines.cli",
+        "pipelines.export",
         "pipelines.inputs",
         "pipelines.output",
         "pipelines.reading",

@@ -57,7 +57,8 @@ def read_document(
 
 
 @functools.cache
-def _shipped_reader() -> PageReader:
+def shipped_reader() -> PageReader:
+    """The shipped models, loaded once per process."""
     detector, recognizer = (str(WEIGHTS / DEFAULT_BUNDLES[task]) for task in ("detection", "recognition"))
     return PageReader.load(detector, recognizer)
 
@@ -90,7 +91,7 @@ def _read_pages(
                 failure = error
                 break
         if images:
-            yield from (reader or _shipped_reader()).read_pages(images)
+            yield from (reader or shipped_reader()).read_pages(images)
         if failure:
             raise failure
 

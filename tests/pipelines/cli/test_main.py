@@ -59,7 +59,7 @@ def test_the_summary_has_the_first_ten_failures_and_how_to_see_the_others(fake_m
         (["run", "--dpi", "abc"], "argument --dpi: 'abc' is not a number; give one from 36 to 1200"),
         (
             ["rnu"],
-            "'rnu' (choose from run, schedule, caption, status, failures, doctor, compact, train, prepare, models, "
+            "'rnu' (choose from run, schedule, caption, status, failures, export, doctor, compact, train, prepare, models, "
             "inspect, evaluate); did you mean run?",
         ),
         (["prepare", "--format", "icdra"], "did you mean icdar?"),
