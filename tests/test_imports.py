@@ -84,6 +84,14 @@ ROOMS: dict[str, set[str]] = {
         "pipelines.runtime",
     },
     "pipelines.output": {"ocr_models", "pipelines.inputs", "pipelines.runtime"},
+    "pipelines.report": {
+        "ocr_models",
+        "ocr_models.io",
+        "pipelines.decoding",
+        "pipelines.inputs",
+        "pipelines.output",
+        "pipelines.runtime",
+    },
     "pipelines.reading": {
         "ocr_models",
         "ocr_models.captioning",
@@ -133,6 +141,7 @@ ROOMS: dict[str, set[str]] = {
         "pipelines.inputs",
         "pipelines.output",
         "pipelines.reading",
+        "pipelines.report",
         "pipelines.runtime",
         "pipelines.scheduling",
     },

@@ -28,6 +28,7 @@ _COMMANDS = {
     "caption": ("pipelines.cli.caption_command", "caption pictures"),
     "status": ("pipelines.cli.status_command", "say what an output folder holds, and how its runs went"),
     "failures": ("pipelines.cli.failures_command", "list failed pages, for people and for a retry"),
+    "report": ("pipelines.cli.report_command", "write a folder of HTML to look at an output folder"),
     "doctor": ("pipelines.cli.doctor_command", "check an output folder"),
     "compact": ("pipelines.cli.compact_command", "merge small files of an output folder, remove replaced rows"),
     "train": ("ocr_models.training.cli", "train a model"),
