@@ -24,6 +24,7 @@ from pipelines.runtime.quick_start import claim_process
 # module of the sub-command that is called is imported, so that help and usage errors are quick.
 _COMMANDS = {
     "run": ("pipelines.cli.run_command", "read documents"),
+    "read": ("pipelines.cli.read_command", "read one file, to the terminal"),
     "schedule": ("pipelines.cli.schedule_command", "print units that start run every night: systemd, cron, …"),
     "caption": ("pipelines.cli.caption_command", "caption pictures"),
     "status": ("pipelines.cli.status_command", "say what an output folder holds, and how its runs went"),

@@ -171,7 +171,7 @@ def test_a_run_that_fails_ends_with_1_and_leaves_no_manifest(fake_models, page, 
     def load_nothing(*_: str):
         raise RuntimeError("the model does not load")
 
-    monkeypatch.setattr(ocr_reader, "_load_reader", load_nothing)
+    monkeypatch.setattr(ocr_reader, "load_reader", load_nothing)
 
     assert cli.main(["run", page, "--output", str(tmp_path / "out")]) == 1
 
