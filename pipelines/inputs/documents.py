@@ -15,7 +15,7 @@ from pipelines.decoding.file_requests import DecodeRecord, HashFile, ListRecords
 from pipelines.decoding.pool import DecodePool
 from pipelines.inputs.discovery import FoundFile
 from pipelines.inputs.local_copies import LocalFile, download, local_copy
-from pipelines.inputs.page_ranges import Document, PageRange, split_pages
+from pipelines.inputs.page_ranges import Document, DocumentPlace, PageRange, split_pages
 from pipelines.runtime.storage import is_remote
 
 RECORD_KINDS = (DocumentKind.TFRECORD, DocumentKind.GZIP_TFRECORD)
@@ -34,7 +34,7 @@ def open_document(file: FoundFile, pool: DecodePool, known: Known | None = None)
         known: documents of which other pages than all, or none, are to be read.
     """
     sha256, start, uri = None, time.perf_counter(), file.uri
-    places = ((uri, file.stamp),)
+    places = (DocumentPlace.of(file),)
     try:
         local = download(uri, max_bytes=pool.limits.document_bytes)
         hashed = pool.submit(HashFile(local.name, pool.limits.document_bytes)).result().value

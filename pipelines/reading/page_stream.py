@@ -148,6 +148,7 @@ class PageStream(BatchStream[PageRange, _Page, _DecodedPage, Row]):
             "page_id": page_id(document.uri, document.sha256, page.index),
             "source_uri": document.uri,
             "also_at": document.also_at,
+            "input_id": document.input_id,
             "source_sha256": document.sha256,
             "source_kind": document.kind and str(document.kind),
             "page_index": page.index,
