@@ -48,6 +48,7 @@ setup(
         "": ["py.typed"],
         "ocr_models": ["weights/**/*"],
         "ocr_models.reports": ["templates/*.html"],
+        "pipelines.report": ["static/*"],
     },
     install_requires=[
         "apache-beam>=2.77",

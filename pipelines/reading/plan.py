@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipelines.inputs.discovery import FoundFile, find_files, is_glob, no_documents
+from pipelines.inputs.input_list import InputList
 from pipelines.inputs.page_ranges import content_key
 from pipelines.inputs.worklist import write_known, write_worklist
 from pipelines.output.documents_table import KnownFiles, contents, read_documents
@@ -57,7 +58,13 @@ class Plan:
 
 
 def plan_run(
-    inputs: Sequence[str], output: str, table: Table, run_id: str, reader_id: str | None, rereading: Rereading
+    inputs: Sequence[str],
+    output: str,
+    table: Table,
+    run_id: str,
+    reader_id: str | None,
+    rereading: Rereading,
+    input_list: InputList | None = None,
 ) -> Plan:
     """Looks at all files at the inputs, and writes the worklist among the run's unfinished files.
 
@@ -68,20 +75,28 @@ def plan_run(
         run_id: the run.
         reader_id: what reads now.
         rereading: which known pages are read again.
+        input_list: lists more inputs; None for no list.
 
     Raises:
-        UsageError: there are no documents at an input.
+        UsageError: there are no documents at an input, or on the list.
         OutputError: the worklist can't be written.
     """
-    return Planner(inputs, output, table, reader_id, rereading).plan(run_id)
+    return Planner(inputs, output, table, reader_id, rereading, input_list).plan(run_id)
 
 
 class Planner:
     """Compares all files at the inputs with the documents that are known; the arguments are those of ``plan_run``."""
 
     def __init__(
-        self, inputs: Sequence[str], output: str, table: Table, reader_id: str | None, rereading: Rereading
+        self,
+        inputs: Sequence[str],
+        output: str,
+        table: Table,
+        reader_id: str | None,
+        rereading: Rereading,
+        input_list: InputList | None = None,
     ) -> None:
+        self._input_list = input_list
         self._inputs, self._output, self._table = inputs, output, table
         self._reader_id, self._rereading = reader_id, rereading
         self._known = KnownFiles(read_documents(output, table, KnownFiles.COLUMNS))
@@ -183,12 +198,15 @@ class Planner:
 
     def _found_files(self) -> Iterator[FoundFile]:
         """Yields the documents at all inputs, each once."""
-        seen: set[int] | None = set() if len(self._inputs) > 1 else None
+        seen: set[int] | None = set() if len(self._inputs) > 1 or self._input_list else None
         own = self._output.rstrip("/") + "/"
-        for pattern in self._inputs:
+        sources = [(pattern, find_files(pattern)) for pattern in self._inputs]
+        if self._input_list:  # first: a document that is also found in a folder keeps its id
+            sources.insert(0, (self._input_list.path, self._input_list.files()))
+        for pattern, files in sources:
             skipped: Counter[str] = Counter()
             is_empty = True
-            for file in find_files(pattern):
+            for file in files:
                 if file.uri.startswith(own):
                     continue
                 if file.skipped:

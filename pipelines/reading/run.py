@@ -84,7 +84,9 @@ def _run(
     stop = StopFile(join(output, f"{unfinished_folder(run.run_id)}/stop"))
     try:
         write_description(output, run)
-        plan = plan_run(options.inputs, output, options.table, run.run_id, reader_id, options.rereading)
+        plan = plan_run(
+            options.inputs, output, options.table, run.run_id, reader_id, options.rereading, options.input_list
+        )
         run = replace(run, found=plan.found)
         if plan.is_empty:
             remove_unfinished(output, run.run_id)
