@@ -27,7 +27,11 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 ROWS_PER_SHARD = 20
-MODES = {"threads": [], "processes": ["--direct_running_mode=multi_processing"]}
+MODES = {
+    "threads": ["--workers=2"],
+    "processes": ["--workers=2", "--direct_running_mode=multi_processing"],
+    "engine": [],  # of another runner, which the options name
+}
 _COMMAND = """
 import sys
 from types import SimpleNamespace
@@ -83,11 +87,12 @@ def view(output: Path) -> list[tuple]:
     )
 
 
-def start(inputs: Path, output: Path, read_pages: Path, mode: str) -> subprocess.Popen[bytes]:
-    """Starts the command, whose reader is slow, in a process group of its own."""
+def start(inputs: Path, output: Path, read_pages: Path, mode: str, *options: str) -> subprocess.Popen[bytes]:
+    """Starts the command, whose reader is slow, with more options if they are given."""
     root = Path(__file__).parents[1]
+    words = ["run", str(inputs), "--output", str(output), *MODES[mode], *options]
     return subprocess.Popen(
-        [sys.executable, "-c", _COMMAND, "run", str(inputs), "--output", str(output), "--workers", "2", *MODES[mode]],
+        [sys.executable, "-c", _COMMAND, *words],
         cwd=root,
         env={**os.environ, "PYTHONPATH": str(root), "READ_PAGES": str(read_pages)},
         stdout=subprocess.PIPE,
@@ -151,7 +156,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     rng = random.Random(arguments.seed)
-    cases = [(mode, target) for mode in MODES for target in ("command", "worker", "decoder")]
+    modes = ("threads", "processes")
+    cases = [(mode, target) for mode in modes for target in ("command", "worker", "decoder")]
     cases.remove(("threads", "worker"))  # threads of the command
     right = most = 0
     with tempfile.TemporaryDirectory() as folder:

@@ -9,7 +9,8 @@ from typing import Any
 
 from ocr_models.arguments import ArgumentParser, dots_per_inch, percentage, positive, share
 from ocr_models.bundle import find_bundle
-from ocr_models.limits import LEAST_MEMORY_BYTES, MEGABYTE, DecodeLimits
+from ocr_models.errors import UsageError
+from ocr_models.limits import CORES, LEAST_MEMORY_BYTES, MEGABYTE, DecodeLimits
 from ocr_models.terminal import LogFormat, announce, configure_log
 from pipelines.cli.run_summary import report_estimate, report_run
 from pipelines.cli.shared_arguments import add_runner_arguments, check_beam_args
@@ -18,6 +19,7 @@ from pipelines.output.gates import Gates
 from pipelines.reading.run import run
 from pipelines.reading.run_options import Rereading, RunOptions
 from pipelines.runtime.beam_options import LOCAL_RUNNER
+from pipelines.runtime.bundles import local_bundle
 from pipelines.runtime.quick_start import import_ahead
 from pipelines.runtime.storage import check_file_system, is_remote
 
@@ -131,6 +133,13 @@ def _add_limit_arguments(group: argparse._ArgumentGroup) -> None:
         metavar="N",
         help="memory of a decoder process, of which there is one per core; default: %(default)s",
     )
+    group.add_argument(
+        "--cores",
+        type=positive,
+        metavar="N",
+        help=f"cores that each process uses for decoders and models; default: ${CORES}, else all that it may run on, "
+        "shared out among the local runner's processes",
+    )
 
 
 def duration(text: str) -> float:
@@ -162,11 +171,13 @@ def check_run(
         UsageError: a model is broken, a path has no file system, or there are no documents at a local input. (Whether
             there are at others, Beam can say.)
     """
-    check_beam_args(parser, arguments.runner, beam_args)
+    check_beam_args(parser, arguments, beam_args)
     for task, name in models.items():
-        find_bundle(name, task)
+        find_bundle(local_bundle(name), task)
     for path in (*arguments.inputs, arguments.output):
         check_file_system(path)
+        if arguments.runner == "DataflowRunner" and not is_remote(path):  # of others, the workers may see it
+            raise UsageError(f"{path}: a path of this machine, which Dataflow's workers don't see; give one on gs://")
     check_inputs(path for path in arguments.inputs if not is_remote(path))
 
 
@@ -214,4 +225,5 @@ def _pop_limits(values: dict[str, Any]) -> DecodeLimits:
         document_bytes=values.pop("max_document_mb") * MEGABYTE,
         pages=values.pop("max_pages"),
         page_pixels=values.pop("max_pixels"),
+        cores=values.pop("cores"),
     )

@@ -10,12 +10,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from ocr_models.arguments import ArgumentParser, option_name, positive
+from ocr_models.arguments import ArgumentParser, positive
 from ocr_models.errors import ExitStatus, UsageError
 from ocr_models.terminal import say
 from pipelines.cli.run_arguments import check_run
 from pipelines.cli.run_command import make_run_parser, models_of
 from pipelines.cli.shared_arguments import check_beam_args
+from pipelines.runtime.beam_options import LOCAL_RUNNER
+from pipelines.runtime.bundles import absolute_bundle
 from pipelines.runtime.storage import absolute_uri
 from pipelines.scheduling.airflow_dag import airflow_dag
 from pipelines.scheduling.crontab_line import crontab_file
@@ -167,14 +169,14 @@ def _check(arguments: argparse.Namespace, words: list[str]) -> ScheduledRun:
     parser = make_run_parser()
     told, beam_args = parser.parse_known_args(words[1:])
     if arguments.kind == "kubernetes" or arguments.python:
-        check_beam_args(parser, told.runner, beam_args)  # the paths are those of another machine
+        check_beam_args(parser, told, beam_args)  # the paths are those of another machine
     else:
         check_run(parser, told, beam_args, models_of(told))
     python = arguments.python or sys.executable
     if arguments.kind != "kubernetes" and not os.path.isabs(python):
         raise UsageError(f"--python {python}: not an absolute path; schedulers have a PATH of their own")
     command = [python, "-P", "-m", "pagebeam", "run", *_absolute(words[1:], told, parser)]
-    if arguments.kind == "kubernetes" and "--workers" not in map(option_name, words):
+    if arguments.kind == "kubernetes" and told.runner == LOCAL_RUNNER and not told.workers:
         command.append(f"--workers={arguments.cpus}")  # else one per core of the node
     for word in command:
         if word.encode("utf-8", "replace").decode() != word:
@@ -202,12 +204,7 @@ def _absolute(words: list[str], told: argparse.Namespace, parser: ArgumentParser
     return absolute
 
 
-def _absolute_model(model: str) -> str:
-    """The absolute path of a bundle; a shipped model's name as it is. Which it is, ``find_bundle`` decides likewise."""
-    return os.path.abspath(model) if os.sep in model or os.path.isdir(model) else model
-
-
-_ABSOLUTE = {"--output": absolute_uri, "--detector": _absolute_model, "--recognizer": _absolute_model}
+_ABSOLUTE = {"--output": absolute_uri, "--detector": absolute_bundle, "--recognizer": absolute_bundle}
 
 
 def _default_name(output: str) -> str:

@@ -9,7 +9,7 @@ import apache_beam as beam
 
 from ocr_models.limits import DecodeLimits
 from pipelines.decoding.pool import shared_pool
-from pipelines.inputs.discovery import FoundFile, find_all
+from pipelines.inputs.discovery import FoundFile, check_seen, find_all
 from pipelines.inputs.documents import open_document
 from pipelines.inputs.page_ranges import PageRange
 from pipelines.inputs.worklist import read_known, read_part
@@ -55,19 +55,21 @@ class ReadWorklist(beam.PTransform):
         known: path of what is known of documents that earlier runs read; None if nothing is.
         limits: what a document may cost.
         stop: asks to open no more documents; None if nothing does.
+        folders: local folders of the inputs; a worker that doesn't see them fails the pipeline.
     """
 
     parts: Sequence[str]
     known: str | None = None
     limits: DecodeLimits = field(default_factory=DecodeLimits)
     stop: StopFile | None = None
+    folders: tuple[str, ...] = ()
 
     def expand(self, root: beam.Pipeline) -> beam.PCollection[PageRange]:
         return (
             root
             | "Parts" >> beam.Create(list(self.parts), reshuffle=False)
             | "ReadPart" >> beam.FlatMap(read_part).with_output_types(FoundFile)
-            | OpenDocuments(self.limits, self.known, self.stop)
+            | OpenDocuments(self.limits, self.known, self.stop, self.folders)
             | _ReadCopiesOnce()
         )
 
@@ -80,19 +82,18 @@ class OpenDocuments(beam.PTransform):
         limits: what a document may cost.
         known: path of what is known of documents that earlier runs read; None if nothing is.
         stop: asks to open no more documents; None if nothing does.
+        folders: local folders of the inputs; a worker that doesn't see them fails the pipeline.
     """
 
     limits: DecodeLimits = field(default_factory=DecodeLimits)
     known: str | None = None
     stop: StopFile | None = None
+    folders: tuple[str, ...] = ()
 
     def expand(self, files: beam.PCollection[FoundFile]) -> beam.PCollection[PageRange]:
         keep_all_elements()
-        return (
-            files
-            | "SpreadDocuments" >> beam.Reshuffle()
-            | "Open" >> beam.FlatMap(_open, self.limits, self.known, self.stop).with_output_types(PageRange)
-        )
+        opened = beam.FlatMap(_open, self.limits, self.known, self.stop, self.folders).with_output_types(PageRange)
+        return files | "SpreadDocuments" >> beam.Reshuffle() | "Open" >> opened
 
 
 class _ReadCopiesOnce(beam.PTransform):
@@ -107,7 +108,10 @@ class _ReadCopiesOnce(beam.PTransform):
         )
 
 
-def _open(file: FoundFile, limits: DecodeLimits, known: str | None, stop: StopFile | None) -> Iterator[PageRange]:
+def _open(
+    file: FoundFile, limits: DecodeLimits, known: str | None, stop: StopFile | None, folders: tuple[str, ...]
+) -> Iterator[PageRange]:
+    check_seen(folders)
     if file.error or file.skipped:
         yield PageRange.without_pages(file, file.error, file.skipped)
     elif not (stop and stop.is_asked()):

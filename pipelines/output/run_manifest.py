@@ -126,18 +126,19 @@ def write_description(output: str, run: RunDescription) -> None:
     """Says among a run's unfinished files what they are, for the run that takes them over if this one is cut off."""
     found = asdict(run.found) if run.found else None
     content = {**vars(run), "inputs": list(run.inputs), "table": run.table.folder, "found": found}
-    write_bytes(_description_path(output, run.run_id), json.dumps(content, indent=1, ensure_ascii=False).encode())
+    write_bytes(join(output, description_path(run.run_id)), json.dumps(content, indent=1, ensure_ascii=False).encode())
 
 
 def read_description(output: str, run_id: str) -> RunDescription:
     """Reads what ``write_description`` wrote."""
-    values = json.loads(read_bytes(_description_path(output, run_id)))
+    values = json.loads(read_bytes(join(output, description_path(run_id))))
     found = Found(**values["found"]) if values["found"] else None
     return RunDescription(**{**values, "table": find_table(values["table"]), "found": found})
 
 
-def _description_path(output: str, run_id: str) -> str:
-    return join(output, f"{unfinished_folder(run_id)}/{DESCRIPTION}")
+def description_path(run_id: str) -> str:
+    """Where ``write_description`` writes, below the output folder."""
+    return f"{unfinished_folder(run_id)}/{DESCRIPTION}"
 
 
 def build_manifest(

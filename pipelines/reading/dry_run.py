@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import itertools
-import os
 import random
 import time
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ocr_models.limits import cores
 from pipelines.decoding.pool import shared_pool
 from pipelines.inputs.discovery import FoundFile
 from pipelines.inputs.documents import open_document
@@ -67,7 +67,7 @@ def estimate_run(options: RunOptions) -> Estimate:
     documents = [list(open_document(file, pool)) for file in sample if not file.error]
     pages = float(np.mean([ranges[0].document.expected_rows for ranges in documents] or [1])) * found.to_open
     seconds_per_page = _time_a_page(options, reader_id, [page_range for of in documents for page_range in of[:1]])
-    streams = min(options.workers, os.cpu_count() or 1)
+    streams = min(options.workers or cores(), cores())
     seconds = None if seconds_per_page is None else pages * seconds_per_page / streams
     return Estimate(found, len(sample), round(pages), seconds_per_page, seconds)
 

@@ -19,6 +19,7 @@ from pipelines.inputs.page_ranges import PageRange
 from pipelines.output.schemas import PAGES, UNKNOWN_SCRIPT, Row
 from pipelines.reading.run_options import OcrOptions
 from pipelines.reading.transforms import ReadPages
+from pipelines.runtime.bundles import local_bundle
 from pipelines.runtime.quick_start import quick_start
 from pipelines.runtime.stopping import StopFile
 
@@ -118,7 +119,13 @@ def _load_reader(
         from ocr_models.pages.page_reader import PageReader
 
         page_reader = PageReader.load(
-            detector, recognizer, beam_width, None, min_confidence, engine=engine, uses_lexicon=uses_lexicon
+            local_bundle(detector),
+            local_bundle(recognizer),
+            beam_width,
+            None,
+            min_confidence,
+            engine=engine,
+            uses_lexicon=uses_lexicon,
         )
         return OcrReader(page_reader)
 

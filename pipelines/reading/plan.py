@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipelines.inputs.discovery import FoundFile, find_files, is_glob, no_documents
+from pipelines.inputs.discovery import FoundFile, find_files, folders_of, is_glob, no_documents
 from pipelines.inputs.page_ranges import content_key
 from pipelines.inputs.worklist import write_known, write_worklist
 from pipelines.output.documents_table import KnownFiles, contents, read_documents
@@ -43,12 +43,14 @@ class Plan:
         worklist: paths of the parts of the worklist.
         known: path of what is known of documents on it; None if nothing is.
         presence: known documents that weren't found any more, or were found again.
+        folders: the local folders of the inputs, which all workers must see.
     """
 
     found: Found
     worklist: list[str] = field(default_factory=list)
     known: str | None = None
     presence: pa.Table = field(default_factory=PRESENCE.empty_table)
+    folders: tuple[str, ...] = ()
 
     @property
     def is_empty(self) -> bool:
@@ -102,7 +104,7 @@ class Planner:
         path = join(folder, "known.parquet") if known else None
         if path:
             write_known(path, known)
-        return Plan(self.found(), worklist, path, presence)
+        return Plan(self.found(), worklist, path, presence, folders_of(self._inputs))
 
     def found(self) -> Found:
         """What was found, once all of ``files_to_open`` were taken."""

@@ -14,6 +14,7 @@ from ocr_models.limits import DecodeLimits
 from ocr_models.records import MIN_CONFIDENCE
 from pipelines.output.schemas import CAPTIONS, PAGES, Table
 from pipelines.runtime.beam_options import BeamOptions
+from pipelines.runtime.bundles import local_bundle
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,8 +104,8 @@ class OcrOptions(RunOptions):
 
     def find_models(self) -> dict[str, Bundle]:
         models = {
-            "detector": find_bundle(self.detector, "detection"),
-            "recognizer": find_bundle(self.recognizer, "recognition"),
+            "detector": find_bundle(local_bundle(self.detector), "detection"),
+            "recognizer": find_bundle(local_bundle(self.recognizer), "recognition"),
         }
         for bundle in models.values():
             choose_engine(bundle, self.engine)
@@ -130,7 +131,7 @@ class CaptionOptions(RunOptions):
 
     def find_models(self) -> dict[str, Bundle]:
         check_keras("a captioner")
-        return {"captioner": find_bundle(self.captioner, "caption")}
+        return {"captioner": find_bundle(local_bundle(self.captioner), "caption")}
 
     def what_changes_readings(self) -> dict[str, Any]:
         return {"dpi": self.dpi, "beam_width": self.beam_width}

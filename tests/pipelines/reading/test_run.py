@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import shutil
 import socket
 from pathlib import Path
 
@@ -12,6 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ocr_models.errors import PagebeamError
+from pipelines.reading.run import run as run_options_alone
+from pipelines.reading.run_options import OcrOptions
 from tests.pipelines import samples
 from tests.pipelines.conftest import comparable
 from tests.pipelines.fakes import GUILTY_WIDTH_PX
@@ -187,3 +191,19 @@ def test_an_unwritable_output_is_an_error_before_any_work(fake_models, tmp_path,
 
     assert status == 2
     assert "pagebeam: can't write to the output folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("unseen", "told"), [("in", r"nothing is found at .*/in on the worker "), ("out", r"the output isn't seen on ")]
+)
+def test_workers_that_see_no_input_or_no_output_fail_the_run_before_anything_counts(
+    fake_models, tmp_path, unseen, told
+):
+    for seed in range(3):
+        samples.write_png(tmp_path / f"in/{seed}.png", seed)
+    options = OcrOptions(inputs=[str(tmp_path / "in")], output=str(tmp_path / "out"))
+
+    with pytest.raises(PagebeamError, match=told):
+        run_options_alone(options, lambda plan: shutil.rmtree(tmp_path / unseen))
+
+    assert not list((tmp_path / "out").rglob("*.parquet"))
