@@ -16,6 +16,7 @@ from pipelines.cli.run_summary import report_estimate, report_run
 from pipelines.cli.shared_arguments import add_runner_arguments, check_beam_args
 from pipelines.inputs.discovery import check_inputs
 from pipelines.output.gates import Gates
+from pipelines.output.parts import part
 from pipelines.reading.run import run
 from pipelines.reading.run_options import Rereading, RunOptions
 from pipelines.runtime.beam_options import LOCAL_RUNNER
@@ -77,6 +78,12 @@ def _add_rereading_arguments(group: argparse._ArgumentGroup, has_confidence: boo
 
 def _add_production_arguments(group: argparse._ArgumentGroup, has_confidence: bool) -> None:
     group.add_argument("--wait", action="store_true", help="wait while another run writes to DIR, instead of failing")
+    group.add_argument(
+        "--part",
+        type=part,
+        metavar="I/N",
+        help="read the I-th of N parts of the documents; other machines may read the others into DIR at the same time",
+    )
     group.add_argument(
         "--deadline", type=duration, metavar="TIME", help="begin no more pages after this time, such as 90m or 6h"
     )

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ocr_models.captioning.captioner import Caption, Captioner
 
 
-def read_captions(options: CaptionOptions, reader_id: str, stop: StopFile | None = None) -> ReadPages:
+def read_captions(options: CaptionOptions, reader_id: str | None, stop: StopFile | None = None) -> ReadPages:
     """The transform that captions pictures.
 
     Args:

@@ -52,7 +52,8 @@ def estimate_run(options: RunOptions) -> Estimate:
         UsageError: there are no documents at an input, or a model is broken.
     """
     reader_id = options.reader_id(options.find_models())
-    planner = Planner(options.inputs, absolute_uri(options.output), options.table, reader_id, options.rereading)
+    output = absolute_uri(options.output)
+    planner = Planner(options.inputs, output, options.table, reader_id, options.rereading, options.part)
     sample: list[FoundFile] = []
     chance = random.Random(_SEED)
     for number, file in enumerate(planner.files_to_open()):  # each file has the same chance, however many there are

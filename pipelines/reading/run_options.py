@@ -12,6 +12,7 @@ from ocr_models.bundle import DEFAULT_BUNDLES, Bundle, find_bundle
 from ocr_models.inference.engines import AUTO, check_keras, choose_engine
 from ocr_models.limits import DecodeLimits
 from ocr_models.records import MIN_CONFIDENCE
+from pipelines.output.parts import Part
 from pipelines.output.schemas import CAPTIONS, PAGES, Table
 from pipelines.runtime.beam_options import BeamOptions
 from pipelines.runtime.bundles import local_bundle
@@ -46,6 +47,7 @@ class RunOptions(BeamOptions, ABC):
         rereading: which known pages are read again.
         wait: wait for another run that writes to the output, instead of failing.
         deadline_s: seconds after which no more pages are begun; None for no deadline.
+        part: read only the documents of this part of a job array; None for all.
     """
 
     table: ClassVar[Table]
@@ -56,6 +58,7 @@ class RunOptions(BeamOptions, ABC):
     rereading: Rereading = field(default_factory=Rereading)
     wait: bool = False
     deadline_s: float | None = None
+    part: Part | None = None
 
     @abstractmethod
     def find_models(self) -> dict[str, Bundle]:

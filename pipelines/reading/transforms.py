@@ -18,10 +18,8 @@ from pipelines.decoding.stream_fn import SharedModel, StreamFn
 from pipelines.inputs.discovery import check_seen
 from pipelines.inputs.page_ranges import PageRange
 from pipelines.inputs.worklist import unseen_output
-from pipelines.output.commit import commit_run
+from pipelines.output.commit import commit_briefly, commit_run
 from pipelines.output.documents_table import stamp_columns
-from pipelines.output.lock import locked
-from pipelines.output.output_folder import finish_commit
 from pipelines.output.run_manifest import RunDescription, Totals, description_path
 from pipelines.output.schemas import Row
 from pipelines.output.shards import Shard, ShardWriter, write_documents
@@ -98,8 +96,8 @@ class WritePages(beam.PTransform):
             fails and writes no manifest. None: any number of rows is right.
         rows_per_shard: number of rows per file. A worker that is killed loses fewer than that.
         stop: may have asked the run to stop before all pages were read; None if nothing can.
-        is_locked: whether the launcher holds the output's lock for the run. A host program doesn't: then it is taken
-            for the commit, which waits for other runs.
+        is_locked: whether the launcher holds the output's lock for the run. A host program, or that of a part, doesn't:
+            then it is taken for the commit, which waits for other runs.
     """
 
     output: str
@@ -192,8 +190,4 @@ def _commit(
     shards: list[Shard], output: str, run: RunDescription, stop: StopFile | None, is_locked: bool, totals: Totals
 ) -> dict[str, Any]:
     stopped = stop.reason() if stop else None
-    if is_locked:
-        return commit_run(output, run, shards, totals, stopped)
-    with locked(output, run.run_id, wait=True):
-        finish_commit(output)
-        return commit_run(output, run, shards, totals, stopped)
+    return (commit_run if is_locked else commit_briefly)(output, run, shards, totals, stopped)
