@@ -211,6 +211,7 @@ def main() -> None:
             seconds = rng.uniform(0.5, 7 if mode == "threads" else 9)
             if arguments.parts:
                 mode, target = "parts", "command"
+                seconds = rng.uniform(3, 16)  # several start more slowly
                 result = kill_a_part(Path(folder), number, arguments.parts, seconds)
             else:
                 result = kill_and_go_on(Path(folder), number, mode, target, seconds)
