@@ -18,7 +18,7 @@ FOLDERS = r"(?:\.ci|benchmarks|docs|findings|ocr_models|pagebeam|pipelines|tests
 PACKAGES = ("ocr_models", "pagebeam", "pipelines")
 MODULE = rf"(?:benchmarks|{'|'.join(PACKAGES)})"
 COMMAND = re.compile(  # until the end of the line, or of its part of a pipe
-    r"\bpagebeam (run|caption|status|failures|doctor|compact|schedule [a-z]+|train [\w-]+|prepare|models|inspect"
+    r"\bpagebeam (run|caption|status|failures|doctor|compact|schedule [a-z-]+|train [\w-]+|prepare|models|inspect"
     r"|evaluate)\b((?:(?! \| ).)*)"
 )
 OPTION = re.compile(r"(?<![\w-])--[a-z][\w-]*")
@@ -101,7 +101,7 @@ def unknown_options(text: str) -> list[str]:
     return [
         f"{command} {option}"
         for command, arguments in commands
-        for option in OPTION.findall(re.split(r" # | && |;| -- ", arguments)[0])
+        for option in OPTION.findall(re.split(r" # | && |;| -- | --runner \w+Runner", arguments)[0])  # then, Beam's
         if option not in options_of(command)
     ]
 
