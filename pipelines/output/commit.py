@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from pipelines.inputs.worklist import remove_worklist
 from pipelines.output.documents_table import all_documents
-from pipelines.output.lock import check_lock, check_part, living_parts, locked
+from pipelines.output.lock import check_lock, check_part, living_parts, locked, remove_dead_parts
 from pipelines.output.output_folder import (
     Commit,
     documents_path,
@@ -102,6 +102,7 @@ def take_over(output: str, holder: str) -> list[dict[str, Any]]:
         holder: the run that holds the lock.
     """
     finish_commit(output)
+    remove_dead_parts(output)
     manifests = []
     alive = {holder, *(of_part.run_id for _, of_part in living_parts(output))}
     for run_id in unfinished_runs(output):

@@ -102,11 +102,19 @@ def part_lock(part: Part) -> str:
 
 def living_parts(output: str) -> list[tuple[Part, Holder]]:
     """The parts that are being read, as far as can be seen from here, and who reads them."""
+    return [(part, holder) for part, holder in _part_holders(output) if holder and not holder.is_dead]
+
+
+def remove_dead_parts(output: str) -> None:
+    """Removes the locks of parts that nobody reads any more. Only for whoever holds the lock of the output."""
+    delete(join(output, part_lock(part)) for part, holder in _part_holders(output) if holder and holder.is_dead)
+
+
+def _part_holders(output: str) -> list[tuple[Part, Holder | None]]:
     names = (file.path.rpartition("/")[2] for file in list_all(output, is_deep=False))
     found = (_PART_LOCK.fullmatch(name) for name in names)
-    parts = sorted((Part(int(name[1]), int(name[2])) for name in found if name), key=str)
-    holders = ((part, read_holder(output, part_lock(part))) for part in parts)
-    return [(part, holder) for part, holder in holders if holder and not holder.is_dead]
+    parts = sorted((Part(int(name[1]), int(name[2])) for name in found if name), key=lambda part: part.number)
+    return [(part, read_holder(output, part_lock(part))) for part in parts]
 
 
 def read_holder(output: str, name: str = LOCK) -> Holder | None:
@@ -216,7 +224,7 @@ def _wait_for(output: str, take: Callable[[], Holder | None], wait: bool, on_wai
         if not told and not holder.is_brief:
             on_wait(holder)
             told = True
-        time.sleep(_PAUSE_S if holder.is_brief else LOOK_AGAIN_S)
+        time.sleep(_PAUSE_S if holder.is_brief and not is_remote(output) else LOOK_AGAIN_S)
 
 
 def _give_back(output: str, name: str, run_id: str) -> None:

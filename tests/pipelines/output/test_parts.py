@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -19,6 +21,8 @@ from pipelines.output.parts import Part, array_of, whole_runs
 from pipelines.output.run_manifest import read_manifests
 from tests.pipelines import samples
 from tests.pipelines.fakes import GUILTY_WIDTH_PX
+
+ROOT = Path(__file__).parents[3]
 
 
 @given(st.text(), st.integers(1, 40))
@@ -115,6 +119,44 @@ def test_what_is_no_part_is_refused(text, tmp_path, capsys):
     with pytest.raises(SystemExit):
         cli.main(["run", str(tmp_path), "--output", str(tmp_path / "out"), f"--part={text}"])
     assert "give 1/16 to 16/16" in capsys.readouterr().err
+
+
+KILLED_COMMIT = """
+import os, sys
+from types import SimpleNamespace
+from pipelines.cli import main, run_arguments
+from pipelines.output import output_folder
+from pipelines.reading import ocr_reader, run_options
+from tests.pipelines.fakes import load_fake_reader
+move, moves = output_folder.move, []
+def move_once(*paths):
+    if len(moves) == {moves}:
+        os.kill(os.getpid(), 9)
+    moves.append(move(*paths))
+output_folder.move = move_once
+for module in (run_options, run_arguments):
+    module.find_bundle = lambda name, task: SimpleNamespace(id="fake@0", digest="0", onnx_path="model.onnx")
+ocr_reader._load_reader = load_fake_reader
+main.command()
+"""
+
+
+@pytest.mark.parametrize("moves", [0, 1])
+def test_a_part_that_is_killed_while_it_commits_is_completed_by_another(run, tmp_path, moves):
+    for seed in range(12):
+        samples.write_png(tmp_path / f"in/{seed}.png", seed)
+    _, whole = run(tmp_path / "in", output="whole")
+    words = ["run", str(tmp_path / "in"), "--output", str(tmp_path / "out"), "--part", "1/2"]
+    killed = subprocess.run([sys.executable, "-c", KILLED_COMMIT.replace("{moves}", str(moves)), *words], cwd=ROOT)
+    left = sorted(path.name for path in (tmp_path / "out").glob("_*"))
+
+    assert run(tmp_path / "in", "--part", "2/2")[0] == 0
+
+    assert killed.returncode == -9 and left == ["_commit.json", "_lock-1-of-2.json", "_lock.json", "_unfinished"]
+    assert list((tmp_path / "out").glob("_*")) == []
+    status, rows = run(tmp_path / "in", "--part", "1/2")
+    assert status == 0 and [row["page_id"] for row in rows] == [row["page_id"] for row in whole]
+    assert len({row["run_id"] for row in rows}) <= 2  # nothing was read again
 
 
 def test_parts_on_several_hosts_of_which_one_is_killed_and_started_elsewhere(tmp_path):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -123,14 +124,17 @@ def folder(tmp_path: Path) -> Path:
     ],
 )
 def test_every_engine_gives_the_rows_of_a_local_run(
-    folder: Path, inputs: Path, local_view: list[tuple], name: str, environment: str
+    folder: Path, inputs: Path, local_view: list[tuple], name: str, environment: str, monkeypatch: pytest.MonkeyPatch
 ):
+    monkeypatch.setenv("QUIET_REFRESH_S", "0.2")
     with engine(name, environment, folder) as other:
         process = start(inputs, folder / "out", folder / "read", "engine", *other.options)
         told = process.communicate(timeout=60)[0].decode()
 
     assert process.returncode == 0, told
     assert view(folder / "out") == local_view
+    shown = [tuple(map(int, found)) for found in re.findall(r"^(\d+) of (\d+) pages", told, re.MULTILINE)]
+    assert name == "python" or any(0 < done < total for done, total in shown), told  # the other tells at the end
     assert len(local_view) == len((folder / "read").read_text().split()) > 50
 
 
