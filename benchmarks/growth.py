@@ -21,7 +21,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-PAGES, WORDS = 10, 300
+PAGES = 10
 STEPS = ("list", "write", "commit", "again", "status")
 
 
@@ -30,11 +30,11 @@ def document(folder: Path, number: int) -> Path:
     return folder / f"in/{number // 1000:05d}/{number % 1000:03d}.pdf"
 
 
-def fake_row(chance: random.Random) -> dict[str, Any]:
-    """The columns of a page of 300 words that don't say which page it is."""
-    words = ["".join(chance.choices("etaoinshrdlucmfw", k=chance.randint(2, 9))) for _ in range(WORDS)]
-    quads = [[float(chance.randint(0, 13600)) / 8 for _ in range(8)] for _ in range(WORDS)]
-    lines = [" ".join(words[start : start + 10]) for start in range(0, WORDS, 10)]
+def fake_row(chance: random.Random, count: int) -> dict[str, Any]:
+    """The columns of a page of so many words that don't say which page it is."""
+    words = ["".join(chance.choices("etaoinshrdlucmfw", k=chance.randint(2, 9))) for _ in range(count)]
+    quads = [[float(chance.randint(0, 13600)) / 8 for _ in range(8)] for _ in range(count)]
+    lines = [" ".join(words[start : start + 10]) for start in range(0, count, 10)]
     return {
         "source_kind": "pdf",
         "also_at": [],
@@ -69,7 +69,7 @@ def plan(folder: Path, run_id: str) -> None:
     write_description(str(folder / "out"), RunDescription(run_id, found=found))
 
 
-def write(folder: Path, rows: int) -> None:
+def write(folder: Path, words: int) -> None:
     """Writes rows to shards, and notes which documents were opened."""
     import hashlib
 
@@ -80,7 +80,7 @@ def write(folder: Path, rows: int) -> None:
     from pipelines.output.shards import ShardWriter, write_documents
 
     chance, opened = random.Random(1), []
-    samples = [fake_row(chance) for _ in range(500)]
+    samples = [fake_row(chance, words) for _ in range(500)]
     writer = ShardWriter(str(folder / "out"), "run-1", TABLE, 500)
     for number, file in enumerate(find_files(str(folder / "in"))):
         sha256 = hashlib.sha256(str(number).encode()).hexdigest()
@@ -114,11 +114,11 @@ def describe(folder: Path) -> None:
     describe_output(str(folder / "out"))
 
 
-def measure(step: str, folder: Path, rows: int) -> dict[str, Any]:
+def measure(step: str, folder: Path, rows: int, words: int) -> dict[str, Any]:
     """Runs a step in this process; returns its seconds, processor seconds, and peak memory in MB."""
     steps = {
         "list": lambda: plan(folder, "run-1"),
-        "write": lambda: write(folder, rows),
+        "write": lambda: write(folder, words),
         "commit": lambda: commit(folder, rows),
         "again": lambda: plan(folder, "run-2"),
         "status": lambda: describe(folder),
@@ -139,11 +139,12 @@ def main() -> None:
     """Prints a line for each step at each number of rows."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rows", type=int, nargs="+", default=[10_000, 100_000])
+    parser.add_argument("--words", type=int, default=300, help="of a row")
     parser.add_argument("--step", choices=STEPS, help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.step:
-        print(json.dumps(measure(arguments.step, arguments.folder, arguments.rows[0])))
+        print(json.dumps(measure(arguments.step, arguments.folder, arguments.rows[0], arguments.words)))
         return
     print("rows      step    seconds  CPU s   µs CPU/row  peak MB  output MB", flush=True)
     for rows in arguments.rows:
@@ -155,6 +156,7 @@ def main() -> None:
                 path.write_bytes(b"%PDF")
             for step in STEPS:
                 command = [sys.executable, __file__, "--step", step, "--folder", name, "--rows", str(rows)]
+                command += ["--words", str(arguments.words)]
                 told = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
                 numbers = (told["seconds"], told["cpu_s"], told["cpu_s"] / rows * 1e6, told["peak_mb"])
                 shown = "{:7.1f} {:6.1f} {:12.0f} {:8.0f}".format(*numbers)
