@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "findings/README.md", *sorted(ROOT.glob("docs/*.md"))]
-FOLDERS = r"(?:\.ci|benchmarks|docs|findings|ocr_models|pagebeam|pipelines|tests)"
+FOLDERS = r"(?:\.ci|benchmarks|containers|docs|findings|ocr_models|pagebeam|pipelines|tests)"
 PACKAGES = ("ocr_models", "pagebeam", "pipelines")
 MODULE = rf"(?:benchmarks|{'|'.join(PACKAGES)})"
 COMMAND = re.compile(  # until the end of the line, or of its part of a pipe
