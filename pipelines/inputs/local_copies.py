@@ -14,7 +14,7 @@ from ocr_models.limits import MEGABYTE, DecodeLimits, over_limit
 from pipelines.runtime.storage import StorageError, is_remote, open_file
 
 _CHUNK_BYTES = 1 << 20
-KEPT_BYTES = 1 << 30  # a thousand documents of 1 MB; disks of workers have tens of GB
+KEPT_BYTES, KEPT_FILES = 1 << 30, 200  # disks of workers have tens of GB; processes may often open 1,024 files
 
 
 class LocalFile(Protocol):
@@ -33,6 +33,7 @@ class _Itself:
 
 _Key = tuple[str, str | None, int, int | None]
 _kept: OrderedDict[_Key, LocalFile] = OrderedDict()
+_kept_bytes: dict[_Key, int] = {}
 _kept_lock = threading.Lock()
 _downloading: defaultdict[_Key, threading.Lock] = defaultdict(threading.Lock)
 
@@ -40,7 +41,7 @@ _downloading: defaultdict[_Key, threading.Lock] = defaultdict(threading.Lock)
 def local_copy(uri: str, sha256: str | None, start: int = 0, stop: int | None = None) -> LocalFile:
     """A file itself if it is local, else a download, which is deleted when nothing refers to it any more.
 
-    A download is kept for later calls, until newer ones have ``KEPT_BYTES``.
+    A download is kept for later calls, until newer ones have ``KEPT_BYTES`` or are ``KEPT_FILES``.
 
     Args:
         uri: the file.
@@ -72,8 +73,10 @@ def keep_copy(file: LocalFile, uri: str, sha256: str | None, start: int = 0, sto
         return
     with _kept_lock:
         _kept[uri, sha256, start, stop] = file
-        while len(_kept) > 1 and sum(os.path.getsize(of.name) for of in _kept.values()) > KEPT_BYTES:
+        _kept_bytes[uri, sha256, start, stop] = os.path.getsize(file.name)
+        while len(_kept) > KEPT_FILES or (len(_kept) > 1 and sum(_kept_bytes.values()) > KEPT_BYTES):
             oldest, _ = _kept.popitem(last=False)
+            del _kept_bytes[oldest]
             _downloading.pop(oldest, None)
 
 
@@ -81,6 +84,7 @@ def forget_copies() -> None:
     """Deletes all downloads that aren't in use."""
     with _kept_lock:
         _kept.clear()
+        _kept_bytes.clear()
         _downloading.clear()
 
 

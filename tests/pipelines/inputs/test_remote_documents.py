@@ -50,8 +50,9 @@ def test_ranges_of_many_documents_in_turns_and_in_threads_share_downloads(remote
     assert set(CountedFileSystem.opened.values()) == {1}
 
 
-def test_the_oldest_downloads_go_when_there_are_too_many_bytes(remote, monkeypatch):
-    monkeypatch.setattr(local_copies, "KEPT_BYTES", 25)
+@pytest.mark.parametrize(("limit", "most"), [("KEPT_BYTES", 25), ("KEPT_FILES", 2)])
+def test_the_oldest_downloads_go_when_there_are_too_many(remote, monkeypatch, limit, most):
+    monkeypatch.setattr(local_copies, limit, most)
     for number in (0, 1, 2, 0, 2):  # 0 is gone when it is needed again, and then 1
         (remote / f"in/{number}").write_bytes(bytes(10))
         local_copy(f"{SCHEME}in/{number}", None)
