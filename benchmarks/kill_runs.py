@@ -8,7 +8,8 @@ measured is everything else.
     python benchmarks/kill_runs.py --kills 50
 
 With ``--parts 3``, the command is that of a job array: its parts run at the same time, where the system permits it each
-as a host of its own (a UTS and a network namespace), and one of them is killed and started again on another host.
+as a host of its own (namespaces for its name, network and processes), and one of them is killed and started again on
+another host.
 """
 
 from __future__ import annotations
@@ -113,7 +114,9 @@ def start(
 
 def _as_host(name: str) -> list[str]:
     """What a command is preceded by to run as another host; nothing where the system doesn't permit that."""
-    command = ["unshare", "--uts", "--net", "sh", "-c", f'hostname {name} && ip link set lo up && exec "$@"', "sh"]
+    begin = f'hostname {name} && ip link set lo up && exec "$@"'
+    namespaces = ["--uts", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"]
+    command = ["unshare", *namespaces, "sh", "-c", begin, "sh"]
     return command if subprocess.run([*command, "true"], capture_output=True).returncode == 0 else []
 
 

@@ -131,7 +131,7 @@ def _print_summary(manifest: dict[str, Any], output: str, table: Table, done: st
 
 
 def _print_part(part: dict[str, int], missing: list[int]) -> None:
-    others = f"{len(missing)} others are missing, see pagebeam status" if missing else "all have finished"
+    others = f"{len(missing)} haven't finished, see pagebeam status" if missing else "all have finished"
     say(f"part:     {part['number']} of {part['count']}; {others}")
 
 

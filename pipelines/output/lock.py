@@ -14,6 +14,7 @@ each, when it begins and when it commits. All others wait, or fail, as long as t
 from __future__ import annotations
 
 import contextlib
+import functools
 import getpass
 import json
 import os
@@ -56,6 +57,7 @@ class Holder:
         since: when the lock was taken, in seconds since the epoch.
         heartbeat: when the holder last said that it lives.
         is_brief: whether the lock is held for a moment only.
+        machine: what tells processes of other machines and containers apart, whose names and numbers may be the same.
     """
 
     run_id: str
@@ -66,6 +68,7 @@ class Holder:
     since: float
     heartbeat: float
     is_brief: bool = False
+    machine: str = ""
 
     @staticmethod
     def this_process(run_id: str, is_brief: bool = False) -> Holder:
@@ -76,14 +79,16 @@ class Holder:
             user = str(os.getuid())
         now = time.time()
         pid = os.getpid()
-        return Holder(run_id, socket.gethostname(), pid, _process_start(pid), user, now, now, is_brief)
+        host, machine = socket.gethostname(), _machine()
+        return Holder(run_id, host, pid, _process_start(pid), user, now, now, is_brief, machine)
 
     @property
     def is_dead(self) -> bool:
         """Whether the holder has ended without giving its lock back, as far as can be seen from here."""
-        if self.host == socket.gethostname() and _process_start(self.pid) != self.process_start:
+        is_here = self.machine == _machine() if self.machine else self.host == socket.gethostname()
+        if is_here and _process_start(self.pid) != self.process_start:
             return True
-        if self.host == socket.gethostname() and self.pid == os.getpid() and not _held[self.run_id]:
+        if is_here and self.pid == os.getpid() and not _held[self.run_id]:
             return True  # it was to be given back, and couldn't be
         return time.time() - self.heartbeat > DEAD_AFTER_S
 
@@ -316,6 +321,19 @@ def _beat(output: str, name: str, run_id: str, ended: threading.Event) -> None:
             holder = read_holder(output, name)
             if holder and holder.run_id == run_id:
                 write_bytes(join(output, name), json.dumps({**asdict(holder), "heartbeat": time.time()}).encode())
+
+
+@functools.cache
+def _machine() -> str:
+    """The machine since it was started, and the namespace of its process ids; empty where the system doesn't tell.
+
+    Containers on one machine may have its name, as on AWS Batch, but have process ids of their own.
+    """
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{boot} {os.readlink('/proc/self/ns/pid')}"
+    except OSError:
+        return ""
 
 
 def _process_start(pid: int) -> int:

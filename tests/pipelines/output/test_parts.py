@@ -16,7 +16,7 @@ from benchmarks.kill_runs import ROWS_PER_SHARD, start, view, write_documents
 from ocr_models.errors import LockedError
 from pipelines.cli import main as cli
 from pipelines.output.current_view import describe_output
-from pipelines.output.lock import locked, locked_part
+from pipelines.output.lock import locked, locked_part, read_holder
 from pipelines.output.parts import Part, array_of, whole_runs
 from pipelines.output.run_manifest import read_manifests
 from tests.pipelines import samples
@@ -184,3 +184,14 @@ def test_parts_on_several_hosts_of_which_one_is_killed_and_started_elsewhere(tmp
     assert [path.name for path in output.glob("_*")] == []
     assert describe_output(str(output))["array"]["missing"] == []
     assert json.loads(next((output / "runs").glob("*.json")).read_text())["part"]["count"] == 3
+
+
+def test_a_container_with_this_machine_s_name_is_not_taken_for_dead(tmp_path):
+    with locked(str(tmp_path), "a-run"):
+        path = tmp_path / "_lock.json"
+        here = json.loads(path.read_text())
+        elsewhere = {**here, "run_id": "other", "pid": 1, "process_start": 1, "machine": "another pid:[1]"}
+        path.write_text(json.dumps(elsewhere))
+        assert not read_holder(str(tmp_path)).is_dead
+        path.write_text(json.dumps({**elsewhere, "machine": here["machine"]}))
+        assert read_holder(str(tmp_path)).is_dead
