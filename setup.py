@@ -12,6 +12,7 @@ HERE = Path(__file__).parent
 VERSION = re.search(r'__version__ = "(.+)"', (HERE / "ocr_models/__init__.py").read_text()).group(1)
 README = HERE / "README.md"
 TRAIN = ["keras>=3.15", "onnx>=1.18", "tensorboardX>=2.6", "tensorflow>=2.21"]  # and what computes on GPUs
+EXPORT = ["fonttools>=4.50", "img2pdf>=0.6"]  # what makes searchable PDFs
 # Elsewhere than in the clone, which setuptools would leave a build/ folder in.
 BUILD = tempfile.mkdtemp(prefix="pagebeam-build-")
 atexit.register(shutil.rmtree, BUILD, ignore_errors=True)
@@ -47,6 +48,7 @@ setup(
         "": ["py.typed"],
         "ocr_models": ["weights/**/*"],
         "ocr_models.reports": ["templates/*.html"],
+        "pipelines.report": ["static/*"],
     },
     install_requires=[
         "apache-beam>=2.77",
@@ -73,8 +75,12 @@ setup(
         "azure": ["apache-beam[azure]>=2.77"],
         "hadoop": ["apache-beam[hadoop]>=2.77"],
         "jax": ["jax>=0.4.38"],
+        "export": EXPORT,
+        "ocrmypdf": ["ocrmypdf>=17.13"],
+        "docling": ["docling>=2.143"],
         "train": TRAIN,
         "dev": [
+            *EXPORT,
             *TRAIN,
             "duckdb",
             "hypothesis",
@@ -87,5 +93,8 @@ setup(
             "ruff",
         ],
     },
-    entry_points={"console_scripts": ["pagebeam = pagebeam.__main__:main"]},
+    entry_points={
+        "console_scripts": ["pagebeam = pagebeam.__main__:main"],
+        "docling": ["pagebeam = pagebeam.docling"],
+    },
 )

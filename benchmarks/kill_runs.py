@@ -47,7 +47,7 @@ from pipelines.runtime import progress
 for module in (run_options, run_arguments):
     module.find_bundle = lambda name, task: SimpleNamespace(id="slow@0", digest="0", onnx_path="")
 run_arguments.import_ahead = lambda module: None
-ocr_reader._load_reader = load_slow_reader
+ocr_reader.load_reader = load_slow_reader
 pipeline.define_pipeline.__defaults__ = (ROWS_PER_SHARD, False)
 progress.QUIET_REFRESH_S = float(os.environ.get("QUIET_REFRESH_S", "30"))
 if "HEARTBEAT_S" in os.environ:  # so that other hosts take it for dead soon
@@ -59,7 +59,7 @@ main.command()
 def load_slow_reader(*_: object) -> object:
     """A reader that takes 30 ms per page, whose words tell what is on it; it notes each page that it reads."""
     from ocr_models.records import OcrPage, TextLine, Word
-    from pipelines.reading.ocr_reader import OcrReader
+    from pipelines.reading.ocr_rows import OcrReader
 
     class SlowPageReader:
         detector_id = recognizer_id = engine = "slow@0"

@@ -18,8 +18,8 @@ FOLDERS = r"(?:\.ci|benchmarks|containers|docs|findings|ocr_models|pagebeam|pipe
 PACKAGES = ("ocr_models", "pagebeam", "pipelines")
 MODULE = rf"(?:benchmarks|{'|'.join(PACKAGES)})"
 COMMAND = re.compile(  # until the end of the line, or of its part of a pipe
-    r"\bpagebeam (run|caption|status|failures|doctor|compact|schedule [a-z-]+|train [\w-]+|prepare|models|inspect"
-    r"|evaluate)\b((?:(?! \| ).)*)"
+    r"\bpagebeam (run|read|caption|status|report|failures|export|doctor|compact|schedule [a-z-]+|train [\w-]+|prepare"
+    r"|models|inspect|evaluate)\b((?:(?! \| ).)*)"
 )
 OPTION = re.compile(r"(?<![\w-])--[a-z][\w-]*")
 

@@ -14,7 +14,7 @@ from ocr_models.geometry import quad_boxes
 from ocr_models.io.images import decode_image
 from ocr_models.pages.page_reader import PageReader
 from pipelines.cli.main import main
-from pipelines.reading.ocr_reader import OcrReader
+from pipelines.reading.ocr_rows import OcrReader
 
 SAMPLES = Path(__file__).parent.parent / "docs/samples"
 LETTER = """

@@ -311,17 +311,21 @@ def _named(file: Path, pages: list[_Lines]) -> _Pages:
         )
 
 
-_DOCUMENT = re.compile(r"(.+)\.(?:png|jpe?g|jpe|jfif|jp2|webp|bmp|gif|tiff?|pdf)", re.IGNORECASE)
+_DOCUMENT = re.compile(
+    r"(.+)\.(?:png|jpe?g|jpe|jfif|jp2|j2k|jpx|webp|bmp|gif|tiff?|pdf)(?:\.([0-9]{4,9}))?", re.IGNORECASE
+)
 
 
 def page_name(document: str, page_index: int) -> str:
     """The name of a page in a tool's output: "a" for the first page of "scans/a.pdf", "a#1" for its second.
 
-    Some tools add an extension to the document's: the name is also "a" for "a.pdf.txt".
+    Some tools add an extension to the document's: the name is also "a" for "a.pdf.txt". ``pagebeam export`` adds the
+    number of a page, too: it is "a#1" for "a.pdf.0002.xml".
     """
     stem = PurePosixPath(document).stem
-    named = _DOCUMENT.fullmatch(stem)
-    stem = named[1] if named else stem
+    if named := _DOCUMENT.fullmatch(stem):
+        stem = named[1]
+        page_index += max(int(named[2] or 1) - 1, 0)
     return f"{stem}#{page_index}" if page_index else stem
 
 

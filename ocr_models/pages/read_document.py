@@ -13,8 +13,8 @@ from ocr_models.bundle import DEFAULT_BUNDLES, WEIGHTS
 from ocr_models.errors import DocumentError, PagebeamError, Stage, UsageError
 from ocr_models.io.documents import HEAD_BYTES, DocumentKind, count_pages, page_renderer, sniff_kind
 from ocr_models.io.images import PageImage
+from ocr_models.pages.document_page import DocumentPage
 from ocr_models.pages.page_reader import PageReader
-from ocr_models.records import OcrPage
 
 _BATCH = 8  # pages read together, as in the pipeline: enough to fill the recognizer's batches
 
@@ -25,7 +25,7 @@ def read_document(
     *,
     pages: Iterable[int] | None = None,
     dpi: float = 200.0,
-) -> Iterator[OcrPage]:
+) -> Iterator[DocumentPage]:
     """Reads the pages of an image, TIFF or PDF in this process.
 
     The decoders of images and PDFs are native code that a hostile file can crash, and they run in this process: use
@@ -38,7 +38,8 @@ def read_document(
         dpi: resolution at which a PDF is rendered; images have their own.
 
     Returns:
-        An iterator that reads up to 8 pages ahead and yields them in order.
+        An iterator that reads up to 8 pages ahead and yields them in order. In a notebook, a page shows as a picture
+        with its words.
 
     Raises:
         DocumentError: the file can't be opened or is no image, TIFF or PDF; or, from the iterator, a page can't be
@@ -53,11 +54,13 @@ def read_document(
         render = page_renderer(name, kind, dpi)
     except DocumentError as error:
         raise DocumentError(error.stage, f"{name}: {error}") from error
-    return _read_pages(name, render, page_count, iter(range(page_count) if pages is None else pages), reader)
+    indices = iter(range(page_count) if pages is None else pages)
+    return _read_pages(name, kind, dpi, render, page_count, indices, reader)
 
 
 @functools.cache
-def _shipped_reader() -> PageReader:
+def shipped_reader() -> PageReader:
+    """The shipped models, loaded once per process."""
     detector, recognizer = (str(WEIGHTS / DEFAULT_BUNDLES[task]) for task in ("detection", "recognition"))
     return PageReader.load(detector, recognizer)
 
@@ -75,11 +78,13 @@ def _kind_of(path: str) -> DocumentKind:
 
 def _read_pages(
     path: str,
+    kind: DocumentKind,
+    dpi: float,
     render: Callable[[int], PageImage],
     page_count: int,
     indices: Iterator[int],
     reader: PageReader | None,
-) -> Iterator[OcrPage]:
+) -> Iterator[DocumentPage]:
     while batch := list(islice(indices, _BATCH)):
         images: list[np.ndarray] = []
         failure: PagebeamError | None = None
@@ -90,7 +95,8 @@ def _read_pages(
                 failure = error
                 break
         if images:
-            yield from (reader or _shipped_reader()).read_pages(images)
+            for index, page in zip(batch, (reader or shipped_reader()).read_pages(images), strict=False):
+                yield DocumentPage(**vars(page), path=path, kind=kind, index=index, dpi=dpi)
         if failure:
             raise failure
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import dataclasses
 import itertools
 import textwrap
@@ -24,6 +25,9 @@ _SHEET_PX = 2450  # the maximum width
 _READABLE_PX = 18  # the height of words whose labels can be read: OpenCV's letters are then 13 pixels high
 _GAP_PX, _LINE_PX = 10, 20
 _QUAD_COLOR, _IGNORED_COLOR, _TEXT_COLOR = (200, 30, 30), (140, 140, 140), (20, 60, 190)
+# Those of pagebeam report, from low to high confidence.
+_CONFIDENCE_BOUNDS = (0.5, 0.7, 0.85, 0.95)
+_CONFIDENCE_COLORS = ((194, 24, 91), (232, 89, 12), (201, 151, 0), (58, 145, 136), (36, 103, 179))
 _FRAME_COLOR = (210, 210, 210)
 
 
@@ -89,27 +93,61 @@ def draw_examples(examples: Sequence[Example]) -> np.ndarray:
     return np.concatenate(rows)
 
 
-def draw_labels(pixels: np.ndarray, example: Example, scale: float = 1) -> np.ndarray:
+def draw_labels(
+    pixels: np.ndarray, example: Example, scale: float = 1, colors: Sequence[tuple[int, int, int]] | None = None
+) -> np.ndarray:
     """Draws the quads of a page on a copy of it, ignored ones in gray, and beside it the texts, each in its quad.
 
     Args:
         pixels: uint8 (H, W, 3) RGB.
         example: the labels; quads are in pixels of the page at scale 1.
         scale: the scale of ``pixels``.
+        colors: RGB of each quad; by default, red, and gray if it is ignored.
 
     Returns:
         uint8 (H, 2 W + 10, 3), RGB.
     """
     picture, texts = pixels.copy(), np.full_like(pixels, 255)
-    for quad, text, ignore in zip(example.quads, example.texts, example.ignore, strict=True):
+    if colors is None:
+        colors = [_IGNORED_COLOR if ignore else _QUAD_COLOR for ignore in example.ignore]
+    for quad, text, ignore, color in zip(example.quads, example.texts, example.ignore, colors, strict=True):
         corners = np.round(quad * scale).astype(np.int32)
         for canvas in (picture, texts):
-            cv2.polylines(canvas, [corners], True, _IGNORED_COLOR if ignore else _QUAD_COLOR, 1, cv2.LINE_AA)
+            cv2.polylines(canvas, [corners], True, color, 1, cv2.LINE_AA)
         if text and not ignore:
             _write_in_quad(texts, text, quad * scale)
     for canvas in (picture, texts):
         cv2.rectangle(canvas, (0, 0), (canvas.shape[1] - 1, canvas.shape[0] - 1), _FRAME_COLOR)
     return np.concatenate([_pad(picture, picture.shape[0], picture.shape[1] + _GAP_PX), texts], axis=1)
+
+
+def draw_words(
+    pixels: np.ndarray,
+    quads: np.ndarray,
+    texts: Sequence[str],
+    confidences: Sequence[float],
+    longest_px: int | None = None,
+) -> np.ndarray:
+    """Draws the words that were read on a page, in colors of their confidences, and beside it what was read.
+
+    Args:
+        pixels: uint8 (H, W, 3) RGB.
+        quads: float32 (N, 4, 2), pixels.
+        texts: the N words.
+        confidences: N numbers, 0 to 1.
+        longest_px: the height or width of the page at most; None for its own.
+
+    Returns:
+        uint8 (H, 2 W + 10, 3), RGB.
+    """
+    scale = min((longest_px or max(pixels.shape)) / max(pixels.shape[:2]), 1.0)
+    if scale < 1:
+        pixels = _resize(pixels, scale)
+    quads = np.asarray(quads, np.float32).reshape(-1, 4, 2)
+    height_px, width_px = pixels.shape[:2]
+    words = Example("", b"", "", height_px, width_px, quads, tuple(texts), np.zeros(len(texts), bool))
+    colors = [_CONFIDENCE_COLORS[bisect.bisect(_CONFIDENCE_BOUNDS, confidence)] for confidence in confidences]
+    return draw_labels(pixels, words, scale, colors)
 
 
 def _write_in_quad(picture: np.ndarray, text: str, quad: np.ndarray) -> None:

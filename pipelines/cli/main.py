@@ -24,10 +24,13 @@ from pipelines.runtime.quick_start import claim_process
 # module of the sub-command that is called is imported, so that help and usage errors are quick.
 _COMMANDS = {
     "run": ("pipelines.cli.run_command", "read documents"),
+    "read": ("pipelines.cli.read_command", "read one file, to the terminal"),
     "schedule": ("pipelines.cli.schedule_command", "print units that start run every night: systemd, cron, …"),
     "caption": ("pipelines.cli.caption_command", "caption pictures"),
     "status": ("pipelines.cli.status_command", "say what an output folder holds, and how its runs went"),
     "failures": ("pipelines.cli.failures_command", "list failed pages, for people and for a retry"),
+    "export": ("pipelines.cli.export_command", "write searchable PDFs, hOCR, ALTO, PAGE XML, TSV, JSON or text"),
+    "report": ("pipelines.cli.report_command", "write a folder of HTML to look at an output folder"),
     "doctor": ("pipelines.cli.doctor_command", "check an output folder"),
     "compact": ("pipelines.cli.compact_command", "merge small files of an output folder, remove replaced rows"),
     "train": ("ocr_models.training.cli", "train a model"),

@@ -15,6 +15,7 @@ from ocr_models.terminal import LogFormat, announce, configure_log
 from pipelines.cli.run_summary import report_estimate, report_run
 from pipelines.cli.shared_arguments import add_runner_arguments, check_beam_args
 from pipelines.inputs.discovery import check_inputs
+from pipelines.inputs.input_list import InputList
 from pipelines.output.gates import Gates
 from pipelines.output.parts import part
 from pipelines.reading.run import run
@@ -40,7 +41,18 @@ def add_run_arguments(parser: argparse.ArgumentParser, has_confidence: bool) -> 
         has_confidence: whether its rows have a mean confidence.
     """
     parser.add_argument(
-        "inputs", nargs="+", metavar="INPUT", help="file, folder or glob, local or on gs://, s3://, hdfs://"
+        "inputs", nargs="*", metavar="INPUT", help="file, folder or glob, local or on gs://, s3://, hdfs://"
+    )
+    parser.add_argument(
+        "--from-file",
+        metavar="LIST",
+        help="a text file with a path or URI on each line, or a Parquet, .csv or .tsv file; -: stdin",
+    )
+    parser.add_argument(
+        "--uri-column", metavar="NAME", help="the list's column of paths and URIs; default: uri or source_uri"
+    )
+    parser.add_argument(
+        "--id-column", metavar="NAME", help="the list's column of your ids, which rows have as input_id"
     )
     parser.add_argument("--output", required=True, metavar="DIR", help="output folder; it grows with each run")
     parser.add_argument(
@@ -178,6 +190,7 @@ def check_run(
         UsageError: a model is broken, a path has no file system, or there are no documents at a local input. (Whether
             there are at others, Beam can say.)
     """
+    input_list = input_list_of(parser, arguments)
     check_beam_args(parser, arguments, beam_args)
     for task, name in models.items():
         find_bundle(local_bundle(name), task)
@@ -186,6 +199,19 @@ def check_run(
         if arguments.runner == "DataflowRunner" and not is_remote(path):  # of others, the workers may see it
             raise UsageError(f"{path}: a path of this machine, which Dataflow's workers don't see; give one on gs://")
     check_inputs(path for path in arguments.inputs if not is_remote(path))
+    if input_list:
+        input_list.check()
+
+
+def input_list_of(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> InputList | None:
+    """The list of inputs that was given, or None. Without inputs it ends the process."""
+    if arguments.from_file is None:
+        if not arguments.inputs:
+            parser.error("give an INPUT, or a list of them by --from-file")
+        if arguments.uri_column or arguments.id_column:
+            parser.error("--uri-column and --id-column are columns of a list; give it by --from-file")
+        return None
+    return InputList(arguments.from_file, arguments.uri_column, arguments.id_column)
 
 
 def run_and_report(
@@ -206,8 +232,12 @@ def run_and_report(
     configure_log(LogFormat(values.pop("log_format")), logging.ERROR if is_quiet else getattr(logging, level.upper()))
     gates = Gates(values.pop("max_failed"), values.pop("min_mean_confidence"), values.pop("max_drift"))
     rereading = Rereading(**{name: values.pop(name) for name in ("retry_failed", "below", "reread", "hash_all")})
+    listed = [values.pop(name) for name in ("from_file", "uri_column", "id_column")]
+    input_list = InputList(*listed) if listed[0] is not None else None
     limits, deadline_s = _pop_limits(values), values.pop("deadline")
-    options = kind(**values, limits=limits, rereading=rereading, deadline_s=deadline_s, beam_args=beam_args)
+    options = kind(
+        **values, input_list=input_list, limits=limits, rereading=rereading, deadline_s=deadline_s, beam_args=beam_args
+    )
 
     if is_dry:
         from pipelines.reading.dry_run import estimate_run  # loads Beam

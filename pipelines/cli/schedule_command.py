@@ -13,9 +13,10 @@ from pathlib import Path
 from ocr_models.arguments import ArgumentParser, positive
 from ocr_models.errors import ExitStatus, UsageError
 from ocr_models.terminal import say
-from pipelines.cli.run_arguments import check_run
+from pipelines.cli.run_arguments import check_run, input_list_of
 from pipelines.cli.run_command import make_run_parser, models_of
 from pipelines.cli.shared_arguments import check_beam_args
+from pipelines.inputs.input_list import STDIN
 from pipelines.runtime.beam_options import LOCAL_RUNNER
 from pipelines.runtime.bundles import absolute_bundle
 from pipelines.runtime.storage import absolute_uri
@@ -206,6 +207,9 @@ def _check(arguments: argparse.Namespace, words: list[str]) -> ScheduledRun:
         raise UsageError("give the command to schedule after --: pagebeam schedule KIND … -- run INPUT... --output DIR")
     parser = make_run_parser()
     told, beam_args = parser.parse_known_args(words[1:])
+    listed = input_list_of(parser, told)
+    if listed and listed.path == STDIN:
+        raise UsageError("--from-file -: a scheduled run has no stdin; give the path of a list")
     if arguments.kind in _ARRAYS and told.part:
         raise UsageError(f"--part {told.part}: each task of the array gets its own; leave it out")
     if arguments.kind in _IN_IMAGES or arguments.python:
@@ -223,7 +227,7 @@ def _check(arguments: argparse.Namespace, words: list[str]) -> ScheduledRun:
     for word in command:
         if word.encode("utf-8", "replace").decode() != word:
             raise UsageError(f"{word}: the name isn't UTF-8, as units are; rename it")
-    inputs = tuple(map(absolute_uri, told.inputs))
+    inputs = tuple(map(absolute_uri, [*told.inputs, *([listed.path] if listed else [])]))
     output = absolute_uri(told.output)
     return ScheduledRun(arguments.name or _default_name(output), tuple(command), inputs, output, arguments.strict)
 
@@ -246,7 +250,12 @@ def _absolute(words: list[str], told: argparse.Namespace, parser: ArgumentParser
     return absolute
 
 
-_ABSOLUTE = {"--output": absolute_uri, "--detector": absolute_bundle, "--recognizer": absolute_bundle}
+_ABSOLUTE = {
+    "--output": absolute_uri,
+    "--from-file": absolute_uri,
+    "--detector": absolute_bundle,
+    "--recognizer": absolute_bundle,
+}
 
 
 def _default_name(output: str) -> str:

@@ -7,10 +7,12 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-from ocr_models.arguments import ArgumentParser, dots_per_inch, positive, whole
+from ocr_models.arguments import ArgumentParser, dots_per_inch, positive, share, whole
+from ocr_models.bundle import DEFAULT_BUNDLES
 from ocr_models.data.sources.source import SourceOptions
 from ocr_models.errors import UsageError
 from ocr_models.inference.engines import AUTO, ENGINES
+from ocr_models.records import MIN_CONFIDENCE
 from ocr_models.terminal import announce
 from pipelines.inputs.discovery import is_glob
 from pipelines.runtime.beam_options import LOCAL_RUNNER
@@ -56,6 +58,30 @@ def add_engine_argument(parser: argparse._ActionsContainer) -> None:
         default=AUTO,
         help="what computes the models; default: auto, which is TensorFlow or JAX where it and a GPU are there, "
         "and else OpenVINO",
+    )
+
+
+def add_ocr_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of the models that find and read words."""
+    bundle_help = "name of a shipped model, or folder of a trained one; default: %(default)s"
+    for name, task in (("--detector", "detection"), ("--recognizer", "recognition")):
+        parser.add_argument(name, default=DEFAULT_BUNDLES[task], metavar="NAME|BUNDLE", help=bundle_help)
+    add_engine_argument(parser)
+    beam_help = "above 1, beam search without a lexicon; default: 1, the most likely character of each step"
+    parser.add_argument("--beam-width", type=positive, default=1, metavar="N", help=beam_help)
+    parser.add_argument(
+        "--min-confidence",
+        type=share,
+        default=MIN_CONFIDENCE,
+        metavar="P",
+        help="leave words that the network is less sure of (0 to 1) out of the text; rows keep them; "
+        "default: %(default)s",
+    )
+    parser.add_argument(
+        "--no-lexicon",
+        action="store_false",
+        dest="uses_lexicon",
+        help="read letters as the network alone does; by default, the recognizer's lexicon decides where it is unsure",
     )
 
 

@@ -59,12 +59,14 @@ class FoundFile:
         error: why it can't be opened; it becomes a failed row. None if it can be tried.
         skipped: why it is no document, in a few words that many files share: it is counted by them. None for documents.
         stamp: its size and times; None for what can't be looked at.
+        input_id: the user's id of it; None if there is none.
     """
 
     uri: str
     error: str | None = None
     skipped: str | None = None
     stamp: FileStamp | None = None
+    input_id: str | None = None
 
     @staticmethod
     def most_wanted(found: Iterable[FoundFile]) -> FoundFile:
@@ -149,7 +151,7 @@ def find_files(pattern: str) -> Iterator[FoundFile]:
     elif os.path.isdir(path):
         yield from _find_in_folder(path)
     elif os.path.lexists(path):
-        yield _named(path)
+        yield named_file(path)
     elif is_glob(path):
         yield from _find_matches(path)
 
@@ -185,7 +187,12 @@ def _find_remote(pattern: str) -> Iterator[FoundFile]:
     for file in in_folder:
         yield FoundFile(file.path, skipped=_why_skipped(file.path, file.path[len(folder) :]), stamp=_remote_stamp(file))
     if not in_folder:
-        yield from (FoundFile(file.path, stamp=_remote_stamp(file)) for file in _match(pattern))
+        yield from map(remote_file, _match(pattern))
+
+
+def remote_file(file: StoredFile) -> FoundFile:
+    """A file on a remote file system."""
+    return FoundFile(file.path, stamp=_remote_stamp(file))
 
 
 def _match(pattern: str) -> list[StoredFile]:
@@ -229,14 +236,14 @@ def _in_folder(path: str, below: str) -> FoundFile:
     try:
         status = os.stat(path)
     except OSError as error:
-        return _named(path, error)
+        return named_file(path, error)
     kind = kind_of_special(status)
     skipped = kind.split()[-1] if kind else _why_skipped(path, below)
     return FoundFile(_as_text(path), skipped=skipped, stamp=_local_stamp(status))
 
 
-def _named(path: str, error: OSError | None = None) -> FoundFile:
-    """A file that is named or matched by a glob, or that can't be looked at."""
+def named_file(path: str, error: OSError | None = None) -> FoundFile:
+    """A local file that is named or matched by a glob, or that can't be looked at."""
     if error is None:
         try:
             status = os.stat(path)
@@ -273,7 +280,7 @@ def _find_matches(pattern: str) -> Iterator[FoundFile]:
             elif may_have(path) and path.rpartition("/")[2] in links:
                 yield FoundFile(_as_text(path), skipped=_LINK)
         folders[:] = [name for name in folders if may_have(f"{base}/{name}")]
-        yield from (_named(f"{base}/{name}") for name in names if is_match(f"{base}/{name}"))
+        yield from (named_file(f"{base}/{name}") for name in names if is_match(f"{base}/{name}"))
 
 
 def _walk(folder: str) -> Iterator[tuple[str, list[str], list[str], list[str], str | None]]:

@@ -9,12 +9,13 @@ from dataclasses import replace
 from ocr_models.errors import DocumentError, Stage
 from ocr_models.io.documents import DocumentKind, sniff_kind
 from ocr_models.io.hashing import CHANGED, file_state
-from pipelines.decoding.child import CountPages
-from pipelines.decoding.file_requests import HashFile, ListRecords, Record, RecordPlace
+from ocr_models.io.images import ColorMode
+from pipelines.decoding.child import CountPages, RenderPage
+from pipelines.decoding.file_requests import DecodeRecord, HashFile, ListRecords, Record, RecordPlace
 from pipelines.decoding.pool import DecodePool
 from pipelines.inputs.discovery import FoundFile
 from pipelines.inputs.local_copies import LocalFile, download, keep_copy, local_copy
-from pipelines.inputs.page_ranges import Document, PageRange, split_pages
+from pipelines.inputs.page_ranges import Document, DocumentPlace, PageRange, split_pages
 from pipelines.runtime.storage import is_remote
 
 RECORD_KINDS = (DocumentKind.TFRECORD, DocumentKind.GZIP_TFRECORD)
@@ -33,7 +34,7 @@ def open_document(file: FoundFile, pool: DecodePool, known: Known | None = None)
         known: documents of which other pages than all, or none, are to be read.
     """
     sha256, start, uri = None, time.perf_counter(), file.uri
-    places = ((uri, file.stamp),)
+    places = (DocumentPlace.of(file),)
     try:
         local = download(uri, max_bytes=pool.limits.document_bytes)
         hashed = pool.submit(HashFile(local.name, pool.limits.document_bytes)).result().value
@@ -58,6 +59,33 @@ def open_document(file: FoundFile, pool: DecodePool, known: Known | None = None)
         elapsed_ms = (time.perf_counter() - start) * 1000
         document = Document(uri, sha256, error=str(error), elapsed_ms=elapsed_ms, places=places)
         yield PageRange(document, 0, 0)
+
+
+def page_requests(
+    page_range: PageRange, dpi: float, color_mode: ColorMode
+) -> Iterator[tuple[int, RenderPage | DecodeRecord, LocalFile]]:
+    """The requests for the pixels of a range of pages.
+
+    Args:
+        page_range: the pages; none of a document that couldn't be opened.
+        dpi: resolution for rendering PDFs.
+        color_mode: of the pages.
+
+    Yields:
+        For each page its index, the request, and the file that must not be deleted before it is answered.
+
+    Raises:
+        DocumentError: before the first request: the file can't be downloaded, or is no TFRecord file any more.
+    """
+    document, indices = page_range.document, range(page_range.start, page_range.stop)
+    if document.kind in RECORD_KINDS:
+        file, places = record_places(page_range)
+        for index, place in zip(indices, places, strict=True):
+            yield index, DecodeRecord(place, color_mode), file
+    elif document.kind:
+        file = local_copy(document.uri, document.sha256)
+        for index in indices:
+            yield index, RenderPage(file.name, document.sha256, document.kind, index, dpi, color_mode), file
 
 
 def record_places(page_range: PageRange) -> tuple[LocalFile, list[RecordPlace]]:

@@ -6,6 +6,7 @@ import hashlib
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from ocr_models.io.documents import DocumentKind
 from pipelines.decoding.file_requests import Record
@@ -17,6 +18,19 @@ RANGES_PER_DOCUMENT = 32
 RANGES_PER_GZIP_FILE = 8  # fewer, and not short, because each decoder unpacks all that precedes a range to reach it
 MIN_PAGES_PER_GZIP_RANGE = 64
 PAGES_PER_FETCH = 256  # of a remote document go to one worker: 25 to 80 s of a core's work, for one more download
+
+
+class DocumentPlace(NamedTuple):
+    """A place of a document: its path or URI, its stamp, and the user's id of it."""
+
+    uri: str
+    stamp: FileStamp | None
+    input_id: str | None
+
+    @staticmethod
+    def of(file: FoundFile) -> DocumentPlace:
+        """The place of a file that was found."""
+        return DocumentPlace(file.uri, file.stamp, file.input_id)
 
 
 @dataclass(frozen=True)
@@ -32,8 +46,7 @@ class Document:
         skipped: why it isn't read, although it was found, such as "hidden"; None if it is read.
         elapsed_ms: milliseconds that were spent on opening it, if it couldn't be opened.
         unread: number of its pages that this run reads; None for all. The others are known from earlier runs.
-        places: all places where its bytes were found, ``uri`` among them, with their stamps, in the order of their
-            URIs.
+        places: all places where its bytes were found, ``uri`` among them, in the order of their URIs.
     """
 
     uri: str
@@ -44,7 +57,7 @@ class Document:
     skipped: str | None = None
     elapsed_ms: float = 0.0
     unread: int | None = None
-    places: tuple[tuple[str, FileStamp | None], ...] = ()
+    places: tuple[DocumentPlace, ...] = ()
 
     @property
     def expected_rows(self) -> int:
@@ -59,7 +72,12 @@ class Document:
     @property
     def also_at(self) -> list[str]:
         """The other places where it was found."""
-        return [uri for uri, _ in self.places if uri != self.uri]
+        return [place.uri for place in self.places if place.uri != self.uri]
+
+    @property
+    def input_id(self) -> str | None:
+        """The user's id of the first of its places that has one."""
+        return next((place.input_id for place in self.places if place.input_id is not None), None)
 
 
 @dataclass(frozen=True)
@@ -85,13 +103,13 @@ class PageRange:
     @staticmethod
     def without_pages(file: FoundFile, error: str | None = None, skipped: str | None = None) -> PageRange:
         """The empty range of a file that can't be opened or isn't read."""
-        return PageRange(Document(file.uri, error=error, skipped=skipped, places=((file.uri, file.stamp),)), 0, 0)
+        return PageRange(Document(file.uri, error=error, skipped=skipped, places=(DocumentPlace.of(file),)), 0, 0)
 
     @staticmethod
     def of_copies(copies: Iterable[PageRange]) -> PageRange:
         """The same range of several copies of a document, which is read once, from the first of their places."""
         ranges = sorted(copies, key=lambda page_range: page_range.document.uri)
-        places = tuple(sorted({place[0]: place for copy in ranges for place in copy.document.places}.values()))
+        places = tuple(sorted({place.uri: place for copy in ranges for place in copy.document.places}.values()))
         first = ranges[0]
         return replace(first, document=replace(first.document, places=places))
 

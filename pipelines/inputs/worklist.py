@@ -29,6 +29,7 @@ _FILES = pa.schema(
         pa.field("size_bytes", pa.int64()),
         pa.field("modified_ns", pa.int64()),
         pa.field("changed_ns", pa.int64()),
+        pa.field("input_id", pa.string()),
     ]
 )
 _KNOWN = pa.schema([pa.field("sha256", pa.string(), nullable=False), pa.field("pages", pa.list_(pa.int32()))])
@@ -64,7 +65,8 @@ def read_part(path: str) -> Iterator[FoundFile]:
         raise unseen_output(path) from error
     for row in rows:
         stamp = FileStamp(*(row[name] for name in FileStamp._fields))
-        yield FoundFile(row["uri"], row["error"], stamp=None if stamp.size_bytes is None else stamp)
+        known_stamp = None if stamp.size_bytes is None else stamp
+        yield FoundFile(row["uri"], row["error"], stamp=known_stamp, input_id=row["input_id"])
 
 
 def unseen_output(path: str) -> PagebeamError:
@@ -90,7 +92,12 @@ def read_known(path: str) -> Known:
 
 
 def _as_row(file: FoundFile) -> dict[str, Any]:
-    return {"uri": file.uri, "error": file.error, **(file.stamp._asdict() if file.stamp else {})}
+    return {
+        "uri": file.uri,
+        "error": file.error,
+        "input_id": file.input_id,
+        **(file.stamp._asdict() if file.stamp else {}),
+    }
 
 
 def _write(path: str, schema: pa.Schema, rows: list[dict[str, Any]]) -> None:

@@ -161,6 +161,8 @@ def _describe_documents(output: str, table: Table) -> dict[str, Any]:
 def _describe_run(manifest: dict[str, Any]) -> dict[str, Any]:
     pages, is_cut_off = manifest["pages"], manifest["stopped"] == "cut off"
     read = pages["expected"] - pages["left"]
+    statistics = sum(statistics_of(manifest).values(), PageStatistics())
+    rated = sum(statistics.confidences)
     return {
         "run_id": manifest["run_id"],
         "table": manifest["table"],
@@ -173,6 +175,8 @@ def _describe_run(manifest: dict[str, Any]) -> dict[str, Any]:
         "pages_failed": pages["failed"],
         "pages_known": pages["known"],
         "pages_left": pages["left"],
+        "words": statistics.words,
+        "mean_confidence": round(statistics.confidence_sum / rated, 6) if rated else None,
         # Of a run that was cut off, the time is until it was taken over.
         "pages_per_s": None if is_cut_off or not manifest["elapsed_s"] else round(read / manifest["elapsed_s"], 2),
     }

@@ -31,7 +31,7 @@ def read_documents(output: str, table: Table, columns: Sequence[str] | None = No
 
 def _batches(file: BinaryIO | IO[bytes], columns: Sequence[str] | None) -> Iterator[pa.Table]:
     for batch in pq.ParquetFile(file).iter_batches(_BATCH_ROWS, columns=None if columns is None else list(columns)):
-        yield pa.Table.from_batches([batch])
+        yield _with_missing(pa.Table.from_batches([batch]), columns)
 
 
 class DocumentsCopy:
@@ -55,6 +55,16 @@ class DocumentsCopy:
         return _batches(self._file, columns) if self._file else iter(())
 
 
+def _with_missing(documents: pa.Table, columns: Sequence[str] | None) -> pa.Table:
+    """The documents with the columns that an earlier version didn't write, which are null."""
+    for name in DOCUMENTS.names if columns is None else columns:
+        if name not in documents.column_names:
+            documents = documents.append_column(
+                DOCUMENTS.field(name), pa.nulls(len(documents), DOCUMENTS.field(name).type)
+            )
+    return documents
+
+
 def all_documents(output: str, table: Table) -> pa.Table:
     """Like ``read_documents``, at once."""
     return pa.concat_tables([DOCUMENTS.empty_table(), *read_documents(output, table)]).combine_chunks()
@@ -75,19 +85,21 @@ class KnownFiles:
         documents: batches of the columns ``COLUMNS`` of known documents.
     """
 
-    COLUMNS = ("uri", "size_bytes", "modified_ns", "changed_ns", "vanished")
+    COLUMNS = ("uri", "size_bytes", "modified_ns", "changed_ns", "vanished", "input_id")
 
     def __init__(self, documents: Iterator[pa.Table]) -> None:
-        places, stamps, vanished = [np.empty(0, np.int64)], [np.empty(0, np.int64)], [np.empty(0, bool)]
+        places, stamps, ids = [np.empty(0, np.int64)], [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+        vanished = [np.empty(0, bool)]
         for batch in documents:
-            columns = [batch[name].to_pylist() for name in self.COLUMNS[:-1]]
+            columns = [batch[name].to_pylist() for name in self.COLUMNS[:4]]
+            ids.append(np.fromiter(map(_hash_id, batch["input_id"].to_pylist()), np.int64, len(batch)))
             places.append(np.fromiter(map(hash, columns[0]), np.int64, len(batch)))
             stamps.append(np.fromiter(map(_hash_stamp, *columns[1:]), np.int64, len(batch)))
             vanished.append(pc.is_valid(batch["vanished"]).to_numpy())
         unsorted = np.concatenate(places)
         self._order = np.argsort(unsorted, kind="stable")
         self._places = unsorted[self._order]
-        self._stamps = np.concatenate(stamps)
+        self._stamps, self._ids = np.concatenate(stamps), np.concatenate(ids)
         self.vanished = np.concatenate(vanished)
         """Whether each document had vanished, in the order of the documents."""
         self.seen = np.zeros(len(unsorted), bool)
@@ -98,7 +110,7 @@ class KnownFiles:
 
         Returns:
             For each file its index among the documents, -1 if it is in none of their places, and whether it is
-            unchanged.
+            unchanged and has no new id.
         """
         if not len(self._places):
             return np.full(len(files), -1), np.zeros(len(files), bool)
@@ -108,12 +120,20 @@ class KnownFiles:
         found = self._places[positions] == places
         indices = np.where(found, self._order[positions], -1)
         self.seen[indices[found]] = True
-        return indices, found & (self._stamps[indices] == stamps) & (stamps != _NEVER)
+        ids = np.fromiter((_hash_id(file.input_id) for file in files), np.int64, len(files))
+        has_known_id = (ids == _NO_ID) | (ids == self._ids[indices])
+        return indices, found & (self._stamps[indices] == stamps) & (stamps != _NEVER) & has_known_id
 
 
 _UNKNOWN = FileStamp(0, None)
 _NEVER = 0
 """The hash of a stamp that tells nothing."""
+
+_NO_ID = 0
+
+
+def _hash_id(input_id: str | None) -> int:
+    return _NO_ID if input_id is None else hash(input_id) or 1
 
 
 def _hash_stamp(size_bytes: int | None, modified_ns: int | None, changed_ns: int | None) -> int:

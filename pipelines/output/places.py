@@ -16,8 +16,8 @@ PRESENCE = pa.schema([pa.field("uri", pa.string(), False), pa.field("is_there", 
 ATTRIBUTES = ("kind", "page_count", "pages_read", "pages_failed", "reader_id", "run_id")
 """The columns of documents that follow from their rows, and are the same for all copies."""
 
-Place = tuple[str, list[str]]
-"""The columns ``source_uri`` and ``also_at`` of a document's rows."""
+Place = tuple[str, list[str], str | None]
+"""The columns ``source_uri``, ``also_at`` and ``input_id`` of a document's rows."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,12 @@ class Places:
         self._is_known_content = pc.is_in(opened_contents, known_contents.combine_chunks())
         same = pc.fill_null(pc.equal(pc.take(known_contents, before), opened_contents), False)
         self._is_same, self._presence = same, presence
+        known_ids, ids = pc.take(known["input_id"], before), opened["input_id"]
+        # Rows get the id of their place if it is new, or if a run that names no ids has read other bytes there.
+        is_new_id = pc.and_(pc.is_valid(ids), pc.fill_null(pc.not_equal(ids, known_ids), True))
+        has_changed_id = pc.or_(pc.and_(same, is_new_id), pc.and_(pc.is_null(ids), pc.is_valid(known_ids)))
+        ids = pc.coalesce(ids, known_ids)
+        opened = opened.set_column(opened.column_names.index("input_id"), DOCUMENTS.field("input_id"), ids)
         left = known.filter(pc.invert(pc.is_in(known["uri"], opened["uri"].combine_chunks())))
         left = _note_presence(left, presence, time)
         attributes = known.select(ATTRIBUTES).take(pc.index_in(opened_contents, known_contents.combine_chunks()))
@@ -73,7 +79,8 @@ class Places:
         opened = opened.append_column(DOCUMENTS.field("vanished"), pa.nulls(len(opened), pa.string()))
         self._documents = pa.concat_tables([left, opened.select(DOCUMENTS.names).cast(DOCUMENTS)])
         self._moved_away = pc.take(known_contents, pc.drop_null(pc.filter(before, pc.invert(same))))
-        self._moved_here = pc.filter(opened_contents, pc.and_(self._is_known_content, pc.invert(same)))
+        is_moved = pc.and_(self._is_known_content, pc.invert(same))
+        self._moved_here = pc.filter(opened_contents, pc.or_(is_moved, has_changed_id))
         self._known_contents, self._opened_contents = known_contents, opened_contents
         self._opened_pages = attributes["pages_read"]
 
@@ -111,11 +118,11 @@ class Places:
         reread = pc.filter(read, pc.is_in(read, self._known_contents.combine_chunks()))
         certain = {*self._moved_away.to_pylist(), *self._moved_here.to_pylist(), *pc.unique(reread).to_pylist()}
         touched = certain | set(seen.to_pylist())
-        documents = self._documents.select(["uri", "sha256", "vanished"])
+        documents = self._documents.select(["uri", "sha256", "vanished", "input_id"])
         documents = documents.filter(pc.is_in(contents(documents), pa.array(sorted(touched), pa.string())))
-        places: defaultdict[str, list[tuple[bool, str]]] = defaultdict(list)
+        places: defaultdict[str, list[tuple[bool, str, str | None]]] = defaultdict(list)
         for row, content in zip(documents.to_pylist(), contents(documents).to_pylist(), strict=True):
-            places[content].append((row["vanished"] is not None, row["uri"]))
+            places[content].append((row["vanished"] is not None, row["uri"], row["input_id"]))
         return {
             content: _place(places[content]) for content in touched if content in certain or len(places[content]) > 1
         }
@@ -136,10 +143,14 @@ class Places:
         return documents.filter(pc.is_valid(documents["pages_read"])).sort_by("uri")
 
 
-def _place(places: list[tuple[bool, str]]) -> Place | None:
-    """The first place where a document is, or was if it has vanished from all, and the others."""
-    uris = [uri for _, uri in sorted(places)]
-    return (uris[0], sorted(uris[1:])) if uris else None
+def _place(places: list[tuple[bool, str, str | None]]) -> Place | None:
+    """The first place where a document is, or was if it has vanished from all, the others, and the first id of one."""
+    if not places:
+        return None
+    _, first, first_id = min(places, key=lambda place: place[:2])
+    others = sorted((uri, input_id) for _, uri, input_id in places if uri != first)
+    ids = [input_id for input_id in (first_id, *(input_id for _, input_id in others)) if input_id is not None]
+    return first, [uri for uri, _ in others], ids[0] if ids else None
 
 
 def _is_unreadable(known: pa.Table, opened: pa.Table) -> pa.ChunkedArray:

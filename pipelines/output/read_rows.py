@@ -12,6 +12,7 @@ from ocr_models.errors import UsageError
 from pipelines.output.output_folder import SUPERSEDED, current_file, current_files, documents_path
 from pipelines.output.row_changes import align
 from pipelines.output.schemas import PAGES, Table, find_table
+from pipelines.output.shards import ROWS_PER_GROUP
 from pipelines.output.snapshot import read_together
 from pipelines.runtime.storage import absolute_uri, join, open_file
 
@@ -75,3 +76,14 @@ def read_files(output: str, table: Table, columns: Sequence[str]) -> Iterator[tu
     for path in current_files(output, table.folder):
         [rows] = _read(output, [path], schema, None)
         yield path, rows
+
+
+def read_batches(output: str, table: Table, columns: Sequence[str]) -> Iterator[pa.Table]:
+    """Like ``read_files``, but yields few rows at a time, so that columns of words fit into memory."""
+    schema = pa.schema([table.schema.field(name) for name in columns])
+    for path in current_files(output, table.folder):
+        with open_file(join(output, path)) as file:
+            rows = pq.ParquetFile(file)
+            names = [name for name in columns if name in rows.schema_arrow.names]
+            for batch in rows.iter_batches(ROWS_PER_GROUP, columns=names):
+                yield align(pa.Table.from_batches([batch]), schema)

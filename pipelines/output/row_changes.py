@@ -22,6 +22,7 @@ _KEYS = (
     "page_id",
     "source_uri",
     "also_at",
+    "input_id",
     "source_sha256",
     "source_kind",
     "page_count",
@@ -70,13 +71,13 @@ class RowChanges:
     def with_places(self, opened: pa.Table) -> pa.Table:
         """The documents that a run opened, each place once, with those of its rows that aren't noted there."""
         noted = set(opened["uri"].to_pylist())
-        more: dict[str, str | None] = {}
+        more: dict[str, tuple[str | None, str | None]] = {}
         for _, rows in self._shards:
-            for row in rows.select(["source_uri", "also_at", "source_sha256"]).to_pylist():
+            for row in rows.select(["source_uri", "also_at", "source_sha256", "input_id"]).to_pylist():
                 for uri in (row["source_uri"], *(row["also_at"] or ())):
                     if uri not in noted:
-                        more[uri] = row["source_sha256"]
-        added = [{"uri": uri, "sha256": sha256} for uri, sha256 in more.items()]
+                        more[uri] = row["source_sha256"], row["input_id"] if uri == row["source_uri"] else None
+        added = [{"uri": uri, "sha256": sha256, "input_id": input_id} for uri, (sha256, input_id) in more.items()]
         return pa.concat_tables([_last_of_each(opened), pa.Table.from_pylist(added, OPENED)]).combine_chunks()
 
     def apply(self, places: Mapping[str, Place | None], unreadable: Iterable[str]) -> None:
@@ -147,7 +148,7 @@ class RowChanges:
                 unwanted.add(row["page_id"])
                 read = None
             stays[i] = place is not None and read is None
-            is_changed |= place is not None and place != (row["source_uri"], row["also_at"] or [])
+            is_changed |= place is not None and place != (row["source_uri"], row["also_at"] or [], row["input_id"])
         if is_changed or not stays.all():
             self._replace_file(path, stays, places)
         left = keys.filter(pa.array(stays))
@@ -226,12 +227,11 @@ def _contents(rows: pa.Table) -> pa.ChunkedArray:
 
 def _with_places(rows: pa.Table, places: Mapping[str, Place | None]) -> pa.Table:
     """The rows with the places of their documents."""
-    columns: dict[str, list[Any]] = {"source_uri": [], "also_at": []}
-    keys = rows.select(["source_uri", "also_at"]).to_pylist()
+    columns: dict[str, list[Any]] = {"source_uri": [], "also_at": [], "input_id": []}
+    keys = rows.select(list(columns)).to_pylist()
     for row, content in zip(keys, _contents(rows).to_pylist(), strict=True):
-        uri, also_at = places.get(content) or (row["source_uri"], row["also_at"])
-        columns["source_uri"].append(uri)
-        columns["also_at"].append(also_at)
+        for name, value in zip(columns, places.get(content) or row.values(), strict=True):
+            columns[name].append(value)
     for name, values in columns.items():
         field = rows.schema.field(name)
         rows = rows.set_column(rows.schema.get_field_index(name), field, pa.array(values, field.type))

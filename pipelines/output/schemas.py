@@ -117,6 +117,12 @@ _PAGE_COLUMNS = (
         pa.list_(pa.string()),
         "other places where the same bytes are or were: copies, and names before a renaming",
     ),
+    _column(
+        "input_id",
+        pa.string(),
+        "the user's own id of the document (`--id-column`): that of source_uri, or else of the first of also_at that "
+        "has one; null if none has",
+    ),
     _column("source_sha256", pa.string(), "SHA-256 of the document's bytes, in hex; null if they can't be read"),
     _column("source_kind", pa.string(), "image, tiff, pdf, tfrecord or gzip_tfrecord; null if it can't be opened"),
     _column(
@@ -148,7 +154,7 @@ def _run_columns(version: int) -> tuple[pa.Field, ...]:
     )
 
 
-_PAGES_VERSION = 4
+_PAGES_VERSION = 5
 UNKNOWN_SCRIPT = "unknown_script"
 """The status of pages of which the models can't read more than half."""
 
@@ -199,7 +205,7 @@ PAGES = Table(
 )
 """What ``pagebeam run`` writes."""
 
-_CAPTIONS_VERSION = 2
+_CAPTIONS_VERSION = 3
 
 CAPTIONS = Table(
     folder="captions",
@@ -245,6 +251,7 @@ DOCUMENTED_DOCUMENTS = pa.schema(
         _column("modified_ns", pa.int64(), "its last change, in ns since 1970; null if the file must be hashed again"),
         _column("changed_ns", pa.int64(), "the last change of its inode; null if it is on a remote file system"),
         _column("vanished", pa.string(), "when a run first didn't find it any more, in ISO 8601; null if it is there"),
+        _column("input_id", pa.string(), "the user's own id of this place (`--id-column`); null if it never had one"),
     ]
 )
 """The documents that an output folder knows, one row for each place of each."""

@@ -141,14 +141,16 @@ def unfinished_documents(output: str, run_id: str) -> pa.Table:
     for name in _complete_files(output, folder):
         with open_file(join(output, f"{folder}/{name}")) as file:
             tables.append(pq.read_table(file))
-    return pa.concat_tables([pa.Table.from_batches([], OPENED), *tables])
+    return pa.concat_tables([OPENED.empty_table(), *tables], promote_options="default")  # of earlier versions, too
 
 
 def _complete_files(output: str, folder: str) -> list[str]:
     return sorted(name for name in list_folder(join(output, folder)) if name.endswith(".parquet"))
 
 
-OPENED = pa.schema([DOCUMENTS.field(name) for name in ("uri", "sha256", "size_bytes", "modified_ns", "changed_ns")])
+OPENED = pa.schema(
+    [DOCUMENTS.field(name) for name in ("uri", "sha256", "size_bytes", "modified_ns", "changed_ns", "input_id")]
+)
 """The columns of ``unfinished_documents``."""
 
 

@@ -52,8 +52,8 @@ def estimate_run(options: RunOptions) -> Estimate:
         UsageError: there are no documents at an input, or a model is broken.
     """
     reader_id = options.reader_id(options.find_models())
-    output = absolute_uri(options.output)
-    planner = Planner(options.inputs, output, options.table, reader_id, options.rereading, options.part)
+    output, listed, part = absolute_uri(options.output), options.input_list, options.part
+    planner = Planner(options.inputs, output, options.table, reader_id, options.rereading, listed, part)
     sample: list[FoundFile] = []
     chance = random.Random(_SEED)
     for number, file in enumerate(planner.files_to_open()):  # each file has the same chance, however many there are

@@ -12,12 +12,10 @@ import numpy as np
 from ocr_models.errors import DocumentError, Stage
 from ocr_models.io.images import ColorMode, PageImage
 from ocr_models.limits import reading_within
-from pipelines.decoding.child import Answer, RenderPage
-from pipelines.decoding.file_requests import DecodeRecord
+from pipelines.decoding.child import Answer
 from pipelines.decoding.pool import DecodePool
 from pipelines.decoding.stream import BatchStream, Done, Submission
-from pipelines.inputs.documents import RECORD_KINDS, record_places
-from pipelines.inputs.local_copies import local_copy
+from pipelines.inputs.documents import page_requests
 from pipelines.inputs.page_ranges import Document, PageRange, page_id
 from pipelines.output.schemas import Row, Table
 
@@ -100,23 +98,11 @@ class PageStream(BatchStream[PageRange, _Page, _DecodedPage, Row]):
             error.elapsed_ms = document.elapsed_ms
             yield Done(self._failed_row(_Page(document, 0), error))
         try:
-            yield from self._requests(page_range)
+            for index, request, file in page_requests(page_range, self._dpi, self._reader.color_mode):
+                yield Submission(_Page(document, index), request, file)
         except DocumentError as error:  # the file can't be downloaded, before any request: all of its pages are lost
             for index in range(page_range.start, page_range.stop):
                 yield Done(self._failed_row(_Page(document, index), error))
-
-    def _requests(self, page_range: PageRange) -> Iterator[Submission[_Page]]:
-        document, color_mode = page_range.document, self._reader.color_mode
-        pages = [_Page(document, index) for index in range(page_range.start, page_range.stop)]
-        if document.kind in RECORD_KINDS:
-            file, places = record_places(page_range)
-            for page, place in zip(pages, places, strict=True):
-                yield Submission(page, DecodeRecord(place, color_mode), file)
-        elif document.kind:
-            file = local_copy(document.uri, document.sha256)
-            for page in pages:
-                request = RenderPage(file.name, document.sha256, document.kind, page.index, self._dpi, color_mode)
-                yield Submission(page, request, file)
 
     def items(self, submission: Submission[_Page], answer: Answer) -> Iterable[_DecodedPage]:
         return [_DecodedPage(submission.key, answer.value, answer.elapsed_ms)]
@@ -162,6 +148,7 @@ class PageStream(BatchStream[PageRange, _Page, _DecodedPage, Row]):
             "page_id": page_id(document.uri, document.sha256, page.index),
             "source_uri": document.uri,
             "also_at": document.also_at,
+            "input_id": document.input_id,
             "source_sha256": document.sha256,
             "source_kind": document.kind and str(document.kind),
             "page_index": page.index,

@@ -18,7 +18,6 @@ from pipelines.reading.transforms import ROWS_PER_SHARD, ReadPages, WritePages
 from pipelines.runtime.bundles import absolute_bundle
 from pipelines.runtime.runner import make_pipeline, run_pipeline
 from pipelines.runtime.stopping import StopFile
-from pipelines.runtime.storage import is_remote
 
 
 def define_pipeline(
@@ -55,8 +54,7 @@ def read_plan(options: RunOptions, output: str, run: RunDescription, plan: Plan,
     """
     pipeline = make_pipeline(options)
     read_pages = replace(make_read_pages(options, run.reader_id, stop), folders=plan.folders)
-    has_remote = any(map(is_remote, options.inputs))
-    documents = pipeline | ReadWorklist(plan.worklist, plan.known, options.limits, stop, plan.folders, has_remote)
+    documents = pipeline | ReadWorklist(plan.worklist, plan.known, options.limits, stop, plan.folders, plan.has_remote)
     define_pipeline(documents, output, run, read_pages, is_locked=run.part is None)
     run_pipeline(pipeline, known=plan.found.known_pages)
     return read_manifest(output, run.run_id)

@@ -7,6 +7,7 @@ workers, which hash it. Millions of known documents take some 20 bytes each.
 from __future__ import annotations
 
 import itertools
+import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipelines.inputs.discovery import FoundFile, find_files, folders_of, is_glob, no_documents
+from pipelines.inputs.input_list import InputList
 from pipelines.inputs.page_ranges import content_key
 from pipelines.inputs.worklist import write_known, write_worklist
 from pipelines.output.documents_table import DocumentsCopy, KnownFiles, contents
@@ -44,7 +46,8 @@ class Plan:
         worklist: paths of the parts of the worklist.
         known: path of what is known of documents on it; None if nothing is.
         presence: known documents that weren't found any more, or were found again.
-        folders: the local folders of the inputs, which all workers must see.
+        folders: the local folders of the inputs, or one of a list of them, which all workers must see.
+        has_remote: whether some of the documents are on a remote file system.
     """
 
     found: Found
@@ -52,6 +55,7 @@ class Plan:
     known: str | None = None
     presence: pa.Table = field(default_factory=PRESENCE.empty_table)
     folders: tuple[str, ...] = ()
+    has_remote: bool = False
 
     @property
     def is_empty(self) -> bool:
@@ -68,6 +72,7 @@ class Planner:
         table: the schema of the rows.
         reader_id: what reads now.
         rereading: which known pages are read again.
+        input_list: lists more inputs; None for no list.
         part: the part whose documents count; None for all.
     """
 
@@ -78,8 +83,10 @@ class Planner:
         table: Table,
         reader_id: str | None,
         rereading: Rereading,
+        input_list: InputList | None = None,
         part: Part | None = None,
     ) -> None:
+        self._input_list = input_list
         self._inputs, self._output, self._table = inputs, output, table
         self._reader_id, self._rereading, self._part = reader_id, rereading, part
         self._documents_before = DocumentsCopy(output, table)
@@ -89,6 +96,8 @@ class Planner:
         self._unlisted: list[str] = []  # folders that can't be listed: nothing is known of what is in them
         self._documents = self._to_open = self._known_pages = 0
         self._sizes: set[int] = set()
+        self._has_remote = False
+        self._folders = set(folders_of(inputs))
 
     def plan(self, run_id: str) -> Plan:
         """Looks at all files at the inputs, and writes the worklist among the unfinished files of a run.
@@ -106,7 +115,7 @@ class Planner:
         path = join(folder, "known.parquet") if known else None
         if path:
             write_known(path, known)
-        return Plan(self.found(), worklist, path, presence, folders_of(self._inputs))
+        return Plan(self.found(), worklist, path, presence, tuple(sorted(self._folders)), self._has_remote)
 
     def found(self) -> Found:
         """What was found, once all of ``files_to_open`` were taken."""
@@ -183,16 +192,20 @@ class Planner:
                 file = batch[i]
                 if file.stamp:
                     self._sizes.add(file.stamp.size_bytes)
+                    self._note_place(file.uri)
                 yield file
 
     def _found_files(self) -> Iterator[FoundFile]:
         """Yields the documents at all inputs, each once."""
-        seen: set[int] | None = set() if len(self._inputs) > 1 else None
+        seen: set[int] | None = set() if len(self._inputs) > 1 or self._input_list else None
         own = self._output.rstrip("/") + "/"
-        for pattern in self._inputs:
+        sources = [(pattern, find_files(pattern)) for pattern in self._inputs]
+        if self._input_list:  # first: a document that is also found in a folder keeps its id
+            sources.insert(0, (self._input_list.path, self._input_list.files()))
+        for pattern, files in sources:
             skipped: Counter[str] = Counter()
             is_empty = True
-            for file in find_files(pattern):
+            for file in files:
                 if file.uri.startswith(own):
                     continue
                 is_empty &= file.skipped is not None
@@ -211,6 +224,11 @@ class Planner:
             self._skipped += skipped
             if is_empty:
                 raise no_documents(pattern, skipped)
+
+    def _note_place(self, uri: str) -> None:
+        self._has_remote |= is_remote(uri)
+        if not self._folders and not is_remote(uri):  # of a list, one stands for all
+            self._folders.add(os.path.dirname(uri))
 
     def _is_mine(self, uri: str) -> bool:
         return self._part is None or self._part.has(uri)

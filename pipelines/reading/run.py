@@ -76,14 +76,14 @@ def run(options: RunOptions, before_reading: Callable[[Plan], None] = lambda pla
 @contextlib.contextmanager
 def _begun(options: RunOptions, output: str, run: RunDescription) -> Iterator[Planner]:
     """Holds the lock of the output, or that of a part, within the ``with`` block, for which all is ready to plan."""
-    planners = []
+    planners, listed = [], options.input_list
 
     def begin() -> None:
         for manifest in take_over(output, run.run_id):
             pages = f"{manifest['pages']['expected']:,} pages"
             what = f"pagebeam: took over {pages} of run {manifest['run_id']}, which was cut off"
             tell(what, event="taken over", run_id=manifest["run_id"])
-        planners.append(Planner(run.inputs, output, run.table, run.reader_id, options.rereading, run.part))
+        planners.append(Planner(run.inputs, output, run.table, run.reader_id, options.rereading, listed, run.part))
 
     if run.part:
         with locked_part(output, run.run_id, run.part, begin, options.wait, _say_waiting):

@@ -12,6 +12,7 @@ from ocr_models.bundle import DEFAULT_BUNDLES, Bundle, find_bundle
 from ocr_models.inference.engines import AUTO, check_keras, choose_engine
 from ocr_models.limits import DecodeLimits
 from ocr_models.records import MIN_CONFIDENCE
+from pipelines.inputs.input_list import InputList
 from pipelines.output.parts import Part
 from pipelines.output.schemas import CAPTIONS, PAGES, Table
 from pipelines.runtime.beam_options import BeamOptions
@@ -41,6 +42,7 @@ class RunOptions(BeamOptions, ABC):
 
     Attributes:
         inputs: files, folders and globs, on any Beam file system.
+        input_list: lists more inputs; None for no list.
         output: the output folder, on any Beam file system.
         dpi: resolution for rendering PDFs.
         limits: what a document may cost.
@@ -58,6 +60,7 @@ class RunOptions(BeamOptions, ABC):
     rereading: Rereading = field(default_factory=Rereading)
     wait: bool = False
     deadline_s: float | None = None
+    input_list: InputList | None = None
     part: Part | None = None
 
     @abstractmethod

@@ -16,7 +16,7 @@ from ocr_models.limits import CORES, DecodeLimits
 from pipelines.decoding.pool import shared_pool
 from pipelines.decoding.stream_fn import SharedModel, StreamFn
 from pipelines.inputs.discovery import check_seen
-from pipelines.inputs.page_ranges import PageRange
+from pipelines.inputs.page_ranges import DocumentPlace, PageRange
 from pipelines.inputs.worklist import unseen_output
 from pipelines.output.commit import commit_briefly, commit_run
 from pipelines.output.documents_table import stamp_columns
@@ -175,8 +175,11 @@ class _WriteDocumentsFn(beam.DoFn):
     def process(self, page_range: PageRange) -> None:
         document = page_range.document
         if page_range.number == 0 and not document.skipped:
-            places = document.places or ((document.uri, None),)
-            self._opened += [{"uri": uri, "sha256": document.sha256, **stamp_columns(stamp)} for uri, stamp in places]
+            places = document.places or (DocumentPlace(document.uri, None, None),)
+            self._opened += [
+                {"uri": uri, "sha256": document.sha256, "input_id": input_id, **stamp_columns(stamp)}
+                for uri, stamp, input_id in places
+            ]
             if len(self._opened) >= _DOCUMENTS_PER_FILE:
                 self.finish_bundle()
 

@@ -52,7 +52,7 @@ def test_samples_are_read_with_the_shipped_models(name, page_count, words):
 
 
 def test_shipped_models_are_loaded_once():
-    assert module._shipped_reader() is module._shipped_reader()
+    assert module.shipped_reader() is module.shipped_reader()
 
 
 def test_pages_come_in_order_in_batches(tiff):

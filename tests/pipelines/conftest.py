@@ -10,7 +10,7 @@ import pyarrow.dataset
 import pytest
 
 from pipelines.cli import main as cli
-from pipelines.cli import run_arguments
+from pipelines.cli import read_command, run_arguments
 from pipelines.decoding.pool import DecodePool
 from pipelines.reading import caption_reader, ocr_reader, run_options
 from tests.pipelines.fakes import load_fake_captioner, load_fake_reader
@@ -35,8 +35,9 @@ def fake_models(monkeypatch: pytest.MonkeyPatch) -> None:
         "find_bundle",
         lambda name, task: SimpleNamespace(id=f"{name}@0", digest="0", onnx_path="model.onnx"),
     )
-    for module, load in ((ocr_reader, load_fake_reader), (caption_reader, load_fake_captioner)):
-        monkeypatch.setattr(module, "_load_reader", load)
+    for module in (ocr_reader, read_command):
+        monkeypatch.setattr(module, "load_reader", load_fake_reader)
+    monkeypatch.setattr(caption_reader, "_load_reader", load_fake_captioner)
     check = run_arguments.find_bundle
     monkeypatch.setattr(run_arguments, "find_bundle", lambda name, task: name == "fake" or check(name, task))
 

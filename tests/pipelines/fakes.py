@@ -8,7 +8,7 @@ import numpy as np
 
 from ocr_models.records import OcrPage, TextLine, Word
 from pipelines.reading.caption_reader import CaptionReader
-from pipelines.reading.ocr_reader import OcrReader
+from pipelines.reading.ocr_rows import OcrReader
 
 GUILTY_WIDTH_PX = 66
 

@@ -30,7 +30,7 @@ from tests.pipelines import fakes
 fakes.GUILTY_WIDTH_PX = 0
 bundle = lambda name, task: SimpleNamespace(id=name + "@0", digest="0", onnx_path="model.onnx")
 options.find_bundle = run_arguments.find_bundle = bundle
-ocr_reader._load_reader = fakes.load_fake_reader
+ocr_reader.load_reader = fakes.load_fake_reader
 cli.command()
 """
 

@@ -37,7 +37,7 @@ class SlowReader:
         return self.reader.read_pages(images)
 
 run_options.find_bundle = lambda name, task: SimpleNamespace(id="fake@0", digest="0", onnx_path="model.onnx")
-ocr_reader._load_reader = lambda *_: SlowReader()
+ocr_reader.load_reader = lambda *_: SlowReader()
 cli.command()
 """
 

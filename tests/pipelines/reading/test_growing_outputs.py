@@ -20,6 +20,7 @@ from pipelines.output import commit, output_folder
 from pipelines.output.lock import LOCK, Holder, locked
 from pipelines.output.output_folder import current_files
 from pipelines.reading import ocr_reader
+from pipelines.reading.ocr_rows import OcrReader
 from tests.pipelines import samples
 from tests.pipelines.fakes import FakePageReader
 
@@ -41,7 +42,7 @@ def reads(fake_models, tmp_path, monkeypatch):
     """Returns how many pages the models were given since the last call."""
     path, seen = tmp_path / "reads", [0]
     path.touch()
-    monkeypatch.setattr(ocr_reader, "_load_reader", lambda *_: ocr_reader.OcrReader(CountingReader(path)))
+    monkeypatch.setattr(ocr_reader, "load_reader", lambda *_: OcrReader(CountingReader(path)))
 
     def count() -> int:
         total = path.read_text().count("page")

@@ -16,7 +16,7 @@ from ocr_models.pages.page_reader import PageReader
 from pipelines.decoding.pool import DecodePool
 from pipelines.inputs.discovery import FoundFile, find_documents
 from pipelines.inputs.documents import open_document
-from pipelines.reading.ocr_reader import OcrReader
+from pipelines.reading.ocr_rows import OcrReader
 from pipelines.reading.page_stream import PageStream
 from tests.pipelines import samples
 from tests.pipelines.fakes import GUILTY_WIDTH_PX, FakePageReader

@@ -18,7 +18,7 @@ from pipelines.inputs.documents import open_document
 from pipelines.inputs.transforms import ReadDocuments
 from pipelines.output.run_manifest import RunDescription, read_manifest
 from pipelines.output.schemas import PAGES
-from pipelines.reading.ocr_reader import OcrReader
+from pipelines.reading.ocr_rows import OcrReader
 from pipelines.reading.page_stream import PageStream
 from pipelines.reading.pipeline import define_pipeline
 from pipelines.reading.transforms import ReadPages

@@ -1,0 +1,155 @@
+"""Inputs as a list: a text file of paths and URIs, or columns of them and of ids in a CSV, TSV or Parquet file."""
+
+from __future__ import annotations
+
+import atexit
+import csv
+import functools
+import glob
+import io
+import itertools
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import BinaryIO
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ocr_models.errors import PagebeamError, UsageError
+from ocr_models.io.files import local_path, special_kind
+from pipelines.inputs.discovery import FoundFile, named_file, remote_file
+from pipelines.runtime.storage import StorageError, absolute_uri, check_file_system, is_remote, match_files, open_file
+
+STDIN = "-"
+_URI_COLUMNS = ("uri", "source_uri")  # the first is that of Pagebeam's documents, the other that of its rows
+_PARQUET_MAGIC = b"PAR1"
+_AT_ONCE = 1024
+_THREADS = 16  # a remote file system takes some 50 ms to answer about each file
+
+Entry = tuple[str, str | None]
+"""A path or URI, and its id."""
+
+
+@dataclass(frozen=True)
+class InputList:
+    """A file that lists documents.
+
+    Attributes:
+        path: the file, on any Beam file system, or a FIFO; "-" for stdin. Parquet is known by its content, CSV and TSV
+            by their names or because a column is given; all else has a path or URI on each line.
+        uri_column: the column of paths and URIs; None for "uri" or "source_uri".
+        id_column: the column of the user's ids; None for no ids.
+    """
+
+    path: str
+    uri_column: str | None = None
+    id_column: str | None = None
+
+    def check(self) -> None:
+        """Raises UsageError if the list can't be read, lacks a column, or is empty."""
+        check_file_system(self.path)
+        if not any(True for _ in itertools.islice(self.entries(), 1)):
+            raise UsageError(f"--from-file {self.path}: it lists no documents; give a path or URI on each line")
+
+    def files(self) -> Iterator[FoundFile]:
+        """Yields the documents in the order of the list. One that isn't there has an error; it becomes a failed row."""
+        entries = self.entries()
+        with ThreadPoolExecutor(_THREADS) as threads:
+            while some := list(itertools.islice(entries, _AT_ONCE)):
+                places = [absolute_uri(local_path(place)) for place, _ in some]
+                remote = iter(threads.map(_look_at_remote, filter(is_remote, places)))
+                for place, (_, input_id) in zip(places, some, strict=True):
+                    yield replace(next(remote) if is_remote(place) else named_file(place), input_id=input_id)
+
+    def entries(self) -> Iterator[Entry]:
+        """Yields the places on the list as they are written, with their ids.
+
+        Raises:
+            UsageError: the list can't be read, or lacks a column.
+        """
+        try:
+            with open_file(_seekable(self.path)) as file:
+                yield from self._entries(file)
+        except (StorageError, OSError, pa.ArrowException, csv.Error, UnicodeError) as error:
+            raise UsageError(f"--from-file {self.path}: it can't be read ({error})") from error
+
+    def _entries(self, file: BinaryIO) -> Iterator[Entry]:
+        is_parquet = file.read(len(_PARQUET_MAGIC)) == _PARQUET_MAGIC
+        file.seek(0)
+        extension = os.path.splitext(self.path)[1].lower()
+        if is_parquet:
+            found = self._of_parquet(pq.ParquetFile(file))
+        elif extension in (".csv", ".tsv") or self.uri_column or self.id_column:
+            found = self._of_table(csv.reader(_text(file, newline=""), delimiter="\t" if extension == ".tsv" else ","))
+        else:
+            found = ((line.rstrip("\r\n"), None) for line in _text(file, newline="\n"))
+        return ((place, input_id or None) for place, input_id in found if place)
+
+    def _of_parquet(self, file: pq.ParquetFile) -> Iterator[Entry]:
+        columns = [place, input_id] = self._columns(file.schema_arrow.names)
+        for batch in file.iter_batches(columns=[name for name in columns if name]):
+            places = batch[place].cast(pa.string()).to_pylist()
+            ids = batch[input_id].cast(pa.string()).to_pylist() if input_id else [None] * len(places)
+            yield from zip(places, ids, strict=True)
+
+    def _of_table(self, rows: Iterator[list[str]]) -> Iterator[Entry]:
+        names = next(rows, [])
+        place, input_id = (None if name is None else names.index(name) for name in self._columns(names))
+        for row in filter(None, rows):  # a line without anything is an empty list
+            if len(row) != len(names):
+                raise csv.Error(
+                    f"a row has {len(row)} fields, and the first line has {len(names)}: {','.join(row)[:80]}"
+                )
+            yield row[place or 0], None if input_id is None else row[input_id]
+
+    def _columns(self, names: Sequence[str]) -> tuple[str, str | None]:
+        wanted = [self.uri_column] if self.uri_column else _URI_COLUMNS
+        place = next((name for name in wanted if name in names), None)
+        if place is None or (self.id_column and self.id_column not in names):
+            missing, option = (
+                (" or ".join(wanted), "--uri-column") if place is None else (self.id_column, "--id-column")
+            )
+            raise UsageError(
+                f"--from-file {self.path}: no column {missing}; give {option} one of its columns: {', '.join(names)}"
+            )
+        return place, self.id_column
+
+
+def _text(file: BinaryIO, newline: str) -> io.TextIOWrapper:
+    """The file's text; bytes that aren't UTF-8 are kept, as in the names of files."""
+    return io.TextIOWrapper(file, "utf-8-sig", errors="surrogateescape", newline=newline)
+
+
+def _look_at_remote(uri: str) -> FoundFile:
+    try:
+        check_file_system(uri)
+        [found] = match_files(glob.escape(uri))
+        return remote_file(found)
+    except ValueError:  # none
+        return FoundFile(uri, error="the file can't be opened (there is none)")
+    except PagebeamError as error:
+        return FoundFile(uri, error=str(error))
+
+
+def _seekable(path: str) -> str:
+    """The path of a file, or of a copy of what comes from stdin or a FIFO, such as that of ``<(find …)``."""
+    is_stream = path == STDIN or (not is_remote(path) and os.path.exists(path) and special_kind(path) == "a FIFO")
+    return _copy_of(path) if is_stream else path
+
+
+@functools.cache
+def _copy_of(stream: str) -> str:
+    """A temporary file with what comes from a stream, which can be read once only."""
+    with tempfile.NamedTemporaryFile(prefix="pagebeam-", delete=False) as copy:
+        atexit.register(os.unlink, copy.name)
+        if stream == STDIN:
+            shutil.copyfileobj(sys.stdin.buffer, copy)
+        else:
+            with open(stream, "rb") as fifo:
+                shutil.copyfileobj(fifo, copy)
+    return copy.name

@@ -1,0 +1,111 @@
+"""``pagebeam read`` with the fake reader, which tells each page's size and the sum of its pixels."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from PIL import Image
+
+from pipelines.cli import main as cli
+from tests.pipelines import samples
+from tests.pipelines.conftest import COLUMNS_OF_A_RUN
+from tests.pipelines.fakes import GUILTY_WIDTH_PX
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def read(fake_models, capsys):
+    """Runs ``pagebeam read``; returns its exit status, stdout and stderr."""
+
+    def read(*arguments: object) -> tuple[int, str, str]:
+        capsys.readouterr()
+        status = cli.main(["read", *map(str, arguments)])
+        return status, *capsys.readouterr()
+
+    return read
+
+
+@pytest.fixture
+def tiff(tmp_path) -> Path:
+    """Three pages; the second one can't be read."""
+    pages = [samples.page_pixels(0, width) for width in (60, GUILTY_WIDTH_PX, 62)]
+    return samples.write_tiff(tmp_path / "pages.tif", [Image.fromarray(page) for page in pages])
+
+
+def test_all_pages_are_printed_and_one_that_fails_costs_itself_alone(read, tiff):
+    status, out, err = read(tiff)
+
+    first, second, third = out.split("\f")
+    assert (first.split()[0], second, third.split()[0]) == ("60x40", "", "62x40")
+    assert first.endswith("\n") and third.endswith("\n")
+    assert err == f"pagebeam: {tiff}, page 2: failed at read: the model choked\n"
+    assert status == 3
+
+
+def test_chosen_pages_come_in_their_order(read, tiff):
+    status, out, _ = read(tiff, "--page", 3, "--page", 1)
+
+    assert (status, [page.split()[0] for page in out.split("\f")]) == (0, ["60x40", "62x40"])
+    status, out, err = read(tiff, "--page", 4)
+    assert (status, out) == (2, "") and "has no page 4; it has 3 pages" in err
+
+
+def test_json_has_the_columns_of_a_run(read, run, tiff):
+    _, rows = run(tiff)
+
+    _, out, _ = read(tiff, "--json")
+
+    own = [{name: value for name, value in row.items() if name != "reader_id"} for row in rows]
+    pages = [json.loads(line) for line in out.splitlines()]
+    for row, page in zip(own, pages, strict=True):
+        differing = {name for name in row.keys() | page.keys() if row.get(name, 0) != page.get(name, 0)}
+        assert differing <= {*COLUMNS_OF_A_RUN}
+
+
+def test_records_and_standard_input_are_read(read, tmp_path, monkeypatch):
+    image = samples.encoded(Image.fromarray(samples.page_pixels(0, 50, 30)))
+    path = tmp_path / "one.tfrecord"
+    path.write_bytes(samples.tfrecord_bytes([samples.sequence_example(image)]))
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(image)))
+
+    texts = [read(file)[1] for file in (path, "-")]
+
+    assert texts[0] == texts[1] and texts[0].startswith("50x30 ")
+
+
+def test_what_cant_be_opened_is_named(read, tmp_path):
+    (tmp_path / "broken.pdf").write_bytes(b"%PDF-1.4 broken")
+
+    status, out, err = read(tmp_path / "broken.pdf")
+    assert (status, out) == (1, "") and err.startswith(f"pagebeam: {tmp_path}/broken.pdf: the PDF is broken")
+    assert read(tmp_path / "nothing.png")[0] == 2
+    status, _, err = read(tmp_path)
+    assert status == 2 and "is a folder" in err
+
+
+def test_pages_are_drawn_each_into_its_file(read, tiff, tmp_path):
+    read(tiff, "--draw", tmp_path / "drawn.png")
+    read(tiff, "--page", 3, "--draw", tmp_path / "third.png")
+
+    sizes = {path.name: Image.open(path).size for path in tmp_path.glob("*.png")}
+    assert sizes == {"drawn-1.png": (130, 40), "drawn-3.png": (134, 40), "third.png": (134, 40)}
+
+
+def test_beam_isnt_loaded():
+    """Nor what else is slow to import. The models are the shipped ones."""
+    code = (
+        "import sys, pipelines.cli.read_command as command\n"
+        "command.main(['docs/samples/letter.jpg'])\n"
+        "print({'apache_beam', 'tensorflow', 'keras', 'matplotlib'} & set(sys.modules))"
+    )
+
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+
+    assert done.stdout.startswith("Harbour Office") and done.stdout.endswith("set()\n")
