@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from collections.abc import Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass
+from pathlib import Path
 
 from ocr_models.errors import DocumentError, Stage
 
@@ -27,6 +29,7 @@ class DecodeLimits:
             have about 3,000.
         page_pixels: pixels of a page. An A0 sheet at 200 dpi has 62 million.
         read_s: seconds for reading a page. Pages take 0.1 to 0.3 s, a drawing of 15,000 words some 20 s.
+        cores: cores that a process uses for decoders and models; None for those that ``cores`` finds.
     """
 
     time_s: float = 60.0
@@ -35,6 +38,27 @@ class DecodeLimits:
     pages: int = 5000
     page_pixels: int = 100_000_000
     read_s: float = 300.0
+    cores: int | None = None
+
+
+CORES = "PAGEBEAM_CORES"
+"""An environment variable: the cores that a process uses, where several share a machine."""
+_QUOTA = Path("/sys/fs/cgroup/cpu.max")  # of a container: microseconds of processor time in each period, or "max"
+
+
+def cores() -> int:
+    """The cores that this process may use for decoders and models, at least 1.
+
+    These are what ``PAGEBEAM_CORES`` says; else those that the process may run on, and in a container no more than its
+    quota (cgroup v2, ``cpu.max``).
+    """
+    if os.environ.get(CORES, "").isdecimal():
+        return max(int(os.environ[CORES]), 1)
+    found = len(os.sched_getaffinity(0))
+    with contextlib.suppress(OSError, ValueError):  # no cgroup v2, or no quota
+        quota, period = map(int, _QUOTA.read_text().split())
+        found = min(found, -(-quota // period))
+    return max(found, 1)
 
 
 @dataclass(frozen=True)

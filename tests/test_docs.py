@@ -14,11 +14,11 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "findings/README.md", *sorted(ROOT.glob("docs/*.md"))]
-FOLDERS = r"(?:\.ci|benchmarks|docs|findings|ocr_models|pagebeam|pipelines|tests)"
+FOLDERS = r"(?:\.ci|benchmarks|containers|docs|findings|ocr_models|pagebeam|pipelines|tests)"
 PACKAGES = ("ocr_models", "pagebeam", "pipelines")
 MODULE = rf"(?:benchmarks|{'|'.join(PACKAGES)})"
 COMMAND = re.compile(  # until the end of the line, or of its part of a pipe
-    r"\bpagebeam (run|read|caption|status|report|failures|export|doctor|compact|schedule [a-z]+|train [\w-]+|prepare"
+    r"\bpagebeam (run|read|caption|status|report|failures|export|doctor|compact|schedule [a-z-]+|train [\w-]+|prepare"
     r"|models|inspect|evaluate)\b((?:(?! \| ).)*)"
 )
 OPTION = re.compile(r"(?<![\w-])--[a-z][\w-]*")
@@ -101,7 +101,7 @@ def unknown_options(text: str) -> list[str]:
     return [
         f"{command} {option}"
         for command, arguments in commands
-        for option in OPTION.findall(re.split(r" # | && |;| -- ", arguments)[0])
+        for option in OPTION.findall(re.split(r" # | && |;| -- | --runner \w+Runner", arguments)[0])  # then, Beam's
         if option not in options_of(command)
     ]
 

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 from ocr_models.bundle import Bundle
 from ocr_models.errors import UsageError
+from ocr_models.limits import cores
 
 Forward: TypeAlias = Callable[[Any], Any]
 """A network's prediction: from uint8 pictures (B, H, W, 1), or a tree of arrays, to float32 arrays."""
@@ -76,7 +77,7 @@ def load_forward(bundle: Bundle, engine: str) -> Forward:
     from ocr_models.inference.keras_engine import compile_forward, load_network
     from ocr_models.inference.threads import limit_threads
 
-    limit_threads(os.cpu_count() or 1)
+    limit_threads(cores())
     return compile_forward(load_network(bundle))
 
 

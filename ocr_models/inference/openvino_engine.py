@@ -9,7 +9,6 @@ operations of our own networks are let in.
 
 from __future__ import annotations
 
-import os
 import threading
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ import numpy as np
 import openvino
 
 from ocr_models.errors import UsageError
+from ocr_models.limits import cores
 
 # What OpenVINO 2026.4 makes of the networks of all detectors and CRNNs; a test compares.
 _OPERATIONS = """
@@ -41,7 +41,7 @@ class OpenVinoNetwork:
     """
 
     def __init__(self, path: Path) -> None:
-        threads = os.cpu_count() or 1
+        threads = cores()
         # Pinned threads of several processes would all share the first cores.
         options = {"NUM_STREAMS": threads, "INFERENCE_NUM_THREADS": threads, "ENABLE_CPU_PINNING": False}
         self._compiled = _core.compile_model(_read(path), "CPU", options)

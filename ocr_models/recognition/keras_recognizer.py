@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 import keras
 import numpy as np
 
@@ -12,6 +10,7 @@ from ocr_models.charset import Charset
 from ocr_models.inference.keras_engine import compile_forward, load_network
 from ocr_models.inference.threads import limit_threads
 from ocr_models.lexicon import Lexicon
+from ocr_models.limits import cores
 from ocr_models.recognition import digit_rows  # noqa: F401  registers its layers, so that bundles with them load
 from ocr_models.recognition.attention_network import END_ID, AttentionReader, is_attention
 from ocr_models.recognition.crops import INPUT_HEIGHT
@@ -27,7 +26,7 @@ def load_keras_recognizer(
 
     It sets in the process what ``load_forward`` does.
     """
-    limit_threads(os.cpu_count() or 1)
+    limit_threads(cores())
     return keras_recognizer(load_network(bundle), charset, beam_width, temperature, lexicon)
 
 

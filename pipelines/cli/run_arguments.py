@@ -9,16 +9,19 @@ from typing import Any
 
 from ocr_models.arguments import ArgumentParser, dots_per_inch, percentage, positive, share
 from ocr_models.bundle import find_bundle
-from ocr_models.limits import LEAST_MEMORY_BYTES, MEGABYTE, DecodeLimits
+from ocr_models.errors import UsageError
+from ocr_models.limits import CORES, LEAST_MEMORY_BYTES, MEGABYTE, DecodeLimits
 from ocr_models.terminal import LogFormat, announce, configure_log
 from pipelines.cli.run_summary import report_estimate, report_run
 from pipelines.cli.shared_arguments import add_runner_arguments, check_beam_args
 from pipelines.inputs.discovery import check_inputs
 from pipelines.inputs.input_list import InputList
 from pipelines.output.gates import Gates
+from pipelines.output.parts import part
 from pipelines.reading.run import run
 from pipelines.reading.run_options import Rereading, RunOptions
 from pipelines.runtime.beam_options import LOCAL_RUNNER
+from pipelines.runtime.bundles import local_bundle
 from pipelines.runtime.quick_start import import_ahead
 from pipelines.runtime.storage import check_file_system, is_remote
 
@@ -88,6 +91,12 @@ def _add_rereading_arguments(group: argparse._ArgumentGroup, has_confidence: boo
 def _add_production_arguments(group: argparse._ArgumentGroup, has_confidence: bool) -> None:
     group.add_argument("--wait", action="store_true", help="wait while another run writes to DIR, instead of failing")
     group.add_argument(
+        "--part",
+        type=part,
+        metavar="I/N",
+        help="read the I-th of N parts of the documents; other machines may read the others into DIR at the same time",
+    )
+    group.add_argument(
         "--deadline", type=duration, metavar="TIME", help="begin no more pages after this time, such as 90m or 6h"
     )
     group.add_argument(
@@ -143,6 +152,13 @@ def _add_limit_arguments(group: argparse._ArgumentGroup) -> None:
         metavar="N",
         help="memory of a decoder process, of which there is one per core; default: %(default)s",
     )
+    group.add_argument(
+        "--cores",
+        type=positive,
+        metavar="N",
+        help=f"cores that each process uses for decoders and models; default: ${CORES}, else all that it may run on, "
+        "shared out among the local runner's processes",
+    )
 
 
 def duration(text: str) -> float:
@@ -175,11 +191,13 @@ def check_run(
             there are at others, Beam can say.)
     """
     input_list = input_list_of(parser, arguments)
-    check_beam_args(parser, arguments.runner, beam_args)
+    check_beam_args(parser, arguments, beam_args)
     for task, name in models.items():
-        find_bundle(name, task)
+        find_bundle(local_bundle(name), task)
     for path in (*arguments.inputs, arguments.output):
         check_file_system(path)
+        if arguments.runner == "DataflowRunner" and not is_remote(path):  # of others, the workers may see it
+            raise UsageError(f"{path}: a path of this machine, which Dataflow's workers don't see; give one on gs://")
     check_inputs(path for path in arguments.inputs if not is_remote(path))
     if input_list:
         input_list.check()
@@ -244,4 +262,5 @@ def _pop_limits(values: dict[str, Any]) -> DecodeLimits:
         document_bytes=values.pop("max_document_mb") * MEGABYTE,
         pages=values.pop("max_pages"),
         page_pixels=values.pop("max_pixels"),
+        cores=values.pop("cores"),
     )

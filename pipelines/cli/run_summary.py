@@ -17,6 +17,7 @@ from ocr_models.terminal import LogFormat, hand_on, log_format, say, tell
 from pipelines.inputs.discovery import describe_skipped
 from pipelines.output.gates import Gates
 from pipelines.output.output_folder import current_files, manifest_path
+from pipelines.output.parts import array_of, whole_runs
 from pipelines.output.run_manifest import read_manifests
 from pipelines.output.schemas import UNKNOWN_SCRIPT, Table
 from pipelines.output.shards import first_headline
@@ -47,7 +48,10 @@ def report_run(manifest: dict[str, Any], options: RunOptions, gates: Gates, done
         is_quiet: whether nothing is printed, except what exceeds a gate.
     """
     output, table = absolute_uri(options.output), options.table
-    exceeded = gates.exceeded(manifest, read_manifests(output))
+    manifests = read_manifests(output)
+    array = array_of(manifests, manifest["run_id"])
+    judged = array.whole() if array else manifest
+    exceeded = [] if array and array.missing else gates.exceeded(judged, whole_runs(manifests))
     if exceeded:
         noted = json.dumps({**manifest, "gates_exceeded": exceeded}, indent=2, ensure_ascii=False)
         write_bytes(join(output, manifest_path(manifest["run_id"])), noted.encode())
@@ -58,6 +62,8 @@ def report_run(manifest: dict[str, Any], options: RunOptions, gates: Gates, done
     elif not is_quiet:
         _print_first_page(manifest, output, table)
         _print_summary(manifest, options.output, table, done)
+        if array:
+            _print_part(manifest["part"], array.missing)
     for sentence in exceeded:
         tell(f"gate:     {sentence}", logging.ERROR, "gate")
     if manifest["stopped"] and not is_quiet and log_format() == LogFormat.TEXT:
@@ -122,6 +128,11 @@ def _print_summary(manifest: dict[str, Any], output: str, table: Table, done: st
     say(f'look:     {_this_python()} -c "{look}"')
     if pages["failed"]:
         say(f"failures: pagebeam failures {shlex.quote(output)}")
+
+
+def _print_part(part: dict[str, int], missing: list[int]) -> None:
+    others = f"{len(missing)} haven't finished, see pagebeam status" if missing else "all have finished"
+    say(f"part:     {part['number']} of {part['count']}; {others}")
 
 
 def _print_left(manifest: dict[str, Any]) -> None:

@@ -10,17 +10,25 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from ocr_models.arguments import ArgumentParser, option_name, positive
+from ocr_models.arguments import ArgumentParser, positive
 from ocr_models.errors import ExitStatus, UsageError
 from ocr_models.terminal import say
 from pipelines.cli.run_arguments import check_run, input_list_of
 from pipelines.cli.run_command import make_run_parser, models_of
 from pipelines.cli.shared_arguments import check_beam_args
 from pipelines.inputs.input_list import STDIN
+from pipelines.runtime.beam_options import LOCAL_RUNNER
+from pipelines.runtime.bundles import absolute_bundle
 from pipelines.runtime.storage import absolute_uri
 from pipelines.scheduling.airflow_dag import airflow_dag
 from pipelines.scheduling.crontab_line import crontab_file
-from pipelines.scheduling.kubernetes_cronjob import claimed_volume, kubernetes_cronjob, memory_quantity
+from pipelines.scheduling.job_arrays import aws_batch_commands, slurm_script
+from pipelines.scheduling.kubernetes_cronjob import (
+    claimed_volume,
+    kubernetes_cronjob,
+    kubernetes_indexed_job,
+    memory_quantity,
+)
 from pipelines.scheduling.scheduled_run import ScheduledRun
 from pipelines.scheduling.start_times import cron_fields, on_calendar, time_zone
 from pipelines.scheduling.systemd_units import systemd_units
@@ -31,6 +39,12 @@ _KINDS = {
     "airflow": "a DAG for Airflow 3",
     "kubernetes": "a CronJob for Kubernetes 1.31 or later",
 }
+_ARRAYS = {
+    "kubernetes-array": "an Indexed Job for Kubernetes 1.33 or later",
+    "slurm": "a batch script for Slurm",
+    "aws-batch": "commands for AWS Batch",
+}
+_IN_IMAGES = ("kubernetes", "kubernetes-array", "aws-batch")
 _NAME_LENGTH = 52  # the most that Kubernetes allows for a CronJob
 _CALENDAR = "HH:MM, 'Mon,Thu HH:MM' or 'Mon-Fri HH:MM'"
 
@@ -55,9 +69,11 @@ def _parser() -> ArgumentParser:
         description="Prints units with which a scheduler starts pagebeam run. The command after -- is checked now.",
     )
     kinds = parser.add_subparsers(dest="kind", required=True, metavar="KIND")
-    for kind, what in _KINDS.items():
-        usage = f"pagebeam schedule {kind} --at TIME [options] -- run INPUT... --output DIR ..."
-        of_kind = kinds.add_parser(kind, help=what, usage=usage, description=f"Prints {what}.")
+    for kind, what in (_KINDS | _ARRAYS).items():
+        when = "--parts N" if kind in _ARRAYS else "--at TIME"
+        usage = f"pagebeam schedule {kind} {when} [options] -- run INPUT... --output DIR ..."
+        parts = ", of which each task reads a part" if kind in _ARRAYS else ""
+        of_kind = kinds.add_parser(kind, help=what + parts, usage=usage, description=f"Prints {what}{parts}.")
         _add_shared_arguments(of_kind, kind)
         _ADD[kind](of_kind)
     return parser
@@ -66,15 +82,18 @@ def _parser() -> ArgumentParser:
 def _add_shared_arguments(parser: argparse.ArgumentParser, kind: str) -> None:
     is_systemd = kind == "systemd"
     other = "a value of OnCalendar=" if is_systemd else "the five fields of cron"
-    parser.add_argument(
-        "--at",
-        required=True,
-        type=on_calendar if is_systemd else cron_fields,
-        metavar="TIME",
-        help=f"{_CALENDAR}, or {other}",
-    )
+    if kind in _ARRAYS:
+        parser.add_argument("--parts", required=True, type=positive, metavar="N", help="number of parts, and of tasks")
+    else:
+        parser.add_argument(
+            "--at",
+            required=True,
+            type=on_calendar if is_systemd else cron_fields,
+            metavar="TIME",
+            help=f"{_CALENDAR}, or {other}",
+        )
     parser.add_argument("--name", type=_name, help="name of the unit; default: pagebeam- and the output folder's name")
-    elsewhere = kind == "kubernetes"
+    elsewhere = kind in _IN_IMAGES
     parser.add_argument(
         "--python",
         default="python3" if elsewhere else None,
@@ -122,8 +141,12 @@ def _add_airflow(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_kubernetes(parser: argparse.ArgumentParser) -> None:
-    _add_airflow(parser)
-    parser.add_argument("--image", required=True, help="container image with Pagebeam")
+    _add_time_zone(parser, "UTC")
+    _add_kubernetes_array(parser)
+
+
+def _add_kubernetes_array(parser: argparse.ArgumentParser) -> None:
+    _add_aws_batch(parser)
     parser.add_argument(
         "--volume",
         action="append",
@@ -132,6 +155,15 @@ def _add_kubernetes(parser: argparse.ArgumentParser) -> None:
         metavar="CLAIM:/PATH[:ro]",
         help="PersistentVolumeClaim, and where the container sees it; may be given several times",
     )
+
+
+def _add_aws_batch(parser: argparse.ArgumentParser) -> None:
+    _add_slurm(parser)
+    parser.add_argument("--image", required=True, help="container image with Pagebeam")
+
+
+def _add_slurm(parser: argparse.ArgumentParser) -> None:
+    _add_max_hours(parser)
     parser.add_argument(
         "--cpus", type=positive, default=2, metavar="N", help="CPUs, and workers of the run; default: %(default)s"
     )
@@ -140,7 +172,15 @@ def _add_kubernetes(parser: argparse.ArgumentParser) -> None:
     )
 
 
-_ADD = {"systemd": _add_systemd, "cron": _add_cron, "airflow": _add_airflow, "kubernetes": _add_kubernetes}
+_ADD = {
+    "systemd": _add_systemd,
+    "cron": _add_cron,
+    "airflow": _add_airflow,
+    "kubernetes": _add_kubernetes,
+    "kubernetes-array": _add_kubernetes_array,
+    "slurm": _add_slurm,
+    "aws-batch": _add_aws_batch,
+}
 
 
 def _name(text: str) -> str:
@@ -170,16 +210,20 @@ def _check(arguments: argparse.Namespace, words: list[str]) -> ScheduledRun:
     listed = input_list_of(parser, told)
     if listed and listed.path == STDIN:
         raise UsageError("--from-file -: a scheduled run has no stdin; give the path of a list")
-    if arguments.kind == "kubernetes" or arguments.python:
-        check_beam_args(parser, told.runner, beam_args)  # the paths are those of another machine
+    if arguments.kind in _ARRAYS and told.part:
+        raise UsageError(f"--part {told.part}: each task of the array gets its own; leave it out")
+    if arguments.kind in _IN_IMAGES or arguments.python:
+        check_beam_args(parser, told, beam_args)  # the paths are those of another machine
     else:
         check_run(parser, told, beam_args, models_of(told))
     python = arguments.python or sys.executable
-    if arguments.kind != "kubernetes" and not os.path.isabs(python):
+    if arguments.kind not in _IN_IMAGES and not os.path.isabs(python):
         raise UsageError(f"--python {python}: not an absolute path; schedulers have a PATH of their own")
     command = [python, "-P", "-m", "pagebeam", "run", *_absolute(words[1:], told, parser)]
-    if arguments.kind == "kubernetes" and "--workers" not in map(option_name, words):
+    if hasattr(arguments, "cpus") and told.runner == LOCAL_RUNNER and not told.workers:
         command.append(f"--workers={arguments.cpus}")  # else one per core of the node
+    if arguments.kind in _ARRAYS and not told.wait:
+        command.append("--wait")  # for the lock of a task that was lost, until it is taken for dead
     for word in command:
         if word.encode("utf-8", "replace").decode() != word:
             raise UsageError(f"{word}: the name isn't UTF-8, as units are; rename it")
@@ -206,16 +250,11 @@ def _absolute(words: list[str], told: argparse.Namespace, parser: ArgumentParser
     return absolute
 
 
-def _absolute_model(model: str) -> str:
-    """The absolute path of a bundle; a shipped model's name as it is. Which it is, ``find_bundle`` decides likewise."""
-    return os.path.abspath(model) if os.sep in model or os.path.isdir(model) else model
-
-
 _ABSOLUTE = {
     "--output": absolute_uri,
     "--from-file": absolute_uri,
-    "--detector": _absolute_model,
-    "--recognizer": _absolute_model,
+    "--detector": absolute_bundle,
+    "--recognizer": absolute_bundle,
 }
 
 
@@ -238,6 +277,14 @@ def _units(arguments: argparse.Namespace, run: ScheduledRun) -> dict[str, str]:
         return crontab_file(run, arguments.at, log)
     if arguments.kind == "airflow":
         return airflow_dag(run, arguments.at, arguments.timezone, arguments.max_hours)
+    if arguments.kind == "slurm":
+        return slurm_script(run, arguments.parts, arguments.max_hours, arguments.cpus, arguments.memory)
+    if arguments.kind == "aws-batch":
+        of_task = (arguments.image, arguments.cpus, arguments.memory)
+        return aws_batch_commands(run, arguments.parts, arguments.max_hours, *of_task)
+    if arguments.kind == "kubernetes-array":
+        in_pods = (arguments.image, arguments.volume, arguments.cpus, arguments.memory)
+        return kubernetes_indexed_job(run, arguments.parts, arguments.max_hours, *in_pods)
     return kubernetes_cronjob(
         run,
         arguments.at,

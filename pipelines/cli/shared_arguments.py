@@ -43,7 +43,7 @@ def make_parser(name: str, description: str, exit_statuses: str, beam_example: s
 def add_runner_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options of ``pipelines.runtime.beam_options.BeamOptions``."""
     parser.add_argument(
-        "--workers", type=positive, default=os.cpu_count(), metavar="N", help="number of workers; default: one per core"
+        "--workers", type=positive, metavar="N", help="workers of the local runner; default: one per core"
     )
     parser.add_argument(
         "--runner", default=LOCAL_RUNNER, metavar="NAME", help="Beam runner; default: %(default)s, local"
@@ -118,7 +118,7 @@ def pop_source_options(values: dict[str, Any]) -> SourceOptions:
 
 def begin_on_labels(parser: ArgumentParser, arguments: argparse.Namespace, beam_args: list[str]) -> None:
     """Checks a command that reads labelled pictures before Beam is loaded, which takes seconds."""
-    check_beam_args(parser, arguments.runner, beam_args)
+    check_beam_args(parser, arguments, beam_args)
     for path in (arguments.source, arguments.output):
         check_file_system(path)
     if not is_remote(arguments.source) and not is_glob(arguments.source) and not os.path.lexists(arguments.source):
@@ -126,14 +126,19 @@ def begin_on_labels(parser: ArgumentParser, arguments: argparse.Namespace, beam_
     announce("pagebeam: loading Apache Beam")
 
 
-def check_beam_args(parser: ArgumentParser, runner: str, beam_args: list[str]) -> None:
+def check_beam_args(parser: ArgumentParser, arguments: argparse.Namespace, beam_args: list[str]) -> None:
     """Raises UsageError for arguments that nobody knows. Loads Beam, which knows its own, if there are any."""
+    if arguments.runner != LOCAL_RUNNER and arguments.workers:
+        raise UsageError(
+            f"--workers {arguments.workers}: of the local runner only; other runners have options of their own: "
+            "--num_workers and --max_num_workers (Dataflow), --parallelism (Flink), --sdk_worker_parallelism (others)"
+        )
     if not beam_args:
         return
     from pipelines.runtime.runner import unknown_arguments
 
     unknown: Sequence[str] = unknown_arguments(beam_args)
-    if runner != LOCAL_RUNNER:
+    if arguments.runner != LOCAL_RUNNER:
         unknown = list(parser.misspelt(unknown, _SURELY_MISSPELT))
     if unknown:
         parser.refuse(unknown)

@@ -33,7 +33,8 @@ def main(argv: Sequence[str]) -> ExitStatus:
     else:
         for folder, table in status["tables"].items():
             say(*_describe_table(folder, table), "")
-        say(*_describe_runs(status["runs"]), *_describe_drift(status["drift"]), *_describe_writers(status))
+        say(*_describe_runs(status["runs"]), *_describe_array(status["array"]), *_describe_drift(status["drift"]))
+        say(*_describe_writers(status))
     return ExitStatus.OK
 
 
@@ -84,7 +85,31 @@ def _end(run: dict[str, Any]) -> str:
     ends = [f"stopped: {run['stopped']}"] if run["stopped"] not in (None, "cut off") else []
     ends += ["cut off"] if run["stopped"] == "cut off" else []
     ends += [f"gate: {sentence}" for sentence in run["gates_exceeded"]]
-    return "; ".join(ends) or "finished"
+    end = "; ".join(ends) or "finished"
+    return f"part {run['part']['number']} of {run['part']['count']}: {end}" if run["part"] else end
+
+
+def _describe_array(array: dict[str, Any] | None) -> Iterator[str]:
+    if not array:
+        return
+    going_on = set(array["going_on"])
+    missing = [number for number in array["missing"] if number not in going_on]
+    states = [f"{array['count'] - len(array['missing'])} of {array['count']} parts have finished"]
+    states += [f"going on: {_spans(sorted(going_on))}"] if going_on else []
+    states += [f"missing: {_spans(missing)}"] if missing else []
+    name = f" {array['id']}" if array["id"] else ""
+    yield from ("", f"job array{name}, since {array['started'][:16]}: {'; '.join(states)}")
+
+
+def _spans(numbers: list[int]) -> str:
+    """Ascending numbers, those that follow one another together: "1-3, 7"."""
+    spans: list[list[int]] = []
+    for number in numbers:
+        if spans and spans[-1][1] == number - 1:
+            spans[-1][1] = number
+        else:
+            spans.append([number, number])
+    return ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in spans)
 
 
 def _describe_drift(drift: dict[str, Any] | None) -> Iterator[str]:
@@ -96,8 +121,10 @@ def _describe_drift(drift: dict[str, Any] | None) -> Iterator[str]:
 def _describe_writers(status: dict[str, Any]) -> Iterator[str]:
     holder = status["holder"]
     is_alive = holder and not holder["is_dead"]
+    alive = {of_part["run_id"] for of_part in status["part_holders"].values()}
+    alive |= {holder["run_id"]} if is_alive else set()
     for run in status["unfinished"]:
-        goes_on = is_alive and holder["run_id"] == run["run_id"]
+        goes_on = run["run_id"] in alive
         end = "goes on" if goes_on else "was cut off; the next run takes over what it has read"
         yield f"run {run['run_id']}, started {run['started'][:16]}, {end}: {run['pages']:,} pages in complete files"
     if status["pending_commit"] and not is_alive:
@@ -105,3 +132,5 @@ def _describe_writers(status: dict[str, Any]) -> Iterator[str]:
     if holder:
         state = "is writing" if is_alive else "is gone; the next run takes over its lock"
         yield f"holder: {holder['text']} {state}"
+    for part, of_part in status["part_holders"].items():
+        yield f"part {part}: {of_part['text']} is reading"

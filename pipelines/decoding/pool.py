@@ -7,7 +7,6 @@ pages are decoded on other cores while the models read.
 from __future__ import annotations
 
 import atexit
-import os
 import threading
 import time
 from collections.abc import Callable
@@ -15,7 +14,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from queue import SimpleQueue
 
 from ocr_models.errors import DocumentError
-from ocr_models.limits import DecodeLimits
+from ocr_models.limits import DecodeLimits, cores
 from pipelines.decoding.child import Answer, Request
 from pipelines.decoding.process import DecoderProcess
 
@@ -87,11 +86,11 @@ _shared_pools_lock = threading.Lock()
 
 
 def shared_pool(limits: DecodeLimits | None = None) -> DecodePool:
-    """The pool of this process for these limits, with a child for every core; created on first use."""
+    """The pool of this process for these limits, with a child for every core that it may use; created on first use."""
     limits = limits or DecodeLimits()
     with _shared_pools_lock:
         if limits not in _shared_pools:
-            _shared_pools[limits] = DecodePool(os.cpu_count() or 1, limits)
+            _shared_pools[limits] = DecodePool(limits.cores or cores(), limits)
         return _shared_pools[limits]
 
 

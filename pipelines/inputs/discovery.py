@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import time
@@ -101,10 +102,36 @@ def find_all(pattern: str) -> Iterator[FoundFile]:
         is_empty = False
         yield file
     if is_empty:
-        raise PagebeamError(
-            f"nothing is found at {pattern} on the worker {os.uname().nodename}: make the input visible to all workers "
-            "under the same path"
-        )
+        raise PagebeamError(_unseen(pattern))
+
+
+def folders_of(inputs: Iterable[str]) -> tuple[str, ...]:
+    """The local folders in which the documents of inputs are, as the launcher sees them."""
+    paths = [path for path in map(absolute_uri, inputs) if not is_remote(path)]
+    return tuple(path if os.path.isdir(path) else os.path.dirname(re.split(r"[*?\[]", path)[0]) for path in paths)
+
+
+@functools.cache
+def check_seen(folders: tuple[str, ...]) -> None:
+    """On a worker, checks that it sees the folders in which the launcher found documents; once per process.
+
+    Raises:
+        PagebeamError: one is missing here or has nothing in it, as one where nothing is mounted.
+    """
+    for folder in folders:
+        try:
+            is_seen = any(True for _ in os.scandir(folder))
+        except OSError as error:
+            is_seen = isinstance(error, PermissionError)  # the rows of its documents say so
+        if not is_seen:
+            raise PagebeamError(_unseen(folder))
+
+
+def _unseen(pattern: str) -> str:
+    return (
+        f"nothing is found at {pattern} on the worker {os.uname().nodename}: make the input visible to all workers "
+        "under the same path"
+    )
 
 
 def find_documents(pattern: str) -> Iterator[str]:

@@ -14,7 +14,7 @@ from pipelines.decoding.child import CountPages, RenderPage
 from pipelines.decoding.file_requests import DecodeRecord, HashFile, ListRecords, Record, RecordPlace
 from pipelines.decoding.pool import DecodePool
 from pipelines.inputs.discovery import FoundFile
-from pipelines.inputs.local_copies import LocalFile, download, local_copy
+from pipelines.inputs.local_copies import LocalFile, download, keep_copy, local_copy
 from pipelines.inputs.page_ranges import Document, DocumentPlace, PageRange, split_pages
 from pipelines.runtime.storage import is_remote
 
@@ -39,6 +39,7 @@ def open_document(file: FoundFile, pool: DecodePool, known: Known | None = None)
         local = download(uri, max_bytes=pool.limits.document_bytes)
         hashed = pool.submit(HashFile(local.name, pool.limits.document_bytes)).result().value
         sha256 = hashed.digest.sha256
+        keep_copy(local, uri, sha256)
         kind = sniff_kind(hashed.digest.head)
         pages = known.get(sha256) if known else None
         if pages == ():

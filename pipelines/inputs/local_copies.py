@@ -1,10 +1,12 @@
-"""Local copies of remote files, for decoders that need a path."""
+"""Local copies of remote files, for decoders that need a path. A process keeps the last ones that it downloaded."""
 
 from __future__ import annotations
 
 import atexit
-import functools
+import os
 import tempfile
+import threading
+from collections import OrderedDict, defaultdict
 from typing import Protocol
 
 from ocr_models.errors import Stage
@@ -12,6 +14,7 @@ from ocr_models.limits import MEGABYTE, DecodeLimits, over_limit
 from pipelines.runtime.storage import StorageError, is_remote, open_file
 
 _CHUNK_BYTES = 1 << 20
+KEPT_BYTES, KEPT_FILES = 1 << 30, 200  # disks of workers have tens of GB; processes may often open 1,024 files
 
 
 class LocalFile(Protocol):
@@ -28,9 +31,17 @@ class _Itself:
         self.name = name
 
 
-@functools.lru_cache(maxsize=4)
+_Key = tuple[str, str | None, int, int | None]
+_kept: OrderedDict[_Key, LocalFile] = OrderedDict()
+_kept_bytes: dict[_Key, int] = {}
+_kept_lock = threading.Lock()
+_downloading: defaultdict[_Key, threading.Lock] = defaultdict(threading.Lock)
+
+
 def local_copy(uri: str, sha256: str | None, start: int = 0, stop: int | None = None) -> LocalFile:
     """A file itself if it is local, else a download, which is deleted when nothing refers to it any more.
+
+    A download is kept for later calls, until newer ones have ``KEPT_BYTES`` or are ``KEPT_FILES``.
 
     Args:
         uri: the file.
@@ -41,7 +52,40 @@ def local_copy(uri: str, sha256: str | None, start: int = 0, stop: int | None = 
     Raises:
         StorageError: the download fails, or is larger than a document may be.
     """
-    return download(uri, start, stop)
+    if not is_remote(uri):
+        return _Itself(uri)
+    key = (uri, sha256, start, stop)
+    with _kept_lock:
+        lock = _downloading[key]
+    with lock:  # threads that read other ranges of the same file wait for it
+        with _kept_lock:
+            if file := _kept.get(key):
+                _kept.move_to_end(key)
+                return file
+        file = download(uri, start, stop)
+        keep_copy(file, uri, sha256, start, stop)
+        return file
+
+
+def keep_copy(file: LocalFile, uri: str, sha256: str | None, start: int = 0, stop: int | None = None) -> None:
+    """Has ``local_copy`` return a download for the same arguments."""
+    if not is_remote(uri):
+        return
+    with _kept_lock:
+        _kept[uri, sha256, start, stop] = file
+        _kept_bytes[uri, sha256, start, stop] = os.path.getsize(file.name)
+        while len(_kept) > KEPT_FILES or (len(_kept) > 1 and sum(_kept_bytes.values()) > KEPT_BYTES):
+            oldest, _ = _kept.popitem(last=False)
+            del _kept_bytes[oldest]
+            _downloading.pop(oldest, None)
+
+
+def forget_copies() -> None:
+    """Deletes all downloads that aren't in use."""
+    with _kept_lock:
+        _kept.clear()
+        _kept_bytes.clear()
+        _downloading.clear()
 
 
 def download(
@@ -69,4 +113,4 @@ def download(
     return copy
 
 
-atexit.register(local_copy.cache_clear)  # deletes downloads even if Python's own clean-up is skipped
+atexit.register(forget_copies)  # deletes downloads even if Python's own clean-up is skipped

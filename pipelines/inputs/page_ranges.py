@@ -17,6 +17,7 @@ MAX_PAGES_PER_RANGE = 16
 RANGES_PER_DOCUMENT = 32
 RANGES_PER_GZIP_FILE = 8  # fewer, and not short, because each decoder unpacks all that precedes a range to reach it
 MIN_PAGES_PER_GZIP_RANGE = 64
+PAGES_PER_FETCH = 256  # of a remote document go to one worker: 25 to 80 s of a core's work, for one more download
 
 
 class DocumentPlace(NamedTuple):

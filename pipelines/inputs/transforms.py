@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -9,13 +10,14 @@ import apache_beam as beam
 
 from ocr_models.limits import DecodeLimits
 from pipelines.decoding.pool import shared_pool
-from pipelines.inputs.discovery import FoundFile, find_all
+from pipelines.inputs.discovery import FoundFile, check_seen, find_all
 from pipelines.inputs.documents import open_document
-from pipelines.inputs.page_ranges import PageRange
+from pipelines.inputs.page_ranges import PAGES_PER_FETCH, PageRange
 from pipelines.inputs.worklist import read_known, read_part
 from pipelines.runtime import progress
 from pipelines.runtime.runner import keep_all_elements
 from pipelines.runtime.stopping import StopFile
+from pipelines.runtime.storage import is_remote
 
 
 @dataclass
@@ -42,7 +44,7 @@ class ReadDocuments(beam.PTransform):
             | "KeepOneOfEach" >> beam.CombinePerKey(FoundFile.most_wanted)
             | "DropKey" >> beam.Values().with_output_types(FoundFile)
             | OpenDocuments(self.limits)
-            | _ReadCopiesOnce()
+            | _ReadCopiesOnce(any(map(is_remote, self.inputs)))
         )
 
 
@@ -55,20 +57,24 @@ class ReadWorklist(beam.PTransform):
         known: path of what is known of documents that earlier runs read; None if nothing is.
         limits: what a document may cost.
         stop: asks to open no more documents; None if nothing does.
+        folders: local folders of the inputs; a worker that doesn't see them fails the pipeline.
+        has_remote: whether documents may be on a remote file system.
     """
 
     parts: Sequence[str]
     known: str | None = None
     limits: DecodeLimits = field(default_factory=DecodeLimits)
     stop: StopFile | None = None
+    folders: tuple[str, ...] = ()
+    has_remote: bool = False
 
     def expand(self, root: beam.Pipeline) -> beam.PCollection[PageRange]:
         return (
             root
             | "Parts" >> beam.Create(list(self.parts), reshuffle=False)
             | "ReadPart" >> beam.FlatMap(read_part).with_output_types(FoundFile)
-            | OpenDocuments(self.limits, self.known, self.stop)
-            | _ReadCopiesOnce()
+            | OpenDocuments(self.limits, self.known, self.stop, self.folders)
+            | _ReadCopiesOnce(self.has_remote)
         )
 
 
@@ -80,46 +86,62 @@ class OpenDocuments(beam.PTransform):
         limits: what a document may cost.
         known: path of what is known of documents that earlier runs read; None if nothing is.
         stop: asks to open no more documents; None if nothing does.
+        folders: local folders of the inputs; a worker that doesn't see them fails the pipeline.
     """
 
     limits: DecodeLimits = field(default_factory=DecodeLimits)
     known: str | None = None
     stop: StopFile | None = None
+    folders: tuple[str, ...] = ()
 
     def expand(self, files: beam.PCollection[FoundFile]) -> beam.PCollection[PageRange]:
         keep_all_elements()
-        return (
-            files
-            | "SpreadDocuments" >> beam.Reshuffle()
-            | "Open" >> beam.FlatMap(_open, self.limits, self.known, self.stop).with_output_types(PageRange)
-        )
+        opened = beam.FlatMap(_open, self.limits, self.known, self.stop, self.folders).with_output_types(PageRange)
+        return files | "SpreadDocuments" >> beam.Reshuffle() | "Open" >> opened
 
 
+@dataclass
 class _ReadCopiesOnce(beam.PTransform):
-    """Page ranges → page ranges, spread over the workers; those of copies of a document become one."""
+    """Page ranges → page ranges, spread over the workers; those of copies of a document become one.
+
+    Attributes:
+        has_remote: whether documents may be on a remote file system: then many pages of one stay together, for each
+            worker that reads some must download it.
+    """
+
+    has_remote: bool
 
     def expand(self, page_ranges: beam.PCollection[PageRange]) -> beam.PCollection[PageRange]:
         return (
             page_ranges
-            | "KeyByContent" >> beam.Map(_key_by_content).with_output_types(tuple[tuple[str, int], PageRange])
+            | "KeyByContent"
+            >> beam.Map(_key_by_content, self.has_remote).with_output_types(tuple[tuple[str, int], PageRange])
             | "GroupCopies" >> beam.GroupByKey()
-            | "MergeCopies" >> beam.MapTuple(_merge_copies).with_output_types(PageRange)
+            | "MergeCopies" >> beam.FlatMapTuple(_merge_copies).with_output_types(PageRange)
         )
 
 
-def _open(file: FoundFile, limits: DecodeLimits, known: str | None, stop: StopFile | None) -> Iterator[PageRange]:
+def _open(
+    file: FoundFile, limits: DecodeLimits, known: str | None, stop: StopFile | None, folders: tuple[str, ...]
+) -> Iterator[PageRange]:
+    check_seen(folders)
     if file.error or file.skipped:
         yield PageRange.without_pages(file, file.error, file.skipped)
     elif not (stop and stop.is_asked()):
         yield from open_document(file, shared_pool(limits), read_known(known) if known else None)
 
 
-def _key_by_content(page_range: PageRange) -> tuple[tuple[str, int], PageRange]:
-    return (page_range.document.content, page_range.number), page_range
+def _key_by_content(page_range: PageRange, has_remote: bool) -> tuple[tuple[str, int], PageRange]:
+    place = page_range.start // PAGES_PER_FETCH if has_remote else page_range.number
+    return (page_range.document.content, place), page_range
 
 
-def _merge_copies(key: tuple[str, int], copies: Iterable[PageRange]) -> PageRange:
-    return count_pages(PageRange.of_copies(copies))
+def _merge_copies(key: tuple[str, int], ranges: Iterable[PageRange]) -> Iterator[PageRange]:
+    copies: defaultdict[int, list[PageRange]] = defaultdict(list)
+    for page_range in ranges:
+        copies[page_range.number].append(page_range)
+    for number in sorted(copies):
+        yield count_pages(PageRange.of_copies(copies[number]))
 
 
 def count_pages(page_range: PageRange) -> PageRange:

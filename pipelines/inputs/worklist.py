@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import functools
 import itertools
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ocr_models.errors import PagebeamError
 from pipelines.inputs.discovery import FileStamp, FoundFile
 from pipelines.inputs.documents import Known
-from pipelines.runtime.storage import atomic_writer, delete, join, list_folder, open_file
+from pipelines.runtime.storage import StorageError, atomic_writer, delete, join, list_folder, open_file
 
 FILES_PER_PART = 4096
 _PART = "files-"
@@ -51,13 +53,28 @@ def remove_worklist(folder: str) -> None:
 
 
 def read_part(path: str) -> Iterator[FoundFile]:
-    """Yields the files in a part of a worklist."""
-    with open_file(path) as file:
-        rows = pq.read_table(file).to_pylist()
+    """Yields the files in a part of a worklist.
+
+    Raises:
+        PagebeamError: it can't be read here.
+    """
+    try:
+        with open_file(path) as file:
+            rows = pq.read_table(file).to_pylist()
+    except StorageError as error:
+        raise unseen_output(path) from error
     for row in rows:
         stamp = FileStamp(*(row[name] for name in FileStamp._fields))
         known_stamp = None if stamp.size_bytes is None else stamp
         yield FoundFile(row["uri"], row["error"], stamp=known_stamp, input_id=row["input_id"])
+
+
+def unseen_output(path: str) -> PagebeamError:
+    """The error of a worker that doesn't see what the launcher wrote to the output."""
+    return PagebeamError(
+        f"the output isn't seen on the worker {os.uname().nodename} ({path} is missing there): give an --output that "
+        "all workers see under the same path, such as a shared folder or gs://"
+    )
 
 
 def write_known(path: str, known: Mapping[str, tuple[int, ...] | None]) -> None:

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from pipelines.inputs.worklist import remove_worklist
 from pipelines.output.documents_table import all_documents
-from pipelines.output.lock import check_lock
+from pipelines.output.lock import check_lock, check_part, living_parts, locked, remove_dead_parts
 from pipelines.output.output_folder import (
     Commit,
     documents_path,
@@ -59,6 +59,8 @@ def commit_run(
         PagebeamError: the run's numbers don't add up. Then nothing is changed, and the next run takes its rows over.
         LockedError: another run has taken over the lock.
     """
+    if run.part and holder is None:
+        check_part(output, run.run_id, run.part)
     new = f"{unfinished_folder(run.run_id)}/new"
     remove_worklist(join(output, unfinished_folder(run.run_id)))  # the disk may be nearly full
     rows = RowChanges(output, run.table, run.run_id, shards)
@@ -81,17 +83,30 @@ def commit_run(
     return manifest
 
 
+def commit_briefly(
+    output: str, run: RunDescription, shards: Sequence[Shard], totals: Totals | None, stopped: str | None = None
+) -> dict[str, Any]:
+    """Like ``commit_run``, for whoever doesn't hold the output's lock: a part, or a host program."""
+    with locked(output, run.run_id, wait=True, is_brief=True):
+        finish_commit(output)
+        return commit_run(output, run, shards, totals, stopped)
+
+
 def take_over(output: str, holder: str) -> list[dict[str, Any]]:
     """Commits what runs that were cut off have read; returns their manifests. Only for whoever holds the lock.
+
+    Parts that are being read are left alone.
 
     Args:
         output: the output folder.
         holder: the run that holds the lock.
     """
     finish_commit(output)
+    remove_dead_parts(output)
     manifests = []
+    alive = {holder, *(of_part.run_id for _, of_part in living_parts(output))}
     for run_id in unfinished_runs(output):
-        if run_id == holder:
+        if run_id in alive:
             continue
         run = read_description(output, run_id)
         shards = unfinished_shards(output, run_id, run.table)

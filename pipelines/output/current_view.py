@@ -16,9 +16,10 @@ from ocr_models.errors import UsageError
 from pipelines.output.documents_table import contents, read_documents
 from pipelines.output.failed_pages import COLUMNS, failed_pages, reason
 from pipelines.output.gates import drift, last_good_run, statistics_of
-from pipelines.output.lock import read_holder
+from pipelines.output.lock import Holder, living_parts, read_holder
 from pipelines.output.output_folder import RUNS, current_names, pending_commit, unfinished_folder, unfinished_runs
 from pipelines.output.page_statistics import BINS, PageStatistics, sum_by_kind
+from pipelines.output.parts import arrays, whole_runs
 from pipelines.output.read_rows import read_files
 from pipelines.output.run_manifest import read_description, read_manifests, timestamp
 from pipelines.output.schemas import TABLES, Table
@@ -47,7 +48,7 @@ def describe_output(output: str) -> dict[str, Any]:
 
 def check_output(output: str) -> None:
     """Raises UsageError for a folder to which no run has written."""
-    if not (current_names(output, RUNS) or unfinished_runs(output) or read_holder(output)):
+    if not (current_names(output, RUNS) or unfinished_runs(output) or read_holder(output) or living_parts(output)):
         raise UsageError(f"{output}: no run has written here; give the --output folder of a run")
 
 
@@ -59,15 +60,36 @@ def tables_of(output: str) -> list[Table]:
 
 def _describe(output: str) -> dict[str, Any]:
     manifests = read_manifests(output)
-    holder, pending = read_holder(output), pending_commit(output)
+    holder, pending, living = read_holder(output), pending_commit(output), living_parts(output)
     return {
         "output": output,
         "tables": {table.folder: _describe_table(output, table, manifests) for table in tables_of(output)},
         "runs": [_describe_run(manifest) for manifest in manifests],
-        "drift": _describe_drift(manifests),
+        "drift": _describe_drift(whole_runs(manifests)),
+        "array": _describe_array(manifests, [part.number for part, _ in living]),
         "unfinished": list(_describe_unfinished(output)),
         "pending_commit": pending.run_id if pending else None,
-        "holder": {**asdict(holder), "is_dead": holder.is_dead, "text": str(holder)} if holder else None,
+        "holder": _describe_holder(holder) if holder else None,
+        "part_holders": {str(part): _describe_holder(of_part) for part, of_part in living},
+    }
+
+
+def _describe_holder(holder: Holder) -> dict[str, Any]:
+    return {**asdict(holder), "is_dead": holder.is_dead, "text": str(holder)}
+
+
+def _describe_array(manifests: list[dict[str, Any]], living: list[int]) -> dict[str, Any] | None:
+    """The parts of the last run in parts; None if there was none, or a run that isn't in parts came later."""
+    last = arrays(manifests)[-1:]
+    if not last or not manifests[-1].get("part"):
+        return None
+    array = last[0]
+    return {
+        "id": array.array_id,
+        "count": array.count,
+        "started": array.runs[0]["started"],
+        "missing": array.missing,
+        "going_on": sorted(living),
     }
 
 
@@ -147,6 +169,7 @@ def _describe_run(manifest: dict[str, Any]) -> dict[str, Any]:
         "started": manifest["started"],
         "finished": manifest["finished"],
         "stopped": manifest["stopped"],
+        "part": manifest.get("part"),
         "gates_exceeded": manifest.get("gates_exceeded", []),
         "pages_read": read,
         "pages_failed": pages["failed"],

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import Iterator, Sequence
+from typing import IO, BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -23,8 +26,33 @@ def read_documents(output: str, table: Table, columns: Sequence[str] | None = No
     if path is None:
         return
     with open_file(join(output, path)) as file:
-        for batch in pq.ParquetFile(file).iter_batches(_BATCH_ROWS, columns=None if columns is None else list(columns)):
-            yield _with_missing(pa.Table.from_batches([batch]), columns)
+        yield from _batches(file, columns)
+
+
+def _batches(file: BinaryIO | IO[bytes], columns: Sequence[str] | None) -> Iterator[pa.Table]:
+    for batch in pq.ParquetFile(file).iter_batches(_BATCH_ROWS, columns=None if columns is None else list(columns)):
+        yield _with_missing(pa.Table.from_batches([batch]), columns)
+
+
+class DocumentsCopy:
+    """The documents as they are now, whatever is committed later, in a temporary file: some 50 bytes a document.
+
+    Args:
+        output: the output folder.
+        table: the table whose documents they are.
+    """
+
+    def __init__(self, output: str, table: Table) -> None:
+        self._file: IO[bytes] | None = None
+        path = current_file(output, documents_path(table))
+        if path is not None:
+            self._file = tempfile.TemporaryFile(prefix="pagebeam-")  # noqa: SIM115  closed with this object
+            with open_file(join(output, path)) as file:
+                shutil.copyfileobj(file, self._file, 1 << 20)
+
+    def read(self, columns: Sequence[str]) -> Iterator[pa.Table]:
+        """Like ``read_documents``."""
+        return _batches(self._file, columns) if self._file else iter(())
 
 
 def _with_missing(documents: pa.Table, columns: Sequence[str] | None) -> pa.Table:

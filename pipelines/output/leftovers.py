@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 
-from pipelines.output.lock import LOCK, read_holder
+from pipelines.output.lock import living_parts, read_holder
 from pipelines.output.output_folder import (
     DESCRIPTION,
     DOCUMENTS_FOLDER,
@@ -54,6 +54,7 @@ def find_leftovers(output: str) -> list[str]:
             found.append(path)
     holder, pending = read_holder(output), pending_commit(output)
     used = {holder.run_id if holder and not holder.is_dead else None, pending.run_id if pending else None}
+    used |= {holder.run_id for _, holder in living_parts(output)}
     for run_id in runs.keys() - used:
         if _is_abandoned(run_id, runs[run_id], now):
             found += [f"{unfinished_folder(run_id)}/{name}" for name in runs[run_id]]
@@ -77,7 +78,7 @@ def _own_files(base: str) -> list[StoredFile]:
 
 def _is_temporary(path: str) -> bool:
     name = path.rpartition("/")[2]
-    return (name.startswith("_") and name.endswith(".tmp")) or (name.startswith(LOCK) and name.endswith(".dead"))
+    return (name.startswith("_") and name.endswith(".tmp")) or (name.startswith("_lock") and name.endswith(".dead"))
 
 
 def _is_abandoned(run_id: str, files: dict[str, StoredFile], now: float) -> bool:

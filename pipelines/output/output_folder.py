@@ -118,7 +118,8 @@ def remove_unfinished(output: str, run_id: str) -> None:
     folder = join(output, unfinished_folder(run_id))
     names = sorted(list_folder(folder), key=lambda name: (name == DESCRIPTION, name))
     delete(join(folder, name) for name in names)
-    remove_empty_folder(join(output, UNFINISHED))
+    remove_empty_folder(folder)
+    remove_empty_folder(join(output, UNFINISHED), is_deep=False)  # parts may have just made folders in it
 
 
 def unfinished_runs(output: str) -> list[str]:

@@ -22,6 +22,7 @@ from pipelines.output.output_folder import (
     unfinished_folder,
 )
 from pipelines.output.page_statistics import sum_by_kind
+from pipelines.output.parts import Part
 from pipelines.output.places import DocumentChanges
 from pipelines.output.schemas import PAGES, Row, Table, find_table
 from pipelines.output.shards import Shard, first_failures
@@ -110,6 +111,8 @@ class RunDescription:
         start_time: seconds since the epoch.
         found: what was found at the inputs; None if its workers look for that.
         reader_id: as in its rows; None if the rows say it alone.
+        part: the part of a job array that it is; None if it is none.
+        array: see ``pipelines.output.parts.array_id``.
     """
 
     run_id: str = field(default_factory=new_run_id)
@@ -120,24 +123,29 @@ class RunDescription:
     start_time: float = field(default_factory=time.time)
     found: Found | None = None
     reader_id: str | None = None
+    part: Part | None = None
+    array: str | None = None
 
 
 def write_description(output: str, run: RunDescription) -> None:
     """Says among a run's unfinished files what they are, for the run that takes them over if this one is cut off."""
     found = asdict(run.found) if run.found else None
-    content = {**vars(run), "inputs": list(run.inputs), "table": run.table.folder, "found": found}
-    write_bytes(_description_path(output, run.run_id), json.dumps(content, indent=1, ensure_ascii=False).encode())
+    part = asdict(run.part) if run.part else None
+    content = {**vars(run), "inputs": list(run.inputs), "table": run.table.folder, "found": found, "part": part}
+    write_bytes(join(output, description_path(run.run_id)), json.dumps(content, indent=1, ensure_ascii=False).encode())
 
 
 def read_description(output: str, run_id: str) -> RunDescription:
     """Reads what ``write_description`` wrote."""
-    values = json.loads(read_bytes(_description_path(output, run_id)))
+    values = json.loads(read_bytes(join(output, description_path(run_id))))
     found = Found(**values["found"]) if values["found"] else None
-    return RunDescription(**{**values, "table": find_table(values["table"]), "found": found})
+    part = Part(**values["part"]) if values.get("part") else None
+    return RunDescription(**{**values, "table": find_table(values["table"]), "found": found, "part": part})
 
 
-def _description_path(output: str, run_id: str) -> str:
-    return join(output, f"{unfinished_folder(run_id)}/{DESCRIPTION}")
+def description_path(run_id: str) -> str:
+    """Where ``write_description`` writes, below the output folder."""
+    return f"{unfinished_folder(run_id)}/{DESCRIPTION}"
 
 
 def build_manifest(
@@ -181,6 +189,8 @@ def build_manifest(
         "options": run.options,
         "models": run.models,
         "reader_id": run.reader_id,
+        "part": asdict(run.part) if run.part else None,
+        "array": run.array,
         "documents": {
             "found": found.documents,
             "known": found.documents - found.to_open,

@@ -6,6 +6,8 @@ unfinished files of the output folder.
 
 from __future__ import annotations
 
+import math
+import time
 import uuid
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -23,6 +25,7 @@ from pipelines.output.schemas import DOCUMENTS, Row, Table
 from pipelines.runtime.storage import atomic_writer, exists, join, list_folder, open_file
 
 ROWS_PER_GROUP = 64  # about 2 MB of words, which are unpacked at a time
+FIRST_SHARD_S = 30.0  # after the start of a bundle; with the start of a run, its first rows take less than a minute
 FIRST_FAILURES = 10  # kept for the manifest and for the screen
 ROWS, STAGED_DOCUMENTS = "rows", "documents"  # folders of unfinished files
 
@@ -53,22 +56,24 @@ class ShardWriter:
         output: the output folder, on any Beam file system.
         run_id: the run.
         table: the schema of the rows.
-        rows_per_shard: number of rows in a file. What is lost when a worker is killed is less than that.
+        rows_per_shard: number of rows in a file. What is lost when a worker is killed is less than that. The first file
+            has fewer if they take longer than ``FIRST_SHARD_S``, so that there is something to look at soon.
     """
 
     def __init__(self, output: str, run_id: str, table: Table, rows_per_shard: int) -> None:
         self._output, self._run_id, self._table, self._rows_per_shard = output, run_id, table, rows_per_shard
         self._rows: list[tuple[str, int, bytes]] = []
+        self._first_due = time.monotonic() + FIRST_SHARD_S
 
     def add(self, row: Row) -> Iterator[Shard]:
         """Accepts a row; yields a shard if one was written. Raises ValueError if the row doesn't fit the table."""
         self._rows.append((row["source_uri"], row["page_index"], self._table.pack_row(row)))
-        if len(self._rows) >= self._rows_per_shard:
+        if len(self._rows) >= self._rows_per_shard or time.monotonic() > self._first_due:
             yield from self.finish()
 
     def finish(self) -> Iterator[Shard]:
         """Writes the rows that are left; yields their shard, if there are any."""
-        rows, self._rows = sorted(self._rows), []
+        rows, self._rows, self._first_due = sorted(self._rows), [], math.inf
         if rows:
             path = f"{unfinished_folder(self._run_id)}/{ROWS}/{uuid.uuid4().hex}.parquet"
             groups = (rows[start : start + ROWS_PER_GROUP] for start in range(0, len(rows), ROWS_PER_GROUP))

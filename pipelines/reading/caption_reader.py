@@ -12,6 +12,7 @@ from ocr_models.io.images import ColorMode
 from pipelines.output.schemas import CAPTIONS, Row
 from pipelines.reading.run_options import CaptionOptions
 from pipelines.reading.transforms import ReadPages
+from pipelines.runtime.bundles import absolute_bundle, local_bundle
 from pipelines.runtime.quick_start import quick_start
 from pipelines.runtime.stopping import StopFile
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from ocr_models.captioning.captioner import Caption, Captioner
 
 
-def read_captions(options: CaptionOptions, reader_id: str, stop: StopFile | None = None) -> ReadPages:
+def read_captions(options: CaptionOptions, reader_id: str | None, stop: StopFile | None = None) -> ReadPages:
     """The transform that captions pictures.
 
     Args:
@@ -27,7 +28,7 @@ def read_captions(options: CaptionOptions, reader_id: str, stop: StopFile | None
         reader_id: the column of that name.
         stop: asks to begin no more pictures; None if nothing does.
     """
-    load_reader = functools.partial(_load_reader, options.captioner, options.beam_width)
+    load_reader = functools.partial(_load_reader, absolute_bundle(options.captioner), options.beam_width)
     return ReadPages(load_reader, options.dpi, limits=options.limits, reader_id=reader_id, stop=stop)
 
 
@@ -50,7 +51,7 @@ def _load_reader(captioner: str, beam_width: int) -> CaptionReader:
     with quick_start():
         from ocr_models.captioning.captioner import Captioner  # loads TensorFlow, which the launcher doesn't need
 
-        return CaptionReader(Captioner.load(find_bundle(captioner, "caption"), beam_width))
+        return CaptionReader(Captioner.load(find_bundle(local_bundle(captioner), "caption"), beam_width))
 
 
 def _columns(captions: list[Caption]) -> Row:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import itertools
-import os
 import random
 import time
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ocr_models.limits import cores
 from pipelines.decoding.pool import shared_pool
 from pipelines.inputs.discovery import FoundFile
 from pipelines.inputs.documents import open_document
@@ -52,9 +52,8 @@ def estimate_run(options: RunOptions) -> Estimate:
         UsageError: there are no documents at an input, or a model is broken.
     """
     reader_id = options.reader_id(options.find_models())
-    planner = Planner(
-        options.inputs, absolute_uri(options.output), options.table, reader_id, options.rereading, options.input_list
-    )
+    output, listed, part = absolute_uri(options.output), options.input_list, options.part
+    planner = Planner(options.inputs, output, options.table, reader_id, options.rereading, listed, part)
     sample: list[FoundFile] = []
     chance = random.Random(_SEED)
     for number, file in enumerate(planner.files_to_open()):  # each file has the same chance, however many there are
@@ -69,7 +68,7 @@ def estimate_run(options: RunOptions) -> Estimate:
     documents = [list(open_document(file, pool)) for file in sample if not file.error]
     pages = float(np.mean([ranges[0].document.expected_rows for ranges in documents] or [1])) * found.to_open
     seconds_per_page = _time_a_page(options, reader_id, [page_range for of in documents for page_range in of[:1]])
-    streams = min(options.workers, os.cpu_count() or 1)
+    streams = min(options.workers or cores(), cores())
     seconds = None if seconds_per_page is None else pages * seconds_per_page / streams
     return Estimate(found, len(sample), round(pages), seconds_per_page, seconds)
 

@@ -61,7 +61,7 @@ class OcrPages(beam.PTransform):
         )
         return page_ranges | self.read_pages(options.reader_id(options.find_models()))
 
-    def read_pages(self, reader_id: str, stop: StopFile | None = None) -> ReadPages:
+    def read_pages(self, reader_id: str | None, stop: StopFile | None = None) -> ReadPages:
         """The transform that reads pages with these models.
 
         Args:

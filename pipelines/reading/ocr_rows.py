@@ -10,6 +10,7 @@ import numpy as np
 from ocr_models.io.images import ColorMode
 from ocr_models.records import OcrPage, TextLine, Word
 from pipelines.output.schemas import PAGES, UNKNOWN_SCRIPT, Row
+from pipelines.runtime.bundles import local_bundle
 from pipelines.runtime.quick_start import quick_start
 
 if TYPE_CHECKING:
@@ -43,7 +44,13 @@ def load_reader(
         from ocr_models.pages.page_reader import PageReader
 
         page_reader = PageReader.load(
-            detector, recognizer, beam_width, None, min_confidence, engine=engine, uses_lexicon=uses_lexicon
+            local_bundle(detector),
+            local_bundle(recognizer),
+            beam_width,
+            None,
+            min_confidence,
+            engine=engine,
+            uses_lexicon=uses_lexicon,
         )
         return OcrReader(page_reader)
 

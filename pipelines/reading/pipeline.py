@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import apache_beam as beam
@@ -14,6 +15,7 @@ from pipelines.reading.ocr_reader import OcrPages
 from pipelines.reading.plan import Plan
 from pipelines.reading.run_options import CaptionOptions, OcrOptions, RunOptions
 from pipelines.reading.transforms import ROWS_PER_SHARD, ReadPages, WritePages
+from pipelines.runtime.bundles import absolute_bundle
 from pipelines.runtime.runner import make_pipeline, run_pipeline
 from pipelines.runtime.stopping import StopFile
 
@@ -43,9 +45,7 @@ def define_pipeline(
     return rows | WritePages(output, run, documents, rows_per_shard, read_pages.stop, is_locked)
 
 
-def read_plan(
-    options: RunOptions, output: str, run: RunDescription, reader_id: str, plan: Plan, stop: StopFile
-) -> dict[str, Any]:
+def read_plan(options: RunOptions, output: str, run: RunDescription, plan: Plan, stop: StopFile) -> dict[str, Any]:
     """Reads the pages of a plan and commits the run, showing progress on stderr; returns the manifest.
 
     Raises:
@@ -53,19 +53,19 @@ def read_plan(
         PagebeamError: the run ended without all of its rows.
     """
     pipeline = make_pipeline(options)
-    read_pages = make_read_pages(options, reader_id, stop)
-    documents = pipeline | ReadWorklist(plan.worklist, plan.known, options.limits, stop)
-    define_pipeline(documents, output, run, read_pages, is_locked=True)
+    read_pages = replace(make_read_pages(options, run.reader_id, stop), folders=plan.folders)
+    documents = pipeline | ReadWorklist(plan.worklist, plan.known, options.limits, stop, plan.folders, plan.has_remote)
+    define_pipeline(documents, output, run, read_pages, is_locked=run.part is None)
     run_pipeline(pipeline, known=plan.found.known_pages)
     return read_manifest(output, run.run_id)
 
 
-def make_read_pages(options: RunOptions, reader_id: str, stop: StopFile | None) -> ReadPages:
+def make_read_pages(options: RunOptions, reader_id: str | None, stop: StopFile | None) -> ReadPages:
     """The transform that reads pages as a kind of run does."""
     if isinstance(options, OcrOptions):
         ocr_pages = OcrPages(
-            options.detector,
-            options.recognizer,
+            absolute_bundle(options.detector),
+            absolute_bundle(options.recognizer),
             options.beam_width,
             options.dpi,
             options.min_confidence,

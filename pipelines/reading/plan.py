@@ -7,6 +7,7 @@ workers, which hash it. Millions of known documents take some 20 bytes each.
 from __future__ import annotations
 
 import itertools
+import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -16,12 +17,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipelines.inputs.discovery import FoundFile, find_files, is_glob, no_documents
+from pipelines.inputs.discovery import FoundFile, find_files, folders_of, is_glob, no_documents
 from pipelines.inputs.input_list import InputList
 from pipelines.inputs.page_ranges import content_key
 from pipelines.inputs.worklist import write_known, write_worklist
-from pipelines.output.documents_table import KnownFiles, contents, read_documents
+from pipelines.output.documents_table import DocumentsCopy, KnownFiles, contents
 from pipelines.output.output_folder import current_files, unfinished_folder
+from pipelines.output.parts import Part
 from pipelines.output.places import PRESENCE
 from pipelines.output.run_manifest import Found
 from pipelines.output.schemas import Table
@@ -44,12 +46,16 @@ class Plan:
         worklist: paths of the parts of the worklist.
         known: path of what is known of documents on it; None if nothing is.
         presence: known documents that weren't found any more, or were found again.
+        folders: the local folders of the inputs, or one of a list of them, which all workers must see.
+        has_remote: whether some of the documents are on a remote file system.
     """
 
     found: Found
     worklist: list[str] = field(default_factory=list)
     known: str | None = None
     presence: pa.Table = field(default_factory=PRESENCE.empty_table)
+    folders: tuple[str, ...] = ()
+    has_remote: bool = False
 
     @property
     def is_empty(self) -> bool:
@@ -57,35 +63,18 @@ class Plan:
         return not self.found.to_open and not len(self.presence)
 
 
-def plan_run(
-    inputs: Sequence[str],
-    output: str,
-    table: Table,
-    run_id: str,
-    reader_id: str | None,
-    rereading: Rereading,
-    input_list: InputList | None = None,
-) -> Plan:
-    """Looks at all files at the inputs, and writes the worklist among the run's unfinished files.
+class Planner:
+    """Compares all files at the inputs with the documents that are known when it is created.
 
     Args:
         inputs: files, folders and globs, on any Beam file system.
         output: the output folder; its own files are no inputs.
         table: the schema of the rows.
-        run_id: the run.
         reader_id: what reads now.
         rereading: which known pages are read again.
         input_list: lists more inputs; None for no list.
-
-    Raises:
-        UsageError: there are no documents at an input, or on the list.
-        OutputError: the worklist can't be written.
+        part: the part whose documents count; None for all.
     """
-    return Planner(inputs, output, table, reader_id, rereading, input_list).plan(run_id)
-
-
-class Planner:
-    """Compares all files at the inputs with the documents that are known; the arguments are those of ``plan_run``."""
 
     def __init__(
         self,
@@ -95,19 +84,28 @@ class Planner:
         reader_id: str | None,
         rereading: Rereading,
         input_list: InputList | None = None,
+        part: Part | None = None,
     ) -> None:
         self._input_list = input_list
         self._inputs, self._output, self._table = inputs, output, table
-        self._reader_id, self._rereading = reader_id, rereading
-        self._known = KnownFiles(read_documents(output, table, KnownFiles.COLUMNS))
+        self._reader_id, self._rereading, self._part = reader_id, rereading, part
+        self._documents_before = DocumentsCopy(output, table)
+        self._known = KnownFiles(self._documents_before.read(KnownFiles.COLUMNS))
         self._pages, self._is_selected, self._older = self._select()
         self._skipped: Counter[str] = Counter()
         self._unlisted: list[str] = []  # folders that can't be listed: nothing is known of what is in them
         self._documents = self._to_open = self._known_pages = 0
         self._sizes: set[int] = set()
+        self._has_remote = False
+        self._folders = set(folders_of(inputs))
 
     def plan(self, run_id: str) -> Plan:
-        """See ``plan_run``."""
+        """Looks at all files at the inputs, and writes the worklist among the unfinished files of a run.
+
+        Raises:
+            UsageError: there are no documents at an input.
+            OutputError: the worklist can't be written.
+        """
         folder = join(self._output, unfinished_folder(run_id))
         worklist = write_worklist(folder, self.files_to_open())
         presence = self._presence()
@@ -117,7 +115,7 @@ class Planner:
         path = join(folder, "known.parquet") if known else None
         if path:
             write_known(path, known)
-        return Plan(self.found(), worklist, path, presence)
+        return Plan(self.found(), worklist, path, presence, tuple(sorted(self._folders)), self._has_remote)
 
     def found(self) -> Found:
         """What was found, once all of ``files_to_open`` were taken."""
@@ -128,7 +126,7 @@ class Planner:
         self._selection = self._select_pages()
         selected = pa.array(sorted(self._selection), pa.string())
         pages, is_selected, older = [np.empty(0, np.int64)], [np.empty(0, bool)], 0
-        for batch in read_documents(self._output, self._table, ("uri", "sha256", "pages_read", "reader_id")):
+        for batch in self._documents_before.read(("uri", "sha256", "pages_read", "reader_id")):
             pages.append(batch["pages_read"].to_numpy())
             is_selected.append(pc.is_in(contents(batch), selected).to_numpy())
             if self._reader_id:
@@ -173,7 +171,7 @@ class Planner:
     def _incomplete_documents(self) -> dict[str, set[int]]:
         """Documents of which an interrupted run read some pages, with all of their pages."""
         found: dict[str, set[int]] = {}
-        for batch in read_documents(self._output, self._table, ("uri", "sha256", "page_count", "pages_read")):
+        for batch in self._documents_before.read(("uri", "sha256", "page_count", "pages_read")):
             rows = batch.filter(pc.fill_null(pc.less(batch["pages_read"], batch["page_count"]), False))
             for content, pages in zip(contents(rows).to_pylist(), rows["page_count"].to_pylist(), strict=True):
                 found[content] = set(range(pages))
@@ -194,6 +192,7 @@ class Planner:
                 file = batch[i]
                 if file.stamp:
                     self._sizes.add(file.stamp.size_bytes)
+                    self._note_place(file.uri)
                 yield file
 
     def _found_files(self) -> Iterator[FoundFile]:
@@ -209,12 +208,14 @@ class Planner:
             for file in files:
                 if file.uri.startswith(own):
                     continue
+                is_empty &= file.skipped is not None
+                if file.error and file.stamp is None:
+                    self._unlisted.append(file.uri)
+                if not self._is_mine(file.uri):
+                    continue
                 if file.skipped:
                     skipped[file.skipped] += 1
                     continue
-                is_empty = False
-                if file.error and file.stamp is None:
-                    self._unlisted.append(file.uri)
                 if seen is not None and hash(file.uri) in seen:
                     continue
                 if seen is not None:
@@ -224,6 +225,14 @@ class Planner:
             if is_empty:
                 raise no_documents(pattern, skipped)
 
+    def _note_place(self, uri: str) -> None:
+        self._has_remote |= is_remote(uri)
+        if not self._folders and not is_remote(uri):  # of a list, one stands for all
+            self._folders.add(os.path.dirname(uri))
+
+    def _is_mine(self, uri: str) -> bool:
+        return self._part is None or self._part.has(uri)
+
     def _presence(self) -> pa.Table:
         """Known documents below the inputs that weren't found any more, or were found again."""
         changed = np.flatnonzero(self._known.seen == self._known.vanished)
@@ -231,11 +240,11 @@ class Planner:
             return PRESENCE.empty_table()
         rows, start = [], 0
         scope = _Scope(self._inputs, self._unlisted)
-        for batch in read_documents(self._output, self._table, ("uri",)):
+        for batch in self._documents_before.read(("uri",)):
             here = changed[(changed >= start) & (changed < start + len(batch))]
             for i, uri in zip(here, batch["uri"].take(here - start).to_pylist(), strict=True):
                 is_there = bool(self._known.seen[i])
-                if is_there or scope.covers(uri):
+                if self._is_mine(uri) and (is_there or scope.covers(uri)):
                     rows.append({"uri": uri, "is_there": is_there})
             start += len(batch)
         return pa.Table.from_pylist(rows, PRESENCE)
@@ -244,7 +253,7 @@ class Planner:
         """What is known of documents that may be on the worklist: those of the size of one that is."""
         sizes = pa.array(sorted(self._sizes), pa.int64())
         known: Selection = {}
-        for batch in read_documents(self._output, self._table, ("sha256", "size_bytes")):
+        for batch in self._documents_before.read(("sha256", "size_bytes")):
             may_be = pc.or_(pc.is_in(batch["size_bytes"], sizes), pc.is_null(batch["size_bytes"]))
             rows = batch.filter(pc.and_(pc.is_valid(batch["sha256"]), may_be))
             known.update((sha256, self._selection.get(sha256, ())) for sha256 in rows["sha256"].to_pylist())

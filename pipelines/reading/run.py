@@ -16,8 +16,8 @@ from typing import Any
 
 from ocr_models.errors import PagebeamError, Terminated
 from ocr_models.terminal import tell
-from pipelines.output.commit import commit_run, take_over
-from pipelines.output.lock import Holder, locked
+from pipelines.output.commit import commit_briefly, commit_run, take_over
+from pipelines.output.lock import Holder, locked, locked_part
 from pipelines.output.output_folder import (
     check_layout,
     manifest_path,
@@ -25,10 +25,11 @@ from pipelines.output.output_folder import (
     remove_unfinished,
     unfinished_folder,
 )
+from pipelines.output.parts import array_id
 from pipelines.output.places import DocumentChanges
 from pipelines.output.run_manifest import RunDescription, Totals, build_manifest, write_description
 from pipelines.output.shards import has_shards
-from pipelines.reading.plan import Plan, plan_run
+from pipelines.reading.plan import Plan, Planner
 from pipelines.reading.run_options import RunOptions
 from pipelines.runtime.stopping import StopFile
 from pipelines.runtime.storage import absolute_uri, check_writable, join, write_bytes
@@ -65,40 +66,57 @@ def run(options: RunOptions, before_reading: Callable[[Plan], None] = lambda pla
         options=options.as_json(),
         models={role: {"id": bundle.id, "digest": bundle.digest} for role, bundle in models.items()},
         reader_id=options.reader_id(models),
+        part=options.part,
+        array=array_id() if options.part else None,
     )
-    with locked(output, description.run_id, options.wait, _say_waiting):
-        for manifest in take_over(output, description.run_id):
+    with _begun(options, output, description) as planner:
+        return _run(options, output, description, planner, before_reading)
+
+
+@contextlib.contextmanager
+def _begun(options: RunOptions, output: str, run: RunDescription) -> Iterator[Planner]:
+    """Holds the lock of the output, or that of a part, within the ``with`` block, for which all is ready to plan."""
+    planners, listed = [], options.input_list
+
+    def begin() -> None:
+        for manifest in take_over(output, run.run_id):
             pages = f"{manifest['pages']['expected']:,} pages"
             what = f"pagebeam: took over {pages} of run {manifest['run_id']}, which was cut off"
             tell(what, event="taken over", run_id=manifest["run_id"])
-        return _run(options, output, description, options.reader_id(models), before_reading)
+        planners.append(Planner(run.inputs, output, run.table, run.reader_id, options.rereading, listed, run.part))
+
+    if run.part:
+        with locked_part(output, run.run_id, run.part, begin, options.wait, _say_waiting):
+            yield planners[0]
+        return
+    with locked(output, run.run_id, options.wait, _say_waiting):
+        begin()
+        yield planners[0]
 
 
 def _run(
     options: RunOptions,
     output: str,
     run: RunDescription,
-    reader_id: str,
+    planner: Planner,
     before_reading: Callable[[Plan], None],
 ) -> dict[str, Any]:
     stop = StopFile(join(output, f"{unfinished_folder(run.run_id)}/stop"))
     try:
         write_description(output, run)
-        plan = plan_run(
-            options.inputs, output, options.table, run.run_id, reader_id, options.rereading, options.input_list
-        )
+        plan = planner.plan(run.run_id)
         run = replace(run, found=plan.found)
         if plan.is_empty:
             remove_unfinished(output, run.run_id)
             return _write_manifest(output, run)
         write_description(output, run)
         if not plan.found.to_open:
-            return commit_run(output, run, [], Totals())
+            return (commit_briefly if run.part else commit_run)(output, run, [], Totals())
         before_reading(plan)
         from pipelines.reading.pipeline import read_plan  # loads Beam
 
         with _stopping(stop, options.deadline_s):
-            return read_plan(options, output, run, reader_id, plan, stop)
+            return read_plan(options, output, run, plan, stop)
     except BaseException:
         with contextlib.suppress(PagebeamError, OSError):  # the run's own error matters more
             if pending_commit(output) is None and not has_shards(output, run.run_id):

@@ -13,8 +13,10 @@ from ocr_models.inference.engines import AUTO, check_keras, choose_engine
 from ocr_models.limits import DecodeLimits
 from ocr_models.records import MIN_CONFIDENCE
 from pipelines.inputs.input_list import InputList
+from pipelines.output.parts import Part
 from pipelines.output.schemas import CAPTIONS, PAGES, Table
 from pipelines.runtime.beam_options import BeamOptions
+from pipelines.runtime.bundles import local_bundle
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +49,7 @@ class RunOptions(BeamOptions, ABC):
         rereading: which known pages are read again.
         wait: wait for another run that writes to the output, instead of failing.
         deadline_s: seconds after which no more pages are begun; None for no deadline.
+        part: read only the documents of this part of a job array; None for all.
     """
 
     table: ClassVar[Table]
@@ -58,6 +61,7 @@ class RunOptions(BeamOptions, ABC):
     wait: bool = False
     deadline_s: float | None = None
     input_list: InputList | None = None
+    part: Part | None = None
 
     @abstractmethod
     def find_models(self) -> dict[str, Bundle]:
@@ -106,8 +110,8 @@ class OcrOptions(RunOptions):
 
     def find_models(self) -> dict[str, Bundle]:
         models = {
-            "detector": find_bundle(self.detector, "detection"),
-            "recognizer": find_bundle(self.recognizer, "recognition"),
+            "detector": find_bundle(local_bundle(self.detector), "detection"),
+            "recognizer": find_bundle(local_bundle(self.recognizer), "recognition"),
         }
         for bundle in models.values():
             choose_engine(bundle, self.engine)
@@ -133,7 +137,7 @@ class CaptionOptions(RunOptions):
 
     def find_models(self) -> dict[str, Bundle]:
         check_keras("a captioner")
-        return {"captioner": find_bundle(self.captioner, "caption")}
+        return {"captioner": find_bundle(local_bundle(self.captioner), "caption")}
 
     def what_changes_readings(self) -> dict[str, Any]:
         return {"dpi": self.dpi, "beam_width": self.beam_width}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,22 +12,22 @@ from apache_beam.pvalue import AsSingleton
 from apache_beam.transforms.window import GlobalWindows
 from apache_beam.utils.windowed_value import WindowedValue
 
-from ocr_models.limits import DecodeLimits
+from ocr_models.limits import CORES, DecodeLimits
 from pipelines.decoding.pool import shared_pool
 from pipelines.decoding.stream_fn import SharedModel, StreamFn
+from pipelines.inputs.discovery import check_seen
 from pipelines.inputs.page_ranges import DocumentPlace, PageRange
-from pipelines.output.commit import commit_run
+from pipelines.inputs.worklist import unseen_output
+from pipelines.output.commit import commit_briefly, commit_run
 from pipelines.output.documents_table import stamp_columns
-from pipelines.output.lock import locked
-from pipelines.output.output_folder import finish_commit
-from pipelines.output.run_manifest import RunDescription, Totals
+from pipelines.output.run_manifest import RunDescription, Totals, description_path
 from pipelines.output.schemas import Row
 from pipelines.output.shards import Shard, ShardWriter, write_documents
 from pipelines.reading.page_stream import PageStream, Reader
 from pipelines.runtime import progress
 from pipelines.runtime.runner import keep_all_elements
 from pipelines.runtime.stopping import StopFile
-from pipelines.runtime.storage import absolute_uri
+from pipelines.runtime.storage import absolute_uri, exists, join
 
 ROWS_PER_SHARD = 500  # two to four minutes of a core's work, and some 5 MB
 _DOCUMENTS_PER_FILE = 10_000
@@ -43,6 +44,7 @@ class ReadPages(beam.PTransform):
         limits: what decoding a page may cost.
         reader_id: the column ``reader_id`` of the rows.
         stop: asks to begin no more pages; None if nothing does.
+        folders: local folders of the inputs; a worker that doesn't see them fails the pipeline.
     """
 
     load_reader: Callable[[], Reader]
@@ -51,6 +53,7 @@ class ReadPages(beam.PTransform):
     limits: DecodeLimits = field(default_factory=DecodeLimits)
     reader_id: str | None = None
     stop: StopFile | None = None
+    folders: tuple[str, ...] = ()
 
     def expand(self, page_ranges: beam.PCollection[PageRange]) -> beam.PCollection[Row]:
         keep_all_elements()
@@ -61,9 +64,12 @@ class _ReadPagesFn(StreamFn):
     def __init__(self, options: ReadPages) -> None:
         self._shared_reader = SharedModel(options.load_reader)
         self._dpi, self._batch_size, self._limits = options.dpi, options.batch_size, options.limits
-        self._reader_id, self._stop = options.reader_id, options.stop
+        self._reader_id, self._stop, self._folders = options.reader_id, options.stop, options.folders
 
     def setup(self) -> None:
+        check_seen(self._folders)
+        if self._limits.cores:
+            os.environ[CORES] = str(self._limits.cores)  # for what computes the models
         self._reader = self._shared_reader.acquire()
 
     def process(self, work: PageRange) -> Iterator[Row]:
@@ -90,8 +96,8 @@ class WritePages(beam.PTransform):
             fails and writes no manifest. None: any number of rows is right.
         rows_per_shard: number of rows per file. A worker that is killed loses fewer than that.
         stop: may have asked the run to stop before all pages were read; None if nothing can.
-        is_locked: whether the launcher holds the output's lock for the run. A host program doesn't: then it is taken
-            for the commit, which waits for other runs.
+        is_locked: whether the launcher holds the output's lock for the run. A host program, or that of a part, doesn't:
+            then it is taken for the commit, which waits for other runs.
     """
 
     output: str
@@ -140,7 +146,12 @@ class _WriteShardsFn(beam.DoFn):
 
     def __init__(self, output: str, run: RunDescription, rows_per_shard: int) -> None:
         self._output, self._run_id, self._table = output, run.run_id, run.table
-        self._rows_per_shard = rows_per_shard
+        self._rows_per_shard, self._is_planned = rows_per_shard, run.found is not None
+
+    def setup(self) -> None:
+        description = join(self._output, description_path(self._run_id))
+        if self._is_planned and not exists(description):
+            raise unseen_output(description)  # else its rows would be written where nobody finds them
 
     def start_bundle(self) -> None:
         self._writer = ShardWriter(self._output, self._run_id, self._table, self._rows_per_shard)
@@ -182,8 +193,4 @@ def _commit(
     shards: list[Shard], output: str, run: RunDescription, stop: StopFile | None, is_locked: bool, totals: Totals
 ) -> dict[str, Any]:
     stopped = stop.reason() if stop else None
-    if is_locked:
-        return commit_run(output, run, shards, totals, stopped)
-    with locked(output, run.run_id, wait=True):
-        finish_commit(output)
-        return commit_run(output, run, shards, totals, stopped)
+    return (commit_run if is_locked else commit_briefly)(output, run, shards, totals, stopped)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 
 LOCAL_RUNNER = "FnApiRunner"
@@ -13,11 +12,12 @@ class BeamOptions:
     """How a pipeline is run.
 
     Attributes:
-        workers: number of threads of the local runner, or of processes if ``beam_args`` ask for them.
+        workers: number of threads of the local runner, or of processes if ``beam_args`` ask for them; None: one per
+            core.
         runner: name of a Beam runner.
         beam_args: all other options, which are passed to Beam.
     """
 
-    workers: int = field(default_factory=lambda: os.cpu_count() or 1)
+    workers: int | None = None
     runner: str = LOCAL_RUNNER
     beam_args: list[str] = field(default_factory=list)

@@ -1,17 +1,21 @@
 """The progress of a run: counts of pages, shown while it runs.
 
-Local workers are threads of the process that shows the progress, and count in its memory. From other runners the same
-counts come back as Beam metrics.
+Local workers are threads of the process that shows the progress, and count in its memory, or processes, which write
+their counts to files in a temporary folder. From other runners the same counts come back as Beam metrics.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
+import os
 import sys
+import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, TypeVar
 
 from apache_beam.metrics import Metrics, MetricsFilter
@@ -29,6 +33,8 @@ PACE_S = 5.0  # pages come in batches of up to 8 per worker, at 5 pages/s: after
 
 Element = TypeVar("Element")
 
+_FOLDER = "PAGEBEAM_COUNTS"  # an environment variable, which worker processes inherit
+
 _counts: Counter[str] = Counter()
 _counts_lock = threading.Lock()
 
@@ -43,6 +49,9 @@ def count_pages(name: str, pages: int = 1) -> None:
     Metrics.counter(NAMESPACE, f"pages_{name}").inc(pages)
     with _counts_lock:
         _counts[name] += pages
+        if folder := os.environ.get(_FOLDER):
+            with contextlib.suppress(OSError):  # a full disk must not end a run for its progress
+                Path(folder, str(os.getpid())).write_text(json.dumps(_counts))
 
 
 def count_expected(element: Element) -> Element:
@@ -63,14 +72,32 @@ def start_counting(known: int = 0) -> None:
         _counts.update({KNOWN: known} if known else {})
 
 
+@contextlib.contextmanager
+def counting_processes() -> Iterator[None]:
+    """Within the ``with`` block, ``local_counts`` has the counts of the processes that are started in it, too."""
+    with tempfile.TemporaryDirectory(prefix="pagebeam-", ignore_cleanup_errors=True) as folder:
+        os.environ[_FOLDER] = folder
+        try:
+            yield
+        finally:
+            del os.environ[_FOLDER]
+
+
 def local_counts() -> Counter[str]:
-    """This process's counts."""
+    """The counts of this process and, within ``counting_processes``, its workers. Raises ValueError at a bad moment."""
     with _counts_lock:
-        return _counts.copy()
+        counts = _counts.copy()
+    folder = os.environ.get(_FOLDER)
+    for path in Path(folder).iterdir() if folder else ():
+        if path.name != str(os.getpid()):
+            counts.update(json.loads(path.read_text()))  # at times half written
+    return counts
 
 
 def metric_counts(result: PipelineResult) -> Counter[str]:
     """The counts of a run on any runner that reports metrics."""
+    if "_metrics" in vars(result):
+        vars(result)["_metrics"] = None  # Beam 2.77's portable runners ask once, and then repeat the first answer
     counts: Counter[str] = Counter()
     for counter in result.metrics().query(MetricsFilter().with_namespace(NAMESPACE))["counters"]:
         counts[counter.key.metric.name.removeprefix("pages_")] += counter.result  # of each step that counts it

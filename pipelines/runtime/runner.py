@@ -10,12 +10,14 @@ from collections import Counter
 from collections.abc import Iterator
 
 import apache_beam as beam
-from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions
 from apache_beam.runners.portability import local_job_service
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner, worker_handlers
+from apache_beam.runners.runner import PipelineResult
 from apache_beam.runners.worker import sdk_worker
 
 from ocr_models.errors import LockedError, PagebeamError, UsageError
+from ocr_models.limits import cores
 from ocr_models.terminal import tell
 from pipelines.runtime import progress
 from pipelines.runtime.beam_options import LOCAL_RUNNER, BeamOptions
@@ -47,7 +49,7 @@ def make_pipeline(options: BeamOptions) -> beam.Pipeline:
         raise UsageError(f"unknown option {', '.join(unknown)}; see the command's --help")
     defaults = [
         "--direct_running_mode=multi_threading",
-        f"--direct_num_workers={options.workers}",
+        f"--direct_num_workers={options.workers or cores()}",
     ]
     return beam.Pipeline(FnApiRunner(), options=PipelineOptions([*defaults, *options.beam_args]))
 
@@ -79,15 +81,20 @@ def run_pipeline(pipeline: beam.Pipeline, unit: str = "page", known: int = 0) ->
             progress.start_counting(known)
             with (
                 _without_tracebacks(),
-                guarded(local_job_service),
+                guarded(local_job_service, pipeline.options.view_as(DirectOptions).direct_num_workers),
+                progress.counting_processes(),
                 progress.ProgressBar(progress.local_counts, unit),
             ):
                 pipeline.run()
             return
-        result = pipeline.run()
         counts = Counter({progress.KNOWN: known})
-        with progress.ProgressBar(lambda: counts + progress.metric_counts(result), unit):
-            result.wait_until_finish()
+        with _without_repetitions():
+            result = pipeline.run()
+            with (
+                _cancelling(result),
+                progress.ProgressBar(lambda: counts + progress.metric_counts(result), unit),
+            ):
+                result.wait_until_finish()
     except PagebeamError:
         raise
     except Exception as error:  # runners pass a worker's error on as text, after its traceback
@@ -99,6 +106,31 @@ def run_pipeline(pipeline: beam.Pipeline, unit: str = "page", known: int = 0) ->
         for line in text.splitlines():
             tell(line, logging.ERROR, "traceback")
         raise PagebeamError(f"the run failed: {text.splitlines()[-1]}") from error
+
+
+@contextlib.contextmanager
+def _cancelling(result: PipelineResult) -> Iterator[None]:
+    """Cancels a job, which would go on by itself, if Ctrl-C or SIGTERM ends the ``with`` block."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        with contextlib.suppress(Exception):  # each runner has its own kinds of errors; the job may have ended
+            result.cancel()
+        raise
+
+
+@contextlib.contextmanager
+def _without_repetitions() -> Iterator[None]:
+    """Keeps engines from logging the traceback of an error up to four times; the error is raised as well.
+
+    With ``--log-level debug`` all is shown.
+    """
+    if not logging.getLogger().isEnabledFor(logging.INFO):
+        logging.disable(logging.ERROR)
+    try:
+        yield
+    finally:
+        logging.disable(logging.NOTSET)
 
 
 @contextlib.contextmanager

@@ -34,6 +34,7 @@ _NEEDED = {
     "azfs": ("azure.storage.blob", "azure"),
     "hdfs": ("hdfs", "hadoop"),
 }
+_TRIES = 10
 _UNCOMPRESSED = "uncompressed"  # ``CompressionTypes.UNCOMPRESSED`` of Beam
 
 
@@ -139,7 +140,10 @@ def open_file(path: str) -> BinaryIO:
 def create_file(path: str) -> BinaryIO:
     """Opens a new file for writing; other processes see it under its name immediately."""
     if not is_remote(path):
-        durable_files.make_folder(os.path.dirname(path))
+        for _ in range(_TRIES):
+            with contextlib.suppress(FileNotFoundError):  # a writer that ends has removed the folder, as it was empty
+                durable_files.make_folder(os.path.dirname(path))
+                return open(path, "wb")
         return open(path, "wb")
     return _beam(path).create(path, compression_type=_UNCOMPRESSED)
 
@@ -323,10 +327,15 @@ def delete(paths: Iterable[str]) -> None:
             raise StorageError(Stage.OPEN, f"{path} can't be deleted ({error})") from error
 
 
-def remove_empty_folder(folder: str) -> None:
-    """Removes a folder if it is local, there and has no files; remote file systems have no empty folders."""
+def remove_empty_folder(folder: str, is_deep: bool = True) -> None:
+    """Removes a folder if it is local, there and has no files; remote file systems have no empty folders.
+
+    Args:
+        folder: the folder.
+        is_deep: empty folders in it are removed, too; else they keep it.
+    """
     if not is_remote(folder):
-        for below, _, _ in os.walk(folder, topdown=False):
+        for below, _, _ in os.walk(folder, topdown=False) if is_deep else [(folder, [], [])]:
             with contextlib.suppress(OSError):
                 os.rmdir(below)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import functools
 import logging
 import os
 import signal
@@ -14,6 +15,7 @@ from types import FrameType, ModuleType, SimpleNamespace
 from typing import Any
 
 from ocr_models.errors import PagebeamError
+from ocr_models.limits import CORES, cores
 
 _started: list[subprocess.Popen[Any]] = []
 _is_ending = False
@@ -37,7 +39,7 @@ atexit.register(kill_worker_processes)
 
 
 @contextlib.contextmanager
-def guarded(starter: ModuleType) -> Iterator[None]:
+def guarded(starter: ModuleType, processes: int) -> Iterator[None]:
     """Ends a run if a worker process is lost, for which Beam 2.77 waits forever, and keeps Ctrl-C from all of them.
 
     Ctrl-C goes to all processes of a terminal's foreground group; what it means is for this one to say, so each worker
@@ -46,6 +48,7 @@ def guarded(starter: ModuleType) -> Iterator[None]:
 
     Args:
         starter: Beam's module that starts worker processes with ``subprocess.Popen``.
+        processes: how many it starts. They share this process's cores out: each would use all of them.
 
     Raises:
         PagebeamError: a worker process was lost; all others are killed, too.
@@ -71,7 +74,8 @@ def guarded(starter: ModuleType) -> Iterator[None]:
 
     before = signal.signal(signal.SIGUSR1, end)
     threading.excepthook = note
-    vars(starter)["subprocess"] = SimpleNamespace(Popen=_start)
+    env = {**os.environ, CORES: str(max(cores() // max(processes, 1), 1))}
+    vars(starter)["subprocess"] = SimpleNamespace(Popen=functools.partial(_start, env=env))
     try:
         yield
     finally:

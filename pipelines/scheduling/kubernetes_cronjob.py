@@ -1,7 +1,7 @@
-"""A CronJob manifest for Kubernetes 1.31 or later.
+"""Manifests for Kubernetes: a CronJob (1.31 or later), and an Indexed Job whose pods read parts (1.33 or later).
 
-Sources: the API reference of batch/v1 CronJob and Job, "Pod failure policy", and "Define a Command and Arguments for a
-Container" of Kubernetes' documentation.
+Sources: the API reference of batch/v1 CronJob and Job, "Pod failure policy", "Backoff limit per index", and "Define a
+Command and Arguments for a Container" of Kubernetes' documentation.
 """
 
 from __future__ import annotations
@@ -19,17 +19,7 @@ from pipelines.runtime.storage import is_remote
 from pipelines.scheduling.scheduled_run import RETRIES, STOP_S, ScheduledRun
 
 _CONTAINER = "pagebeam"
-# To Kubernetes every status but 0 is a failure. As process 1, a shell gets SIGTERM only if it traps it; the trap ends
-# the first wait early.
-_SUCCEED = """\
-trap 'stopped=1; kill -TERM "$run"' TERM
-"$@" &
-run=$!
-wait "$run"; status=$?
-if [ -n "$stopped" ]; then wait "$run"; status=$?; fi
-case $status in %s) echo "exit status $status: some pages failed (3), or are left for the next run (6)"; exit 0;; esac
-exit "$status"
-"""
+_JOB_ID = "metadata.labels['batch.kubernetes.io/controller-uid']"
 
 
 @dataclass(frozen=True)
@@ -100,11 +90,66 @@ def kubernetes_cronjob(
     Raises:
         UsageError: a path is in no volume, or the output is in one that can't be written.
     """
+    pod = _pod(run, {"image": _Quoted(image), **_command(run)}, volumes, cpus, memory)
+    manifest = {
+        "apiVersion": "batch/v1",
+        "kind": "CronJob",
+        "metadata": {"name": _Quoted(run.name), "labels": {"app.kubernetes.io/name": "pagebeam"}},
+        "spec": {
+            "schedule": _Quoted(fields),
+            "timeZone": _Quoted(time_zone),
+            "concurrencyPolicy": "Forbid",
+            "startingDeadlineSeconds": 3600,
+            "successfulJobsHistoryLimit": 7,
+            "failedJobsHistoryLimit": 7,
+            "jobTemplate": {"spec": _job(run, max_hours, pod)},
+        },
+    }
+    by_hand = f"# By hand: kubectl create job --from=cronjob/{run.name} {run.name}-now"
+    return _file(run, f"kubectl apply -f {run.name}.yaml", manifest, by_hand)
+
+
+def kubernetes_indexed_job(
+    run: ScheduledRun, parts: int, max_hours: int, image: str, volumes: list[ClaimedVolume], cpus: int, memory: str
+) -> dict[str, str]:
+    """The text of the file of a job whose pods each read a part, by its name.
+
+    Args:
+        run: the command; its paths are those in the container.
+        parts: number of parts, and of pods.
+        max_hours: hours after which the job is stopped.
+        image: name of a container image with Pagebeam.
+        volumes: volumes that hold the command's local paths; all pods mount them.
+        cpus: number of CPUs that are asked for, by each pod.
+        memory: amount of memory that is asked for, and not exceeded, by each pod.
+
+    Raises:
+        UsageError: a path is in no volume, or the output is in one that can't be written.
+    """
+    array = {"name": "PAGEBEAM_ARRAY", "valueFrom": {"fieldRef": {"fieldPath": _JOB_ID}}}
+    container = {"image": _Quoted(image), **_command(run, parts), "env": [array]}
+    job = _job(run, max_hours, _pod(run, container, volumes, cpus, memory), is_indexed=True)
+    manifest = {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"generateName": _Quoted(f"{run.name}-"), "labels": {"app.kubernetes.io/name": "pagebeam"}},
+        "spec": {"completionMode": "Indexed", "completions": parts, "parallelism": parts, **job},
+    }
+    return _file(run, f"kubectl create -f {run.name}.yaml; the same again goes on where pods failed", manifest)
+
+
+def _file(run: ScheduledRun, how: str, manifest: dict[str, Any], *comments: str) -> dict[str, str]:
+    lines = [f"# {run.name}.yaml: {how}", *comments, *_dump(manifest).splitlines()]
+    return {f"{run.name}.yaml": "".join(f"{line}\n" for line in lines)}
+
+
+def _pod(
+    run: ScheduledRun, container: dict[str, Any], volumes: list[ClaimedVolume], cpus: int, memory: str
+) -> dict[str, Any]:
     _check_volumes(run, volumes)
-    container: dict[str, Any] = {
+    container = {
         "name": _CONTAINER,
-        "image": _Quoted(image),
-        **_command(run),
+        **container,
         "resources": {
             "requests": {"cpu": _Quoted(cpus), "memory": _Quoted(memory)},
             "limits": {"memory": _Quoted(memory)},
@@ -120,47 +165,28 @@ def kubernetes_cronjob(
         names = [f"volume-{number}" for number in range(1, len(volumes) + 1)]
         container["volumeMounts"] = [_mount(*pair) for pair in zip(names, volumes, strict=True)]
         pod["volumes"] = [_volume(*pair) for pair in zip(names, volumes, strict=True)]
-    manifest = {
-        "apiVersion": "batch/v1",
-        "kind": "CronJob",
-        "metadata": {"name": _Quoted(run.name), "labels": {"app.kubernetes.io/name": "pagebeam"}},
-        "spec": {
-            "schedule": _Quoted(fields),
-            "timeZone": _Quoted(time_zone),
-            "concurrencyPolicy": "Forbid",
-            "startingDeadlineSeconds": 3600,
-            "successfulJobsHistoryLimit": 7,
-            "failedJobsHistoryLimit": 7,
-            "jobTemplate": {"spec": _job(run, max_hours, pod)},
-        },
-    }
-    lines = [
-        f"# {run.name}.yaml: kubectl apply -f {run.name}.yaml",
-        "# By hand: kubectl create job --from=cronjob/" + run.name + f" {run.name}-now",
-        *_dump(manifest).splitlines(),
-    ]
-    return {f"{run.name}.yaml": "".join(f"{line}\n" for line in lines)}
+    return pod
 
 
-def _command(run: ScheduledRun) -> dict[str, list[str]]:
+def _command(run: ScheduledRun, parts: int | None = None) -> dict[str, list[str]]:
     """The command. Kubernetes replaces $(NAME) by variables and $$ by $, so the dollars of words are doubled."""
     words: list[str] = [_Quoted(word.replace("$", "$$")) for word in run.words]
-    if not run.successes:
+    if not (run.successes or parts):
         return {"command": words}
-    script = _Block(_SUCCEED % "|".join(map(str, run.successes)))
-    return {"command": ["/bin/sh", "-c", script, "sh"], "args": words}
+    part = f' "--part=$$((JOB_COMPLETION_INDEX + 1))/{parts}"' if parts else ""
+    return {"command": ["/bin/sh", "-c", _Block(run.in_shell(part)), "sh"], "args": words}
 
 
-def _job(run: ScheduledRun, max_hours: int, pod: dict[str, Any]) -> dict[str, Any]:
+def _job(run: ScheduledRun, max_hours: int, pod: dict[str, Any], is_indexed: bool = False) -> dict[str, Any]:
     final = {"containerName": _CONTAINER, "operator": "In", "values": list(run.final_failures)}
     # A pod that was evicted or whose node is drained is replaced, and doesn't count as a retry.
     disrupted = [{"type": "DisruptionTarget", "status": "True"}]
     return {
-        "backoffLimit": RETRIES,
+        "backoffLimitPerIndex" if is_indexed else "backoffLimit": RETRIES,
         "activeDeadlineSeconds": max_hours * 3600,
         "podFailurePolicy": {
             "rules": [
-                {"action": "FailJob", "onExitCodes": final},
+                {"action": "FailIndex" if is_indexed else "FailJob", "onExitCodes": final},
                 {"action": "Ignore", "onPodConditions": disrupted},
             ]
         },

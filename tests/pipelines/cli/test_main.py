@@ -251,3 +251,18 @@ def _kind(kind: pa.DataType) -> str:
     return (
         "struct" if pa.types.is_struct(kind) else str(kind).replace("float", "float32").replace("float3232", "float32")
     )
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--runner=PrismRunner", "--workers=3"], "--workers 3: of the local runner only; other runners have options"),
+        (["--runner=DataflowRunner"], "a path of this machine, which Dataflow's workers don't see"),
+    ],
+)
+def test_what_an_engine_would_pass_over_or_not_see_is_refused_at_once(
+    fake_models, page, tmp_path, capsys, options, message
+):
+    assert cli.main(["run", page, "--output", str(tmp_path / "out"), *options]) == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

@@ -17,7 +17,7 @@ from ocr_models.data.sources.source import LocalFiles, SourceOptions
 from ocr_models.errors import PagebeamError, UsageError
 from ocr_models.reports.review_sheet import COLUMNS
 from pipelines.datasets.write_review import ReviewSummary, write_review
-from pipelines.inputs.local_copies import local_copy
+from pipelines.inputs.local_copies import forget_copies
 from tests.run_folders import box, page_row, write_run
 
 SHADES = {"one": 0, "two": 40, "three": 80, "four": 120}
@@ -44,7 +44,7 @@ def run_dir(tmp_path):
         page_row(first, words(one=0.9, two=0.5625, three=0.75)),
         page_row(second, words(one=0.3125, four=0.53125)),
     ]
-    local_copy.cache_clear()
+    forget_copies()
     return write_run(tmp_path / "out", "1", rows)
 
 

@@ -82,7 +82,7 @@ def test_of_a_remote_tfrecord_file_only_the_range_is_downloaded(tmp_path, pool, 
         sizes.append(Path(file.name).stat().st_size)
     assert len(ranges) > 1 and read == payloads
     assert sum(sizes) == len(content) if kind == DocumentKind.TFRECORD else set(sizes) == {path.stat().st_size}
-    local_copies.local_copy.cache_clear()
+    local_copies.forget_copies()
 
 
 def test_the_records_of_a_file_that_changes_are_those_that_were_found_or_fail(tmp_path, pool):

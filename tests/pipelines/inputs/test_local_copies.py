@@ -7,7 +7,7 @@ import pytest
 
 from ocr_models.errors import DocumentError
 from pipelines.inputs import local_copies
-from pipelines.inputs.local_copies import local_copy
+from pipelines.inputs.local_copies import forget_copies, local_copy
 from tests.pipelines import samples
 
 
@@ -24,13 +24,13 @@ def test_a_download_that_breaks_off_is_the_document_s_failure(monkeypatch):
 def test_a_remote_document_is_copied_while_it_is_in_use(tmp_path, monkeypatch):
     source = samples.write_png(tmp_path / "page.png", 1)
     monkeypatch.setattr(local_copies, "open_file", lambda uri: source.open("rb"))
-    local_copy.cache_clear()
+    forget_copies()
 
     copy = local_copy("gs://bucket/page.png", None)
     name = copy.name
 
     assert Path(name).read_bytes() == source.read_bytes()
-    local_copy.cache_clear()
+    forget_copies()
     assert Path(name).exists()  # still in use here
     del copy
     assert not Path(name).exists()

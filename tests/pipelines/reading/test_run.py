@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import shutil
 import socket
 from pathlib import Path
 
@@ -12,6 +13,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ocr_models.errors import PagebeamError
+from pipelines.output.run_manifest import Totals
+from pipelines.reading.run import run as run_options_alone
+from pipelines.reading.run_options import OcrOptions
 from tests.pipelines import samples
 from tests.pipelines.conftest import comparable
 from tests.pipelines.fakes import GUILTY_WIDTH_PX
@@ -187,3 +192,34 @@ def test_an_unwritable_output_is_an_error_before_any_work(fake_models, tmp_path,
 
     assert status == 2
     assert "pagebeam: can't write to the output folder" in capsys.readouterr().err
+
+
+def test_a_run_that_does_not_add_up_fails_and_the_next_one_keeps_its_rows(run, tmp_path, monkeypatch, capsys):
+    for seed in range(3):
+        samples.write_png(tmp_path / f"in/{seed}.png", seed)
+    count = Totals.of
+    with monkeypatch.context() as patch, pytest.raises(FileNotFoundError):  # no rows yet
+        patch.setattr(Totals, "of", lambda document: Totals.sum([count(document), Totals(rows=1)]))
+        run(tmp_path / "in")
+    assert "doesn't add up: 3 rows for 6 expected" in capsys.readouterr().err
+
+    status, rows = run(tmp_path / "in")
+
+    assert status == 0 and len(rows) == 3
+    assert "took over 3 pages" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("unseen", "told"), [("in", r"nothing is found at .*/in on the worker "), ("out", r"the output isn't seen on ")]
+)
+def test_workers_that_see_no_input_or_no_output_fail_the_run_before_anything_counts(
+    fake_models, tmp_path, unseen, told
+):
+    for seed in range(3):
+        samples.write_png(tmp_path / f"in/{seed}.png", seed)
+    options = OcrOptions(inputs=[str(tmp_path / "in")], output=str(tmp_path / "out"))
+
+    with pytest.raises(PagebeamError, match=told):
+        run_options_alone(options, lambda plan: shutil.rmtree(tmp_path / unseen))
+
+    assert not list((tmp_path / "out").rglob("*.parquet"))

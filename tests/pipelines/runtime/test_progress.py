@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
 from collections import Counter
 
@@ -36,6 +38,20 @@ def test_metrics_and_local_counts_agree(tmp_path):
     assert progress.metric_counts(result) == expected
     times = {timing.key.metric.name: timing.result.count for timing in result.metrics().query()["distributions"]}
     assert times["decode_ms"] == times["read_ms"] == 3  # the empty file came to neither
+
+
+def test_worker_processes_are_counted():
+    count = "from pipelines.runtime.progress import count_pages; count_pages('ok', 3); count_pages('failed')"
+    progress.start_counting()
+
+    with progress.counting_processes():
+        progress.count_pages("ok")
+        for _ in range(2):
+            subprocess.run([sys.executable, "-c", count], check=True)
+        counts = progress.local_counts()
+
+    assert counts == Counter(ok=7, failed=2)
+    assert progress.local_counts() == Counter(ok=1)
 
 
 def test_without_a_terminal_progress_is_a_line_now_and_then(capsys, monkeypatch):
