@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from ocr_models.errors import PagebeamError
 from pipelines.inputs.discovery import FileStamp, FoundFile
 from pipelines.inputs.documents import Known
-from pipelines.runtime.storage import StorageError, atomic_writer, delete, join, list_folder, open_file
+from pipelines.runtime.storage import StorageError, atomic_writer, delete, exists, join, list_folder, open_file
 
 FILES_PER_PART = 4096
 _PART = "files-"
@@ -56,12 +56,15 @@ def read_part(path: str) -> Iterator[FoundFile]:
     """Yields the files in a part of a worklist.
 
     Raises:
-        PagebeamError: it can't be read here.
+        PagebeamError: it isn't there.
+        StorageError: it can't be read.
     """
     try:
         with open_file(path) as file:
             rows = pq.read_table(file).to_pylist()
     except StorageError as error:
+        if exists(path):
+            raise
         raise unseen_output(path) from error
     for row in rows:
         stamp = FileStamp(*(row[name] for name in FileStamp._fields))
