@@ -67,6 +67,7 @@ setup(
         "rapidfuzz>=3.10",
         "scipy>=1.14",
         "shapely>=2.0.4",
+        "shtab>=1.7.2",
         "tqdm>=4.66",
     ],
     extras_require={

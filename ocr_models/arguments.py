@@ -6,13 +6,33 @@ import argparse
 import difflib
 import math
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NoReturn
 
 from ocr_models.errors import UsageError
 from ocr_models.terminal import say
 
 _ALIKE = 0.6  # difflib's own; two swapped letters of three are 0.67
+
+
+class _ParserFound(BaseException):
+    """Ends a command that is asked for its parser; no handler of errors takes it."""
+
+
+_is_asked = False
+
+
+def parser_of(main: Callable[[Sequence[str]], Any]) -> ArgumentParser:
+    """The parser of a command, which is the first one that its main function parses arguments with. Nothing is done."""
+    global _is_asked
+    _is_asked = True
+    try:
+        main([])
+    except _ParserFound as found:
+        return found.args[0]
+    finally:
+        _is_asked = False
+    raise TypeError(f"{main.__module__} has no parser")
 
 
 class ArgumentParser(argparse.ArgumentParser):
@@ -29,6 +49,8 @@ class ArgumentParser(argparse.ArgumentParser):
         self._given: list[str] = []
 
     def parse_known_args(self, args=None, namespace=None) -> tuple[Any, list[str]]:  # type: ignore[override]
+        if _is_asked:
+            raise _ParserFound(self)
         self._given = list(sys.argv[1:] if args is None else args)
         known, unknown = super().parse_known_args(args, namespace)
         if unknown and not self._passes_on:

@@ -19,7 +19,7 @@ PACKAGES = ("ocr_models", "pagebeam", "pipelines")
 MODULE = rf"(?:benchmarks|{'|'.join(PACKAGES)})"
 COMMAND = re.compile(  # until the end of the line, or of its part of a pipe
     r"\bpagebeam (run|read|caption|status|report|failures|export|doctor|compact|schedule [a-z-]+|train [\w-]+|prepare"
-    r"|models|inspect|evaluate)\b((?:(?! \| ).)*)"
+    r"|models|inspect|evaluate|completion)\b((?:(?! \| ).)*)"
 )
 OPTION = re.compile(r"(?<![\w-])--[a-z][\w-]*")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import atexit
 import contextlib
 import importlib
@@ -11,18 +12,17 @@ import signal
 import sys
 from collections.abc import Sequence
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
-import ocr_models
 from ocr_models.arguments import ArgumentParser
 from ocr_models.errors import ExitStatus, PagebeamError, Terminated, interrupt_status
 from ocr_models.io.files import local_path
-from ocr_models.terminal import tell
+from ocr_models.terminal import say, tell
 from pipelines.runtime.quick_start import claim_process
 
 # For each sub-command, the module whose main(argv) runs it and returns the exit status, and its help text. Only the
 # module of the sub-command that is called is imported, so that help and usage errors are quick.
-_COMMANDS = {
+COMMANDS = {
     "run": ("pipelines.cli.run_command", "read documents"),
     "read": ("pipelines.cli.read_command", "read one file, to the terminal"),
     "schedule": ("pipelines.cli.schedule_command", "print units that start run every night: systemd, cron, …"),
@@ -41,6 +41,7 @@ _COMMANDS = {
     "models": ("pipelines.cli.models_command", "list the models that ship with the package"),
     "inspect": ("pipelines.cli.inspect_command", "check, describe and draw TFRecord shards"),
     "evaluate": ("pipelines.cli.evaluate_command", "score models, or any tool's output, against labelled data"),
+    "completion": ("pipelines.cli.completion_command", "print a script by which bash, zsh or fish completes commands"),
 }
 
 
@@ -49,8 +50,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv = [_with_local_path(argument) for argument in (sys.argv[1:] if argv is None else argv)]
     claim_process()
     try:
-        if argv and argv[0] in _COMMANDS:
-            module, _ = _COMMANDS[argv[0]]
+        if argv and argv[0] in COMMANDS:
+            module, _ = COMMANDS[argv[0]]
             return importlib.import_module(module).main(argv[1:])
         _parser().parse_args(argv)
         return ExitStatus.OK
@@ -93,12 +94,25 @@ def _terminate(signum: int, frame: FrameType | None) -> NoReturn:
     raise Terminated
 
 
+class _Version(argparse.Action):
+    """Prints what a bug report needs: the versions of Pagebeam, Python, the system, and the packages that matter."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs, nargs=0, default=argparse.SUPPRESS)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        from pipelines.runtime.versions import system_versions
+
+        say(*(f"{name} {version}" for name, version in system_versions().items()))
+        parser.exit()
+
+
 def _parser() -> ArgumentParser:
     """The parser for help, the version, and errors in the sub-command's name."""
     parser = ArgumentParser(prog="pagebeam", description="Bulk OCR: documents in, one Parquet row per page out.")
-    parser.add_argument("--version", action="version", version=f"pagebeam {ocr_models.__version__}")
+    parser.add_argument("--version", action=_Version, help="show the versions of Pagebeam and what it uses, and exit")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for name, (_, help_) in _COMMANDS.items():
+    for name, (_, help_) in COMMANDS.items():
         commands.add_parser(name, help=f"{help_}; see pagebeam {name} --help")
     return parser
 

@@ -40,6 +40,7 @@ def claim_process() -> None:
     os.environ.setdefault(_LOG_LEVEL, "3")
     _keep_tensorflow_quiet()
     os.environ.setdefault("OPENCV_FOR_THREADS_NUM", "1")
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # grpcio 1.85 logs each fork amid the progress
     handler = logging.StreamHandler()
     handler.setFormatter(PrintableFormatter(logging.BASIC_FORMAT))
     logging.basicConfig(level=logging.ERROR, handlers=[handler])

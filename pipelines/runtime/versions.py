@@ -29,3 +29,12 @@ def versions() -> dict[str, str]:
         with contextlib.suppress(metadata.PackageNotFoundError):  # Keras and TensorFlow are an extra
             found[package] = metadata.version(package)
     return found
+
+
+def system_versions() -> dict[str, str]:
+    """``versions``, with the operating system and the PDFium that pypdfium2 brings, for reports of bugs."""
+    from pypdfium2.version import PDFIUM_INFO
+
+    found = versions()
+    first = {name: found.pop(name) for name in ("pagebeam", "python")}
+    return {**first, "system": platform.platform(), **found, "pdfium": str(PDFIUM_INFO)}

@@ -18,13 +18,13 @@ STOP_S = 300
 RETRIES = 2
 
 # In a container, where every status but 0 is a failure. As process 1, a shell gets SIGTERM only if it traps it; the
-# trap ends the first wait early.
+# trap ends the first wait early. It may come at once: the run is named by $!, which is set as soon as it is started.
 _IN_SHELL = """\
-trap 'stopped=1; kill -TERM "$run"' TERM
+trap 'kill -TERM "$!"' TERM
 "$@"%s &
 run=$!
 wait "$run"; status=$?
-if [ -n "$stopped" ]; then wait "$run"; status=$?; fi
+while kill -0 "$run" 2>/dev/null; do wait "$run"; status=$?; done
 case $status in %s) echo "exit status $status: some pages failed (3), or are left for the next run (6)"; exit 0;; esac
 exit "$status"
 """

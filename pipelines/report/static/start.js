@@ -16,15 +16,22 @@ function show() {
   document.body.dataset.shown = location.hash;
 }
 
+// Goes to an address at once, not when the browser tells of it, so that keys that are held are all heeded.
+function go(hash) {
+  location.hash = hash;
+  if (location.hash !== show.hash) show();
+}
+const step = i => { const link = document.querySelectorAll(".step")[i].getAttribute("href"); if (link) go(link); };
+
 const KEYS = {
   "/": () => { input.focus(); input.select(); },
   "?": () => help.showModal(),
-  o: () => { location.hash = "#/"; },
+  o: () => go("#/"),
 };
 const VIEWER_KEYS = {
-  ArrowLeft: () => document.querySelectorAll(".step")[0].click(),
-  ArrowRight: () => document.querySelectorAll(".step")[1].click(),
-  Escape: () => { location.hash = current.hash; },
+  ArrowLeft: () => step(0),
+  ArrowRight: () => step(1),
+  Escape: () => go(current.hash),
   w: () => chooseDoubtful(1),
   W: () => chooseDoubtful(-1),
   b: () => { shown.hasBoxes = !shown.hasBoxes; apply(); },
@@ -57,7 +64,7 @@ document.getElementById("help-button").addEventListener("click", () => help.show
 
 if (pagebeam.summary) {
   document.title = `Pagebeam report: ${pagebeam.summary.output}`;
-  loadIndex().then(() => { show(); addEventListener("hashchange", show); document.body.dataset.readyMs = Math.round(performance.now()); })
+  loadIndex().then(() => { show(); addEventListener("hashchange", () => { if (location.hash !== show.hash) show(); }); document.body.dataset.readyMs = Math.round(performance.now()); })
     .catch(error => { main.textContent = error.message; });
 } else {
   main.textContent = "The report isn't complete; run pagebeam report again.";

@@ -57,7 +57,7 @@ def test_the_summary_has_the_first_ten_failures_and_how_to_see_the_others(fake_m
         (["run", "--detecter", "x"], "unknown option --detecter; did you mean --detector?"),
         (["run", "--runner", "DataflowRunner", "--detecter", "x"], "did you mean --detector?"),
         (["run", "--dpi", "abc"], "argument --dpi: 'abc' is not a number; give one from 36 to 1200"),
-        (["rnu"], "evaluate); did you mean run?"),
+        (["rnu"], "evaluate, completion); did you mean run?"),
         (["prepare", "--format", "icdra"], "did you mean icdar?"),
         (["prepare", "--format", "icdar", "--shrads", "2"], "unknown option --shrads; did you mean --shards?"),
         (["run", "--job_name", "nightly", "stray"], "unexpected argument stray"),

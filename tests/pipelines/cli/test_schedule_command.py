@@ -351,6 +351,7 @@ RUN = ["--", "run", "gs://in", "--output", "gs://out"]
         (["cron", "--at", "2:30", "--python", "/py", "--", "run", "/x" * 500, "--output", "/o"], "cron"),
         (["kubernetes", "--at", "2:30", *RUN], "required: --image"),
         (["kubernetes", "--at", "2:30", "--image", "i", "--memory", "6", *RUN], "'6' is not an amount of memory"),
+        (["cron", "--at", "2:30", "--", "run", "--from-file", "-", "--output", "o"], "a scheduled run has no stdin"),
         (["kubernetes", "--at", "2:30", "--image", "i", "--", "run", "/a", "--output", "gs://o"], "/a: in none of"),
         (["kubernetes", "--at", "2:30", "--image", "i", "--volume", "a:/d:ro", *RUN[:3], "--output=/d/o"], "read only"),
     ],
@@ -370,6 +371,7 @@ def test_mistakes_are_noticed_now(capsys, arguments, message):
         ("--dpi 200 200 o/*.png --output=out", "--dpi 200 /200 /o/*.png --output=/out"),
         ("out --detector east-fast --output out", "/out --detector east-fast --output /out"),
         ("--output out --recognizer ./out -- -x out", "--output /out --recognizer /out -- /-x /out"),
+        ("--from-file out --id-column out --output out", "--from-file /out --id-column out --output /out"),
         ("out --output gs://b/out --job_name out", "/out --output gs://b/out --job_name out"),
     ],
 )

@@ -60,6 +60,15 @@ def test_a_text_file_lists_inputs_beside_others(run, tmp_path):
     assert {row["input_id"] for row in rows} == {None}
 
 
+def test_captions_have_ids_too(caption, tmp_path):
+    samples.write_png(tmp_path / "a.png", 0)
+    (tmp_path / "list.tsv").write_text(f"key\turi\n1\t{tmp_path}/a.png\n")
+
+    status, [row] = caption("--from-file", tmp_path / "list.tsv", "--id-column", "key")
+
+    assert (status, row["input_id"]) == (0, "1")
+
+
 def test_a_copy_s_id_is_kept_with_its_place(read, tmp_path):
     for name in ("b.png", "a.png", "c.png"):
         samples.write_png(tmp_path / name, 0)

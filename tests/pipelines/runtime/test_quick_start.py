@@ -35,6 +35,14 @@ print("seen")
     assert done.stdout.split() == ["hidden", "seen"]
 
 
+def test_grpc_keeps_forks_to_itself(monkeypatch):
+    monkeypatch.delenv("GRPC_VERBOSITY", raising=False)
+
+    quick_start.claim_process()
+
+    assert os.environ["GRPC_VERBOSITY"] == "ERROR"
+
+
 def test_what_is_there_stays_and_garbage_is_collected_again(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", quick_start)  # any module
     with pytest.raises(ZeroDivisionError), quick_start.quick_start():
