@@ -65,9 +65,10 @@ class PagebeamEngine(OcrEngine):
     @staticmethod
     def get_deskew(input_file: Path, options: Any) -> float:
         """By how many degrees lines fall to the right, which is how far the image must be turned counterclockwise."""
-        angles = [line.angle_deg for line in _read_page(input_file).lines if len(line.words) > 1]
-        level = [angle for angle in angles if abs(angle) < 45]
-        return float(np.median(level)) if level else 0.0
+        lines = _read_page(input_file).lines
+        # Words of short lines are boxed level on a page that is nearly so: a line counts as often as it has gaps.
+        angles = [line.angle_deg for line in lines for _ in line.words[1:] if abs(line.angle_deg) < 45]
+        return float(np.median(angles)) if angles else 0.0
 
     @staticmethod
     def supports_generate_ocr() -> bool:

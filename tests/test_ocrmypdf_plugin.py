@@ -59,14 +59,16 @@ def test_lines_have_their_angles(letter):
     assert page.page_number == 3 and page.dpi == pytest.approx(200, abs=1) and "Rope Walk" in text
     assert {line.textangle for line in page.lines} == {-90.0}  # counterclockwise
     level, _ = PagebeamEngine.generate_ocr(letter, None)
-    assert all(line.textangle == 0 and abs(line.baseline.slope) < 0.01 for line in level.lines)
+    assert all(line.textangle == 0 and abs(line.baseline.slope) < 0.03 for line in level.lines)
 
 
 def test_orientation_and_skew(letter):
     assert PagebeamEngine.get_orientation(letter, None).angle == 0
     orientation = PagebeamEngine.get_orientation(turned(letter, 270), None)
     assert orientation.angle == 270 and orientation.confidence > 14
-    assert PagebeamEngine.get_deskew(turned(letter, 2), None) == pytest.approx(2, abs=0.3)
+    skew = PagebeamEngine.get_deskew(letter, None)  # the letter lies on the scanner not quite level
+    assert skew == pytest.approx(1, abs=0.2)
+    assert PagebeamEngine.get_deskew(turned(letter, 2), None) == pytest.approx(skew + 2, abs=0.2)
 
 
 def test_a_blank_page_has_no_orientation(tmp_path):

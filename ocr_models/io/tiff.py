@@ -69,6 +69,12 @@ class FileFrom(io.FileIO):
         memoryview(buffer)[: len(header)] = header
         return count
 
+    def readall(self) -> bytes:  # which in FileIO doesn't call readinto
+        start = self.tell()
+        data = super().readall()
+        header = self._header[start : start + len(data)]
+        return header + data[len(header) :]
+
 
 @dataclass(frozen=True)
 class _Layout:

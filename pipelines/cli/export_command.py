@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Sequence
 
 from ocr_models.arguments import ArgumentParser
 from ocr_models.errors import ExitStatus
-from ocr_models.terminal import announce, say
+from ocr_models.terminal import LogFormat, announce, configure_log, say
 from pipelines.export.export import Export, export
 from pipelines.export.export_formats import FORMATS
 from pipelines.export.row_filter import parse_filter
@@ -22,6 +23,7 @@ def main(argv: Sequence[str]) -> ExitStatus:
     arguments = _parser().parse_args(argv)
     where = None if arguments.where is None else parse_filter(arguments.where, PAGES.schema)
     output, folder = absolute_uri(arguments.rows), absolute_uri(arguments.output)
+    configure_log(LogFormat.TEXT, logging.INFO)  # without libraries' warnings about what they repair in originals
     announce(f"pagebeam: exporting {arguments.rows} as {arguments.format}")
     done = export(output, FORMATS[arguments.format], folder, where)
     _tell_failures(done)

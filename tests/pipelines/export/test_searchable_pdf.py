@@ -214,7 +214,8 @@ def test_images_are_shown_upright(orientation, tmp_path):
 
 
 def test_pages_of_a_tiff_and_those_that_could_not_be_decoded(tmp_path):
-    frames = [Image.new("1", (600, 400), color) for color in (1, 0, 1)]
+    noise = [np.random.default_rng(seed).integers(0, 2, (400, 600)).astype(bool) for seed in range(3)]
+    frames = [Image.fromarray(pixels) for pixels in noise]
     frames[0].save(tmp_path / "a.tif", save_all=True, append_images=frames[1:], compression="group4", dpi=(100, 100))
     pages = [page_of(turned(index), page_index=index) for index in range(3)]
     pages[1] = page_of([], page_index=1, width_px=None, height_px=None)
@@ -224,6 +225,10 @@ def test_pages_of_a_tiff_and_those_that_could_not_be_decoded(tmp_path):
     assert len(pdfium.PdfDocument(data)) == 2
     check_words(data, pages[0], 0)
     check_words(data, pages[2], 1)
+    with pikepdf.open(io.BytesIO(data)) as pdf:
+        for index, pixels in enumerate((noise[0], noise[2])):
+            [image] = pdf.pages[index].images.values()
+            np.testing.assert_array_equal(np.asarray(pikepdf.PdfImage(image).as_pil_image()), pixels)
 
 
 def test_a_page_whose_words_are_its_own_gets_no_second_layer(tmp_path):
