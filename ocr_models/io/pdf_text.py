@@ -8,6 +8,7 @@ that is decided here. Form fields and comments are printed, but are not in the l
 from __future__ import annotations
 
 import ctypes
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -18,9 +19,25 @@ import pypdfium2.raw as raw
 from ocr_models.geometry import run_boxes
 from ocr_models.word_boxes import ASCENT_EM, DESCENT_EM
 
-_TALL, _FLAT = list("bdfhklABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"), list("acemnorsuvwxz")
+_TALL, _FLAT = (np.zeros(128, bool) for _ in range(2))  # ASCII characters
+_TALL[[ord(char) for char in "bdfhklABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"]] = True
+_FLAT[[ord(char) for char in "acemnorsuvwxz"]] = True
 _HYPHENS = (0x02, 0xFFFE)
 _NO_CHARACTERS = "\x00\ufffe\uffff"
+# Accents that stand over or under letters as characters of their own, as TeX's older fonts have them.
+_ACCENTS = dict(
+    zip(
+        "`´ˆ^˜~¯˘˙¨˚˝ˇ¸˛",
+        map(
+            chr,
+            (0x300, 0x301, 0x302, 0x302, 0x303, 0x303, 0x304, 0x306, 0x307, 0x308, 0x30A, 0x30B, 0x30C, 0x327, 0x328),
+        ),
+        strict=True,
+    )
+)
+_DOTLESS = {"ı": "i", "ȷ": "j"}
+_ACCENT_OVERLAP = 0.5  # of the accent's width, with its letter
+_MADE_UP_GAP_EM = 0.12  # PDFium makes up breaks also where there is less white; a thin space is 0.17 em
 _MAX_GAP_EM, _MAX_BACK_EM, _MAX_SHIFT_EM = 0.5, 2.0, 0.5  # within a word, from a character to the next
 
 
@@ -40,6 +57,7 @@ class Glyphs:
         ems: float64 (T,), font sizes.
         directions: float64 (T, 2), unit vectors along the text.
         is_replaced: bool (T,), whether the layer has other text for it than what is printed (``/ActualText``).
+        is_invisible: bool (T,), whether it is printed without ink, as the text of scans is (rendering mode 3).
     """
 
     chars: np.ndarray
@@ -50,6 +68,11 @@ class Glyphs:
     ems: np.ndarray
     directions: np.ndarray
     is_replaced: np.ndarray
+    is_invisible: np.ndarray
+
+    def alphabet(self) -> list[str]:
+        """The different characters."""
+        return list(map(chr, np.unique(self.chars.view(np.uint32)).tolist()))
 
     def sides(self) -> np.ndarray:
         """The boxes (N, 4), each in the frame of its text; exact for text at right angles to the page."""
@@ -115,18 +138,39 @@ def read_glyphs(textpage: pdfium.PdfTextPage) -> Glyphs:
     details = [_object_details(layer, i, pointers[i]) for i in firsts.tolist()]
     if len(addresses) and not addresses[0]:  # a null pointer: what PDFium made up
         addresses, details, owners = addresses[1:], details[1:], owners - 1
-    x, y, ems, cos, sin, is_replaced = np.array(details, np.float64).reshape(-1, 6).T
+    x, y, ems, cos, sin, is_replaced, is_invisible = np.array(details, np.float64).reshape(-1, 7).T
     chars = np.array([chr(code) if 0 < code < 0x110000 else " " for code in codes.tolist()], "U1")
-    boxes = np.array(sides, np.float64).reshape(-1, 4)
+    boxes = np.nan_to_num(np.array(sides, np.float64).reshape(-1, 4), posinf=0.0, neginf=0.0)
     directions, origins = np.stack([cos, sin], axis=1), np.stack([x, y], axis=1)
-    is_replaced = is_replaced.astype(bool)
-    return Glyphs(chars, boxes, owners.reshape(-1), addresses, origins, ems, directions, is_replaced)
+    of_objects = addresses, origins, ems, directions, is_replaced.astype(bool), is_invisible.astype(bool)
+    return Glyphs(*_compose_accents(chars, boxes, owners.reshape(-1)), *of_objects)
+
+
+def _compose_accents(
+    chars: np.ndarray, boxes: np.ndarray, owners: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The characters, boxes and owners of glyphs, with accents and the letters that they stand at made one."""
+    used: list[int] = []
+    for i in np.flatnonzero(np.isin(chars.view(np.uint32), list(map(ord, _ACCENTS)))).tolist():
+        for letter in (i + 1, i - 1):
+            if not 0 <= letter < len(chars) or owners[letter] < 0:
+                continue
+            char = str(chars[letter])
+            both = unicodedata.normalize("NFC", _DOTLESS.get(char, char) + _ACCENTS[str(chars[i])])
+            (left, _, right, _), (first, _, last, _) = boxes[i], boxes[letter]
+            overlap = min(right, last) - max(left, first)
+            if char.isalpha() and len(both) == 1 and overlap > _ACCENT_OVERLAP * (right - left):
+                chars[letter] = both
+                boxes[letter] = run_boxes(boxes[[i, letter]], np.zeros(1, int))[0]
+                used.append(i)
+                break
+    return np.delete(chars, used), np.delete(boxes, used, axis=0), np.delete(owners, used)
 
 
 def _object_details(
     layer: raw.FPDF_TEXTPAGE, first: int, text_object: raw.FPDF_PAGEOBJECT
-) -> tuple[float, float, float, float, float, bool]:
-    """The origin, font size and direction of a text object, by its first character, and if its text is replaced."""
+) -> tuple[float, float, float, float, float, bool, bool]:
+    """The origin, font size and direction of a text object, by its first character; if it is replaced, invisible."""
     x, y, matrix = ctypes.c_double(), ctypes.c_double(), raw.FS_MATRIX()
     raw.FPDFText_GetCharOrigin(layer, first, x, y)
     em, cos, sin = raw.FPDFText_GetFontSize(layer, first), 1.0, 0.0
@@ -134,7 +178,8 @@ def _object_details(
         em *= float(np.hypot(matrix.c, matrix.d))
         length = float(np.hypot(matrix.a, matrix.b))
         cos, sin = (matrix.a / length, matrix.b / length) if length > 0 else (cos, sin)
-    return x.value, y.value, em, cos, sin, _has_actual_text(text_object)
+    is_invisible = raw.FPDFTextObj_GetTextRenderMode(text_object) == raw.FPDF_TEXTRENDERMODE_INVISIBLE
+    return x.value, y.value, em, cos, sin, _has_actual_text(text_object), is_invisible
 
 
 def _has_actual_text(text_object: raw.FPDF_PAGEOBJECT) -> bool:
@@ -153,15 +198,18 @@ def split_words(glyphs: Glyphs) -> list[np.ndarray]:
 
     They end at white space, where the baseline or direction changes, and at wide gaps without a space in the layer.
     """
-    no_text = {char for char in np.unique(glyphs.chars).tolist() if char.isspace() or char in _NO_CHARACTERS}
-    kept = np.flatnonzero(~np.isin(glyphs.chars, list(no_text)) & (glyphs.owners >= 0))
+    no_text = [ord(char) for char in glyphs.alphabet() if char.isspace() or char in _NO_CHARACTERS]
+    kept = np.flatnonzero(~np.isin(glyphs.chars.view(np.uint32), no_text) & (glyphs.owners >= 0))
     if not len(kept):
         return []
     owners, sides = glyphs.owners[kept], glyphs.sides()[kept]
     em, baseline = np.maximum(glyphs.ems, 1.0)[owners], glyphs.baselines()[owners]
     direction = glyphs.directions[owners]
     gap = sides[1:, 0] - sides[:-1, 2]
-    starts = np.diff(kept) > 1
+    is_space = np.ones(len(glyphs.chars), bool)
+    is_space[kept] = False
+    spaces = (is_space & (glyphs.owners >= 0)).cumsum()[kept]  # those that are in the document
+    starts = (np.diff(spaces) > 0) | ((np.diff(kept) > 1) & (np.abs(gap) > _MADE_UP_GAP_EM * em[1:]))
     starts |= np.abs(np.diff(baseline)) > _MAX_SHIFT_EM * em[1:]
     starts |= (gap > _MAX_GAP_EM * em[1:]) | (gap < -_MAX_BACK_EM * em[1:])
     starts |= (direction[1:] * direction[:-1]).sum(axis=1) < 0.99  # 8 degrees
@@ -206,7 +254,8 @@ def place_words(glyphs: Glyphs, words: Sequence[np.ndarray]) -> PlacedWords:
     boxes = extent.copy()
     boxes[:, 1] = np.where(plausible, middle_baseline - DESCENT_EM * middle_em, extent[:, 1])
     boxes[:, 3] = np.where(plausible, middle_baseline + ASCENT_EM * middle_em, extent[:, 3])
-    texts = ["".join(glyphs.chars[word]) for word in words]
+    chars = glyphs.chars[members].tolist()
+    texts = ["".join(chars[start : start + len(word)]) for start, word in zip(starts.tolist(), words, strict=True)]
     is_replaced = np.logical_or.reduceat(glyphs.is_replaced[owners], starts)
     return PlacedWords(texts, owners[starts], run_boxes(glyphs.boxes[members], starts), boxes, plausible, is_replaced)
 
@@ -240,7 +289,8 @@ def _middles(values: np.ndarray, owners: np.ndarray, starts: np.ndarray) -> np.n
 
 def _plausible_ems(chars: np.ndarray, heights: np.ndarray, ems: np.ndarray, starts: np.ndarray) -> np.ndarray:
     """Bool (W,): whether the height of each word's first letter with a known one agrees with the font size."""
-    tall, flat = np.isin(chars, _TALL), np.isin(chars, _FLAT)
+    codes = chars.view(np.uint32).clip(max=127)  # the last of which is neither
+    tall, flat = _TALL[codes], _FLAT[codes]
     least, most = np.where(tall, 0.52, 0.32) * ems, np.where(tall, 0.92, 0.68) * ems
     agrees = np.append((least < heights) & (heights < most), True)
     telling = np.where(tall | flat, np.arange(len(chars)), len(chars))
