@@ -17,6 +17,7 @@ def make_row(page_index: int = 0, **columns: object) -> dict:
         "page_id": page_id("a.pdf", "00ff", page_index),
         "source_uri": "a.pdf",
         "also_at": [],
+        "input_id": "ledger-7",
         "source_sha256": "00ff",
         "source_kind": "pdf",
         "page_index": page_index,
