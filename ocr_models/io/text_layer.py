@@ -311,8 +311,11 @@ def _are_double(texts: Sequence[str], boxes: np.ndarray, is_seen: np.ndarray) ->
         cells = ids + (x << 20) + y
         order = np.argsort(cells, kind="stable")
         order = order[is_seen[order]]
-        for group in np.split(order, np.flatnonzero(np.diff(cells[order])) + 1):
-            words = group.tolist()
+        starts = np.flatnonzero(np.diff(cells[order], prepend=-1))
+        stops = np.append(starts[1:], len(order))
+        together = stops - starts > 1
+        for start, stop in zip(starts[together].tolist(), stops[together].tolist(), strict=True):
+            words = order[start:stop].tolist()
             for place, i in enumerate(words):
                 double[i] |= any(_share_place(boxes[i], boxes[j]) for j in words[max(0, place - _TRIES) : place])
     return double
