@@ -22,15 +22,22 @@ _SYMBOLS = "‘’‚“”„‹›«»–—•…§¶†‡°€£¥¢©®™
 LATIN = _ASCII + _WESTERN + _CENTRAL + _SYMBOLS
 
 # Code points with the same glyph: characters that look alike are read as one.
+_AS_PRINTED: dict[str, str | int | None] = {"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl"}
+_AS_PRINTED |= {"ﬅ": "st", "ﬆ": "st", "\u00ad": "-", "\u00a0": " ", "\u200b": ""}
+_PRINTED = str.maketrans(_AS_PRINTED)
 _SAME_LOOK = str.maketrans(
-    {"−": "–", "‐": "-", "‑": "-", "‒": "–", "―": "—", "∙": "·", "●": "•", "∗": "*", "μ": "µ", "ﬀ": "ff", "ﬁ": "fi"}
-    | {"ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st", "\u00ad": "-", "\u00a0": " ", "\u200b": ""}
+    {"−": "–", "‐": "-", "‑": "-", "‒": "–", "―": "—", "∙": "·", "●": "•", "∗": "*", "μ": "µ"} | _AS_PRINTED
 )
 
 
 def normalize_text(text: str) -> str:
     """Composes accents (Unicode NFC) and replaces code points that look alike by the one in the charset."""
     return unicodedata.normalize("NFC", text.translate(_SAME_LOOK))
+
+
+def printed_text(text: str) -> str:
+    """Composes accents, spells ligatures out and makes soft hyphens plain: text of any script, as it is printed."""
+    return text if text.isascii() else unicodedata.normalize("NFC", text.translate(_PRINTED))
 
 
 class Charset:

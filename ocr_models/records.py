@@ -44,6 +44,20 @@ class Transcript:
     places: tuple[float, ...] = ()
 
 
+class TextLayerUse(StrEnum):
+    """When the words of a PDF page are taken from the text that is in it."""
+
+    AUTO = "auto"  # where that text is seen, maps to characters and covers the ink of the page
+    NEVER = "never"  # pages are rendered and read
+
+
+class TextSource(StrEnum):
+    """Where the words of a page come from."""
+
+    TEXT_LAYER = "text_layer"
+    OCR = "ocr"
+
+
 MIN_CONFIDENCE = 0.75
 """The least confidence, before calibration, of words in a page's text, unless asked for otherwise. On development pages
 most words below were the texture of a picture or read wrong."""
@@ -93,6 +107,7 @@ class OcrPage:
         mean_confidence: of the words, weighted by their characters; 0 if there are none.
         is_complete: False if the page has more words than are kept.
         unknown_script_share: 0 to 1, of the characters: those of words in a script that the recognizer doesn't know.
+        text_source: whether the words were read or are those of the page's text layer, with confidence 1.
     """
 
     text: str
@@ -102,6 +117,7 @@ class OcrPage:
     mean_confidence: float
     is_complete: bool = True
     unknown_script_share: float = 0.0
+    text_source: TextSource = TextSource.OCR
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,9 @@ are not in the text layer; ``open_pdf_page`` puts them there.
 
 from __future__ import annotations
 
-import ctypes
 import io
 import zlib
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -23,42 +19,21 @@ import pypdfium2 as pdfium
 import pypdfium2.raw as raw
 
 from ocr_models.charset import normalize_text
-from ocr_models.data.pdf_ink import address_of, render_gray, text_ink
-from ocr_models.data.word_boxes import ASCENT_EM, DESCENT_EM
 from ocr_models.errors import DocumentError, Stage
-from ocr_models.geometry import box_quads
+from ocr_models.geometry import box_quads, run_boxes
+from ocr_models.io.pdf_ink import render_gray, text_ink
+from ocr_models.io.pdf_text import Glyphs, PlacedWords, object_boxes, place_words, read_glyphs, split_words
 from ocr_models.io.tfrecord import unpacked
 from ocr_models.records import PageTruth
 
-_TALL = frozenset("bdfhklABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
-_FLAT = frozenset("acemnorsuvwxz")
 _MAX_WORDS_TORN = 0.3  # the share of words that are single letters
 _MIN_WORDS = 20
+_LEVEL_COS = np.cos(0.02)  # radians
 # Gray levels by which a word must change the page: what changes it less is not seen, or is too faint to be taught.
 _MIN_SEEN, _MIN_INK_CONTRAST = 10, 40
 # A word is seen whole if it lacks at most this share of its height, and of an em of its width. Of 67,744 words on 165
 # pages of Debian's manuals, five lacked more: four that ran off the page, one of them by its comma, and a root sign.
 _MAX_LOST_HEIGHT, _MAX_LOST_EM = 0.25, 0.15
-
-
-@dataclass(frozen=True)
-class _Glyph:
-    """A character of the text layer, in PDF points with the origin at the bottom-left of the page.
-
-    ``is_replaced`` says that it stands for something else that is printed (``/ActualText``). ``text_object`` identifies
-    the object of the page that prints it; 0 for one that PDFium made up.
-    """
-
-    char: str
-    left: float
-    bottom: float
-    right: float
-    top: float
-    baseline: float
-    em: float
-    angle: float
-    is_replaced: bool
-    text_object: int
 
 
 def open_pdf(source: Path | bytes) -> pdfium.PdfDocument:
@@ -80,115 +55,10 @@ def open_pdf(source: Path | bytes) -> pdfium.PdfDocument:
         raise DocumentError(Stage.OPEN, f"the PDF can't be opened ({error})") from error
 
 
-def open_pdf_page(pdf: pdfium.PdfDocument, page_index: int) -> pdfium.PdfPage:
-    """A page whose form fields and comments have become part of its content, so that their text is in the text layer.
-
-    Raises:
-        pdfium.PdfiumError: the page is broken.
-        IndexError: there is no such page.
-    """
-    page = pdf[page_index]
-    # PDFium (in pypdfium2 5.15) doesn't see boxes that a page inherits: flattening would make it a page of 612 × 792.
-    if page.get_mediabox(fallback_ok=False) is None:
-        page.set_mediabox(*page.get_bbox())
-    if raw.FPDFPage_Flatten(page, raw.FLAT_NORMALDISPLAY) != raw.FLATTEN_SUCCESS:  # there are none
-        return page
-    page.close()  # it doesn't see the change
-    return pdf[page_index]
-
-
 def count_pdf_pages(path: Path) -> int:
     """The number of pages of a PDF, gzipped or not; raises DocumentError as ``open_pdf`` does."""
     with open_pdf(path) as pdf:
         return len(pdf)
-
-
-def _glyphs(textpage: pdfium.PdfTextPage) -> Iterator[_Glyph]:
-    left, right, bottom, top, x, y = (ctypes.c_double() for _ in range(6))
-    matrix = raw.FS_MATRIX()
-    for i in range(raw.FPDFText_CountChars(textpage)):
-        code = raw.FPDFText_GetUnicode(textpage, i)
-        # PDFium (in pypdfium2 5.15) calls a hyphen that ends a line U+0002, since it would join the parts of the word.
-        is_hyphen = raw.FPDFText_IsHyphen(textpage, i) == 1
-        char = "-" if is_hyphen else chr(code) if 0 < code < 0x110000 else " "
-        raw.FPDFText_GetCharBox(textpage, i, left, right, bottom, top)
-        raw.FPDFText_GetCharOrigin(textpage, i, x, y)
-        em = raw.FPDFText_GetFontSize(textpage, i)
-        if raw.FPDFText_GetMatrix(textpage, i, matrix):
-            em *= float(np.hypot(matrix.c, matrix.d))
-        angle = raw.FPDFText_GetCharAngle(textpage, i)
-        text_object = raw.FPDFText_GetTextObject(textpage, i)
-        is_replaced = not is_hyphen and _has_actual_text(text_object)
-        edges = left.value, bottom.value, right.value, top.value
-        yield _Glyph(char, *edges, y.value, em, angle, is_replaced, address_of(text_object))
-
-
-def _has_actual_text(text_object: raw.FPDF_PAGEOBJECT) -> bool:
-    """Whether the text layer has other text for an object than what is printed (PDF 1.7, 14.9.4)."""
-    size = ctypes.c_ulong()
-    return any(
-        raw.FPDFPageObjMark_GetParamStringValue(
-            raw.FPDFPageObj_GetMark(text_object, i), b"ActualText", None, 0, ctypes.byref(size)
-        )
-        for i in range(raw.FPDFPageObj_CountMarks(text_object))
-    )
-
-
-def _split_words(glyphs: Iterator[_Glyph]) -> Iterator[list[_Glyph]]:
-    """Splits the glyphs at white space, at a new baseline, and at wide gaps without a space in the text layer."""
-    word: list[_Glyph] = []
-    for glyph in glyphs:
-        if glyph.char.isspace() or glyph.char in "\x00\ufffe\uffff":
-            new_word, keep = True, False
-        else:
-            last = word[-1] if word else glyph
-            em = max(glyph.em, 1.0)
-            gap = glyph.left - last.right
-            new_word = abs(glyph.baseline - last.baseline) > 0.5 * em or gap > 0.5 * em or gap < -2 * em
-            keep = True
-        if new_word and word:
-            yield word
-            word = []
-        if keep:
-            word.append(glyph)
-    if word:
-        yield word
-
-
-def _em_is_plausible(word: list[_Glyph], em: float) -> bool:
-    """Tells whether the glyphs' heights agree with the font size, which Type 3 and odd fonts misstate."""
-    for glyph in word:
-        height = glyph.top - glyph.baseline
-        if glyph.char in _TALL:
-            return 0.52 * em < height < 0.92 * em
-        if glyph.char in _FLAT:
-            return 0.32 * em < height < 0.68 * em
-    return True
-
-
-def _word_truth(word: list[_Glyph], scale: float, height_px: int) -> tuple[np.ndarray, str, bool]:
-    """The word's box (xmin, ymin, xmax, ymax) in pixels, its text, and whether it can be trusted."""
-    em = float(np.median([g.em for g in word]))
-    baseline = float(np.median([g.baseline for g in word]))
-    text = normalize_text("".join(g.char for g in word))
-    box = np.array(
-        [min(g.left for g in word), baseline + ASCENT_EM * em, max(g.right for g in word), baseline - DESCENT_EM * em]
-    )
-    box *= scale
-    box[[1, 3]] = height_px - box[[1, 3]]
-    level = all(abs(g.angle) < 0.02 or abs(g.angle - 2 * np.pi) < 0.02 for g in word)
-    trusted = level and box[2] - box[0] >= 1.0 and _em_is_plausible(word, em) and text.strip(".·_-") != ""
-    trusted = trusted and not any(0xE000 <= ord(c) <= 0xF8FF for c in text) and not any(g.is_replaced for g in word)
-    if not level or not trusted:  # an ignored region must cover the ink even if the font size is wrong
-        box[[1, 3]] = _ink_box(word, scale, height_px)[[1, 3]]
-    return box, text, trusted
-
-
-def _ink_box(glyphs: Sequence[_Glyph], scale: float, height_px: int) -> np.ndarray:
-    """The box (xmin, ymin, xmax, ymax) in pixels of what glyphs print."""
-    left, right = min(g.left for g in glyphs), max(g.right for g in glyphs)
-    top, bottom = max(g.top for g in glyphs), min(g.bottom for g in glyphs)
-    return np.array([left * scale, height_px - top * scale, right * scale, height_px - bottom * scale])
 
 
 def _image_boxes(page: pdfium.PdfPage, scale: float, height_px: int) -> Iterator[np.ndarray]:
@@ -201,39 +71,59 @@ def _image_boxes(page: pdfium.PdfPage, scale: float, height_px: int) -> Iterator
 class _Ink:
     """What is seen of the words of a page."""
 
-    def __init__(self, page: pdfium.PdfPage, words: Sequence[list[_Glyph]], image: np.ndarray, scale: float) -> None:
-        self._scale, self._height_px = scale, image.shape[0]
-        by_object: dict[int, list[_Glyph]] = defaultdict(list)
-        for glyph in chain.from_iterable(words):
-            if glyph.text_object:
-                by_object[glyph.text_object].append(glyph)
-        boxes = {item: _ink_box(glyphs, scale, self._height_px) for item, glyphs in by_object.items()}
-        self._layers, self._inks = text_ink(page, scale, image, boxes)
+    def __init__(
+        self, page: pdfium.PdfPage, glyphs: Glyphs, words: Sequence[np.ndarray], image: np.ndarray, scale: float
+    ) -> None:
+        self._glyphs, self._scale = glyphs, scale
+        self._boxes = _to_pixels(glyphs.boxes, scale, image.shape[0])
+        self._layers, self._inks = text_ink(page, scale, image, object_boxes(glyphs, words, self._boxes))
 
-    def contrast(self, word: list[_Glyph]) -> int:
+    def contrast(self, word: np.ndarray) -> int:
         """By how many gray levels a word changes the page; 0 if nothing of it is seen."""
         return int(self._of(word).max(initial=0))
 
-    def is_whole(self, word: list[_Glyph]) -> bool:
+    def is_whole(self, word: np.ndarray) -> bool:
         """Whether a word is seen in its whole height and width, with enough contrast."""
         seen = self._of(word) >= _MIN_INK_CONTRAST
-        x0, y0, x1, y1 = _ink_box(word, self._scale, self._height_px)
+        ((x0, y0, x1, y1),) = run_boxes(self._boxes[word], np.zeros(1, int))
         rows, columns = np.nonzero(seen)
         lost_height, lost_width = y1 - y0 - _extent(rows), x1 - x0 - _extent(columns)
-        em = max(glyph.em for glyph in word) * self._scale
+        em = float(self._glyphs.ems[self._glyphs.owners[word]].max()) * self._scale
         return lost_height <= _MAX_LOST_HEIGHT * (y1 - y0) and lost_width <= _MAX_LOST_EM * em
 
-    def _of(self, word: list[_Glyph]) -> np.ndarray:
-        x0, y0, x1, y1 = _ink_box(word, self._scale, self._height_px)
+    def _of(self, word: np.ndarray) -> np.ndarray:
+        ((x0, y0, x1, y1),) = run_boxes(self._boxes[word], np.zeros(1, int))
         columns = slice(max(int(x0) - 1, 0), max(int(x1) + 2, 0))
         rows = slice(max(int(y0) - 1, 0), max(int(y1) + 2, 0))
-        layers = {self._layers.get(glyph.text_object, 0) for glyph in word}
+        addresses = self._glyphs.addresses[np.unique(self._glyphs.owners[word])]
+        layers = {self._layers.get(address, 0) for address in addresses.tolist()}
         return np.maximum.reduce([self._inks[layer][rows, columns] for layer in layers])
 
 
 def _extent(places: np.ndarray) -> int:
     """From the first to the last of several pixels."""
     return int(np.ptp(places)) + 1 if len(places) else 0
+
+
+def _to_pixels(boxes: np.ndarray, scale: float, height_px: int) -> np.ndarray:
+    """Boxes (N, 4) in points, from the bottom left corner, as xmin, ymin, xmax, ymax in pixels."""
+    left, bottom, right, top = scale * boxes.T
+    return np.stack([left, height_px - top, right, height_px - bottom], axis=1)
+
+
+def _trusted(glyphs: Glyphs, words: PlacedWords, boxes: np.ndarray) -> np.ndarray:
+    """Bool (W,): which words, with these boxes in pixels, are printed as their texts say."""
+    trusted = words.is_em_plausible & _is_level(glyphs, words) & ~words.is_replaced
+    trusted &= boxes[:, 2] - boxes[:, 0] >= 1.0
+    return trusted & [text.strip(".·_-") != "" and not _has_private_use(text) for text in words.texts]
+
+
+def _is_level(glyphs: Glyphs, words: PlacedWords) -> np.ndarray:
+    return glyphs.directions[words.owners, 0] > _LEVEL_COS
+
+
+def _has_private_use(text: str) -> bool:
+    return any(0xE000 <= ord(char) <= 0xF8FF for char in text)
 
 
 def read_pdf_page(page: pdfium.PdfPage, dpi: float) -> PageTruth:
@@ -253,24 +143,26 @@ def read_pdf_page(page: pdfium.PdfPage, dpi: float) -> PageTruth:
         )
     scale = dpi / 72
     image = render_gray(page, scale)
-    listed = list(_split_words(_glyphs(page.get_textpage())))
-    ink = _Ink(page, listed, image, scale)
+    glyphs = read_glyphs(page.get_textpage())
+    listed = split_words(glyphs)
+    ink = _Ink(page, glyphs, listed, image, scale)
     words = [word for word in listed if ink.contrast(word) >= _MIN_SEEN]
     if len(words) < _MIN_WORDS:
         of_listed = f" that are seen, of {len(listed)}" if len(listed) > len(words) else ""
         raise DocumentError(Stage.LABEL, f"the text layer has {len(words)} words{of_listed}, fewer than {_MIN_WORDS}")
-    letters = sum(len(word) == 1 and word[0].char.isalpha() for word in words)
+    letters = sum(len(word) == 1 and glyphs.chars[word[0]].isalpha() for word in words)
     if letters > _MAX_WORDS_TORN * len(words):
         raise DocumentError(
             Stage.LABEL, f"the text layer is torn: {letters} of its {len(words)} words are single letters"
         )
-    boxes, texts, ignore = [], [], []
-    for word in words:
-        box, text, trusted = _word_truth(word, scale, image.shape[0])
-        boxes.append(box)
-        trusted = trusted and ink.is_whole(word)
-        texts.append(text if trusted else "")
-        ignore.append(not trusted)
+    placed = place_words(glyphs, words)
+    of_words, of_ink = (_to_pixels(sides, scale, image.shape[0]) for sides in (placed.boxes, placed.ink))
+    trusted = _trusted(glyphs, placed, of_words)
+    # An ignored region must cover the ink even if the font size is wrong, or the text is slanted.
+    of_words = np.where(trusted[:, None], of_words, of_ink)
+    trusted &= [ink.is_whole(word) for word in words]
+    boxes, ignore = list(of_words), (~trusted).tolist()
+    texts = [normalize_text(text) if is_trusted else "" for text, is_trusted in zip(placed.texts, trusted, strict=True)]
     for box in _image_boxes(page, scale, image.shape[0]):
         boxes.append(box)
         texts.append("")

@@ -9,9 +9,11 @@ from __future__ import annotations
 import array
 import io
 import itertools
+import math
 import os
 import zlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import BinaryIO
 
@@ -155,7 +157,7 @@ def page_renderer(
         A function from the index of a page to its pixels, which raises DocumentError with stage "decode" or "render".
     """
     if kind == DocumentKind.PDF:
-        pdf, user_unit = open_pdf(path), _user_units(path)
+        pdf, user_unit = open_pdf(path), user_units(path)
         pdf.init_forms()
         return lambda page_index: render_pdf_page(pdf, page_index, dpi, color_mode, user_unit(page_index))
     if kind == DocumentKind.TIFF:
@@ -201,22 +203,41 @@ def render_pdf_page(
     except (pdfium.PdfiumError, IndexError) as error:
         raise DocumentError(Stage.RENDER, f"the page can't be loaded ({error})") from error
     try:
-        width_pt, height_pt = (user_unit * side for side in page.get_size())
-        fitting_dpi = _fitting_dpi(width_pt, height_pt, dpi)
-        _check_images(page)
+        size = rendered_size(page, dpi, user_unit)
+        check_images(page)
         is_gray = color_mode == ColorMode.GRAY
-        bitmap = page.render(
-            scale=user_unit * fitting_dpi / 72, grayscale=is_gray, rev_byteorder=not is_gray
-        )  # RGB, not BGR
+        bitmap = page.render(scale=size.scale, grayscale=is_gray, rev_byteorder=not is_gray)  # RGB, not BGR
         pixels = bitmap.to_numpy().copy()  # the bitmap's memory goes with it
     except pdfium.PdfiumError as error:
         raise DocumentError(Stage.RENDER, f"the page can't be rendered ({error})") from error
     finally:
         page.close()
-    return PageImage(pixels, round(fitting_dpi, 2))
+    return PageImage(pixels, size.dpi)
 
 
-def _check_images(page: pdfium.PdfPage) -> None:
+@dataclass(frozen=True)
+class RenderedSize:
+    """The size of a PDF page as it is rendered: in pixels, at ``scale`` pixels per unit of the page, and its dpi."""
+
+    width_px: int
+    height_px: int
+    scale: float
+    dpi: float
+
+
+def rendered_size(page: pdfium.PdfPage, dpi: float, user_unit: float) -> RenderedSize:
+    """The size of a page at a resolution, as in ``render_pdf_page``.
+
+    Raises:
+        DocumentError: with stage "render", if the page is of an absurd size.
+    """
+    width, height = page.get_size()
+    fitting_dpi = _fitting_dpi(user_unit * width, user_unit * height, dpi)
+    scale = user_unit * fitting_dpi / 72
+    return RenderedSize(math.ceil(width * scale), math.ceil(height * scale), scale, round(fitting_dpi, 2))
+
+
+def check_images(page: pdfium.PdfPage) -> None:
     """Raises MemoryError for an image that doesn't fit: PDFium would leave it out, and the page would look blank."""
     if max_image_bytes is None:
         return
@@ -226,7 +247,7 @@ def _check_images(page: pdfium.PdfPage) -> None:
             raise MemoryError
 
 
-def _user_units(path: str) -> Callable[[int], float]:
+def user_units(path: str) -> Callable[[int], float]:
     """A function from the index of a page to its ``/UserUnit``; 1 where none is stated or qpdf can't read it."""
     try:
         pages = pikepdf.open(path).pages

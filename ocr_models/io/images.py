@@ -49,6 +49,14 @@ class PageImage:
     dpi: float | None
 
     @property
+    def height_px(self) -> int:
+        return self.pixels.shape[0]
+
+    @property
+    def width_px(self) -> int:
+        return self.pixels.shape[1]
+
+    @property
     def nbytes(self) -> int:
         return self.pixels.nbytes
 

@@ -14,6 +14,7 @@ from ocr_models.pages.found_page import FoundPage
 from ocr_models.pages.layout import order_words
 from ocr_models.pages.leaders import DOTS, LEADER_OR_WORD, as_high_as_neighbors, join_leaders
 from ocr_models.pages.readings import mean_confidence, network_confidence, own_confidence
+from ocr_models.pages.right_to_left import reading_order
 from ocr_models.pages.unknown_script import find_unknown_script
 from ocr_models.recognition.crops import MARGIN_X
 from ocr_models.records import OcrPage, TextLine, Transcript, Word
@@ -77,11 +78,13 @@ def _lay_out(
     # Of all words: one that is left out of the text still holds its line together.
     layout = order_words(as_high_as_neighbors(boxes, is_leader))
     # From here on words stand in reading order.
-    order = np.concatenate(layout.lines)
+    texts = [transcript.text for transcript in transcripts]
+    in_lines = [reading_order(line, texts) for line in layout.lines]
+    order = np.concatenate(in_lines)
     read = [transcripts[i] for i in order.tolist()]
     is_unknown = find_unknown_script(read)
     quads = transform_quads(to_given, level[order])
-    stops = np.cumsum([len(line) for line in layout.lines]).tolist()
+    stops = np.cumsum([len(line) for line in in_lines]).tolist()
     starts = [0, *stops[:-1]]
     hulls = run_boxes(boxes[order], np.array(starts))  # level, as the page is
     line_quads = transform_quads(to_given, box_quads(hulls))

@@ -7,14 +7,15 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 
-import numpy as np
-
 from ocr_models.bundle import DEFAULT_BUNDLES, WEIGHTS
 from ocr_models.errors import DocumentError, PagebeamError, Stage, UsageError
 from ocr_models.io.documents import HEAD_BYTES, DocumentKind, count_pages, page_renderer, sniff_kind
 from ocr_models.io.images import PageImage
+from ocr_models.io.text_layer import TextLayer, layer_reader
 from ocr_models.pages.document_page import DocumentPage
+from ocr_models.pages.layer_page import lay_out_layer
 from ocr_models.pages.page_reader import PageReader
+from ocr_models.records import TextLayerUse
 
 _BATCH = 8  # pages read together, as in the pipeline: enough to fill the recognizer's batches
 
@@ -25,6 +26,7 @@ def read_document(
     *,
     pages: Iterable[int] | None = None,
     dpi: float = 200.0,
+    text_layer: str = TextLayerUse.AUTO,
 ) -> Iterator[DocumentPage]:
     """Reads the pages of an image, TIFF or PDF in this process.
 
@@ -36,6 +38,8 @@ def read_document(
         reader: the models; by default the shipped ones, which are loaded once per process.
         pages: indices of the pages to read, from 0, in the order wanted; by default all pages.
         dpi: resolution at which a PDF is rendered; images have their own.
+        text_layer: "auto" takes the words of a PDF page from its own text where that is seen, maps to characters and
+            covers the ink of the page; "never" reads all pages.
 
     Returns:
         An iterator that reads up to 8 pages ahead and yields them in order. In a notebook, a page shows as a picture
@@ -51,11 +55,13 @@ def read_document(
     try:
         kind = _kind_of(name)
         page_count = count_pages(name, kind)
-        render = page_renderer(name, kind, dpi)
+        if text_layer not in list(TextLayerUse):
+            raise UsageError(f"text_layer is {text_layer!r}; give {' or '.join(map(repr, map(str, TextLayerUse)))}")
+        decode = _decoder(name, kind, dpi, text_layer)
     except DocumentError as error:
         raise DocumentError(error.stage, f"{name}: {error}") from error
     indices = iter(range(page_count) if pages is None else pages)
-    return _read_pages(name, kind, dpi, render, page_count, indices, reader)
+    return _read_pages(name, kind, dpi, decode, page_count, indices, reader)
 
 
 @functools.cache
@@ -76,35 +82,48 @@ def _kind_of(path: str) -> DocumentKind:
     return kind
 
 
+def _decoder(path: str, kind: DocumentKind, dpi: float, text_layer: str) -> Callable[[int], PageImage | TextLayer]:
+    """A function from the index of a page to its text layer, if that is wanted and says all, or else its pixels."""
+    render = page_renderer(path, kind, dpi)
+    if kind != DocumentKind.PDF or text_layer == TextLayerUse.NEVER:
+        return render
+    read_layer = layer_reader(path, dpi)
+    return lambda page_index: read_layer(page_index) or render(page_index)
+
+
 def _read_pages(
     path: str,
     kind: DocumentKind,
     dpi: float,
-    render: Callable[[int], PageImage],
+    decode: Callable[[int], PageImage | TextLayer],
     page_count: int,
     indices: Iterator[int],
     reader: PageReader | None,
 ) -> Iterator[DocumentPage]:
     while batch := list(islice(indices, _BATCH)):
-        images: list[np.ndarray] = []
+        decoded: list[PageImage | TextLayer] = []
         failure: PagebeamError | None = None
         for index in batch:
             try:
-                images.append(_pixels(path, render, page_count, index))
+                decoded.append(_decode(path, decode, page_count, index))
             except PagebeamError as error:
                 failure = error
                 break
-        if images:
-            for index, page in zip(batch, (reader or shipped_reader()).read_pages(images), strict=False):
-                yield DocumentPage(**vars(page), path=path, kind=kind, index=index, dpi=dpi)
+        images = [page.pixels for page in decoded if isinstance(page, PageImage)]
+        read = iter((reader or shipped_reader()).read_pages(images) if images else [])
+        for index, content in zip(batch, decoded, strict=False):
+            page = lay_out_layer(content) if isinstance(content, TextLayer) else next(read)
+            yield DocumentPage(**vars(page), path=path, kind=kind, index=index, dpi=dpi)
         if failure:
             raise failure
 
 
-def _pixels(path: str, render: Callable[[int], PageImage], page_count: int, index: int) -> np.ndarray:
+def _decode(
+    path: str, decode: Callable[[int], PageImage | TextLayer], page_count: int, index: int
+) -> PageImage | TextLayer:
     if not 0 <= index < page_count:
         raise UsageError(f"{path} has no page of index {index}; give indices from 0 to {page_count - 1}")
     try:
-        return render(index).pixels
+        return decode(index)
     except DocumentError as error:
         raise DocumentError(error.stage, f"{path}, page {index + 1}: {error}") from error

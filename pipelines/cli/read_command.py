@@ -9,7 +9,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import IO
 
@@ -56,10 +56,11 @@ def main(argv: Sequence[str]) -> ExitStatus:
             arguments.min_confidence,
             arguments.engine,
             arguments.uses_lexicon,
+            arguments.text_layer,
         )
         stream = PageStream(reader, pool, arguments.dpi, _BATCH)
         read = (row for page_range in wanted for row in stream.add(page_range))
-        rows = (_all_columns(row) for row in itertools.chain(read, _finish(stream)))
+        rows = (_all_columns(row) for row in _in_order(itertools.chain(read, _finish(stream)), wanted))
         is_quiet = len(wanted) == 1 or sys.stdout.isatty() or not sys.stderr.isatty()  # the text is progress enough
         failed = 0
         for number, row in enumerate(tqdm(rows, "pages", len(wanted), unit="page", disable=is_quiet, leave=False)):
@@ -143,6 +144,18 @@ def _choose(file: str, ranges: list[PageRange], numbers: list[int] | None) -> li
 
 def _finish(stream: PageStream) -> Iterator[Row]:
     yield from stream.finish()  # begins only when it is asked for the first row
+
+
+def _in_order(rows: Iterable[Row], wanted: Sequence[PageRange]) -> Iterator[Row]:
+    """The rows in the order of their pages; those of text layers, and of failures, come before pages being read."""
+    waiting: dict[int, Row] = {}
+    places = (page.start for page in wanted)
+    place = next(places, None)
+    for row in rows:
+        waiting[row["page_index"]] = row
+        while place in waiting:
+            yield waiting.pop(place)
+            place = next(places, None)
 
 
 def _all_columns(row: Row) -> Row:

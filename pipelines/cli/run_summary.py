@@ -111,6 +111,8 @@ def _print_summary(manifest: dict[str, Any], output: str, table: Table, done: st
     _print_failures(manifest["first_failures"], pages["failed"])
     known = f", {pages['known']:,} known" if pages["known"] else ""
     say(f"{pages['ok']} pages {done}, {others}{known}; {rate:.2f} pages/s")
+    if from_layer := sum(counts.get("from_text_layer", 0) for counts in manifest["statistics"].values()):
+        say(f"{from_layer:,} pages have their words from the PDF's own text; --text-layer never reads them")
     if unread := pages.get(UNKNOWN_SCRIPT):
         say(f"{unread} pages are in a script that the models can't read; their status is {UNKNOWN_SCRIPT}")
     noticed = [

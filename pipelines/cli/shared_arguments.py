@@ -12,7 +12,7 @@ from ocr_models.bundle import DEFAULT_BUNDLES
 from ocr_models.data.sources.source import SourceOptions
 from ocr_models.errors import UsageError
 from ocr_models.inference.engines import AUTO, ENGINES
-from ocr_models.records import MIN_CONFIDENCE
+from ocr_models.records import MIN_CONFIDENCE, TextLayerUse
 from ocr_models.terminal import announce
 from pipelines.inputs.discovery import is_glob
 from pipelines.runtime.beam_options import LOCAL_RUNNER
@@ -76,6 +76,13 @@ def add_ocr_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="P",
         help="leave words that the network is less sure of (0 to 1) out of the text; rows keep them; "
         "default: %(default)s",
+    )
+    parser.add_argument(
+        "--text-layer",
+        choices=[str(choice) for choice in TextLayerUse],
+        default=str(TextLayerUse.AUTO),
+        help="auto: take the words of a PDF page from its own text where that is seen, maps to characters and covers "
+        "the ink of the page; never: read all pages; default: %(default)s",
     )
     parser.add_argument(
         "--no-lexicon",

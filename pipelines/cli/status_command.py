@@ -45,9 +45,9 @@ def to_json(value: Any) -> str:
 
 def _describe_table(folder: str, table: dict[str, Any]) -> Iterator[str]:
     documents, statuses = table["documents"], list(table["by_status"])
-    header = ["kind", "documents", folder, *statuses, "mean confidence"]
+    header = ["kind", "documents", folder, *statuses, "from text layer", "mean confidence"]
     kinds = sorted(table["by_kind"].keys() | documents["by_kind"].keys())
-    none = {"pages": 0, "by_status": dict.fromkeys(statuses, 0), "mean_confidence": None}
+    none = {"pages": 0, "by_status": dict.fromkeys(statuses, 0), "from_text_layer": 0, "mean_confidence": None}
     rows = [_row(kind, documents["by_kind"].get(kind, 0), table["by_kind"].get(kind, none)) for kind in kinds]
     yield from text_table(header, [*rows, _row("all", documents["found"], table)])
     if documents["vanished"]:
@@ -68,8 +68,8 @@ def _describe_table(folder: str, table: dict[str, Any]) -> Iterator[str]:
 
 
 def _row(kind: str, documents: int, pages: dict[str, Any]) -> list[object]:
-    confidence = pages["mean_confidence"]
-    return [kind, documents, pages["pages"], *pages["by_status"].values(), confidence and round(confidence, 3)]
+    confidence, counts = pages["mean_confidence"], [*pages["by_status"].values(), pages["from_text_layer"]]
+    return [kind, documents, pages["pages"], *counts, confidence and round(confidence, 3)]
 
 
 def _describe_runs(runs: list[dict[str, Any]]) -> Iterator[str]:

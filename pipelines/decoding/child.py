@@ -26,6 +26,7 @@ from ocr_models.io import documents, images
 from ocr_models.io.documents import DocumentKind
 from ocr_models.io.hashing import FileState, check_unchanged
 from ocr_models.io.images import ColorMode, PageImage
+from ocr_models.io.text_layer import TextLayer, layer_reader
 from ocr_models.limits import DecodeLimits, over_limit
 
 OPEN_DOCUMENTS = 4
@@ -75,7 +76,10 @@ class CountPdfPages:
 
 @dataclass(frozen=True)
 class RenderPage:
-    """Asks for the pixels of one page of a local document that has this ``sha256``; None for whatever is there."""
+    """Asks for the pixels of one page of a local document that has this ``sha256``; None for whatever is there.
+
+    With ``takes_text_layer``, a page of a PDF whose text layer says all that is printed comes as that, not rendered.
+    """
 
     path: str
     sha256: str | None
@@ -83,13 +87,17 @@ class RenderPage:
     page_index: int
     dpi: float
     color_mode: ColorMode = ColorMode.GRAY
+    takes_text_layer: bool = False
     stage = Stage.RENDER
 
-    def answer(self) -> PageImage:
-        state = check_unchanged(self.path, self.sha256)
+    def answer(self) -> PageImage | TextLayer:
+        content = self.sha256, check_unchanged(self.path, self.sha256)
         try:
-            render = _page_renderer(self.path, (self.sha256, state), self.kind, self.dpi, self.color_mode)
-            return render(self.page_index)
+            if self.takes_text_layer and self.kind == DocumentKind.PDF:
+                layer = _layer_reader(self.path, content, self.dpi)(self.page_index)
+                if layer:
+                    return layer
+            return _page_renderer(self.path, content, self.kind, self.dpi, self.color_mode)(self.page_index)
         finally:  # what was read while the file changed, or why that failed, means nothing
             check_unchanged(self.path, self.sha256)
 
@@ -109,6 +117,11 @@ def _page_renderer(
 ) -> Callable[[int], PageImage]:
     """Keeps the last documents open, because their pages are usually requested one after the other."""
     return documents.page_renderer(path, kind, dpi, color_mode)
+
+
+@functools.lru_cache(OPEN_DOCUMENTS)
+def _layer_reader(path: str, content: tuple[str | None, FileState], dpi: float) -> Callable[[int], TextLayer | None]:
+    return layer_reader(path, dpi)
 
 
 def serve(connection: Connection, time_limit_s: float) -> None:

@@ -62,7 +62,7 @@ def open_document(file: FoundFile, pool: DecodePool, known: Known | None = None)
 
 
 def page_requests(
-    page_range: PageRange, dpi: float, color_mode: ColorMode
+    page_range: PageRange, dpi: float, color_mode: ColorMode, takes_text_layer: bool = False
 ) -> Iterator[tuple[int, RenderPage | DecodeRecord, LocalFile]]:
     """The requests for the pixels of a range of pages.
 
@@ -70,6 +70,7 @@ def page_requests(
         page_range: the pages; none of a document that couldn't be opened.
         dpi: resolution for rendering PDFs.
         color_mode: of the pages.
+        takes_text_layer: whether text layers that say all that is printed are wanted instead of pixels.
 
     Yields:
         For each page its index, the request, and the file that must not be deleted before it is answered.
@@ -85,7 +86,8 @@ def page_requests(
     elif document.kind:
         file = local_copy(document.uri, document.sha256)
         for index in indices:
-            yield index, RenderPage(file.name, document.sha256, document.kind, index, dpi, color_mode), file
+            page = file.name, document.sha256, document.kind, index
+            yield index, RenderPage(*page, dpi, color_mode, takes_text_layer), file
 
 
 def record_places(page_range: PageRange) -> tuple[LocalFile, list[RecordPlace]]:

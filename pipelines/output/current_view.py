@@ -94,7 +94,7 @@ def _describe_array(manifests: list[dict[str, Any]], living: list[int]) -> dict[
 
 
 def _describe_table(output: str, table: Table, manifests: list[dict[str, Any]]) -> dict[str, Any]:
-    confidence = [name for name in ("mean_confidence",) if name in table.schema.names]
+    confidence = [name for name in ("mean_confidence", "text_source") if name in table.schema.names]
     statistics, failures, readers = [], Counter[tuple[str, str]](), Counter[str | None]()
     files = 0
     last_row: tuple[str, str | None] = ("", None)
@@ -123,6 +123,7 @@ def _describe_pages(pages: PageStatistics, table: Table) -> dict[str, Any]:
     return {
         "pages": pages.pages,
         "by_status": {status: pages.statuses.get(status, 0) for status in table.statuses},
+        "from_text_layer": pages.from_text_layer,
         "mean_confidence": round(pages.confidence_sum / rated, 6) if rated else None,
         "confidences": {f"{i / BINS:.1f}": count for i, count in enumerate(pages.confidences)},
     }

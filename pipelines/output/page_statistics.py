@@ -11,6 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ocr_models.records import TextSource
+
 BINS = 10  # of confidences, each of a width of 0.1
 NO_KIND = "unopened"
 
@@ -22,14 +24,17 @@ class PageStatistics:
     Attributes:
         statuses: number of rows by status.
         words: number of words.
-        confidences: number of pages by their mean confidence, in ``BINS`` bins from 0 to 1.
-        confidence_sum: sum of their mean confidences.
+        confidences: number of pages that were read by their mean confidence, in ``BINS`` bins from 0 to 1. Pages from
+            their text layers, whose confidence is always 1, don't count: they would hide how well the others are read.
+        confidence_sum: sum of the same mean confidences.
+        from_text_layer: number of pages from their text layers.
     """
 
     statuses: dict[str, int] = field(default_factory=dict)
     words: int = 0
     confidences: tuple[int, ...] = (0,) * BINS
     confidence_sum: float = 0.0
+    from_text_layer: int = 0
 
     @staticmethod
     def of_rows(rows: pa.Table) -> dict[str, PageStatistics]:
@@ -41,7 +46,8 @@ class PageStatistics:
         statuses = dict(Counter(self.statuses) + Counter(other.statuses))
         confidences = tuple(a + b for a, b in zip(self.confidences, other.confidences, strict=True))
         confidence_sum = self.confidence_sum + other.confidence_sum
-        return PageStatistics(statuses, self.words + other.words, confidences, confidence_sum)
+        from_text_layer = self.from_text_layer + other.from_text_layer
+        return PageStatistics(statuses, self.words + other.words, confidences, confidence_sum, from_text_layer)
 
     @property
     def pages(self) -> int:
@@ -64,10 +70,15 @@ def sum_by_kind(parts: Iterable[dict[str, PageStatistics]]) -> dict[str, PageSta
 
 
 def _of_one_kind(rows: pa.Table) -> PageStatistics:
-    words, bins, total = 0, np.zeros(BINS, int), 0.0
+    words, bins, total, from_text_layer = 0, np.zeros(BINS, int), 0.0, 0
+    statuses = dict(Counter(rows["status"].to_pylist()))
     if "words" in rows.column_names:
         words = pc.sum(pc.list_value_length(rows["words"])).as_py() or 0
+    if "text_source" in rows.column_names:
+        is_layer = pc.fill_null(pc.equal(rows["text_source"], str(TextSource.TEXT_LAYER)), False)
+        from_text_layer = pc.sum(is_layer).as_py() or 0
+        rows = rows.filter(pc.invert(is_layer))
     if "mean_confidence" in rows.column_names:
         confidences = pc.drop_null(rows["mean_confidence"]).to_numpy()
         bins, total = np.histogram(confidences, BINS, (0, 1))[0], float(confidences.sum(dtype=np.float64))
-    return PageStatistics(dict(Counter(rows["status"].to_pylist())), words, tuple(bins.tolist()), total)
+    return PageStatistics(statuses, words, tuple(bins.tolist()), total, from_text_layer)

@@ -194,6 +194,12 @@ PAGES = Table(
                 "words have confidence 0 and are not in `text`; null if failed",
             ),
             _column("lines", pa.list_(_LINE), "in reading order; null if failed"),
+            _column(
+                "text_source",
+                pa.string(),
+                "text_layer: the words are those of the PDF page itself, with confidence 1, and the row's models did "
+                "not read it; ocr: they were read; null if failed",
+            ),
             _column("detector_id", pa.string(), "name and digest of the model that found the words", False),
             _column("recognizer_id", pa.string(), "name and digest of the model that read them", False),
             _column("engine", pa.string(), "what computed the models: openvino, tensorflow or jax", False),

@@ -9,6 +9,7 @@ import numpy as np
 
 from ocr_models.bundle import find_bundle
 from ocr_models.io.images import ColorMode
+from ocr_models.io.text_layer import TextLayer
 from pipelines.output.schemas import CAPTIONS, Row
 from pipelines.reading.run_options import CaptionOptions
 from pipelines.reading.transforms import ReadPages
@@ -37,10 +38,14 @@ class CaptionReader:
 
     table = CAPTIONS
     color_mode = ColorMode.RGB
+    takes_text_layer = False
 
     def __init__(self, captioner: Captioner) -> None:
         self._captioner = captioner
         self.model_ids = {"captioner_id": captioner.captioner_id}
+
+    def read_layer(self, layer: TextLayer) -> Row:
+        raise AssertionError("captions are of pictures")
 
     def read_pages(self, images: list[np.ndarray]) -> list[Row]:
         """Columns for RGB pictures, uint8 (H, W, 3)."""

@@ -10,7 +10,7 @@ import apache_beam as beam
 from ocr_models.bundle import DEFAULT_BUNDLES
 from ocr_models.inference.engines import AUTO
 from ocr_models.limits import DecodeLimits
-from ocr_models.records import MIN_CONFIDENCE
+from ocr_models.records import MIN_CONFIDENCE, TextLayerUse
 from pipelines.inputs.page_ranges import PageRange
 from pipelines.output.schemas import Row
 from pipelines.reading.ocr_rows import load_reader
@@ -36,6 +36,7 @@ class OcrPages(beam.PTransform):
         limits: what decoding a page may cost.
         engine: what computes the models; see ``ocr_models.inference.engines.choose_engine``.
         uses_lexicon: whether the recognizer's lexicon decides between letters that it is unsure of.
+        text_layer: whether the words of a PDF page are taken from its text, where that says all that is printed.
     """
 
     detector: str = DEFAULT_BUNDLES["detection"]
@@ -46,6 +47,7 @@ class OcrPages(beam.PTransform):
     limits: DecodeLimits = field(default_factory=DecodeLimits)
     engine: str = AUTO
     uses_lexicon: bool = True
+    text_layer: str = TextLayerUse.AUTO
 
     def expand(self, page_ranges: beam.PCollection[PageRange]) -> beam.PCollection[Row]:
         options = OcrOptions(
@@ -58,6 +60,7 @@ class OcrPages(beam.PTransform):
             min_confidence=self.min_confidence,
             engine=self.engine,
             uses_lexicon=self.uses_lexicon,
+            text_layer=self.text_layer,
         )
         return page_ranges | self.read_pages(options.reader_id(options.find_models()))
 
@@ -77,6 +80,7 @@ class OcrPages(beam.PTransform):
                 self.min_confidence,
                 self.engine,
                 self.uses_lexicon,
+                self.text_layer,
             ),
             self.dpi,
             limits=self.limits,

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ocr_models.io.images import ColorMode
-from ocr_models.records import OcrPage, TextLine, Word
+from ocr_models.io.text_layer import TextLayer
+from ocr_models.records import OcrPage, TextLayerUse, TextLine, Word
 from pipelines.output.schemas import PAGES, UNKNOWN_SCRIPT, Row
 from pipelines.runtime.bundles import local_bundle
 from pipelines.runtime.quick_start import quick_start
@@ -23,8 +24,9 @@ class OcrReader:
     table = PAGES
     color_mode = ColorMode.GRAY
 
-    def __init__(self, page_reader: PageReader) -> None:
+    def __init__(self, page_reader: PageReader, text_layer: str = TextLayerUse.AUTO) -> None:
         self._page_reader = page_reader
+        self.takes_text_layer = text_layer == TextLayerUse.AUTO
         self.model_ids = {
             "detector_id": page_reader.detector_id,
             "recognizer_id": page_reader.recognizer_id,
@@ -35,11 +37,23 @@ class OcrReader:
         """Columns for gray pages, uint8 (H, W)."""
         return [_columns(page) for page in self._page_reader.read_pages(images)]
 
+    def read_layer(self, layer: TextLayer) -> Row:
+        """The same columns for a page from its text layer."""
+        from ocr_models.pages.layer_page import lay_out_layer  # loads OpenCV, which the launcher doesn't need
+
+        return _columns(lay_out_layer(layer))
+
 
 def load_reader(
-    detector: str, recognizer: str, beam_width: int, min_confidence: float, engine: str, uses_lexicon: bool
+    detector: str,
+    recognizer: str,
+    beam_width: int,
+    min_confidence: float,
+    engine: str,
+    uses_lexicon: bool,
+    text_layer: str,
 ) -> OcrReader:
-    """Loads the models; the arguments are those of ``PageReader.load``."""
+    """Loads the models; the arguments but the last are those of ``PageReader.load``."""
     with quick_start():
         from ocr_models.pages.page_reader import PageReader
 
@@ -52,7 +66,7 @@ def load_reader(
             engine=engine,
             uses_lexicon=uses_lexicon,
         )
-        return OcrReader(page_reader)
+        return OcrReader(page_reader, text_layer)
 
 
 def _columns(page: OcrPage) -> Row:
@@ -75,6 +89,7 @@ def _columns(page: OcrPage) -> Row:
         "is_complete": page.is_complete,
         "words_left_out": sum(not word.in_text for word in page.words),
         "unknown_script_share": page.unknown_script_share,
+        "text_source": str(page.text_source),
         "lines": [
             {"text": line.text, "quad": quad, "confidence": _confidence(line.confidence)}
             for line, quad in zip(page.lines, _flat_quads(page.lines), strict=True)

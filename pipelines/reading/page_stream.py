@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 
 from ocr_models.errors import DocumentError, Stage
 from ocr_models.io.images import ColorMode, PageImage
+from ocr_models.io.text_layer import TextLayer
 from ocr_models.limits import reading_within
 from pipelines.decoding.child import Answer
 from pipelines.decoding.pool import DecodePool
@@ -18,6 +19,8 @@ from pipelines.decoding.stream import BatchStream, Done, Submission
 from pipelines.inputs.documents import page_requests
 from pipelines.inputs.page_ranges import Document, PageRange, page_id
 from pipelines.output.schemas import Row, Table
+
+Content = TypeVar("Content", PageImage, TextLayer)
 
 
 class Reader(Protocol):
@@ -27,11 +30,13 @@ class Reader(Protocol):
         table: the schema of its rows.
         color_mode: color mode of the pages that it reads.
         model_ids: ids of its models, by the columns that every row has for them.
+        takes_text_layer: whether pages of PDFs are wanted as text layers where these say all that is printed.
     """
 
     table: Table
     color_mode: ColorMode
     model_ids: dict[str, str]
+    takes_text_layer: bool
 
     def read_pages(self, images: list[np.ndarray]) -> list[Row]:
         """Reads pages together.
@@ -46,6 +51,9 @@ class Reader(Protocol):
             Exception: of any kind: the whole batch failed. Its attribute ``stage``, if any, says at which stage.
         """
 
+    def read_layer(self, layer: TextLayer) -> Row:
+        """The same columns for a page from its text layer; called only if ``takes_text_layer``."""
+
 
 @dataclass(frozen=True)
 class _Page:
@@ -56,17 +64,17 @@ class _Page:
 
 
 @dataclass(frozen=True)
-class _DecodedPage:
+class _DecodedPage(Generic[Content]):
     page: _Page
-    image: PageImage
+    content: Content
     decode_ms: float
 
     @property
     def nbytes(self) -> int:
-        return self.image.nbytes
+        return self.content.nbytes
 
 
-class PageStream(BatchStream[PageRange, _Page, _DecodedPage, Row]):
+class PageStream(BatchStream[PageRange, _Page, _DecodedPage[PageImage], Row]):
     """Turns page ranges into rows, one for every page, without the column ``run_id``.
 
     Args:
@@ -98,41 +106,54 @@ class PageStream(BatchStream[PageRange, _Page, _DecodedPage, Row]):
             error.elapsed_ms = document.elapsed_ms
             yield Done(self._failed_row(_Page(document, 0), error))
         try:
-            for index, request, file in page_requests(page_range, self._dpi, self._reader.color_mode):
+            wanted = self._dpi, self._reader.color_mode, self._reader.takes_text_layer
+            for index, request, file in page_requests(page_range, *wanted):
                 yield Submission(_Page(document, index), request, file)
         except DocumentError as error:  # the file can't be downloaded, before any request: all of its pages are lost
             for index in range(page_range.start, page_range.stop):
                 yield Done(self._failed_row(_Page(document, index), error))
 
-    def items(self, submission: Submission[_Page], answer: Answer) -> Iterable[_DecodedPage]:
+    def items(self, submission: Submission[_Page], answer: Answer) -> Iterable[_DecodedPage[PageImage] | Done[Row]]:
+        if isinstance(answer.value, TextLayer):
+            return [Done(self._layer_row(submission.key, answer.value, answer.elapsed_ms))]
         return [_DecodedPage(submission.key, answer.value, answer.elapsed_ms)]
 
     def undecoded(self, submission: Submission[_Page], error: DocumentError) -> Row:
         return self._failed_row(submission.key, error)
 
-    def process(self, pages: list[_DecodedPage]) -> list[Row]:
+    def process(self, pages: list[_DecodedPage[PageImage]]) -> list[Row]:
         start = time.perf_counter()
         try:
             with reading_within(self._read_s):  # a batch that takes longer is read again, page by page
-                read = self._reader.read_pages([page.image.pixels for page in pages])
+                read = self._reader.read_pages([page.content.pixels for page in pages])
         except Exception as error:
             vars(error)["elapsed_ms"] = (time.perf_counter() - start) * 1000
             raise
         read_ms = (time.perf_counter() - start) * 1000 / len(pages)
         return [self._row(page, columns, read_ms) for page, columns in zip(pages, read, strict=True)]
 
-    def unprocessed(self, page: _DecodedPage, error: Exception) -> Row:
+    def unprocessed(self, page: _DecodedPage[PageImage], error: Exception) -> Row:
         return self._failed_row(page.page, error, page)
 
     def status_of(self, row: Row) -> str:
         return row["status"]
 
-    def _row(self, page: _DecodedPage, columns: Row, read_ms: float) -> Row:
+    def _layer_row(self, page: _Page, layer: TextLayer, decode_ms: float) -> Row:
+        decoded, start = _DecodedPage(page, layer, decode_ms), time.perf_counter()
+        try:
+            with reading_within(self._read_s):
+                columns = self._reader.read_layer(layer)
+        except Exception as error:
+            vars(error)["elapsed_ms"] = (time.perf_counter() - start) * 1000
+            return self._failed_row(page, error, decoded)
+        return self._row(decoded, columns, (time.perf_counter() - start) * 1000)
+
+    def _row(self, page: _DecodedPage[Any], columns: Row, read_ms: float) -> Row:
         self._observe_ms("decode", page.decode_ms)
         self._observe_ms("read", read_ms)
         return {**self._common_columns(page.page, page), **columns, "elapsed_ms": page.decode_ms + read_ms}
 
-    def _failed_row(self, page: _Page, error: Exception, decoded: _DecodedPage | None = None) -> Row:
+    def _failed_row(self, page: _Page, error: Exception, decoded: _DecodedPage[Any] | None = None) -> Row:
         failure = {
             "stage": str(getattr(error, "stage", Stage.READ)),
             "error_type": type(error).__name__,
@@ -142,7 +163,7 @@ class PageStream(BatchStream[PageRange, _Page, _DecodedPage, Row]):
         columns["elapsed_ms"] += getattr(error, "elapsed_ms", 0.0)
         return {**columns, "status": "failed", "failure": failure}
 
-    def _common_columns(self, page: _Page, decoded: _DecodedPage | None) -> Row:
+    def _common_columns(self, page: _Page, decoded: _DecodedPage[Any] | None) -> Row:
         document = page.document
         columns = {
             "page_id": page_id(document.uri, document.sha256, page.index),
@@ -159,6 +180,7 @@ class PageStream(BatchStream[PageRange, _Page, _DecodedPage, Row]):
             "elapsed_ms": 0.0,
         }
         if decoded:
-            height_px, width_px = decoded.image.pixels.shape[:2]
-            columns.update(width_px=width_px, height_px=height_px, dpi=decoded.image.dpi, elapsed_ms=decoded.decode_ms)
+            content = decoded.content
+            columns.update(width_px=content.width_px, height_px=content.height_px, dpi=content.dpi)
+            columns["elapsed_ms"] = decoded.decode_ms
         return columns

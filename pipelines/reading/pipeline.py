@@ -72,6 +72,7 @@ def make_read_pages(options: RunOptions, reader_id: str | None, stop: StopFile |
             options.limits,
             options.engine,
             options.uses_lexicon,
+            options.text_layer,
         )
         return ocr_pages.read_pages(reader_id, stop)
     assert isinstance(options, CaptionOptions)

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from ocr_models.bundle import DEFAULT_BUNDLES, Bundle, find_bundle
 from ocr_models.inference.engines import AUTO, check_keras, choose_engine
 from ocr_models.limits import DecodeLimits
-from ocr_models.records import MIN_CONFIDENCE
+from ocr_models.records import MIN_CONFIDENCE, TextLayerUse
 from pipelines.inputs.input_list import InputList
 from pipelines.output.parts import Part
 from pipelines.output.schemas import CAPTIONS, PAGES, Table
@@ -98,6 +98,7 @@ class OcrOptions(RunOptions):
         min_confidence: words that the network is less sure of, 0 to 1, are left out of the text; rows keep them.
         engine: what computes the models; all engines read the same, so that known pages aren't read again for it.
         uses_lexicon: whether the recognizer's lexicon decides between letters that it is unsure of.
+        text_layer: whether the words of a PDF page are taken from its text, where that says all that is printed.
     """
 
     table = PAGES
@@ -107,6 +108,7 @@ class OcrOptions(RunOptions):
     min_confidence: float = MIN_CONFIDENCE
     engine: str = AUTO
     uses_lexicon: bool = True
+    text_layer: str = TextLayerUse.AUTO
 
     def find_models(self) -> dict[str, Bundle]:
         models = {
@@ -118,8 +120,12 @@ class OcrOptions(RunOptions):
         return models
 
     def what_changes_readings(self) -> dict[str, Any]:
-        told = {"dpi": self.dpi, "beam_width": self.beam_width, "min_confidence": self.min_confidence}
-        return told if self.uses_lexicon else told | {"uses_lexicon": False}  # as before there was a choice
+        told: dict[str, Any] = {"dpi": self.dpi, "beam_width": self.beam_width, "min_confidence": self.min_confidence}
+        if not self.uses_lexicon:  # nothing else is told than before there was a choice
+            told["uses_lexicon"] = False
+        if self.text_layer != TextLayerUse.NEVER:  # likewise
+            told["text_layer"] = str(self.text_layer)
+        return told
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ from typing import Any
 from PIL import Image
 
 from ocr_models.errors import DocumentError, Stage
-from ocr_models.io.images import ColorMode
+from ocr_models.io.images import ColorMode, PageImage
 from pipelines.decoding.child import Answer, RenderPage
 from pipelines.decoding.file_requests import DecodeRecord
 from pipelines.decoding.pool import shared_pool
@@ -65,7 +65,9 @@ class EncodePage:
         return self.request.stage
 
     def answer(self) -> EncodedImage:
-        picture = Image.fromarray(self.request.answer().pixels)
+        page = self.request.answer()
+        assert isinstance(page, PageImage)  # a text layer isn't asked for
+        picture = Image.fromarray(page.pixels)
         picture.thumbnail((_LONGEST_PX, _LONGEST_PX))
         file = io.BytesIO()
         picture.save(file, "WEBP", quality=_QUALITY, method=_METHOD)

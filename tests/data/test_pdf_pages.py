@@ -8,8 +8,9 @@ import cv2
 import numpy as np
 import pytest
 
-from ocr_models.data.pdf_pages import find_pdfs, open_pdf, open_pdf_page, read_pdf_page
+from ocr_models.data.pdf_pages import find_pdfs, open_pdf, read_pdf_page
 from ocr_models.errors import DocumentError
+from ocr_models.io.pdf_text import open_pdf_page
 from tests.text_pdfs import prose, set_text, stream, write_text_pdf
 
 DPI = 144

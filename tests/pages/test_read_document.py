@@ -13,7 +13,7 @@ from ocr_models.errors import DocumentError, Stage, UsageError
 from ocr_models.pages.read_document import read_document
 from ocr_models.records import OcrPage
 from tests.shards import striped_word, word_example, write_shard
-from tests.text_pdfs import write_text_pdf
+from tests.text_pdfs import set_text, write_text_pdf
 
 SAMPLES = Path(__file__).parents[2] / "docs" / "samples"
 
@@ -69,9 +69,22 @@ def test_pages_are_chosen_by_index(tiff):
 
 def test_pdf_is_rendered_at_the_dpi(tmp_path):
     pdf = write_text_pdf(tmp_path / "a.pdf", ["", ""])
-    assert len(texts(pdf)) == 2
-    (wide,), (narrow,) = texts(pdf, pages=[0], dpi=144), texts(pdf, pages=[0], dpi=72)
+    assert len(texts(pdf, text_layer="never")) == 2
+    (wide,), (narrow,) = (texts(pdf, pages=[0], dpi=dpi, text_layer="never") for dpi in (144, 72))
     assert [int(side) for side in wide.split("x")] == [2 * int(side) for side in narrow.split("x")]
+
+
+def test_pages_come_in_order_whether_they_are_read_or_not(tmp_path):
+    scan = "q 420 0 0 595 0 0 cm BI /W 2 /H 1 /CS /G /BPC 8 /F /AHx ID 00ff> EI Q"
+    printed = [set_text(line) for line in ("first page", "second page")]
+    pdf = write_text_pdf(tmp_path / "a.pdf", [printed[0], scan, printed[1], f"{scan} 3 Tr {printed[1]}"])
+    assert texts(pdf, dpi=72) == ["first page\n", "420x595", "second page\n", "420x595"]
+    assert texts(pdf, dpi=72, text_layer="never") == ["420x595"] * 4
+
+
+def test_text_layer_is_a_choice_of_two(tmp_path):
+    with pytest.raises(UsageError, match="text_layer is 'always'; give 'auto' or 'never'"):
+        texts(write_text_pdf(tmp_path / "a.pdf", [""]), text_layer="always")
 
 
 @pytest.mark.parametrize("index", [-1, 11])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -40,8 +41,9 @@ def _read(image: np.ndarray) -> OcrPage:
     return OcrPage(line.text + "\n", words, (line,), 0, 0.75)
 
 
-def load_fake_reader(*_: str) -> OcrReader:
-    return OcrReader(FakePageReader())
+def load_fake_reader(*options: Any) -> OcrReader:
+    """Takes the options that ``ocr_reader._load_reader`` takes, of which the last one counts."""
+    return OcrReader(FakePageReader(), *options[-1:])
 
 
 @dataclass(frozen=True)

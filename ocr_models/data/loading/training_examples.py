@@ -19,12 +19,13 @@ import pypdfium2 as pdfium
 from ocr_models.charset import LATIN, Charset
 from ocr_models.data.augmentation import degrade_page, degrade_word
 from ocr_models.data.loading.training_lines import pdf_lines, synthetic_lines
-from ocr_models.data.pdf_pages import find_pdfs, open_pdf, open_pdf_page, read_pdf_page
+from ocr_models.data.pdf_pages import find_pdfs, open_pdf, read_pdf_page
 from ocr_models.data.synthetic.fonts import FontLibrary, load_fonts
 from ocr_models.data.synthetic.pages import render_page
 from ocr_models.data.synthetic.text_source import TextSource
 from ocr_models.data.synthetic.words import PAIR_MAX_LENGTH, PAIR_SHARE, render_words
 from ocr_models.errors import DocumentError, UsageError
+from ocr_models.io.pdf_text import open_pdf_page
 from ocr_models.recognition.crops import MARGIN_X, MARGIN_Y
 from ocr_models.records import PageTruth, WordTruth
 

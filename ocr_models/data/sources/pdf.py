@@ -12,11 +12,12 @@ import numpy as np
 import pypdfium2 as pdfium
 
 from ocr_models.data.augmentation import degrade_page
-from ocr_models.data.pdf_pages import open_pdf, open_pdf_page, read_pdf_page
+from ocr_models.data.pdf_pages import open_pdf, read_pdf_page
 from ocr_models.data.sources.labels import label_pixels
 from ocr_models.data.sources.source import Files, LabelledPicture, RejectedPicture, SourceItem, list_source
 from ocr_models.errors import DocumentError, Stage, UsageError
 from ocr_models.io.documents import MAX_RENDERED_PIXELS
+from ocr_models.io.pdf_text import open_pdf_page
 from ocr_models.records import PageTruth, Task
 
 _EXTENSIONS = (".pdf", ".pdf.gz")

@@ -30,8 +30,8 @@ from ocr_models.data.synthetic.words import (
     ink_value,
     other_face,
 )
-from ocr_models.data.word_boxes import ASCENT_EM
 from ocr_models.records import WordTruth
+from ocr_models.word_boxes import ASCENT_EM
 
 MAX_WORDS = 15  # of a line
 _WIDEST_GAP = 1.2  # em, between words of one piece: wider ones part cells

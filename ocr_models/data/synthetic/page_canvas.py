@@ -13,9 +13,9 @@ from PIL import Image, ImageDraw
 from ocr_models.data.synthetic.fonts import FontFace, FontLibrary
 from ocr_models.data.synthetic.text_source import TextSource
 from ocr_models.data.synthetic.text_tokens import pick
-from ocr_models.data.word_boxes import ASCENT_EM, DESCENT_EM
 from ocr_models.geometry import box_quads
 from ocr_models.records import PageTruth
+from ocr_models.word_boxes import ASCENT_EM, DESCENT_EM
 
 
 @dataclass(frozen=True)

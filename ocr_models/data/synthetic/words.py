@@ -21,9 +21,9 @@ from ocr_models.data.augmentation import Look, degrade_word
 from ocr_models.data.synthetic.fonts import FontFace, FontKind, FontLibrary
 from ocr_models.data.synthetic.glyphs import FaceGlyphs
 from ocr_models.data.synthetic.text_source import TextSource
-from ocr_models.data.word_boxes import ASCENT_EM, DESCENT_EM
 from ocr_models.recognition.crops import MARGIN_X, MARGIN_Y
 from ocr_models.records import WordTruth
+from ocr_models.word_boxes import ASCENT_EM, DESCENT_EM
 
 JITTER_EM = 0.08
 _LOOSE_SHARE, _LOOSE_JITTER = 0.12, 2.5  # the share of crops whose jitter above and below is this many times larger

@@ -4,8 +4,9 @@ import numpy as np
 
 from ocr_models.charset import LATIN, Charset
 from ocr_models.data.loading.training_lines import _text_of, pdf_lines
-from ocr_models.data.pdf_pages import open_pdf, open_pdf_page, read_pdf_page
+from ocr_models.data.pdf_pages import open_pdf, read_pdf_page
 from ocr_models.geometry import box_quads
+from ocr_models.io.pdf_text import open_pdf_page
 from tests.text_pdfs import prose, set_text, write_text_pdf
 
 CHARSET = Charset(LATIN + " ")

@@ -16,6 +16,7 @@ from pipelines.cli import main as cli
 from tests.pipelines import samples
 from tests.pipelines.conftest import COLUMNS_OF_A_RUN
 from tests.pipelines.fakes import GUILTY_WIDTH_PX
+from tests.text_pdfs import set_text, write_text_pdf
 
 ROOT = Path(__file__).parents[3]
 
@@ -55,6 +56,19 @@ def test_chosen_pages_come_in_their_order(read, tiff):
     assert (status, [page.split()[0] for page in out.split("\f")]) == (0, ["60x40", "62x40"])
     status, out, err = read(tiff, "--page", 4)
     assert (status, out) == (2, "") and "has no page 4; it has 3 pages" in err
+
+
+def test_pages_from_text_layers_stand_in_their_order(read, tmp_path):
+    scan = "q 420 0 0 595 0 0 cm BI /W 2 /H 1 /CS /G /BPC 8 /F /AHx ID 00ff> EI Q"
+    pages = [scan, set_text("second page"), scan, set_text("fourth page")]
+    pdf = write_text_pdf(tmp_path / "a.pdf", pages)
+
+    status, out, _ = read(pdf)
+
+    first, second, third, fourth = out.split("\f")
+    assert (second, fourth, status) == ("second page\n", "fourth page\n", 0)
+    assert first == third and first.startswith("1167x1653 ")
+    assert [page.split()[0] for page in read(pdf, "--text-layer", "never")[1].split("\f")] == ["1167x1653"] * 4
 
 
 def test_json_has_the_columns_of_a_run(read, run, tiff):

@@ -70,8 +70,8 @@ def test_the_table_says_it_to_people(output, capsys):
     assert cli.main(["status", str(output)]) == 0
 
     out = capsys.readouterr().out
-    assert "kind      documents  pages  ok  blank  unknown_script  failed  mean confidence\n" in out
-    assert "all               6      9   5      1               0       3             0.75\n" in out
+    assert "kind      documents  pages  ok  blank  unknown_script  failed  from text layer  mean confidence\n" in out
+    assert "all               6      9   5      1               0       3                1             0.75\n" in out
     assert f"1 documents vanished; their rows are kept:\n  {output.parent}/in/vanishing.png\n" in out
     assert f"open           2  {REASON}\n" in out
     assert out.count("finished\n") == 2

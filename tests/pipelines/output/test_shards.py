@@ -35,6 +35,7 @@ def make_row(page_index: int = 0, **columns: object) -> dict:
         "words_left_out": 0,
         "unknown_script_share": 0.25,
         "lines": [{"text": "Łódź ½", "quad": [1.0, 2, 3, 4, 5, 6, 7, 8], "confidence": 0.5}],
+        "text_source": "ocr",
         "detector_id": "d@0",
         "engine": "openvino",
         "recognizer_id": "r@0",
@@ -80,6 +81,14 @@ def test_a_shard_is_sorted_and_counted(tmp_path):
     statistics = {"pdf": PageStatistics({"ok": 3, "failed": 1}, 3, confidences, 1.5)}
     assert shard == Shard(shard.path, 4, {"render": 1}, (first,), statistics)
     assert read_shard(str(tmp_path), shard.path, PAGES) == shard == unfinished_shards(str(tmp_path), "run-1", PAGES)[0]
+
+
+def test_pages_from_text_layers_do_not_count_in_confidences(tmp_path):
+    rows = [make_row(0), make_row(1, text_source="text_layer", mean_confidence=1.0), make_row(2, text_source=None)]
+    [shard] = write(tmp_path, rows)
+    statistics = PageStatistics({"ok": 3}, 3, (0, 0, 0, 0, 0, 2, 0, 0, 0, 0), 1.0, from_text_layer=1)
+    assert shard.statistics == {"pdf": statistics}
+    assert (statistics + statistics).from_text_layer == 2
 
 
 def test_shards_are_written_as_they_fill(tmp_path):
