@@ -19,6 +19,7 @@ def make_row(page_index: int = 0, **columns: object) -> dict:
         "also_at": [],
         "source_sha256": "00ff",
         "source_kind": "pdf",
+        "input_id": None,
         "page_index": page_index,
         "page_count": 900,
         "width_px": 10,
