@@ -58,7 +58,7 @@ main.command()
 
 def load_slow_reader(*_: object) -> object:
     """A reader that takes 30 ms per page, whose words tell what is on it; it notes each page that it reads."""
-    from ocr_models.records import OcrPage, TextLine, Word
+    from ocr_models.records import BlockKind, OcrPage, TextBlock, TextLine, Word
     from pipelines.reading.ocr_rows import OcrReader
 
     class SlowPageReader:
@@ -71,7 +71,14 @@ def load_slow_reader(*_: object) -> object:
             time.sleep(0.03 * len(images))
             quad = np.float32([[0, 0], [9, 0], [9, 9], [0, 9]])
             return [
-                OcrPage(text + "\n", (Word(text, 0.5, quad, 0),), (TextLine(text, quad, 0.5),), 0, 0.5)
+                OcrPage(
+                    text + "\n",
+                    (Word(text, 0.5, quad, 0),),
+                    (TextLine(text, quad, 0.5),),
+                    0,
+                    0.5,
+                    blocks=(TextBlock(BlockKind.TEXT, quad),),
+                )
                 for text in texts
             ]
 

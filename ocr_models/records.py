@@ -87,12 +87,63 @@ class Word:
 class TextLine:
     """A line of words in reading order. The lines of a page are in reading order, too.
 
-    ``text`` has those of its words that are in the page's text, and is empty if none is.
+    ``text`` has those of its words that are in the page's text, and is empty if none is. ``block`` is the index of its
+    block.
     """
 
     text: str
     quad: np.ndarray
     confidence: float
+    block: int = 0
+
+
+class BlockKind(StrEnum):
+    """What a block of a page is."""
+
+    TEXT = "text"  # a paragraph, an item of a list, or whatever else stands together
+    HEADING = "heading"
+    TABLE = "table"
+    HEADER = "header"  # at the top of a page, outside its text
+    FOOTER = "footer"  # the same at the bottom
+    PAGE_NUMBER = "page_number"  # a header or footer that is nothing else
+
+
+@dataclass(frozen=True)
+class TableCell:
+    """A cell of a table.
+
+    Attributes:
+        row: index of its first row, from 0.
+        column: index of its first column, from 0 at the left.
+        row_span: number of rows that it covers.
+        column_span: number of columns that it covers.
+        words: indices of its words on the page, in reading order.
+    """
+
+    row: int
+    column: int
+    row_span: int
+    column_span: int
+    words: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class TextBlock:
+    """A block of a page: consecutive lines.
+
+    Attributes:
+        kind: what it is.
+        quad: float32 (4, 2), pixels of the page as given.
+        level: 1 to 3, of a heading, by its size in comparison with the page's text; None of other blocks.
+        column: index of its text column from the left; 0 if there is one column.
+        cells: of a table, row by row; each of its words is in one. None of other blocks.
+    """
+
+    kind: BlockKind
+    quad: np.ndarray
+    level: int | None = None
+    column: int = 0
+    cells: tuple[TableCell, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -108,6 +159,7 @@ class OcrPage:
         is_complete: False if the page has more words than are kept.
         unknown_script_share: 0 to 1, of the characters: those of words in a script that the recognizer doesn't know.
         text_source: whether the words were read or are those of the page's text layer, with confidence 1.
+        blocks: in reading order; ``lines[i].block`` is an index into them.
     """
 
     text: str
@@ -118,6 +170,7 @@ class OcrPage:
     is_complete: bool = True
     unknown_script_share: float = 0.0
     text_source: TextSource = TextSource.OCR
+    blocks: tuple[TextBlock, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,7 @@ from ocr_models.errors import DocumentError, PagebeamError, UsageError  # noqa: 
 if TYPE_CHECKING:
     from ocr_models.pages.page_reader import PageReader
     from ocr_models.pages.read_document import read_document
-    from ocr_models.records import OcrPage, TextLine, Word
+    from ocr_models.records import OcrPage, TableCell, TextBlock, TextLine, Word
     from pipelines.inputs.transforms import ReadDocuments
     from pipelines.output.read_rows import read_rows
     from pipelines.reading.ocr_reader import OcrPages
@@ -65,6 +65,8 @@ __all__ = [
     "PageReader",
     "PagebeamError",
     "ReadDocuments",
+    "TableCell",
+    "TextBlock",
     "TextLine",
     "UsageError",
     "Word",
@@ -79,6 +81,8 @@ _LAZY = {
     "OcrPages": "pipelines.reading.ocr_reader",
     "PageReader": "ocr_models.pages.page_reader",
     "ReadDocuments": "pipelines.inputs.transforms",
+    "TableCell": "ocr_models.records",
+    "TextBlock": "ocr_models.records",
     "TextLine": "ocr_models.records",
     "Word": "ocr_models.records",
     "WritePages": "pipelines.reading.transforms",

@@ -169,8 +169,12 @@ def test_rows_of_an_older_schema_are_read_with_those_of_this_one(run, tmp_path):
     run(first, output=output)
     (shard,) = (output / "pages").iterdir()
     rows = pq.ParquetFile(shard).read()
-    newer = ("words_left_out", "is_complete", "unknown_script_share", "also_at", "source_kind", "reader_id")
+    newer = ("words_left_out", "is_complete", "unknown_script_share", "also_at", "source_kind", "reader_id", "blocks")
     old_rows = rows.select([name for name in rows.column_names if name not in newer])
+    lines = pa.list_(
+        pa.struct([field for field in rows.schema.field("lines").type.value_type if field.name != "block"])
+    )
+    old_rows = old_rows.set_column(old_rows.column_names.index("lines"), "lines", rows["lines"].cast(lines))
     version = old_rows.column_names.index("schema_version")
     pq.write_table(old_rows.set_column(version, rows.schema.field("schema_version"), pa.array([1], pa.int32())), shard)
     run(second, output=output)
@@ -179,6 +183,8 @@ def test_rows_of_an_older_schema_are_read_with_those_of_this_one(run, tmp_path):
 
     assert table["schema_version"].to_pylist() == [1, PAGES.version]
     assert table["words_left_out"].to_pylist() == [None, 0]
+    assert [blocks and blocks[0]["kind"] for blocks in table["blocks"].to_pylist()] == [None, "text"]
+    assert [lines[0]["block"] for lines in table["lines"].to_pylist()] == [None, 0]
 
 
 def test_an_output_of_an_older_version_is_refused_and_left_alone(run, tmp_path, capsys):  # noqa: F811

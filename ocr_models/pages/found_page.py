@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -17,6 +18,7 @@ from ocr_models.geometry import (
     transform_quads,
 )
 from ocr_models.pages.box_refinement import fit_words
+from ocr_models.pages.ruled_tables import GridCell, find_grids
 from ocr_models.pages.word_crops import LEVEL_WORD_RAD, level_page, page_skew
 from ocr_models.pages.word_finder import WordFinder
 from ocr_models.records import Transcript
@@ -39,6 +41,7 @@ class FoundPage:
         to_given: affine (2, 3) from pixels of ``image`` to pixels of the page as given.
         rotation_deg: clockwise rotation of the content of the given page: 0, 90, 180 or 270.
         skew: radians, positive clockwise, that were removed beside that.
+        grids: the cells of its tables with rules, in pixels of ``image``; see ``find_grids``.
     """
 
     image: np.ndarray
@@ -47,6 +50,7 @@ class FoundPage:
     to_given: np.ndarray
     rotation_deg: int
     skew: float
+    grids: Sequence[Sequence[GridCell]] = ()
 
 
 ReadPage = tuple[FoundPage, list[Transcript]]
@@ -70,7 +74,9 @@ def find_page(finder: WordFinder, image: np.ndarray, turns: int, slant: float = 
     from_seen = compose_affines(level, invert_affine(to_seen)) if slant else level
     to_given = compose_affines(invert_affine(quarter_turn_matrix(turns, *image.shape)), invert_affine(level))
     quads, headlines = (transform_quads(from_seen, q) for q in (quads, headlines))
-    return FoundPage(leveled, _fit_level_words(leveled, quads), headlines, to_given, 90 * turns, skew)
+    quads = _fit_level_words(leveled, quads)
+    grids = find_grids(leveled, quad_boxes(quads))
+    return FoundPage(leveled, quads, headlines, to_given, 90 * turns, skew, grids)
 
 
 def text_slant(image: np.ndarray) -> float:

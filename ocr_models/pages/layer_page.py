@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ocr_models.geometry import invert_affine, quad_angles, transform_quads
+from ocr_models.geometry import box_quads, invert_affine, quad_angles, transform_quads
 from ocr_models.io.text_layer import TextLayer
 from ocr_models.pages.found_page import FoundPage, ReadPage
 from ocr_models.pages.page_text import assemble, part_words
@@ -24,7 +24,7 @@ def lay_out_layer(layer: TextLayer) -> OcrPage:
     read; ``rotation_deg`` is that of most of the text.
     """
     parts = [part_words(*part) for part in _parts(layer)]
-    page = assemble(parts or [(_found(layer.quads, 0.0), [])], min_confidence=0.0)
+    page = assemble(parts or [(_found(layer, layer.quads, 0.0), [])], min_confidence=0.0)
     return replace(page, text_source=TextSource.TEXT_LAYER)
 
 
@@ -39,20 +39,24 @@ def _parts(layer: TextLayer) -> Iterator[ReadPage]:
         near = left & (np.cos(angles - angle) > np.cos(_SAME_DIRECTION_RAD))
         chosen = np.flatnonzero(near)
         yield (
-            _found(layer.quads[chosen], float(np.median(angles[chosen]))),
+            _found(layer, layer.quads[chosen], float(np.median(angles[chosen]))),
             [_transcript(layer.texts[i]) for i in chosen],
         )
         left &= ~near
 
 
-def _found(quads: np.ndarray, angle: float) -> FoundPage:
+def _found(layer: TextLayer, quads: np.ndarray, angle: float) -> FoundPage:
     """Words that run in one direction, radians clockwise from the right, on the page turned so that they are level."""
     cos, sin = np.cos(angle), np.sin(angle)
     level = np.array([[cos, sin, 0.0], [-sin, cos, 0.0]])
+    page = transform_quads(level, box_quads(np.array([[0.0, 0.0, layer.width_px, layer.height_px]])))[0]
+    level[:, 2] = -page.min(axis=0)
+    width, height = np.ceil(np.ptp(page, axis=0)).astype(int).tolist()
     turns = round(angle / (np.pi / 2))
     skew = angle - turns * np.pi / 2
+    blank = np.broadcast_to(np.uint8(255), (height, width))  # takes no memory; no word is cut out of it
     none = np.zeros((0, 4, 2), np.float32)
-    return FoundPage(none, transform_quads(level, quads), none, invert_affine(level), 90 * turns % 360, skew)
+    return FoundPage(blank, transform_quads(level, quads), none, invert_affine(level), 90 * turns % 360, skew)
 
 
 def _transcript(text: str) -> Transcript:

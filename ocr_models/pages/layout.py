@@ -7,13 +7,16 @@ topological one of Breuel 2003, "High performance document layout analysis".
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from ocr_models.limits import check_reading_time
-from ocr_models.pages.groups import cheapest, flat_lists, group_medians
+from ocr_models.pages.groups import cheapest, flat_lists, group_medians, portions
 from ocr_models.pages.neighbors import Strips, level_pairs, white_extents
+from ocr_models.pages.ruled_tables import Cell, GridCell, cells_of_words, table_lines
 from ocr_models.pages.table_cells import cell_successors
 
 # Thresholds without a unit are shares; they are rules of thumb, and the tests hold what they tell apart.
@@ -23,34 +26,75 @@ _MAX_HEIGHT_RATIO = 2.2  # of two words of one line
 _CORRIDOR_WIDTH = 0.6  # in median word heights: twice a space; the gutter of LaTeX's twocolumn is about 1
 _CORRIDOR_LINES = 5  # lines that end at a corridor on its left, and lines that begin at it on its right
 _ROW_STEP = 0.5  # in median word heights: words whose middles differ by more stand in different rows
+_AT_ONCE = 1 << 22  # pairs of lines that are compared at a time, which bounds memory
 _CORRIDOR_REACH = 3.0  # in median word heights: the largest distance of these lines from the corridor
-_BLOCK_GAP = 0.75  # in line heights: more white than this between two lines separates two blocks
 
 
 @dataclass(frozen=True)
 class PageLayout:
-    """The words of each line, in reading order, and for each line whether it begins a block of text."""
+    """The lines of a page in reading order, and its tables with rules.
 
-    lines: list[list[int]]
-    starts_block: list[bool]
+    Attributes:
+        pieces: the words of each line, in pieces that no wide gap parts, such as cells.
+        tables: those with rules.
+    """
+
+    pieces: list[list[list[int]]]
+    tables: list[Table]
+
+    @property
+    def lines(self) -> list[list[int]]:
+        """The words of each line."""
+        return [[word for piece in pieces for word in piece] for pieces in self.pieces]
 
 
-def order_words(boxes: np.ndarray) -> PageLayout:
+class Table(NamedTuple):
+    """A table: its lines from ``start`` to before ``stop``, and its cells that have words, row by row."""
+
+    start: int
+    stop: int
+    cells: list[Cell]
+
+
+def order_words(boxes: np.ndarray, grids: Sequence[Sequence[GridCell]] = ()) -> PageLayout:
     """Puts words into lines and lines into reading order.
 
     Args:
         boxes: (N, 4) level word boxes in pixels: xmin, ymin, xmax, ymax.
+        grids: the cells of tables with rules, in the same pixels; words in at least two of the cells make a table.
 
     Returns:
-        Lines of indices into ``boxes``; every word is in exactly one line.
+        Lines of indices into ``boxes``; every word is in exactly one line. A table's are read by rows, and in a row in
+        which a cell has several lines, cell by cell.
     """
     if not len(boxes):
         return PageLayout([], [])
     boxes = np.asarray(boxes, np.float64)
-    lines = _join_cells(boxes, line_segments(boxes))
-    extents = _extents(boxes, lines)
-    order = _reading_order(extents)
-    return PageLayout([lines[i] for i in order], _block_starts(extents[order]))
+    table, cell = cells_of_words(boxes, grids)
+    successors = _part_at_corridors(boxes, word_successors(boxes))
+    follows = np.flatnonzero(successors >= 0)
+    crosses = (table[follows] != table[successors[follows]]) | (cell[follows] != cell[successors[follows]])
+    successors[follows[crosses]] = -1
+    segments = chains(successors)
+    of_tables: dict[int, list[list[int]]] = {number: [] for number in range(-1, len(grids))}
+    for segment in segments:
+        of_tables[int(table[segment[0]])].append(segment)
+    free = of_tables.pop(-1)
+    # A table stands in the reading order as a whole, as a line does.
+    runs = [[[free[i] for i in chain]] for chain in chains(cell_successors(_extents(boxes, free)))] if free else []
+    cells: list[list[Cell]] = [[] for _ in runs]
+    for number, inside in of_tables.items():
+        if inside:
+            lines, of_table = table_lines(_extents(boxes, inside), inside, cell, grids[number])
+            runs.append(lines)
+            cells.append(of_table)
+    words = [[word for line in run for segment in line for word in segment] for run in runs]
+    layout = PageLayout([], [])
+    for i in _reading_order(_extents(boxes, words)).tolist():
+        if cells[i]:
+            layout.tables.append(Table(len(layout.pieces), len(layout.pieces) + len(runs[i]), cells[i]))
+        layout.pieces.extend(runs[i])
+    return layout
 
 
 def line_segments(boxes: np.ndarray) -> list[list[int]]:
@@ -165,50 +209,75 @@ def _extents(boxes: np.ndarray, lines: list[list[int]]) -> np.ndarray:
     return np.stack([np.minimum.reduceat(x0, first), top, np.maximum.reduceat(x1, first), bottom], axis=1)
 
 
-def _join_cells(boxes: np.ndarray, segments: list[list[int]]) -> list[list[int]]:
-    """Joins segments that are side by side, such as table cells, or labels and prices; not columns of text."""
-    successors = cell_successors(_extents(boxes, segments))
-    return [[word for i in chain for word in segments[i]] for chain in chains(successors)]
-
-
 def _reading_order(extents: np.ndarray) -> np.ndarray:
-    """Line a comes before b if it is above b and they share columns, or left of b with no line across between them."""
+    """Line a comes before b if it is above b and they share columns, or left of b with no line across between them.
+
+    A line left of b and below it comes first only if their columns stand side by side somewhere between the two: the
+    brace at the end of indented lines of code is left of them, too.
+    """
     x0, y0, x1, y1 = extents.T
     middle = (y0 + y1) / 2
-    shares = (np.minimum(x1[:, None], x1) - np.maximum(x0[:, None], x0)) > 0
-    above = middle[:, None] < middle
-    left = (x1[:, None] <= x0) & ~shares
-    before = shares & above
     # A line c across is between a and b in height and shares columns with both, like a heading over two columns. A page
-    # may have 1,000 lines, so that 8 lines c are tested at a time, as the bits of a byte.
-    over = np.packbits(shares & above.T, axis=1)  # [a, c]: c is above a
-    under = np.packbits(shares & above, axis=1)
+    # may have 20,000 lines, so that relations are kept as bits, and 8 lines c are tested at a time.
+    over, under, beside = _relations(extents, middle)
+    before = np.empty_like(under)
+    waiting = np.zeros(len(extents), int)
     for a in range(len(extents)):
         check_reading_time()  # a sheet of 12,000 pieces of lines takes over a minute
-        across = (under[a] & over) | (over[a] & under)
-        before[a] |= left[a] & ~across.any(axis=1)
-    np.fill_diagonal(before, False)
-    return _topological_order(before, np.lexsort((x0, middle)))
+        left = np.flatnonzero(x1[a] <= x0)
+        across = ((under[a] & over[left]) | (over[a] & under[left])).any(axis=1)
+        left = left[~across]
+        first = left[middle[left] >= middle[a]]
+        above = left[middle[left] < middle[a]]
+        if len(above):
+            first = np.concatenate([first, above[_side_by_side(a, above, over, beside)]])
+        is_first = np.zeros(len(extents), bool)
+        is_first[first[first != a]] = True
+        before[a] = under[a] | np.packbits(is_first)
+        waiting += np.unpackbits(before[a], count=len(extents))
+    return _topological_order(before, waiting, np.lexsort((x0, middle)))
 
 
-def _topological_order(before: np.ndarray, by_height: np.ndarray) -> np.ndarray:
-    """Takes the highest of the lines that no unread line precedes, again and again; in a cycle, the highest line."""
-    waiting = before.sum(axis=0)
-    order, unread = [], list(by_height)
+def _relations(extents: np.ndarray, middle: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Bits (L, L / 8): which lines c share columns with a and are above it; the same below it; to its right, level."""
+    x0, y0, x1, y1 = extents.T
+    found: list[list[np.ndarray]] = [[], [], []]
+    for a in portions(np.full(len(extents), len(extents)), _AT_ONCE):
+        check_reading_time()
+        shares = (np.minimum(x1[a, None], x1) - np.maximum(x0[a, None], x0)) > 0
+        higher = middle < middle[a, None]
+        lower = middle > middle[a, None]
+        level = (np.minimum(y1[a, None], y1) > np.maximum(y0[a, None], y0)) & (x1[a, None] <= x0)
+        for bits, relation in zip(found, (shares & higher, shares & lower, level), strict=True):
+            bits.append(np.packbits(relation, axis=1))
+    over, under, beside = (np.concatenate(bits) for bits in found)
+    return over, under, beside
+
+
+def _side_by_side(a: int, lines: np.ndarray, over: np.ndarray, beside: np.ndarray) -> np.ndarray:
+    """Bool (M,): lines, above a and right of it, that are above or beside something that stands beside a's column."""
+    count = len(over)
+    column = np.append(np.flatnonzero(np.unpackbits(over[a], count=count)), a)
+    right = np.flatnonzero(np.unpackbits(np.bitwise_or.reduce(beside[column]), count=count))
+    reached = np.zeros(count, bool)
+    if len(right):
+        reached |= np.unpackbits(np.bitwise_or.reduce(over[right]), count=count).astype(bool)
+        reached[right] = True
+    return reached[lines]
+
+
+def _topological_order(before: np.ndarray, waiting: np.ndarray, by_height: np.ndarray) -> np.ndarray:
+    """Takes the highest of the lines that no unread line precedes, again and again; in a cycle, the highest line.
+
+    Args:
+        before: bits (L, L / 8), whether line a comes before b.
+        waiting: int (L,), how many lines come before b.
+        by_height: int (L,), the lines from top to bottom.
+    """
+    order, unread = [], by_height.tolist()
     while unread:
         line = next((i for i in unread if waiting[i] == 0), unread[0])
         unread.remove(line)
         order.append(line)
-        waiting -= before[line]
+        waiting -= np.unpackbits(before[line], count=len(waiting))
     return np.array(order)
-
-
-def _block_starts(extents: np.ndarray) -> list[bool]:
-    """Whether each line, in reading order, begins a block: after white space or a jump up, or in another column."""
-    x0, y0, x1, y1 = extents.T
-    heights = y1 - y0
-    white = y0[1:] - y1[:-1]
-    smaller = np.minimum(heights[1:], heights[:-1])
-    apart = (np.minimum(x1[1:], x1[:-1]) - np.maximum(x0[1:], x0[:-1])) <= 0
-    starts = (white > _BLOCK_GAP * smaller) | (white < -0.7 * smaller) | apart
-    return [True, *starts.tolist()]

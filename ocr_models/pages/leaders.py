@@ -70,6 +70,11 @@ def as_high_as_neighbors(boxes: np.ndarray, is_leader: np.ndarray) -> np.ndarray
     return fitted
 
 
+def is_leader(text: str) -> bool:
+    """Whether a word is a row of dots, which is no text."""
+    return len(text) > 3 and not text.strip(DOTS)
+
+
 def _is_doubtful(transcript: Transcript) -> bool:
     return own_confidence(transcript) < SURE or not transcript.text.strip(_MARKS)
 

@@ -10,14 +10,16 @@ from typing import NamedTuple
 import numpy as np
 
 from ocr_models.geometry import box_quads, quad_boxes, quad_sizes, run_boxes, transform_quads
+from ocr_models.pages.blocks import LaidBlock, find_blocks
 from ocr_models.pages.found_page import FoundPage
+from ocr_models.pages.groups import flat_lists
 from ocr_models.pages.layout import order_words
-from ocr_models.pages.leaders import DOTS, LEADER_OR_WORD, as_high_as_neighbors, join_leaders
+from ocr_models.pages.leaders import LEADER_OR_WORD, as_high_as_neighbors, is_leader, join_leaders
 from ocr_models.pages.readings import mean_confidence, network_confidence, own_confidence
 from ocr_models.pages.right_to_left import reading_order
 from ocr_models.pages.unknown_script import find_unknown_script
 from ocr_models.recognition.crops import MARGIN_X
-from ocr_models.records import OcrPage, TextLine, Transcript, Word
+from ocr_models.records import OcrPage, TableCell, TextBlock, TextLine, Transcript, Word
 
 WHOLE = (0.0, 1.0)
 """The shares of a crop that are all of it."""
@@ -38,92 +40,128 @@ def assemble(parts: Sequence[tuple[FoundPage, Sequence[Transcript]]], min_confid
             text of each part follows that of the one before.
         min_confidence: words that the network reads with a lower confidence are left out of the text.
     """
-    done: list[_Part] = []
-    is_complete = True
+    words: list[Word] = []
+    lines: list[TextLine] = []
+    blocks: list[TextBlock] = []
+    is_complete, unknown_chars = True, 0
     for page, transcripts in parts:
         kept = [i for i, t in enumerate(transcripts) if t.text]
         if len(kept) > _MAX_WORDS:
             is_complete = False
             kept = sorted(sorted(kept, key=lambda i: -own_confidence(transcripts[i]))[:_MAX_WORDS])
         if kept:
-            first_line = sum(len(part.lines) for part in done)
+            firsts = _Firsts(len(words), len(lines), len(blocks))
             read = [transcripts[i] for i in kept]
-            done.append(_lay_out(page.quads[kept], read, page.to_given, first_line, min_confidence))
-    words = [word for part in done for word in part.words]
-    unknown_chars = sum(part.unknown_chars for part in done)
+            part = _lay_out(replace(page, quads=page.quads[kept]), read, firsts, min_confidence)
+            words += part.words
+            lines += part.lines
+            blocks += part.blocks
+            unknown_chars += part.unknown_chars
     return OcrPage(
-        "\n".join(part.text for part in done if part.text),
+        _text_of_lines(lines),
         tuple(words),
-        tuple(line for part in done for line in part.lines),
+        tuple(lines),
         parts[0][0].rotation_deg,
         mean_confidence(words),
         is_complete,
         unknown_chars / max(1, sum(len(word.text) for word in words)),
+        blocks=tuple(blocks),
     )
+
+
+class _Firsts(NamedTuple):
+    """Indices of the first word, line and block of a part."""
+
+    word: int
+    line: int
+    block: int
 
 
 class _Part(NamedTuple):
     words: list[Word]
     lines: list[TextLine]
-    text: str
+    blocks: list[TextBlock]
     unknown_chars: int
 
 
-def _lay_out(
-    level: np.ndarray, transcripts: Sequence[Transcript], to_given: np.ndarray, first_line: int, min_confidence: float
-) -> _Part:
-    """Puts words, with their quads on the leveled page, into lines and reading order."""
-    level, transcripts, is_leader = join_leaders(level, transcripts)
+def _lay_out(page: FoundPage, transcripts: Sequence[Transcript], firsts: _Firsts, min_confidence: float) -> _Part:
+    """Puts words into lines, blocks and reading order."""
+    level, transcripts, are_leaders = join_leaders(page.quads, transcripts)
     boxes = quad_boxes(level)
     # Of all words: one that is left out of the text still holds its line together.
-    layout = order_words(as_high_as_neighbors(boxes, is_leader))
+    rows = as_high_as_neighbors(boxes, are_leaders)
+    layout = order_words(rows, page.grids)
+    is_unknown, in_text = _judge_words(transcripts, layout.lines, min_confidence)
+    texts = [t.text if i or is_leader(t.text) else "" for t, i in zip(transcripts, in_text.tolist(), strict=True)]
+    laid = find_blocks(rows, texts, layout, page.image.shape[0])
     # From here on words stand in reading order.
-    texts = [transcript.text for transcript in transcripts]
-    in_lines = [reading_order(line, texts) for line in layout.lines]
-    order = np.concatenate(in_lines)
-    read = [transcripts[i] for i in order.tolist()]
-    is_unknown = find_unknown_script(read)
-    quads = transform_quads(to_given, level[order])
-    stops = np.cumsum([len(line) for line in in_lines]).tolist()
-    starts = [0, *stops[:-1]]
-    hulls = run_boxes(boxes[order], np.array(starts))  # level, as the page is
-    line_quads = transform_quads(to_given, box_quads(hulls))
-    words: list[Word] = []
-    lines: list[TextLine] = []
-    for i, (start, stop) in enumerate(zip(starts, stops, strict=True)):
-        line = first_line + i
-        least = [min_confidence] * (stop - start)
-        if network_confidence(read[start:stop]) >= min_confidence:
-            least = [_least_confidence(t.text, min_confidence) for t in read[start:stop]]
-        of_line = [_to_word(read[j], quads[j], line, is_unknown[j], least[j - start]) for j in range(start, stop)]
-        words += of_line
-        text = " ".join(word.text for word in of_line if word.in_text)
-        lines.append(TextLine(text, line_quads[i], mean_confidence(of_line)))
-    text = _text_of_lines([line.text for line in lines], layout.starts_block)
-    unknown_chars = sum(len(t.text) for is_word_unknown, t in zip(is_unknown, read, strict=True) if is_word_unknown)
-    return _Part(words, lines, text, unknown_chars)
+    all_texts = [transcript.text for transcript in transcripts]
+    laid_lines = [reading_order(line, all_texts) for block in laid for line in block.lines]
+    order, line_of = flat_lists(laid_lines)
+    words = [
+        Word(t.text, 0.0 if is_other else t.confidence, quad, line, is_in)
+        for t, is_other, quad, line, is_in in zip(
+            [transcripts[i] for i in order.tolist()],
+            is_unknown[order].tolist(),
+            transform_quads(page.to_given, level[order]),
+            (line_of + firsts.line).tolist(),
+            in_text[order].tolist(),
+            strict=True,
+        )
+    ]
+    line_starts = np.flatnonzero(np.diff(line_of, prepend=-1))
+    block_starts = np.cumsum([0, *(len(block.lines) for block in laid[:-1])])
+    hulls = run_boxes(boxes[order], line_starts)  # level, as the page is
+    line_quads, block_quads = (
+        transform_quads(page.to_given, box_quads(h)) for h in (hulls, run_boxes(hulls, block_starts))
+    )
+    of_lines = [words[start : start + len(line)] for start, line in zip(line_starts, laid_lines, strict=True)]
+    block_of = np.repeat(np.arange(len(laid)) + firsts.block, [len(block.lines) for block in laid]).tolist()
+    lines = [
+        TextLine(" ".join(w.text for w in of_line if w.in_text), quad, mean_confidence(of_line), block)
+        for of_line, quad, block in zip(of_lines, line_quads, block_of, strict=True)
+    ]
+    place = np.argsort(order) + firsts.word
+    blocks = [_to_block(block, quad, place) for block, quad in zip(laid, block_quads, strict=True)]
+    unknown_chars = sum(len(transcripts[i].text) for i in np.flatnonzero(is_unknown))
+    return _Part(words, lines, blocks, unknown_chars)
 
 
-def _least_confidence(text: str, min_confidence: float) -> float:
-    """The least confidence of a word of the text, on a line that is read with confidence as a whole."""
-    return _OF_NUMBERS * min_confidence if _NUMBER.fullmatch(text) else min_confidence
+def _to_block(block: LaidBlock, quad: np.ndarray, place: np.ndarray) -> TextBlock:
+    """A block of a page, whose words have these places in reading order."""
+    cells = None
+    if block.cells is not None:
+        cells = tuple(TableCell(*cell[:4], tuple(sorted(place[cell.words].tolist()))) for cell in block.cells)
+    return TextBlock(block.kind, quad, block.level, block.column, cells)
 
 
-def _to_word(read: Transcript, quad: np.ndarray, line: int, is_unknown: bool, min_confidence: float) -> Word:
-    """A word of a page; what was read in an unknown script is not right, however sure the network is."""
-    is_leader = len(read.text) > 3 and not read.text.strip(DOTS)
-    in_text = not (is_unknown or is_leader) and own_confidence(read) >= min_confidence
-    return Word(read.text, 0.0 if is_unknown else read.confidence, quad, line, in_text)
+def _judge_words(
+    transcripts: Sequence[Transcript], lines: Sequence[Sequence[int]], min_confidence: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Bool (N,) each: which words are in an unknown script, and which are in the text of the page.
+
+    What was read in an unknown script is not right, however sure the network is.
+    """
+    is_unknown, in_text = np.zeros(len(transcripts), bool), np.zeros(len(transcripts), bool)
+    in_order = [word for line in lines for word in line]
+    is_unknown[in_order] = find_unknown_script([transcripts[i] for i in in_order])
+    for line in lines:
+        are_numbers_easy = network_confidence([transcripts[i] for i in line]) >= min_confidence
+        for i in line:
+            text, least = transcripts[i].text, min_confidence
+            if are_numbers_easy and _NUMBER.fullmatch(text):
+                least *= _OF_NUMBERS
+            in_text[i] = not (is_unknown[i] or is_leader(text)) and own_confidence(transcripts[i]) >= least
+    return is_unknown, in_text
 
 
-def _text_of_lines(lines: Sequence[str], starts_block: Sequence[bool]) -> str:
+def _text_of_lines(lines: Sequence[TextLine]) -> str:
     """The lines that aren't empty, each with a newline, and an empty line before each block but the first."""
-    text, is_new_block = "", False
-    for line, starts in zip(lines, starts_block, strict=True):
-        is_new_block |= starts
-        if line:
-            text += ("\n" if is_new_block and text else "") + f"{line}\n"
-            is_new_block = False
+    text, block = "", -1
+    for line in lines:
+        if line.text:
+            text += ("\n" if text and line.block != block else "") + f"{line.text}\n"
+            block = line.block
     return text
 
 

@@ -119,7 +119,8 @@ class _Rows:
 
     def __init__(self, extents: np.ndarray, stacks: _Stacks) -> None:
         self.count = len(extents)
-        self._bottoms, self._heights, self._stacks = extents[:, 3], _heights(extents), stacks
+        self._x0, _, self._x1, self._bottoms = extents.T
+        self._heights, self._stacks = _heights(extents), stacks
         by_bottom = np.argsort(self._bottoms, kind="stable")
         rank = np.empty(self.count, int)
         rank[by_bottom] = np.arange(self.count)
@@ -137,12 +138,20 @@ class _Rows:
         shared = np.minimum(self._stacks.sizes[first], self._stacks.sizes[second]) < _FEW_ROWS
         for one, other in ((first, second), (second, first)):
             rest = np.flatnonzero(~shared)
-            shared[rest] = self._level_share(one[rest], other[rest]) >= _SHARED_ROWS
+            share, sizes = self._level_share(one[rest], other[rest])
+            shared[rest] = (share >= _SHARED_ROWS) | (sizes < _FEW_ROWS)
         return shared
 
-    def _level_share(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-        """The share (P,) of the second segment's stack that is level with a segment of the first one's stack."""
+    def _level_share(self, first: np.ndarray, second: np.ndarray) -> Pairs:
+        """The share (P,) of the second segment's stack that is level with a segment of the first one's, and its size.
+
+        Segments that are over both, such as those of a paragraph above a table, don't count.
+        """
         pairs, members = self._stacks.of(second)
+        beside = np.minimum(self._x1[members], self._x1[first[pairs]]) <= np.maximum(
+            self._x0[members], self._x0[first[pairs]]
+        )
+        pairs, members = pairs[beside], members[beside]
         of_first = first[pairs] * (self.count + 1)
         starts = np.searchsorted(self._keys, of_first + self._lowest[members])
         counts = np.searchsorted(self._keys, of_first + self._highest[members]) - starts
@@ -151,7 +160,8 @@ class _Rows:
         off = np.abs(self._bottoms[others] - self._bottoms[ours])
         is_level = np.zeros(len(pairs), bool)
         is_level[places[off < _SAME_ROW * np.minimum(self._heights[others], self._heights[ours])]] = True
-        return np.bincount(pairs, is_level, len(first)) / self._stacks.sizes[second]
+        sizes = np.bincount(pairs, minlength=len(first))
+        return np.bincount(pairs, is_level, len(first)) / np.maximum(sizes, 1), sizes
 
 
 def _part_columns(extents: np.ndarray, strips: Strips, left: np.ndarray, right: np.ndarray) -> np.ndarray:

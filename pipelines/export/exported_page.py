@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ocr_models.records import OcrPage
+from ocr_models.records import OcrPage, TextBlock
 from pipelines.output.schemas import Row
 
 DESCENT = 0.2
@@ -171,9 +171,15 @@ def page_of_reading(page: OcrPage, size_px: tuple[int, int], dpi: float | None, 
             "dpi": dpi,
             "text": page.text,
             "words": [{**vars(word), "quad": word.quad.ravel().tolist()} for word in page.words],
-            "lines": [{"quad": line.quad.ravel().tolist(), "confidence": line.confidence} for line in page.lines],
+            "lines": [{**vars(line), "quad": line.quad.ravel().tolist()} for line in page.lines],
+            "blocks": [_block_row(block) for block in page.blocks] or None,
         }
     )
+
+
+def _block_row(block: TextBlock) -> Row:
+    cells = None if block.cells is None else [vars(cell) for cell in block.cells]
+    return {**vars(block), "quad": block.quad.ravel().tolist(), "cells": cells}
 
 
 def _blocks(row: Row) -> Iterator[ExportedBlock]:

@@ -85,6 +85,27 @@ _LINE = pa.struct(
         _column("text", pa.string(), "the words of the line that are in the page's `text`; may be empty"),
         _column("quad", _QUAD, _QUAD_DOC),
         _column("confidence", pa.float32(), "0 to 1"),
+        _column("block", pa.int32(), "index of its block in `blocks`; null before version 5"),
+    ]
+)
+
+_CELL = pa.struct(
+    [
+        _column("row", pa.int32(), "its first row, from 0"),
+        _column("column", pa.int32(), "its first column, from 0 at the left"),
+        _column("row_span", pa.int32(), "how many rows it covers"),
+        _column("column_span", pa.int32(), "how many columns it covers"),
+        _column("words", pa.list_(pa.int32()), "indices of its words in `words`"),
+    ]
+)
+
+_BLOCK = pa.struct(
+    [
+        _column("kind", pa.string(), "text (a paragraph), heading, table, header, footer or page_number"),
+        _column("quad", _QUAD, _QUAD_DOC),
+        _column("level", pa.int32(), "1 to 3, of a heading, by its size on the page; null of other blocks"),
+        _column("column", pa.int32(), "index of its text column from the left; 0 if there is one column"),
+        _column("cells", pa.list_(_CELL), "of a table, row by row; null of other blocks"),
     ]
 )
 
@@ -199,6 +220,11 @@ PAGES = Table(
                 pa.string(),
                 "text_layer: the words are those of the PDF page itself, with confidence 1, and the row's models did "
                 "not read it; ocr: they were read; null if failed",
+            ),
+            _column(
+                "blocks",
+                pa.list_(_BLOCK),
+                "in reading order, each of consecutive `lines`; null if failed, and before version 5",
             ),
             _column("detector_id", pa.string(), "name and digest of the model that found the words", False),
             _column("recognizer_id", pa.string(), "name and digest of the model that read them", False),

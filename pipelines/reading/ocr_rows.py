@@ -9,7 +9,7 @@ import numpy as np
 
 from ocr_models.io.images import ColorMode
 from ocr_models.io.text_layer import TextLayer
-from ocr_models.records import OcrPage, TextLayerUse, TextLine, Word
+from ocr_models.records import OcrPage, TextBlock, TextLayerUse, TextLine, Word
 from pipelines.output.schemas import PAGES, UNKNOWN_SCRIPT, Row
 from pipelines.runtime.bundles import local_bundle
 from pipelines.runtime.quick_start import quick_start
@@ -91,13 +91,23 @@ def _columns(page: OcrPage) -> Row:
         "unknown_script_share": page.unknown_script_share,
         "text_source": str(page.text_source),
         "lines": [
-            {"text": line.text, "quad": quad, "confidence": _confidence(line.confidence)}
+            {"text": line.text, "quad": quad, "confidence": _confidence(line.confidence), "block": line.block}
             for line, quad in zip(page.lines, _flat_quads(page.lines), strict=True)
+        ],
+        "blocks": [
+            {
+                "kind": block.kind,
+                "quad": quad,
+                "level": block.level,
+                "column": block.column,
+                "cells": None if block.cells is None else [vars(cell) for cell in block.cells],
+            }
+            for block, quad in zip(page.blocks, _flat_quads(page.blocks), strict=True)
         ],
     }
 
 
-def _flat_quads(items: Sequence[Word | TextLine]) -> np.ndarray:
+def _flat_quads(items: Sequence[Word | TextLine | TextBlock]) -> np.ndarray:
     """The quads as (N, 8), rounded to 1/8 pixel: finer digits are noise, and would make rows twice as large."""
     quads = np.array([item.quad for item in items], np.float32).reshape(-1, 8)
     return np.round(quads * 8) / 8

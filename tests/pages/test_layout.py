@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from ocr_models.errors import DocumentError
 from ocr_models.limits import reading_within
+from ocr_models.pages.blocks import find_blocks
 from ocr_models.pages.layout import order_words
 
 LEADING = 14.0
@@ -59,10 +60,10 @@ def justified(x, y, lines, width):
 
 def read(words):
     """The lines as text, with an empty one before each block but the first."""
-    layout = order_words(np.array([box for _, box in words]).reshape(-1, 4))
+    boxes = np.array([box for _, box in words]).reshape(-1, 4) + 1000
     text = []
-    for indices, starts_block in zip(layout.lines, layout.starts_block, strict=True):
-        text += [""] * bool(starts_block and text) + [" ".join(words[i][0] for i in indices)]
+    for block in find_blocks(boxes, [word for word, _ in words], order_words(boxes), page_height=3000):
+        text += [""] * bool(text) + [" ".join(words[i][0] for i in line) for line in block.lines]
     return text
 
 
@@ -96,8 +97,7 @@ PAGES = {
 
 
 def test_empty_page():
-    layout = order_words(np.zeros((0, 4)))
-    assert layout.lines == layout.starts_block == []
+    assert order_words(np.zeros((0, 4))).lines == read([]) == []
 
 
 def test_one_word():
@@ -167,6 +167,17 @@ def test_heading_amid_columns_parts_them():
     ]
 
 
+def test_brace_left_of_indented_lines_above_it_comes_after_them():
+    code = [(0, "while (rope > 0) {"), (30, "coil(rope);"), (30, "rope = rope - 1;"), (0, "}"), (0, "moor(ship);")]
+    words = [word for i, (x, text) in enumerate(code) for word in line(x, i * LEADING, text)]
+    assert [text for text in read(words) if text] == [text for _, text in code]
+
+
+def test_note_at_the_right_edge_above_a_paragraph_comes_before_it():
+    note = "(continued from the previous page)"
+    assert read(line(240, 0, note) + block(0, 40, PROSE)) == [note, "", *PROSE]
+
+
 def test_three_columns():
     columns = [PROSE, OTHER_PROSE, PROSE[::-1]]
     words = [word for i, lines in enumerate(columns) for word in block(220 * i, 0, lines)]
@@ -208,7 +219,7 @@ def test_list_marks_stay_with_their_items(marks):
         for i, (mark, item) in enumerate(zip(marks, items, strict=True))
         for word in line(0, i * LEADING, mark) + line(25, i * LEADING, item)
     ]
-    assert read(words) == [f"{mark} {item}" for mark, item in zip(marks, items, strict=True)]
+    assert [text for text in read(words) if text] == [f"{mark} {item}" for mark, item in zip(marks, items, strict=True)]
 
 
 @pytest.mark.parametrize("words", PAGES.values(), ids=PAGES)
@@ -232,8 +243,7 @@ def test_every_word_stands_in_exactly_one_line(boxes):
     """Whatever the boxes: overlapping, equal, without height or width."""
     layout = order_words(np.array(boxes).reshape(-1, 4))
     assert sorted(word for words in layout.lines for word in words) == list(range(len(boxes)))
-    assert all(layout.lines) and len(layout.starts_block) == len(layout.lines)
-    assert layout.starts_block[:1] == [True] * bool(boxes)
+    assert all(layout.lines)
 
 
 def test_the_order_of_a_page_takes_no_longer_than_its_reading_may():

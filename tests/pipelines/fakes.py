@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ocr_models.records import OcrPage, TextLine, Word
+from ocr_models.records import BlockKind, OcrPage, TextBlock, TextLine, Word
 from pipelines.reading.caption_reader import CaptionReader
 from pipelines.reading.ocr_rows import OcrReader
 
@@ -38,7 +38,7 @@ def _read(image: np.ndarray) -> OcrPage:
     texts = f"{width}x{height}", f"sum{int(image.sum())}"
     words = tuple(Word(text, 0.75, quad, 0) for text in texts)
     line = TextLine(" ".join(texts), quad, 0.75)
-    return OcrPage(line.text + "\n", words, (line,), 0, 0.75)
+    return OcrPage(line.text + "\n", words, (line,), 0, 0.75, blocks=(TextBlock(BlockKind.TEXT, quad),))
 
 
 def load_fake_reader(*options: Any) -> OcrReader:

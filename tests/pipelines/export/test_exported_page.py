@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
-from pipelines.export.exported_page import box_px, exported_page
+from ocr_models.records import BlockKind, OcrPage, TableCell, TextBlock, TextLine, Word
+from pipelines.export.exported_page import box_px, exported_page, page_of_reading
 from tests.pipelines.export.pages import page_with_blocks, row
 from tests.run_folders import box
 
@@ -84,3 +86,17 @@ def test_a_failed_row_has_no_size_and_no_text():
 
 def test_boxes_stay_on_the_page():
     assert box_px([-3, -1, 11.6, -1, 11.6, 7.4, -3, 7.4], (11, 20)) == (0, 0, 11, 7)
+
+
+def test_blocks_of_what_was_read():
+    quad = np.float32([[0, 0], [9, 0], [9, 9], [0, 9]])
+    words = tuple(Word(text, 1.0, quad, i) for i, text in enumerate(("Ropes", "hemp", "9.80")))
+    lines = TextLine("Ropes", quad, 1.0, 0), TextLine("hemp", quad, 1.0, 1), TextLine("9.80", quad, 1.0, 1)
+    cells = TableCell(0, 0, 1, 1, (1,)), TableCell(0, 1, 1, 1, (2,))
+    blocks = TextBlock(BlockKind.HEADING, quad, level=2), TextBlock(BlockKind.TABLE, quad, cells=cells)
+    read = OcrPage("Ropes\n\nhemp\n9.80\n", words, lines, 0, 1.0, blocks=blocks)
+
+    heading, table = page_of_reading(read, (10, 10), 200).blocks
+
+    assert (heading.kind, heading.level, texts(page_of_reading(read, (10, 10), 200))[0]) == ("heading", 2, ["Ropes"])
+    assert [(cell.row, cell.column, cell.words[0].text) for cell in table.cells] == [(0, 0, "hemp"), (0, 1, "9.80")]

@@ -34,7 +34,16 @@ def make_row(page_index: int = 0, **columns: object) -> dict:
         "is_complete": True,
         "words_left_out": 0,
         "unknown_script_share": 0.25,
-        "lines": [{"text": "Łódź ½", "quad": [1.0, 2, 3, 4, 5, 6, 7, 8], "confidence": 0.5}],
+        "lines": [{"text": "Łódź ½", "quad": [1.0, 2, 3, 4, 5, 6, 7, 8], "confidence": 0.5, "block": 0}],
+        "blocks": [
+            {
+                "kind": "table",
+                "quad": [1.0, 2, 3, 4, 5, 6, 7, 8],
+                "level": None,
+                "column": 0,
+                "cells": [{"row": 0, "column": 1, "row_span": 1, "column_span": 2, "words": [0]}],
+            }
+        ],
         "text_source": "ocr",
         "detector_id": "d@0",
         "engine": "openvino",
