@@ -42,7 +42,7 @@ def _read(image: np.ndarray) -> OcrPage:
 
 
 def load_fake_reader(*options: Any) -> OcrReader:
-    """Takes the options that ``ocr_reader._load_reader`` takes, of which the last one counts."""
+    """Takes the options that ``ocr_rows.load_reader`` takes, of which the last one counts."""
     return OcrReader(FakePageReader(), *options[-1:])
 
 

@@ -11,7 +11,7 @@ function viewOverview() {
     h("h1", {}, output),
     h("div", {class: "cards"},
       card(number(pages.length), pagebeam.summary.table, "#/pages"), card(number(status.documents.found), "documents"),
-      ...pagebeam.summary.statuses.map(name => card(number(status.by_status[name]), name.replace("_", " "), `#/pages?status=${name}`, name)),
+      ...pagebeam.summary.statuses.map(name => card(number(status.by_status[name]), name.replace("_", " "), `#/pages?status=${name}`, status.by_status[name] ? name : "")),
       card(number(words), "words"),
       card(percent(status.mean_confidence), "mean confidence", "#/pages?order=confidence"),
       card(last ? last.pages_per_s.toFixed(1) : "–", "pages/s of the last run"),

@@ -27,7 +27,8 @@ from tests.pipelines.fakes import load_fake_reader
 class SlowReader:
     def __init__(self):
         self.reader, self.is_first = load_fake_reader(), True
-        self.table, self.color_mode, self.model_ids = self.reader.table, self.reader.color_mode, self.reader.model_ids
+        for name in ("table", "color_mode", "model_ids", "takes_text_layer"):
+            setattr(self, name, getattr(self.reader, name))
 
     def read_pages(self, images):
         if self.is_first:
