@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
+import os
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, TextIO
@@ -79,8 +82,9 @@ def say(*lines: str, file: TextIO | None = None) -> None:
         lines: without line breaks, which would be escaped, too.
         file: ``sys.stdout`` if None.
     """
-    for line in lines:
-        print(printable(line), file=file)
+    with _until_nobody_reads(file or sys.stdout):
+        for line in lines:
+            print(printable(line), file=file)
 
 
 def hand_on(text: str, end: str = "\n") -> None:
@@ -93,9 +97,21 @@ def hand_on(text: str, end: str = "\n") -> None:
     if sys.stdout.isatty():
         say(text)
     elif hasattr(sys.stdout, "buffer"):  # not the encoding of the locale, in which the text may have no bytes
-        sys.stdout.buffer.write((text + end).encode("utf-8", "surrogateescape"))
+        with _until_nobody_reads(sys.stdout):
+            sys.stdout.buffer.write((text + end).encode("utf-8", "surrogateescape"))
     else:
         sys.stdout.write(text + end)
+
+
+@contextlib.contextmanager
+def _until_nobody_reads(stream: TextIO) -> Iterator[None]:
+    """Lets a command go on when the reader of its pipe, such as ``head``, has gone; what it writes then is dropped."""
+    try:
+        yield
+    except BrokenPipeError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
 
 
 def announce(line: str) -> None:

@@ -4,7 +4,9 @@ import io
 import json
 import logging
 import re
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -75,3 +77,25 @@ def test_less_important_lines_are_left_out(told):
     logging.getLogger("library").warning("noise")
 
     assert told() == ["error"]
+
+
+@pytest.mark.parametrize("function", ["say", "hand_on"])
+def test_a_command_goes_on_when_nobody_reads_what_it_prints(function):
+    code = f"""
+import subprocess
+import sys
+from pathlib import Path
+from ocr_models.terminal import {function}
+for _ in range(10_000):
+    {function}("a line of some length that fills the buffers of a pipe")
+sys.stdout.flush()
+sys.exit(3)
+"""
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=Path(__file__).parents[1]
+    )
+    assert process.stdout and process.stderr
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    assert process.wait() == 3
