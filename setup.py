@@ -47,6 +47,7 @@ setup(
     package_data={
         "": ["py.typed"],
         "ocr_models": ["weights/**/*"],
+        "pagebeam": ["beam_providers.yaml"],
         "ocr_models.reports": ["templates/*.html"],
         "pipelines.report": ["static/*"],
     },
@@ -76,6 +77,7 @@ setup(
         "azure": ["apache-beam[azure]>=2.77"],
         "hadoop": ["apache-beam[hadoop]>=2.77"],
         "jax": ["jax>=0.4.38"],
+        "yaml": ["apache-beam[yaml]>=2.77"],
         "export": EXPORT,
         "ocrmypdf": ["ocrmypdf>=17.13"],
         "docling": ["docling>=2.143"],

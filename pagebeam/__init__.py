@@ -52,10 +52,12 @@ from ocr_models.errors import DocumentError, PagebeamError, UsageError  # noqa: 
 if TYPE_CHECKING:
     from ocr_models.pages.page_reader import PageReader
     from ocr_models.pages.read_document import read_document
+    from ocr_models.pages.word_crops import cut_words
     from ocr_models.records import OcrPage, TableCell, TextBlock, TextLine, Word
     from pipelines.inputs.transforms import ReadDocuments
     from pipelines.output.read_rows import read_rows
     from pipelines.reading.ocr_reader import OcrPages
+    from pipelines.reading.run_inference import WordDetectorHandler, WordRecognizerHandler
     from pipelines.reading.transforms import WritePages
 
 __all__ = [
@@ -70,8 +72,11 @@ __all__ = [
     "TextLine",
     "UsageError",
     "Word",
+    "WordDetectorHandler",
+    "WordRecognizerHandler",
     "WritePages",
     "__version__",
+    "cut_words",
     "read_document",
     "read_rows",
 ]
@@ -85,7 +90,10 @@ _LAZY = {
     "TextBlock": "ocr_models.records",
     "TextLine": "ocr_models.records",
     "Word": "ocr_models.records",
+    "WordDetectorHandler": "pipelines.reading.run_inference",
+    "WordRecognizerHandler": "pipelines.reading.run_inference",
     "WritePages": "pipelines.reading.transforms",
+    "cut_words": "ocr_models.pages.word_crops",
     "read_document": "ocr_models.pages.read_document",
     "read_rows": "pipelines.output.read_rows",
 }

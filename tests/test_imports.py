@@ -97,9 +97,11 @@ ROOMS: dict[str, set[str]] = {
     "pipelines.reading": {
         "ocr_models",
         "ocr_models.captioning",
+        "ocr_models.detection",
         "ocr_models.inference",
         "ocr_models.io",
         "ocr_models.pages",
+        "ocr_models.recognition",
         "pipelines.decoding",
         "pipelines.inputs",
         "pipelines.output",

@@ -20,6 +20,8 @@ from pipelines.runtime.stopping import StopFile
 from pipelines.runtime.storage import is_remote
 
 
+# Beam leaves out the hints in annotations that are strings, as all are here: its transforms that are public say them.
+@beam.typehints.with_output_types(PageRange)
 @dataclass
 class ReadDocuments(beam.PTransform):
     """Root → the page ranges of all documents at the inputs; nothing is decoded yet.

@@ -19,6 +19,8 @@ from pipelines.reading.transforms import ReadPages
 from pipelines.runtime.stopping import StopFile
 
 
+@beam.typehints.with_input_types(PageRange)
+@beam.typehints.with_output_types(Row)
 @dataclass
 class OcrPages(beam.PTransform):
     """Page ranges → one row for every page with its words, lines and text; a page that fails has a row with the error.

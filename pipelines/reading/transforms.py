@@ -81,6 +81,8 @@ class _ReadPagesFn(StreamFn):
         return PageStream(self._reader, pool, self._dpi, self._batch_size, progress.observe_ms, self._reader_id)
 
 
+@beam.typehints.with_input_types(Row)
+@beam.typehints.with_output_types(dict[str, Any])
 @dataclass
 class WritePages(beam.PTransform):
     """Rows → Parquet shards and, when all of them have been written, the run's manifest: then they are current.
