@@ -24,6 +24,7 @@ import pypdfium2.raw as pdfium_c
 from ocr_models.errors import DocumentError, Stage
 from ocr_models.io import images
 from ocr_models.io.files import open_regular
+from ocr_models.io.heif import heif_format
 from ocr_models.io.images import ColorMode, PageImage, check_page_size, open_image, to_page_image
 from ocr_models.io.tfrecord import GZIP_MAGIC, HEADER_BYTES, is_tfrecord
 from ocr_models.io.tiff import FileFrom, page_directories
@@ -68,7 +69,7 @@ def sniff_kind(head: bytes) -> DocumentKind:
     """
     if not head:
         raise DocumentError(Stage.OPEN, "the file is empty")
-    if head.startswith(_IMAGE_MAGIC) or _is_webp(head) or _is_bmp(head):
+    if head.startswith(_IMAGE_MAGIC) or _is_webp(head) or _is_bmp(head) or heif_format(head):
         return DocumentKind.IMAGE
     if head.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")):
         return DocumentKind.TIFF
@@ -83,8 +84,8 @@ def sniff_kind(head: bytes) -> DocumentKind:
     ends = f" and ends after {len(content)} bytes" if len(content) < HEADER_BYTES else ""
     raise DocumentError(
         Stage.OPEN,
-        f"the {packed} is no PNG, JPEG, JPEG 2000, GIF, WebP, BMP, TIFF, PDF or TFRecord; it begins with "
-        f"{content[:12]!r}{ends}",
+        f"the {packed} is no PNG, JPEG, JPEG 2000, GIF, WebP, BMP, HEIC, AVIF, TIFF, PDF or TFRecord; it begins "
+        f"with {content[:12]!r}{ends}",
     )
 
 

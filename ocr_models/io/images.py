@@ -14,6 +14,7 @@ import numpy as np
 from PIL import ExifTags, Image, ImageCms, ImageOps
 
 from ocr_models.errors import DocumentError, Stage
+from ocr_models.io.heif import heif_format, open_heif, ran_out_of_memory
 from ocr_models.io.tiff import deep_samples, prepare_planes, stated_bits
 from ocr_models.limits import DecodeLimits, over_limit
 
@@ -22,6 +23,7 @@ MAX_PAGE_PIXELS = DecodeLimits.page_pixels
 
 _ADDRESS = re.compile(r" <[^<>]* at 0x[0-9a-f]+>")  # of an object; it differs from run to run
 
+_BRAND_BYTES = 256  # of a HEIF file; they name some five brands of 4 bytes
 IMAGE_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF", "JPEG2000")
 
 _SQUARE, _MOST_STRETCHED = 1.05, 4.0  # resolutions that differ by less are one; by more, a mistake. A fax: 204/98 = 2.1
@@ -78,13 +80,18 @@ def open_image(file: BinaryIO) -> Image.Image:
     lie on their side.
 
     Raises:
-        DocumentError: with stage "decode", if the header can't be read, the format is none of ``IMAGE_FORMATS``, or
-            the size is over the limit of Pillow's guard against decompression bombs (``Image.MAX_IMAGE_PIXELS``).
+        DocumentError: with stage "decode", if the header can't be read, the format is none of ``IMAGE_FORMATS`` and
+            no HEIC or AVIF, the library for it is missing, or the size is over the limit of Pillow's guard against
+            decompression bombs (``Image.MAX_IMAGE_PIXELS``).
     """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about odd metadata, which we don't use, and sizes, which we check
-            return Image.open(file, formats=IMAGE_FORMATS)
+            kind = heif_format(file.read(_BRAND_BYTES))
+            file.seek(0)
+            return open_heif(file, kind) if kind else Image.open(file, formats=IMAGE_FORMATS)
+    except DocumentError:
+        raise
     except Image.DecompressionBombError as error:
         raise _too_large("the page's") from error
     except Exception as error:  # Pillow raises what its parsers raise: SyntaxError, struct.error, …
@@ -116,6 +123,8 @@ def to_page_image(image: Image.Image, color_mode: ColorMode = ColorMode.GRAY, sq
     except (DocumentError, MemoryError):
         raise
     except Exception as error:
+        if ran_out_of_memory(error):
+            raise MemoryError from error
         raise DocumentError(Stage.DECODE, f"the image data is broken or cut short ({_describe(error)})") from error
 
 

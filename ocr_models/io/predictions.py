@@ -312,7 +312,7 @@ def _named(file: Path, pages: list[_Lines]) -> _Pages:
 
 
 _DOCUMENT = re.compile(
-    r"(.+)\.(?:png|jpe?g|jpe|jfif|jp2|j2k|jpx|webp|bmp|gif|tiff?|pdf)(?:\.([0-9]{4,9}))?", re.IGNORECASE
+    r"(.+)\.(?:png|jpe?g|jpe|jfif|jp2|j2k|jpx|webp|bmp|gif|hei[cf]|avif|tiff?|pdf)(?:\.([0-9]{4,9}))?", re.IGNORECASE
 )
 
 

@@ -42,7 +42,7 @@ class FileNames:
         return self.of_document(uri, number + extension)
 
 
-_IMAGE = re.compile(r".+\.(?:png|jpe?g|jpe|jfif|jp2|j2k|jpx|gif|webp|bmp|tiff?)(?:\.pdf)*", re.IGNORECASE)
+_IMAGE = re.compile(r".+\.(?:png|jpe?g|jpe|jfif|jp2|j2k|jpx|gif|webp|bmp|hei[cf]|avif|tiff?)(?:\.pdf)*", re.IGNORECASE)
 
 
 def _pdf_name(name: str) -> tuple[str, str]:

@@ -25,7 +25,7 @@ from pipelines.runtime.storage import (
     open_file,
 )
 
-_EXTENSIONS = r"png|jpe?g|jpe|jfif|jp2|j2k|jpx|gif|webp|bmp|tiff?|pdf|tfrecords?(\.gz)?"
+_EXTENSIONS = r"png|jpe?g|jpe|jfif|jp2|j2k|jpx|gif|webp|bmp|hei[cf]|avif|tiff?|pdf|tfrecords?(\.gz)?"
 _DOCUMENT_NAME = re.compile(rf"\.({_EXTENSIONS})\Z", re.IGNORECASE)
 _EXTENSION = re.compile(r"\.[a-z0-9]{1,8}")  # longer ones, or with other characters, are parts of names
 
@@ -87,7 +87,7 @@ def no_documents(pattern: str, skipped: dict[str, int]) -> UsageError:
     others = f", but {describe_skipped(skipped)}" if skipped else ""
     return UsageError(
         f"no documents at {pattern}{others}: give a file, a folder or a glob of PNG, JPEG, JPEG 2000, GIF, WebP, BMP, "
-        "TIFF, PDF or TFRecord files"
+        "HEIC, AVIF, TIFF, PDF or TFRecord files"
     )
 
 

@@ -16,6 +16,7 @@ VERSIONED_PACKAGES = (
     "openvino",
     "pikepdf",
     "pillow",
+    "pillow-heif",
     "pyarrow",
     "pypdfium2",
     "tensorflow",
@@ -26,7 +27,7 @@ def versions() -> dict[str, str]:
     """Versions of pagebeam, Python and the packages that results depend on, by name."""
     found = {"pagebeam": ocr_models.__version__, "python": platform.python_version()}
     for package in VERSIONED_PACKAGES:
-        with contextlib.suppress(metadata.PackageNotFoundError):  # Keras and TensorFlow are an extra
+        with contextlib.suppress(metadata.PackageNotFoundError):  # those of extras
             found[package] = metadata.version(package)
     return found
 

@@ -55,7 +55,7 @@ def odd_folder(tmp_path):
     (folder / "itself.png").symlink_to("itself.png")
     (folder / "loop").symlink_to(".")
     (folder / "zero.png").symlink_to("/dev/zero")
-    for name, content in (("a.heic", b"....ftypheic"), ("no.thing", b""), (".hidden.png", b"x"), ("README", b"text")):
+    for name, content in (("a.psd", b"8BPS"), ("no.thing", b""), (".hidden.png", b"x"), ("README", b"text")):
         (folder / name).write_bytes(content)
     return folder
 
@@ -69,7 +69,7 @@ def test_all_that_is_in_a_folder_is_found_with_what_it_is(odd_folder):
         "away": "the target of the link can't be opened (No such file or directory)",
         "itself.png": "the target of the link can't be opened (Too many levels of symbolic links)",
         "loop": "link to a folder",
-        "a.heic": "other format .heic",
+        "a.psd": "other format .psd",
         "no.thing": "empty",
         ".hidden.png": "hidden",
         "README": "other format without extension",
