@@ -35,6 +35,7 @@ def slurm_script(run: ScheduledRun, parts: int, max_hours: int, cpus: int, memor
         f"#SBATCH --time={max_hours}:00:00",
         f"#SBATCH --signal=TERM@{STOP_S}",
         "#SBATCH --requeue",
+        f"export SRUN_CPUS_PER_TASK={cpus}  # since Slurm 22.05, srun doesn't take the number from sbatch",
         f'srun {shlex.join(run.words)} "--part=$SLURM_ARRAY_TASK_ID/{parts}"',
         "status=$?",
         f"case $status in {'|'.join(map(str, run.successes or (0,)))}) exit 0;; esac  # some pages failed, or are left",
@@ -88,6 +89,7 @@ def aws_batch_commands(
         "#!/bin/sh",
         f"# {run.name}.sh: sh {run.name}.sh QUEUE; the same again goes on where child jobs failed",
         "set -eu",
+        f': "${{1:?give the job queue: sh {run.name}.sh QUEUE}}"',
         shlex.join(define),
         f'{shlex.join(submit)} --job-queue "$1"',
     ]

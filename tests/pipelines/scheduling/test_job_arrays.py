@@ -86,6 +86,7 @@ def test_the_command_is_that_of_a_part(capsys):
 
     lines = capsys.readouterr().out.splitlines()
     assert "#SBATCH --array=1-9" in lines and "#SBATCH --cpus-per-task=3" in lines
+    assert any(line.startswith("export SRUN_CPUS_PER_TASK=3 ") for line in lines)
     [srun] = [shlex.split(line) for line in lines if line.startswith("srun ")]
     assert srun[1:6] == ["/p/python3", "-P", "-m", "pagebeam", "run"]
     assert srun[-3:] == ["--workers=3", "--wait", "--part=$SLURM_ARRAY_TASK_ID/9"]
