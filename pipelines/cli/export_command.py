@@ -63,7 +63,7 @@ def _parser() -> ArgumentParser:
 def _tell_failures(done: Export) -> None:
     for name, why in done.failures[:_SHOWN]:
         say(f"pagebeam: {name}: {why}", file=sys.stderr)
-    if more := len(done.failures) - _SHOWN:
-        say(f"pagebeam: and {more:,} more", file=sys.stderr) if more > 0 else None
+    if (more := len(done.failures) - _SHOWN) > 0:
+        say(f"pagebeam: and {more:,} more", file=sys.stderr)
     if done.failures:
         say(f"pagebeam: {len(done.failures):,} documents, pages or files couldn't be exported", file=sys.stderr)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import io
 import sys
@@ -28,8 +27,7 @@ def main(argv: Sequence[str]) -> ExitStatus:
     check_output(output)
     table = find_table(arguments.table) if arguments.table else tables_of(output)[0]
     pages = find_failed_pages(output, table, arguments.stage)
-    with contextlib.suppress(BrokenPipeError):  # the reader of a pipe, such as "| head", has gone
-        _print(output, table, pages, arguments.format)
+    _print(output, table, pages, arguments.format)
     return ExitStatus.OK
 
 

@@ -65,8 +65,7 @@ def main(argv: Sequence[str]) -> ExitStatus:
         failed = 0
         for number, row in enumerate(tqdm(rows, "pages", len(wanted), unit="page", disable=is_quiet, leave=False)):
             failed += row["status"] == "failed"
-            with contextlib.suppress(BrokenPipeError):  # the reader of a pipe, such as "| head", has gone
-                _print(arguments.file, row, arguments.json, is_first=number == 0)
+            _print(arguments.file, row, arguments.json, is_first=number == 0)
             if arguments.draw and row["words"] is not None:
                 path = _numbered(arguments.draw, row["page_index"]) if len(wanted) > 1 else arguments.draw
                 _draw(path, wanted[number], row, arguments.dpi)

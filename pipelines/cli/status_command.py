@@ -63,8 +63,8 @@ def _describe_table(folder: str, table: dict[str, Any]) -> Iterator[str]:
     if table["failures"]:
         reasons = [(failure["stage"], failure["pages"], failure["reason"]) for failure in table["failures"]]
         yield from ("", *text_table(["failed at", folder, "reason"], reasons[:_SHOWN_REASONS]))
-        if more := len(reasons) - _SHOWN_REASONS:
-            yield from [f"and {more:,} more reasons"] if more > 0 else []
+        if (more := len(reasons) - _SHOWN_REASONS) > 0:
+            yield f"and {more:,} more reasons"
 
 
 def _row(kind: str, documents: int, pages: dict[str, Any]) -> list[object]:

@@ -7,7 +7,9 @@ keywords in any case. It is parsed by Python's ``ast`` without being run, and be
 from __future__ import annotations
 
 import ast
+import functools
 import io
+import operator
 import tokenize
 from collections.abc import Callable
 from typing import Any
@@ -22,12 +24,12 @@ _KEYWORDS = {word.lower(): word for word in ("and", "or", "not", "in", "is", "No
 }
 _LAYOUT = (tokenize.NEWLINE, tokenize.NL, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER)
 _COMPARISONS: dict[type[ast.cmpop], Callable[[pc.Expression, pc.Expression], pc.Expression]] = {
-    ast.Eq: lambda left, right: left == right,
-    ast.NotEq: lambda left, right: left != right,
-    ast.Lt: lambda left, right: left < right,
-    ast.LtE: lambda left, right: left <= right,
-    ast.Gt: lambda left, right: left > right,
-    ast.GtE: lambda left, right: left >= right,
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
 }
 _FUNCTIONS = {"contains": pc.match_substring, "starts_with": pc.starts_with, "ends_with": pc.ends_with}
 _EXAMPLE = "status = 'ok' and mean_confidence < 0.8"
@@ -48,13 +50,12 @@ def parse_filter(text: str, schema: pa.Schema) -> pc.Expression:
     """
     try:
         expression = _Compiler(schema).condition(ast.parse(_as_python(text), mode="eval").body)
+        schema.empty_table().filter(expression)
     except (SyntaxError, tokenize.TokenError, RecursionError) as error:
         raise _unusable(text, "it can't be parsed") from error
     except _NotAllowedError as error:
         raise _unusable(text, str(error)) from error
-    try:
-        schema.empty_table().filter(expression)
-    except (pa.ArrowException, TypeError) as error:
+    except (pa.ArrowException, TypeError, OverflowError, UnicodeError) as error:  # of values, or when it is bound
         raise _unusable(text, f"its types don't fit ({str(error).splitlines()[0]})") from error
     return expression
 
@@ -98,28 +99,19 @@ class _Compiler:
     def condition(self, node: ast.expr) -> pc.Expression:
         """A part of the filter that is true or false."""
         if isinstance(node, ast.BoolOp):
-            first, *rest = map(self.condition, node.values)
-            for other in rest:
-                first = first & other if isinstance(node.op, ast.And) else first | other
-            return first
+            join = operator.and_ if isinstance(node.op, ast.And) else operator.or_
+            return functools.reduce(join, map(self.condition, node.values))
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
             return ~self.condition(node.operand)
         if isinstance(node, ast.Compare):
             sides = [node.left, *node.comparators]
-            parts = [self._compare(*part) for part in zip(sides[:-1], node.ops, sides[1:], strict=True)]
-            return parts[0] if len(parts) == 1 else self._all(parts)
+            parts = (self._compare(*part) for part in zip(sides[:-1], node.ops, sides[1:], strict=True))
+            return functools.reduce(operator.and_, parts)
         if isinstance(node, ast.Call):
             return self._call(node)
         if isinstance(node, ast.Name | ast.Attribute):
             return self._column(node)  # is_complete, say
         raise _NotAllowedError(f"{ast.unparse(node)} is no comparison")
-
-    @staticmethod
-    def _all(parts: list[pc.Expression]) -> pc.Expression:
-        first, *rest = parts
-        for part in rest:
-            first = first & part
-        return first
 
     def _compare(self, left: ast.expr, op: ast.cmpop, right: ast.expr) -> pc.Expression:
         if isinstance(op, ast.Is | ast.IsNot):

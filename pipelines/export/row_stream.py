@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from ocr_models.errors import DocumentError
 from pipelines.output.output_folder import current_files
+from pipelines.output.row_changes import align
 from pipelines.output.schemas import PAGES, Row
 from pipelines.runtime.storage import join, open_file
 
@@ -96,7 +97,7 @@ def _rows(file: RowFile, where: pc.Expression | None, report: Report) -> Iterato
         try:
             parquet = pq.ParquetFile(stack.enter_context(open_file(file.path)))
             for batch in parquet.iter_batches(_BATCH) if file.is_sorted else _sorted_batches(parquet):
-                rows = _complete(pa.Table.from_batches([batch]))
+                rows = align(pa.Table.from_batches([batch]), PAGES.schema)
                 for part in (rows if where is None else rows.filter(where)).to_batches():
                     for i in range(len(part)):
                         row = part.slice(i, 1)
@@ -108,11 +109,3 @@ def _rows(file: RowFile, where: pc.Expression | None, report: Report) -> Iterato
 def _sorted_batches(parquet: pq.ParquetFile) -> Iterator[pa.RecordBatch]:
     """All rows of a file in order; they are in memory at the same time, 2,000 at most in a compacted folder."""
     yield from parquet.read().sort_by(_ORDER).to_batches(_BATCH)
-
-
-def _complete(rows: pa.Table) -> pa.Table:
-    """Rows with all columns of the schema: null those that an older version didn't write."""
-    for field in PAGES.schema:
-        if field.name not in rows.column_names:
-            rows = rows.append_column(field, pa.nulls(len(rows), field.type))
-    return rows

@@ -33,7 +33,7 @@ LISTED = 20  # slowest pages, and least confident pages, on the report's first p
 _STATIC = Path(__file__).with_name("static")
 _MARK = "report.js"  # written first: a folder that has it is a report's
 _PAGES_PER_SCRIPT = {"index": 4096, "texts": 512, "words": 32}  # up to 1 MB each
-_READ_BY = ("detector_id", "recognizer_id", "captioner_id", "engine", "dpi", "run_id")
+_READ_BY = ("text_source", "detector_id", "recognizer_id", "captioner_id", "engine", "dpi", "run_id")
 _COLUMNS = (
     *("page_id", "source_uri", "source_kind", "page_index", "page_count", "width_px", "height_px", "rotation_deg"),
     *("status", "failure", "mean_confidence", "words", "elapsed_ms", *_READ_BY),
