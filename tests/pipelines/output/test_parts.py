@@ -19,7 +19,10 @@ from pipelines.output.current_view import describe_output
 from pipelines.output.lock import locked, locked_part, read_holder
 from pipelines.output.parts import Part, array_of, whole_runs
 from pipelines.output.run_manifest import read_manifests
+from pipelines.reading.run import run as run_once
+from pipelines.reading.run_options import OcrOptions
 from tests.pipelines import samples
+from tests.pipelines.conftest import read_rows
 from tests.pipelines.fakes import GUILTY_WIDTH_PX
 
 ROOT = Path(__file__).parents[3]
@@ -61,6 +64,20 @@ def test_parts_give_the_rows_of_one_run_and_the_next_run_knows_them(run, tmp_pat
     last, part = read_manifests(str(tmp_path / "out"))[-2:]
     assert (last["pages"]["expected"], last["documents"]["vanished"]) == (0, 1)
     assert (part["pages"]["expected"], part["documents"]["vanished"]) == (0, 0)
+
+
+def test_copies_in_parts_that_read_at_the_same_time_have_not_moved(run, tmp_path):
+    for number in (1, 2):
+        paths = (tmp_path / f"in/{i}.png" for i in range(64))
+        samples.write_png(next(path for path in paths if Part(number, 2).has(str(path))), 1)
+    options = OcrOptions(inputs=[str(tmp_path / "in")], output=str(tmp_path / "out"), part=Part(1, 2))
+
+    run_once(options, before_reading=lambda plan: run(tmp_path / "in", "--part", "2/2"))
+
+    manifests = read_manifests(str(tmp_path / "out"))
+    assert [(of["documents"]["new"], of["documents"]["moved"]) for of in manifests] == [(1, 0), (1, 0)]
+    [row] = read_rows(tmp_path / "out")
+    assert len(row["also_at"]) == 1
 
 
 def test_gates_judge_all_parts_together_when_the_last_has_finished(run, tmp_path, monkeypatch):
