@@ -300,7 +300,8 @@ def _list_local(folder: str, depth: int) -> dict[str, int]:
         with os.scandir(folder) as entries:
             for entry in entries:
                 if entry.is_file():
-                    found[entry.name] = entry.stat().st_size
+                    with contextlib.suppress(FileNotFoundError):  # removed at this moment
+                        found[entry.name] = entry.stat().st_size
                 elif depth and entry.is_dir():
                     below = _list_local(entry.path, depth - 1)
                     found.update({f"{entry.name}/{name}": size for name, size in below.items()})
