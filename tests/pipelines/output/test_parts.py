@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from benchmarks.kill_runs import ROWS_PER_SHARD, start, view, write_documents
 from ocr_models.errors import LockedError
 from pipelines.cli import main as cli
+from pipelines.output import lock
 from pipelines.output.current_view import describe_output
-from pipelines.output.lock import locked, locked_part, read_holder
+from pipelines.output.lock import living_parts, locked, locked_part, read_holder
 from pipelines.output.parts import Part, array_of, whole_runs
 from pipelines.output.run_manifest import read_manifests
 from pipelines.reading.run import run as run_once
@@ -24,6 +25,7 @@ from pipelines.reading.run_options import OcrOptions
 from tests.pipelines import samples
 from tests.pipelines.conftest import read_rows
 from tests.pipelines.fakes import GUILTY_WIDTH_PX
+from tests.pipelines.remote_files import SCHEME, CountedFileSystem
 
 ROOT = Path(__file__).parents[3]
 
@@ -129,6 +131,20 @@ def test_parts_exclude_runs_and_themselves_but_not_each_other(tmp_path):
         locked_part(output, "a", Part(1, 2), lambda: begun.append("a")),
     ):
         pass
+
+
+def test_living_parts_are_found_without_listing_a_whole_bucket(tmp_path, monkeypatch):
+    monkeypatch.setattr(lock, "_SETTLE_S", 0)
+    CountedFileSystem.reset(tmp_path)
+    for number in range(9):
+        samples.write_png(tmp_path / f"out/pages/{number}.png", number)
+    output = f"{SCHEME}out"
+
+    with locked_part(output, "a", Part(1, 2), lambda: None), locked_part(output, "b", Part(2, 2), lambda: None):
+        living = [(str(part), holder.run_id) for part, holder in living_parts(output)]
+
+    assert living == [("1/2", "a"), ("2/2", "b")]
+    assert set(CountedFileSystem.listed) == {f"{output}/_lock-1-of-2.json", f"{output}/_lock-2-of-2.json"}
 
 
 @pytest.mark.parametrize("text", ["0/3", "4/3", "1", "1/0", "-1/3", "a/b", "1/2/3"])
