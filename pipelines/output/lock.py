@@ -110,9 +110,14 @@ def living_parts(output: str) -> list[tuple[Part, Holder]]:
     return [(part, holder) for part, holder in _part_holders(output) if holder and not holder.is_dead]
 
 
+def dead_parts(output: str) -> list[tuple[Part, Holder]]:
+    """The parts of which only the locks are left, and who read them."""
+    return [(part, holder) for part, holder in _part_holders(output) if holder and holder.is_dead]
+
+
 def remove_dead_parts(output: str) -> None:
     """Removes the locks of parts that nobody reads any more. Only for whoever holds the lock of the output."""
-    delete(join(output, part_lock(part)) for part, holder in _part_holders(output) if holder and holder.is_dead)
+    delete(join(output, part_lock(part)) for part, _ in dead_parts(output))
 
 
 def _part_holders(output: str) -> list[tuple[Part, Holder | None]]:
