@@ -38,6 +38,9 @@ def test_the_wheel_holds_everything_and_the_clone_no_build_folder(tmp_path):
     assert "Programming Language :: Python :: 3.11" in metadata.get_all("Classifier")
     # Setuptools 77 and later warn of license classifiers beside a license's SPDX name.
     assert metadata["License"] == "Apache-2.0" and "License ::" not in " ".join(metadata.get_all("Classifier"))
+    needed = [name for name in metadata.get_all("Requires-Dist") if "extra ==" not in name]
+    pinned = re.findall(r"^(\S+)==", (ROOT / "containers/constraints.txt").read_text(), re.MULTILINE)
+    assert {re.split(r"[^\w-]", name)[0].lower() for name in needed} <= {name.lower() for name in pinned}  # in images
     links = re.findall(r"\]\(([^)]+)\)", metadata.get_payload())
     assert not [link for link in links if not link.startswith("https://")]  # others lead nowhere on a package index
     assert "docs/rows.md describes every column" in " ".join(metadata.get_payload().split())

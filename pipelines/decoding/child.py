@@ -138,7 +138,10 @@ def serve(connection: Connection, time_limit_s: float) -> None:
         signal.setitimer(signal.ITIMER_REAL, time_limit_s + ALARM_DELAY_S)
         response = answer(request)
         signal.setitimer(signal.ITIMER_REAL, 0)
-        connection.send(response)
+        try:
+            connection.send(response)
+        except MemoryError:  # what is sent is copied first, so that nothing of it has been sent yet
+            connection.send(Answer(None, _too_much_memory(request), response.elapsed_ms))
 
 
 def answer(request: Request) -> Answer:
@@ -151,11 +154,15 @@ def answer(request: Request) -> Answer:
     except DocumentError as document_error:
         error = document_error.stage, str(document_error)
     except MemoryError:
-        too_much = over_limit(request.stage, "decoding takes more memory than is allowed for a page", MEMORY_OPTION)
-        error = too_much.stage, str(too_much)
+        error = _too_much_memory(request)
     except Exception as unforeseen:
         error = request.stage, f"{type(unforeseen).__name__}: {unforeseen}"
     return Answer(value, error, (time.perf_counter() - start) * 1000)
+
+
+def _too_much_memory(request: Request) -> tuple[Stage, str]:
+    error = over_limit(request.stage, "decoding takes more memory than is allowed for a page", MEMORY_OPTION)
+    return error.stage, str(error)
 
 
 def main() -> None:

@@ -70,13 +70,22 @@ class InputList:
         """Yields the places on the list as they are written, with their ids.
 
         Raises:
-            UsageError: the list can't be read, or lacks a column.
+            UsageError: the list can't be read, lacks a column, or isn't UTF-8 where it must be.
         """
         try:
             with open_file(_seekable(self.path)) as file:
-                yield from self._entries(file)
+                yield from map(self._checked, self._entries(file))
         except (StorageError, OSError, pa.ArrowException, csv.Error, UnicodeError) as error:
             raise UsageError(f"--from-file {self.path}: it can't be read ({error})") from error
+
+    def _checked(self, entry: Entry) -> Entry:
+        """The entry. Raises UsageError if no file can have its name, or its id isn't UTF-8, as rows are."""
+        place, input_id = entry
+        if "\0" in local_path(place):  # as in UTF-16, or the output of find -print0
+            raise UsageError(f"--from-file {self.path}: no path has NUL bytes: {place[:80]}; give one a line, as UTF-8")
+        if input_id is not None and input_id.encode("utf-8", "replace").decode() != input_id:
+            raise UsageError(f"--from-file {self.path}: the id {input_id} isn't UTF-8; save the list as UTF-8")
+        return entry
 
     def _entries(self, file: BinaryIO) -> Iterator[Entry]:
         is_parquet = file.read(len(_PARQUET_MAGIC)) == _PARQUET_MAGIC

@@ -67,7 +67,8 @@ def commit_run(
     opened = rows.with_places(unfinished_documents(output, run.run_id))
     presence = read_presence(output, run.run_id)
     places = Places(all_documents(output, run.table), opened, presence, timestamp(run.start_time))
-    changes, known_pages = places.changes(), places.known_pages(rows.contents)
+    changes = places.changes(rows.contents if run.part else None)
+    known_pages = places.known_pages(rows.contents)
     manifest = build_manifest(run, rows.shards, totals, stopped, changes, known_pages)
     rows.apply(places.of_touched(rows.contents), places.unreadable)
     with atomic_writer(join(output, f"{new}/documents.parquet")) as file:

@@ -15,7 +15,7 @@ from ocr_models.errors import DocumentError
 from pipelines.output.current_view import check_output, tables_of
 from pipelines.output.documents_table import contents, read_documents
 from pipelines.output.leftovers import find_leftovers, remove_leftovers
-from pipelines.output.lock import read_holder
+from pipelines.output.lock import dead_parts, read_holder, remove_dead_parts
 from pipelines.output.output_folder import (
     SUPERSEDED,
     current_files,
@@ -66,8 +66,9 @@ def check_consistency(output: str) -> list[Finding]:
 
 
 def repair(output: str) -> None:
-    """Carries out a commit that was cut off, and removes leftovers. Only for whoever holds the lock."""
+    """Completes a cut-off commit; removes leftovers and locks of dead parts. Only for whoever holds the lock."""
     finish_commit(output)
+    remove_dead_parts(output)
     remove_leftovers(output, find_leftovers(output))
 
 
@@ -85,6 +86,9 @@ def _check_writers(output: str) -> Iterator[Finding]:
     holder, pending = read_holder(output), pending_commit(output)
     if holder and holder.is_dead:
         yield Finding(f"the lock is held by {holder}, which is gone", f"the next run takes it over, or {_REPAIR}")
+    for part, of_part in dead_parts(output):
+        what = f"the lock of part {part} is held by {of_part}, which is gone"
+        yield Finding(what, f"the next run takes it over, or {_REPAIR}")
     if pending and (holder is None or holder.is_dead):
         what = f"the commit of {pending.run_id} was cut off: plain Parquet readers may see pages twice, or not at all"
         yield Finding(what, f"the next run completes it, or {_REPAIR}")

@@ -31,7 +31,7 @@ from pathlib import Path
 
 from ocr_models.errors import LockedError
 from pipelines.output.parts import Part
-from pipelines.runtime.storage import delete, exists, is_remote, join, list_all, read_bytes, write_bytes, writing
+from pipelines.runtime.storage import delete, exists, is_remote, join, list_beginning, read_bytes, write_bytes, writing
 
 LOCK = "_lock.json"
 _PART_LOCK = re.compile(r"_lock-(\d+)-of-(\d+)\.json")
@@ -110,14 +110,18 @@ def living_parts(output: str) -> list[tuple[Part, Holder]]:
     return [(part, holder) for part, holder in _part_holders(output) if holder and not holder.is_dead]
 
 
+def dead_parts(output: str) -> list[tuple[Part, Holder]]:
+    """The parts of which only the locks are left, and who read them."""
+    return [(part, holder) for part, holder in _part_holders(output) if holder and holder.is_dead]
+
+
 def remove_dead_parts(output: str) -> None:
     """Removes the locks of parts that nobody reads any more. Only for whoever holds the lock of the output."""
-    delete(join(output, part_lock(part)) for part, holder in _part_holders(output) if holder and holder.is_dead)
+    delete(join(output, part_lock(part)) for part, _ in dead_parts(output))
 
 
 def _part_holders(output: str) -> list[tuple[Part, Holder | None]]:
-    names = (file.path.rpartition("/")[2] for file in list_all(output, is_deep=False))
-    found = (_PART_LOCK.fullmatch(name) for name in names)
+    found = map(_PART_LOCK.fullmatch, list_beginning(output, "_lock-"))
     parts = sorted((Part(int(name[1]), int(name[2])) for name in found if name), key=lambda part: part.number)
     return [(part, read_holder(output, part_lock(part))) for part in parts]
 

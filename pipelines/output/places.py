@@ -84,14 +84,22 @@ class Places:
         self._known_contents, self._opened_contents = known_contents, opened_contents
         self._opened_pages = attributes["pages_read"]
 
-    def changes(self) -> DocumentChanges:
-        """What the run found."""
+    def changes(self, read: pa.ChunkedArray | None = None) -> DocumentChanges:
+        """What the run found.
+
+        Args:
+            read: the contents that the run read, if all of them were new to it: what is known of them by now, other
+                parts found meanwhile.
+        """
+        is_known = self._is_known_content
+        if read is not None:
+            is_known = pc.and_not(is_known, pc.is_in(self._opened_contents, read.combine_chunks()))
         new_place, changed = pc.invert(self._is_known_place), pc.and_(self._is_known_place, pc.invert(self._is_same))
         returned = _count(self._presence["is_there"])
         return DocumentChanges(
-            new=_count(pc.and_(new_place, pc.invert(self._is_known_content))),
+            new=_count(pc.and_not(new_place, is_known)),
             changed=_count(changed),
-            moved=_count(pc.and_(new_place, self._is_known_content)),
+            moved=_count(pc.and_(new_place, is_known)),
             touched=_count(self._is_same),
             vanished=len(self._presence) - returned,
             returned=returned,

@@ -294,13 +294,21 @@ def list_all(folder: str, is_deep: bool = True) -> list[StoredFile]:
     return found
 
 
+def list_beginning(folder: str, prefix: str) -> list[str]:
+    """The names of the files directly in a folder that begin with a prefix; object stores look at no others."""
+    if not is_remote(folder):
+        return [name for name in _list_local(folder, depth=0) if name.startswith(prefix)]
+    return [file.path.rpartition("/")[2] for file in match_files(glob.escape(join(folder, prefix)) + "*")]
+
+
 def _list_local(folder: str, depth: int) -> dict[str, int]:
     found: dict[str, int] = {}
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
                 if entry.is_file():
-                    found[entry.name] = entry.stat().st_size
+                    with contextlib.suppress(FileNotFoundError):  # removed at this moment
+                        found[entry.name] = entry.stat().st_size
                 elif depth and entry.is_dir():
                     below = _list_local(entry.path, depth - 1)
                     found.update({f"{entry.name}/{name}": size for name, size in below.items()})

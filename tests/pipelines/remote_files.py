@@ -1,4 +1,4 @@
-"""A file system of Beam's, ``counted://``, that counts what is read of each file. Its files are in a local folder."""
+"""A file system of Beam's, ``counted://``, that counts how files are listed and read. They are in a local folder."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ class CountedFileSystem(LocalFileSystem):
     """``counted://a/b`` is the file ``a/b`` below the folder ``root``."""
 
     root: ClassVar[Path] = Path("/nonexistent")
+    listed: ClassVar[Counter[str]] = Counter()
     opened: ClassVar[Counter[str]] = Counter()
     read: ClassVar[Counter[str]] = Counter()
 
@@ -26,8 +27,9 @@ class CountedFileSystem(LocalFileSystem):
 
     @classmethod
     def reset(cls, root: Path) -> None:
-        """Has the files in a folder, none of which was read."""
+        """Has the files in a folder, none of which was listed or read."""
         cls.root = root
+        cls.listed.clear()
         cls.opened.clear()
         cls.read.clear()
 
@@ -45,6 +47,7 @@ class CountedFileSystem(LocalFileSystem):
         for path in self.root.rglob("*"):
             name = path.relative_to(self.root).as_posix()
             if path.is_file() and name.startswith(prefix):
+                self.listed[SCHEME + name] += 1
                 yield FileMetadata(SCHEME + name, path.stat().st_size, path.stat().st_mtime)
 
     def exists(self, path):

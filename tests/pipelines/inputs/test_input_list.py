@@ -59,11 +59,14 @@ def test_parquet_is_known_by_its_content_and_ids_may_be_numbers(tmp_path):
         ("PAR1 but no Parquet", {}, "it can't be read"),
         ("\n\n", {}, "it lists no documents"),
         ("", {"uri_column": "uri"}, "no column uri"),
+        ("uri,id\na,caf\udce9\n", {"id_column": "id"}, "isn't UTF-8; save the list as UTF-8"),
+        ("a.png\0b.png\0", {}, "no path has NUL bytes"),
+        ("file:///a%00.png\n", {}, "no path has NUL bytes"),
     ],
 )
 def test_lists_that_cant_be_used_are_refused_by_name(tmp_path, content, columns, message):
     path = tmp_path / "list"
-    path.write_text(content)
+    path.write_text(content, errors="surrogateescape")
 
     with pytest.raises(UsageError, match=f"--from-file {path}: ") as caught:
         InputList(str(path), **columns).check()

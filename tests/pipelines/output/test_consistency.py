@@ -71,7 +71,7 @@ def break_a_page_of_the_file(output: Path) -> None:
     path.write_bytes(content)
 
 
-def leave_a_dead_lock(output: Path) -> None:
+def leave_a_dead_lock(output: Path, name: str = "_lock.json") -> None:
     gone = {
         "run_id": "dead",
         "host": "elsewhere",
@@ -81,7 +81,7 @@ def leave_a_dead_lock(output: Path) -> None:
         "since": 0,
         "heartbeat": 0,
     }
-    (output / "_lock.json").write_text(json.dumps(gone))
+    (output / name).write_text(json.dumps(gone))
 
 
 def leave_a_commit(output: Path) -> None:
@@ -130,10 +130,14 @@ DAMAGES = {
     ),
     "sums": (change_manifest, "found 6, but known + expected 5"),
     "a dead lock": (leave_a_dead_lock, "the lock is held by dead of u"),
+    "a dead lock of a part": (
+        lambda output: leave_a_dead_lock(output, "_lock-2-of-3.json"),
+        "the lock of part 2/3 is held by dead of u",
+    ),
     "a pending commit": (leave_a_commit, "the commit of r was cut off"),
     "a leftover": (leave_a_temporary_file, "1 files are left over from writers that were killed: pages/_x"),
 }
-REPAIRED = {"a dead lock", "a pending commit", "a leftover"}
+REPAIRED = {"a dead lock", "a dead lock of a part", "a pending commit", "a leftover"}
 
 
 def test_a_folder_as_a_run_leaves_it_is_right(output, capsys):

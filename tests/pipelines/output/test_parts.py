@@ -15,12 +15,17 @@ from hypothesis import strategies as st
 from benchmarks.kill_runs import ROWS_PER_SHARD, start, view, write_documents
 from ocr_models.errors import LockedError
 from pipelines.cli import main as cli
+from pipelines.output import lock
 from pipelines.output.current_view import describe_output
-from pipelines.output.lock import locked, locked_part, read_holder
+from pipelines.output.lock import living_parts, locked, locked_part, read_holder
 from pipelines.output.parts import Part, array_of, whole_runs
 from pipelines.output.run_manifest import read_manifests
+from pipelines.reading.run import run as run_once
+from pipelines.reading.run_options import OcrOptions
 from tests.pipelines import samples
+from tests.pipelines.conftest import read_rows
 from tests.pipelines.fakes import GUILTY_WIDTH_PX
+from tests.pipelines.remote_files import SCHEME, CountedFileSystem
 
 ROOT = Path(__file__).parents[3]
 
@@ -61,6 +66,20 @@ def test_parts_give_the_rows_of_one_run_and_the_next_run_knows_them(run, tmp_pat
     last, part = read_manifests(str(tmp_path / "out"))[-2:]
     assert (last["pages"]["expected"], last["documents"]["vanished"]) == (0, 1)
     assert (part["pages"]["expected"], part["documents"]["vanished"]) == (0, 0)
+
+
+def test_copies_in_parts_that_read_at_the_same_time_have_not_moved(run, tmp_path):
+    for number in (1, 2):
+        paths = (tmp_path / f"in/{i}.png" for i in range(64))
+        samples.write_png(next(path for path in paths if Part(number, 2).has(str(path))), 1)
+    options = OcrOptions(inputs=[str(tmp_path / "in")], output=str(tmp_path / "out"), part=Part(1, 2))
+
+    run_once(options, before_reading=lambda plan: run(tmp_path / "in", "--part", "2/2"))
+
+    manifests = read_manifests(str(tmp_path / "out"))
+    assert [(of["documents"]["new"], of["documents"]["moved"]) for of in manifests] == [(1, 0), (1, 0)]
+    [row] = read_rows(tmp_path / "out")
+    assert len(row["also_at"]) == 1
 
 
 def test_gates_judge_all_parts_together_when_the_last_has_finished(run, tmp_path, monkeypatch):
@@ -112,6 +131,20 @@ def test_parts_exclude_runs_and_themselves_but_not_each_other(tmp_path):
         locked_part(output, "a", Part(1, 2), lambda: begun.append("a")),
     ):
         pass
+
+
+def test_living_parts_are_found_without_listing_a_whole_bucket(tmp_path, monkeypatch):
+    monkeypatch.setattr(lock, "_SETTLE_S", 0)
+    CountedFileSystem.reset(tmp_path)
+    for number in range(9):
+        samples.write_png(tmp_path / f"out/pages/{number}.png", number)
+    output = f"{SCHEME}out"
+
+    with locked_part(output, "a", Part(1, 2), lambda: None), locked_part(output, "b", Part(2, 2), lambda: None):
+        living = [(str(part), holder.run_id) for part, holder in living_parts(output)]
+
+    assert living == [("1/2", "a"), ("2/2", "b")]
+    assert set(CountedFileSystem.listed) == {f"{output}/_lock-1-of-2.json", f"{output}/_lock-2-of-2.json"}
 
 
 @pytest.mark.parametrize("text", ["0/3", "4/3", "1", "1/0", "-1/3", "a/b", "1/2/3"])

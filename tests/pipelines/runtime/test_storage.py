@@ -6,6 +6,7 @@ import pickle
 import stat
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -78,6 +79,24 @@ def test_folders_called_like_patterns_list_their_own_files(tmp_path):
     storage.write_bytes(str(tmp_path / "a[1]/deep/file"), b"12")
 
     assert storage.list_folder(str(tmp_path / "a[1]")) == {"deep/file": 2}
+
+
+def test_a_file_that_vanishes_while_a_folder_is_listed_hides_no_other(tmp_path):
+    (tmp_path / "kept").touch()
+    ended = threading.Event()
+
+    def come_and_go() -> None:
+        while not ended.is_set():
+            (tmp_path / "a.tmp").touch()
+            (tmp_path / "a.tmp").unlink()
+
+    thread = threading.Thread(target=come_and_go)
+    thread.start()
+    listings = [storage.list_folder(str(tmp_path)) for _ in range(20_000)]
+    ended.set()
+    thread.join()
+
+    assert all("kept" in listing for listing in listings)
 
 
 def test_an_output_that_cannot_be_written_is_a_usage_error(tmp_path):
