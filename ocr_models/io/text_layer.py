@@ -17,6 +17,7 @@ import pypdfium2.raw as raw
 
 from ocr_models.charset import printed_text
 from ocr_models.errors import DocumentError
+from ocr_models.geometry import runs_of
 from ocr_models.io.documents import check_images, open_pdf, rendered_size, user_units
 from ocr_models.io.pdf_ink import render_gray, text_ink
 from ocr_models.io.pdf_text import (
@@ -294,8 +295,7 @@ def _are_torn(texts: Sequence[str]) -> np.ndarray:
     """Bool (N,): the words that are single letters of a letterspaced one. Letters without case may stand alone."""
     single = np.array([len(text) == 1 and text.lower() != text.upper() for text in texts], bool)
     torn = np.zeros(len(texts), bool)
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], single, [False]]).astype(int))).reshape(-1, 2)
-    for start, stop in edges.tolist():
+    for start, stop in runs_of(single).tolist():
         torn[start:stop] = stop - start >= _TORN_RUN
     return torn
 
