@@ -44,7 +44,7 @@ def join_leaders(
     is_doubtful = np.array([_is_doubtful(t) for t in transcripts], bool)
     is_word = ~(is_run | is_doubtful)
     usual = float(np.median(heights[is_word])) if is_word.any() else 0.0
-    is_dots = np.array([not t.text.strip(DOTS) for t in transcripts], bool)
+    is_dots = np.array([usual > 0 and not t.text.strip(DOTS) for t in transcripts], bool)  # a bullet alone is none
     parts = np.flatnonzero(is_run | is_dots | (is_doubtful & (heights < _THIN * usual)))
     if not len(parts):
         return quads, list(transcripts), np.zeros(len(quads), bool)
