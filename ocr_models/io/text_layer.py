@@ -218,7 +218,8 @@ def _are_inked(ink: np.ndarray, boxes: np.ndarray) -> np.ndarray:
     found = np.zeros(len(boxes), bool)
     for i, (x0, y0, x1, y1) in enumerate(_slices(boxes, ink.shape, 0).tolist()):
         if max(x1 - x0, y1 - y0) < _LONG_PX:  # PDFium puts small glyphs on whole pixels, so that a dot may lie beside
-            found[i] = ink[max(0, y0 - 1) : y1 + 1, max(0, x0 - 1) : x1 + 1].any()
+            is_on_page = x1 > x0 and y1 > y0
+            found[i] = is_on_page and ink[max(0, y0 - 1) : y1 + 1, max(0, x0 - 1) : x1 + 1].any()
         elif x1 - x0 >= y1 - y0:
             middle = (x0 + x1) // 2
             found[i] = ink[y0:y1, x0:middle].any() and ink[y0:y1, middle:x1].any()
