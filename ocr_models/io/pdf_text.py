@@ -131,14 +131,15 @@ def read_glyphs(textpage: pdfium.PdfTextPage) -> Glyphs:
     pointers = [raw.FPDFText_GetTextObject(layer, i) for i in indices]
     of_chars = np.frombuffer(b"".join(pointers), np.uintp)
     addresses, firsts, owners = np.unique(of_chars, return_index=True, return_inverse=True)
-    for i in np.flatnonzero(np.isin(codes, _HYPHENS)).tolist():
-        # PDFium (in pypdfium2 5.15) calls a hyphen that ends a line U+0002, since it would join the parts of the word.
-        if raw.FPDFText_IsHyphen(layer, i) == 1:
-            codes[i] = ord("-")
+    # PDFium (in pypdfium2 5.15) calls a hyphen that ends a line U+0002, since it would join the parts of the word.
+    hyphens = [i for i in np.flatnonzero(np.isin(codes, _HYPHENS)).tolist() if raw.FPDFText_IsHyphen(layer, i) == 1]
+    codes[hyphens] = ord("-")
     details = [_object_details(layer, i, pointers[i]) for i in firsts.tolist()]
     if len(addresses) and not addresses[0]:  # a null pointer: what PDFium made up
         addresses, details, owners = addresses[1:], details[1:], owners - 1
     x, y, ems, cos, sin, is_replaced, is_invisible = np.array(details, np.float64).reshape(-1, 7).T
+    # Tagged PDFs have a soft hyphen for one that ends a line, which says the same.
+    is_replaced[~np.isin(np.arange(len(addresses)), np.delete(owners, hyphens))] = False
     chars = np.array([chr(code) if 0 < code < 0x110000 else " " for code in codes.tolist()], "U1")
     boxes = np.nan_to_num(np.array(sides, np.float64).reshape(-1, 4), posinf=0.0, neginf=0.0)
     directions, origins = np.stack([cos, sin], axis=1), np.stack([x, y], axis=1)

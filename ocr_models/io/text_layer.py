@@ -17,6 +17,7 @@ import pypdfium2.raw as raw
 
 from ocr_models.charset import printed_text
 from ocr_models.errors import DocumentError
+from ocr_models.geometry import runs_of
 from ocr_models.io.documents import check_images, open_pdf, rendered_size, user_units
 from ocr_models.io.pdf_ink import render_gray, text_ink
 from ocr_models.io.pdf_text import (
@@ -187,7 +188,7 @@ def _see(page: pdfium.PdfPage) -> _Seen | None:
     for layer, ink in enumerate(inks):
         is_seen |= (of_words == layer) & _are_inked(ink >= _MIN_SEEN, boxes)
     unmapped = set(filter(_is_unmapped, glyphs.alphabet()))
-    is_unmapped = np.array([not unmapped.isdisjoint(text) for text in words.texts], bool)
+    is_unmapped = np.array([not (printed_text(t) and unmapped.isdisjoint(t)) for t in words.texts], bool)
     trusted = is_seen & ~is_unmapped & ~_are_torn(words.texts)
     is_double = _are_double(words.texts, boxes, is_seen)
     is_empty = int(image.max()) - int(image.min()) < _MIN_SEEN
@@ -216,8 +217,9 @@ def _are_inked(ink: np.ndarray, boxes: np.ndarray) -> np.ndarray:
     """Bool (N,): whether there is ink, bool (H, W), in each of N boxes; in both halves of one that is long."""
     found = np.zeros(len(boxes), bool)
     for i, (x0, y0, x1, y1) in enumerate(_slices(boxes, ink.shape, 0).tolist()):
-        if max(x1 - x0, y1 - y0) < _LONG_PX:
-            found[i] = ink[y0:y1, x0:x1].any()
+        if max(x1 - x0, y1 - y0) < _LONG_PX:  # PDFium puts small glyphs on whole pixels, so that a dot may lie beside
+            is_on_page = x1 > x0 and y1 > y0
+            found[i] = is_on_page and ink[max(0, y0 - 1) : y1 + 1, max(0, x0 - 1) : x1 + 1].any()
         elif x1 - x0 >= y1 - y0:
             middle = (x0 + x1) // 2
             found[i] = ink[y0:y1, x0:middle].any() and ink[y0:y1, middle:x1].any()
@@ -294,8 +296,7 @@ def _are_torn(texts: Sequence[str]) -> np.ndarray:
     """Bool (N,): the words that are single letters of a letterspaced one. Letters without case may stand alone."""
     single = np.array([len(text) == 1 and text.lower() != text.upper() for text in texts], bool)
     torn = np.zeros(len(texts), bool)
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], single, [False]]).astype(int))).reshape(-1, 2)
-    for start, stop in edges.tolist():
+    for start, stop in runs_of(single).tolist():
         torn[start:stop] = stop - start >= _TORN_RUN
     return torn
 

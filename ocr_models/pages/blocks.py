@@ -14,6 +14,7 @@ from statistics import median
 
 import numpy as np
 
+from ocr_models.pages.groups import weighted_medians
 from ocr_models.pages.layout import PageLayout, Table
 from ocr_models.pages.leaders import is_leader
 from ocr_models.pages.ruled_tables import Cell
@@ -153,8 +154,9 @@ class _Sizes:
 
     def __init__(self, lines: Sequence[Line]) -> None:
         weights = [sum(map(len, line.texts)) for line in lines]
-        self.height = _weighted_median([line.height for line in lines], weights)
-        self._width = _weighted_median([line.letter_width for line in lines], weights) or 1.0
+        sides = np.array([[line.height for line in lines], [line.letter_width for line in lines]])
+        self.height, width = weighted_medians(sides, np.array([weights, weights])).ravel().tolist()
+        self._width = width or 1.0
 
     def of(self, line: Line) -> tuple[float, float]:
         """Height and width of a line's letters, each in those of the page's text."""
@@ -174,16 +176,6 @@ class _LetterWidths(dict[str, float]):
 
 
 _letter_width = _LetterWidths(dict.fromkeys("iljtfrI.,:;'|!()[]’‘", 0.6) | dict.fromkeys("mwMW@%—", 1.5)).__getitem__
-
-
-def _weighted_median(values: Sequence[float], weights: Sequence[float]) -> float:
-    ranked = sorted(zip(values, weights, strict=True))
-    half, done = sum(weights) / 2, 0.0
-    for value, weight in ranked:
-        done += weight
-        if done >= half:
-            return value
-    return ranked[-1][0]
 
 
 def _margins(lines: Sequence[Line], sizes: _Sizes, page_height: float) -> list[BlockKind | None]:

@@ -25,6 +25,14 @@ def group_medians(values: np.ndarray, groups: np.ndarray, count: int) -> np.ndar
     return (rising[lower] + rising[upper]) / 2
 
 
+def weighted_medians(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """The medians (P, 1) of rows of values (P, K): the least value up to which there is half of the row's weight."""
+    order = np.argsort(values, axis=1, kind="stable")
+    totals = np.cumsum(np.take_along_axis(weights, order, axis=1), axis=1)
+    middle = (totals >= totals[:, -1:] / 2).argmax(axis=1)[:, None]
+    return np.take_along_axis(values, np.take_along_axis(order, middle, axis=1), axis=1)
+
+
 def run_members(starts: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The members of R runs of consecutive places: for each, the index of its run and its place.
 

@@ -1,7 +1,8 @@
 """Leaders: the rows of dots that lead the eye from a title to its page number, and rules made of marks.
 
-The detector sees a leader as dozens of thin boxes, in which dots, "eeee" or nothing certain is read. They become one
-word, so that the title and its number stay on one line. Dots are not in the text of a page, other marks may be.
+The detector sees a leader as dozens of thin boxes, in which dots, "eeee" or nothing certain is read; a text layer may
+have each dot as a word, in a box as high as others. They become one word, so that the title and its number stay on one
+line. Dots are not in the text of a page, other marks may be.
 """
 
 from __future__ import annotations
@@ -43,7 +44,8 @@ def join_leaders(
     is_doubtful = np.array([_is_doubtful(t) for t in transcripts], bool)
     is_word = ~(is_run | is_doubtful)
     usual = float(np.median(heights[is_word])) if is_word.any() else 0.0
-    parts = np.flatnonzero(is_run | (is_doubtful & (heights < _THIN * usual)))
+    is_dots = np.array([usual > 0 and not t.text.strip(DOTS) for t in transcripts], bool)  # a bullet alone is none
+    parts = np.flatnonzero(is_run | is_dots | (is_doubtful & (heights < _THIN * usual)))
     if not len(parts):
         return quads, list(transcripts), np.zeros(len(quads), bool)
     rows = boxes[parts]  # as high as words, so that their gaps count in heights of words

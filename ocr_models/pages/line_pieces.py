@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from ocr_models.geometry import quad_angles, quad_boxes
-from ocr_models.pages.groups import flat_lists, group_medians
+from ocr_models.pages.groups import flat_lists, group_medians, weighted_medians
 from ocr_models.pages.layout import line_segments
 from ocr_models.pages.neighbors import Strips
 from ocr_models.pages.piece_ends import reach_ends
@@ -105,12 +105,12 @@ def _fit_quads(boxes: np.ndarray, pieces: list[list[int]]) -> np.ndarray:
     words, is_word = _in_rows(pieces)
     x0, y0, x1, y1 = np.moveaxis(boxes[words], 2, 0)  # (P, K) each
     weights = np.where(is_word, np.maximum(np.minimum(x1 - x0, _LONGEST_WORD * (y1 - y0)), 1.0), 0.0)
-    heights = _weighted_medians(y1 - y0, weights * (y1 - y0))  # by area: leaders are long, but lower than words
+    heights = weighted_medians(y1 - y0, weights * (y1 - y0))  # by area: leaders are long, but lower than words
     x, y = (x0 + x1) / 2, (y0 + y1) / 2
     left, right = x0.min(axis=1, keepdims=True), x1.max(axis=1, keepdims=True)
     alike = np.where(np.abs(y1 - y0 - heights) <= _SAME_SIZE * heights, weights, 0.0)
     slopes = np.where(right - left > _SLANTED_FROM * heights, _slopes(x, y, alike), 0.0)
-    middles = _weighted_medians(y - slopes * x, alike)
+    middles = weighted_medians(y - slopes * x, alike)
     ends = np.hstack([left, right, right, left])
     return np.stack([ends, middles + slopes * ends + np.array([-0.5, -0.5, 0.5, 0.5]) * heights], 2).astype(np.float32)
 
@@ -183,11 +183,3 @@ def _slopes(x: np.ndarray, y: np.ndarray, weights: np.ndarray) -> np.ndarray:
     spread = (weights * x * x).sum(axis=1, keepdims=True)
     is_clear = (np.count_nonzero(weights, axis=1, keepdims=True) >= 3) & (spread > 0)
     return np.where(is_clear, (weights * x * y).sum(axis=1, keepdims=True) / np.where(is_clear, spread, 1.0), 0.0)
-
-
-def _weighted_medians(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """The medians (P, 1) of rows of values (P, K)."""
-    order = np.argsort(values, axis=1, kind="stable")
-    totals = np.cumsum(np.take_along_axis(weights, order, axis=1), axis=1)
-    middle = (totals >= totals[:, -1:] / 2).argmax(axis=1)[:, None]
-    return np.take_along_axis(values, np.take_along_axis(order, middle, axis=1), axis=1)

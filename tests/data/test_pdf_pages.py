@@ -69,6 +69,12 @@ def test_texts_are_written_as_in_the_charset(tmp_path):
     assert truth.texts[:3] == ("soft-hyphen", "“naïve”", "1–2")
 
 
+def test_hyphens_that_are_tagged_as_soft_are_taught_as_printed(tmp_path):
+    tagged = "BT /F1 12 Tf 40 560 Td (inter) Tj /Span <</ActualText <FEFF00AD>>> BDC (-) Tj EMC 0 -18 Td (leaved) Tj ET"
+    truth = truth_of(tmp_path, f"{tagged} {set_text(PROSE, y=510)}")
+    assert truth.texts[:2] == ("inter-", "leaved")
+
+
 @pytest.mark.parametrize("hyphen", ["-", "\xad"])
 def test_hyphens_at_the_ends_of_lines_are_taught_as_printed(tmp_path, hyphen):
     truth = truth_of(tmp_path, set_text(f"written in a ledger be{hyphen}\nfore noon, read by inter{hyphen}\n{PROSE}"))

@@ -153,6 +153,17 @@ CASES = [
         f"BT /F1 12 Tf 40 562 Td /Span <</ActualText (Doctor)>> BDC (Dr.) Tj EMC ( Smith) Tj ET {BODY}",
         ["Doctor", "Smith", *WORDS],
     ),
+    Case(
+        "dots of a leader",
+        f"{BODY} BT /F1 10 Tf 40 562 Td (Preface {'. ' * 60}7) Tj ET",
+        ["Preface", *"." * 60, "7", *WORDS],
+    ),
+    Case(
+        "beside the page, where text is cut off",
+        f"{BODY} BT /F1 12 Tf 390 562 Td (MMMM) Tj 31 7 Td (.) Tj ET",
+        ["MMMM", *WORDS],
+    ),
+    Case("glyph of a zero-width space", f"{BODY} BT /F2 12 Tf 40 562 Td (a) Tj ET", WORDS, *mapped_font({"a": 0x200B})),
     Case("watermark", f"{BODY} BT 0.8 g /F1 30 Tf 0.7 0.7 -0.7 0.7 60 40 Tm (DRAFT) Tj ET", [*WORDS, "DRAFT"]),
 ]
 

@@ -93,3 +93,12 @@ def test_leaders_are_joined_and_left_out_of_the_text():
     page = lay_out_layer(layer_of(["Contents", "......", "17"], [100, 150, 200]))
     assert page.text == "Contents 17\n"
     assert [word.in_text for word in page.words] == [True, False, True]
+
+
+def test_dots_that_are_words_of_their_own_are_one_leader():
+    """LaTeX's tables of contents set each dot of a leader apart."""
+    ends = np.array([[100, 140], *((x, x + 3) for x in range(150, 270, 12)), [280, 320]], float)
+    boxes = np.stack([ends[:, 0], np.full(12, 100.0), ends[:, 1], np.full(12, 120.0)], axis=1)
+    page = lay_out_layer(TextLayer(("Contents", *"." * 10, "17"), box_quads(boxes), 400, 300, 144.0))
+    assert page.text == "Contents 17\n"
+    assert [word.text for word in page.words] == ["Contents", "." * 10, "17"]

@@ -44,6 +44,12 @@ def test_other_thin_or_doubtful_words_are_no_leaders(text, height):
     assert not is_leader.any()
 
 
+@pytest.mark.parametrize("text", [".", "•"])
+def test_a_dot_without_words_is_no_leader(text):
+    quads = box_quads(np.array([(100, 50, 106, 80), (100, 100, 106, 130)]))
+    assert [t.text for t in join_leaders(quads, read(text, text))[1]] == [text, text]
+
+
 def test_rule_of_dashes_is_one_word_of_the_text():
     boxes = [(100, 50, 220, 80), *((100 + 30 * i, 100, 120 + 30 * i, 106) for i in range(9)), (100, 130, 220, 160)]
     result = assemble([(page(*boxes), read("Rope", *["-"] * 9, "Total"))], 0.75)
