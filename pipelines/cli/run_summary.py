@@ -124,10 +124,13 @@ def _print_summary(manifest: dict[str, Any], output: str, table: Table, done: st
         say(f"{older:,} documents were read by other models, or with other options; --reread reads them again")
     if manifest["skipped"]:
         say(f"skipped:  {describe_skipped(manifest['skipped'])}")
-    say(f"rows:     {folder}")
+    has_rows = bool(current_files(output, table.folder))  # an empty part of a job array may end before all others
+    if has_rows:
+        say(f"rows:     {folder}")
     say(f"manifest: {output.rstrip('/')}/{manifest_path(manifest['run_id'])}")
-    look = f"import pyarrow.parquet as pq; print(pq.read_table({folder!r})[{table.headline!r}][0])"
-    say(f'look:     {_this_python()} -c "{look}"')
+    if has_rows:
+        look = f"import pyarrow.parquet as pq; print(pq.read_table({folder!r})[{table.headline!r}][0])"
+        say(f'look:     {_this_python()} -c "{look}"')
     if pages["failed"]:
         say(f"failures: pagebeam failures {shlex.quote(output)}")
 

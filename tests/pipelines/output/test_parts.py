@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,12 @@ from tests.pipelines.remote_files import SCHEME, CountedFileSystem
 ROOT = Path(__file__).parents[3]
 
 
+def paths_of_part(folder: Path, number: int, count: int, number_of_paths: int) -> list[Path]:
+    """Paths in a folder that are in this part; a path's part follows from all of the path."""
+    paths = (folder / f"{i}.png" for i in range(1000))
+    return list(islice((path for path in paths if Part(number, count).has(str(path))), number_of_paths))
+
+
 @given(st.text(), st.integers(1, 40))
 def test_each_document_is_in_one_part(uri: str, count: int):
     assert [Part(number, count).has(uri) for number in range(1, count + 1)].count(True) == 1
@@ -43,8 +50,9 @@ def test_parts_are_of_like_size():
 
 def test_parts_give_the_rows_of_one_run_and_the_next_run_knows_them(run, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("PAGEBEAM_ARRAY", "tonight")
-    for seed in range(12):
-        samples.write_png(tmp_path / f"in/{seed}.png", seed % 10)  # two copies
+    chosen = [path for number in (1, 2, 3) for path in paths_of_part(tmp_path / "in", number, 3, 4)]
+    for seed, path in enumerate(chosen):
+        samples.write_png(path, seed % 10)  # two copies
     _, whole = run(tmp_path / "in", output="whole")
 
     for number in (3, 1):
@@ -58,9 +66,9 @@ def test_parts_give_the_rows_of_one_run_and_the_next_run_knows_them(run, tmp_pat
     same = ("page_id", "source_uri", "also_at", "text", "status", "reader_id")
     assert [[row[name] for name in same] for row in rows] == [[row[name] for name in same] for row in whole]
     assert status == 0 and len({row["page_id"] for row in rows}) == len(rows) == 10
-    assert len({row["run_id"] for row in rows}) > 1  # which part a document is in follows from its path
+    assert len({row["run_id"] for row in rows}) == 3
     assert describe_output(str(tmp_path / "out"))["array"]["missing"] == []
-    (tmp_path / "in/3.png").unlink()
+    chosen[3].unlink()
     run(tmp_path / "in")
     run(tmp_path / "in", "--part", "2/3")
     last, part = read_manifests(str(tmp_path / "out"))[-2:]
@@ -68,10 +76,23 @@ def test_parts_give_the_rows_of_one_run_and_the_next_run_knows_them(run, tmp_pat
     assert (part["pages"]["expected"], part["documents"]["vanished"]) == (0, 0)
 
 
+def test_an_empty_part_ends_well_before_any_other(fake_models, tmp_path, capsys):
+    samples.write_png(paths_of_part(tmp_path / "in", 1, 2, 1)[0], 1)
+    arguments = [str(tmp_path / "in"), "--output", str(tmp_path / "out")]
+
+    status = cli.main(["run", *arguments, "--part", "2/2"])
+    out = capsys.readouterr().out
+
+    assert status == 0 and "0 pages read" in out
+    assert "rows:" not in out and "look:" not in out  # there is nothing to open yet
+    assert describe_output(str(tmp_path / "out"))["array"]["missing"] == [1]
+    assert cli.main(["run", *arguments, "--part", "1/2"]) == 0
+    assert "look:" in capsys.readouterr().out
+
+
 def test_copies_in_parts_that_read_at_the_same_time_have_not_moved(run, tmp_path):
     for number in (1, 2):
-        paths = (tmp_path / f"in/{i}.png" for i in range(64))
-        samples.write_png(next(path for path in paths if Part(number, 2).has(str(path))), 1)
+        samples.write_png(paths_of_part(tmp_path / "in", number, 2, 1)[0], 1)
     options = OcrOptions(inputs=[str(tmp_path / "in")], output=str(tmp_path / "out"), part=Part(1, 2))
 
     run_once(options, before_reading=lambda plan: run(tmp_path / "in", "--part", "2/2"))
@@ -84,10 +105,8 @@ def test_copies_in_parts_that_read_at_the_same_time_have_not_moved(run, tmp_path
 
 def test_gates_judge_all_parts_together_when_the_last_has_finished(run, tmp_path, monkeypatch):
     monkeypatch.setenv("PAGEBEAM_ARRAY", "tonight")
-    paths = [tmp_path / f"in/{seed}.png" for seed in range(100)]
     for number, failing in ((1, 1), (2, 3)):  # of the four pages of each part
-        mine = [path for path in paths if Part(number, 2).has(str(path))][:4]
-        for index, path in enumerate(mine):
+        for index, path in enumerate(paths_of_part(tmp_path / "in", number, 2, 4)):
             samples.write_png(path, int(path.stem), width=GUILTY_WIDTH_PX if index < failing else 60)
 
     assert run(tmp_path / "in", "--part", "2/2", "--max-failed", "49%")[0] == 3  # 3 of 4, but it isn't judged alone
@@ -100,8 +119,8 @@ def test_gates_judge_all_parts_together_when_the_last_has_finished(run, tmp_path
 
 
 def test_without_an_id_a_part_begins_the_next_array_when_all_have_finished(run, tmp_path):
-    for seed in range(12):  # of four, a part may have none, and no rows to read
-        samples.write_png(tmp_path / f"in/{seed}.png", seed)
+    for number in (1, 2):
+        samples.write_png(paths_of_part(tmp_path / "in", number, 2, 1)[0], number)
     for number in (1, 2, 2):
         run(tmp_path / "in", "--part", f"{number}/2")
 
@@ -176,8 +195,9 @@ main.command()
 
 @pytest.mark.parametrize("moves", [0, 1])
 def test_a_part_that_is_killed_while_it_commits_is_completed_by_another(run, tmp_path, moves):
-    for seed in range(12):
-        samples.write_png(tmp_path / f"in/{seed}.png", seed)
+    for number in (1, 2):
+        for path in paths_of_part(tmp_path / "in", number, 2, 6):
+            samples.write_png(path, int(path.stem))
     _, whole = run(tmp_path / "in", output="whole")
     words = ["run", str(tmp_path / "in"), "--output", str(tmp_path / "out"), "--part", "1/2"]
     killed = subprocess.run([sys.executable, "-c", KILLED_COMMIT.replace("{moves}", str(moves)), *words], cwd=ROOT)
@@ -194,7 +214,7 @@ def test_a_part_that_is_killed_while_it_commits_is_completed_by_another(run, tmp
 
 def test_parts_on_several_hosts_of_which_one_is_killed_and_started_elsewhere(tmp_path):
     inputs, output, read_pages = tmp_path / "in", tmp_path / "out", tmp_path / "read"
-    write_documents(inputs, np.random.default_rng(1), 60)
+    write_documents(inputs, np.random.default_rng(1), 120)  # so that part 1 is far from done when it is killed
     read_pages.touch()
 
     def start_part(number: int, host: str, notes: Path):
