@@ -46,9 +46,9 @@ def _parser() -> ArgumentParser:
         "--format",
         choices=list(FORMATS),
         required=True,
-        help="pdf: the originals, with the words as invisible text (needs pip install 'pagebeam[export]'); hocr; alto "
-        "(version 4) and page (PAGE XML), a file for each page; tsv: Tesseract's columns; txt; md: Markdown; jsonl: "
-        "all rows in one file",
+        help="pdf: the originals, with the words as invisible text; pdfa: the same as PDF/A-2u, of images and of PDFs "
+        "that say they are PDF/A (both need pip install 'pagebeam[export]'); hocr; alto (version 4) and page (PAGE "
+        "XML), a file for each page; tsv: Tesseract's columns; txt; md: Markdown; jsonl: all rows in one file",
     )
     parser.add_argument("--output", required=True, metavar="DIR", help="folder for the files")
     parser.add_argument(

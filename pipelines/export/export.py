@@ -149,7 +149,8 @@ class _Exporter:
         from pipelines.export.searchable_pdf import write_searchable_pdf  # pikepdf isn't needed by other formats
 
         with atomic_writer(join(self._folder, name)) as file:
-            write_searchable_pdf(file, original.name, kind, pages, keeps_all=self._where is None)
+            keeps_all, is_pdfa = self._where is None, self._form.is_pdfa
+            write_searchable_pdf(file, original.name, kind, pages, keeps_all, is_pdfa)
         self._done.files += 1
 
 

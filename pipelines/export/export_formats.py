@@ -34,6 +34,7 @@ class ExportFormat:
         write: writes a file of pages; None if that takes the original.
         holds_empty: whether pages without a row, or that failed, are empty pages in a file, so that the others keep
             their numbers.
+        is_pdfa: whether the files must be PDF/A.
     """
 
     name: str
@@ -42,10 +43,13 @@ class ExportFormat:
     write: Callable[[BinaryIO, Iterable[ExportedPage]], None] | None
     holds_empty: bool = False
     needs: tuple[str, ...] = ()
+    is_pdfa: bool = False
 
 
+_OF_PDFS = ("fontTools", "img2pdf")
 _FORMATS = (
-    ExportFormat("pdf", ".pdf", Unit.DOCUMENT, None, needs=("fontTools", "img2pdf")),
+    ExportFormat("pdf", ".pdf", Unit.DOCUMENT, None, needs=_OF_PDFS),
+    ExportFormat("pdfa", ".pdf", Unit.DOCUMENT, None, needs=_OF_PDFS, is_pdfa=True),
     ExportFormat("hocr", ".hocr", Unit.DOCUMENT, write_hocr, holds_empty=True),
     ExportFormat("alto", ".xml", Unit.PAGE, write_alto),
     ExportFormat("page", ".xml", Unit.PAGE, write_page_xml),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -139,11 +140,17 @@ def _line(line: ExportedLine, place: Placement, font: GlyphlessFont) -> Iterator
     for position, word in enumerate(line.words, 1):
         matrix = " ".join(_number(number) for number in _text_matrix(word.quad, len(word.text), place))
         space = font.encode(" ") if position < len(line.words) else ""
-        shown = f"{matrix} Tm <{font.encode(word.text)}{'' if is_slanted else space}> Tj"
+        shown = f"{matrix} Tm <{font.encode(_visual(word.text))}{'' if is_slanted else space}> Tj"
         if is_slanted:
             actual = f"\ufeff{word.text}".encode("utf-16-be").hex()
             shown = f"/Span <</ActualText <{actual}>>> BDC {shown} EMC" + (f" <{space}> Tj" if space else "")
         yield shown
+
+
+def _visual(text: str) -> str:
+    """A word's characters from left to right, as readers of PDFs take them to stand."""
+    is_right_to_left = any(unicodedata.bidirectional(character) in ("R", "AL") for character in text)
+    return text[::-1] if is_right_to_left else text
 
 
 def _text_matrix(quad: Quad, length: int, place: Placement) -> tuple[float, ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import logging
 from collections.abc import Callable, Iterable
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import img2pdf
 import pikepdf
@@ -25,10 +25,12 @@ from ocr_models.io.tiff import FileFrom, page_directories, prepare_planes
 from pipelines.export.exported_page import ExportedPage
 from pipelines.export.glyphless_font import GlyphlessFont
 from pipelines.export.invisible_text import Placement, add_text, page_placement, remove_invisible_text
+from pipelines.export.pdfa import is_allowed, keep_pdfa, make_pdfa
 
 _UNKNOWN_DPI = 200.0  # of images that state none: that at which PDFs are rendered
-_MAX_SIDE_PT = 14_400  # PDF 1.7, annex C
-_ANY_DPI = 300  # of a page that only its image is taken from: at most 60,000 pixels of it are allowed
+_MIN_SIDE_PT, _MAX_SIDE_PT = 3.0, 14_400  # PDF 1.7, annex C
+_VERSION = "1.5"  # at least: that of JPEG 2000
+_ANY_SIZE = (72.0,) * 4  # of a page that only its image is taken from, and of the image on it
 _TEXT_LAYER = "text_layer"  # the page's words are the PDF's own text
 _KEPT_FORMATS = ("JPEG", "JPEG2000", "PNG")
 # By EXIF's orientation, from 1: how the unit square of an image, which is upright, lies in that of its page.
@@ -45,7 +47,12 @@ _ORIENTATIONS = (
 
 
 def write_searchable_pdf(
-    file: BinaryIO, path: str, kind: str, pages: Iterable[ExportedPage], keeps_all: bool = True
+    file: BinaryIO,
+    path: str,
+    kind: str,
+    pages: Iterable[ExportedPage],
+    keeps_all: bool = True,
+    is_pdfa: bool = False,
 ) -> None:
     """Writes a document as a searchable PDF.
 
@@ -55,21 +62,27 @@ def write_searchable_pdf(
         kind: its kind, one of ``DocumentKind``.
         pages: its pages in order. One without text stays without; an image that couldn't be decoded is left out.
         keeps_all: whether pages of a PDF that are not among ``pages`` stay, without more text than they have.
+        is_pdfa: whether it must be PDF/A: that of images is made so, that of a PDF must have said so.
 
     Raises:
-        DocumentError: the original can't be used, or isn't a PDF, TIFF or image.
+        DocumentError: the original can't be used, or isn't a PDF (or PDF/A, if that is wanted), TIFF or image.
     """
     if kind == DocumentKind.PDF:
         pdf = _open(path)
+        if is_pdfa:
+            keep_pdfa(pdf)
         _add_layers(pdf, pages, keeps_all)
     elif kind in (DocumentKind.TIFF, DocumentKind.IMAGE):
         pdf = pikepdf.new()
-        _add_images(pdf, path, pages, _tiff_frames(path) if kind == DocumentKind.TIFF else _image_frame(path))
-        pdf.docinfo.Producer = f"pagebeam {__version__}"
+        _add_images(pdf, pages, _tiff_frames(path) if kind == DocumentKind.TIFF else _image_frame(path), is_pdfa)
+        if is_pdfa:
+            make_pdfa(pdf)
+        else:
+            pdf.docinfo.Producer = f"pagebeam {__version__}"
     else:
         raise DocumentError(Stage.OPEN, "a TFRecord file has no pages for a PDF; export it in another format")
     with pdf:
-        pdf.save(file, deterministic_id=True)
+        pdf.save(file, deterministic_id=True, min_version=_VERSION)
 
 
 def write_text_pdf(file: BinaryIO, page: ExportedPage, size_px: tuple[int, int]) -> None:
@@ -120,26 +133,19 @@ def _tiff_frames(path: str) -> _Frames:
     return lambda index: io.BufferedReader(FileFrom(path, directories[index]))
 
 
-def _add_images(pdf: pikepdf.Pdf, path: str, pages: Iterable[ExportedPage], frames: _Frames) -> None:
+def _add_images(pdf: pikepdf.Pdf, pages: Iterable[ExportedPage], frames: _Frames, is_pdfa: bool) -> None:
     font = GlyphlessFont(pdf)
     for page in pages:
         if page.size_px:
             with frames(page.index) as file:
-                _add_image(pdf, page, page.size_px, file, font)
+                encoded, orientation = _encoded(file, is_pdfa)
+            with encoded:
+                resources = Dictionary(XObject=Dictionary(Image=pdf.copy_foreign(_only_image(encoded))))
+            matrix = " ".join(map(str, _ORIENTATIONS[orientation - 1]))
+            _add_page(pdf, page, page.size_px, resources, f"{matrix} cm /Image Do".encode(), font)
     if not len(pdf.pages):
         raise DocumentError(Stage.DECODE, "none of its pages could be decoded when it was read")
     font.finish()
-
-
-def _add_image(
-    pdf: pikepdf.Pdf, page: ExportedPage, size_px: tuple[int, int], file: BinaryIO, font: GlyphlessFont
-) -> None:
-    data, orientation = _encoded(file)
-    with pikepdf.open(io.BytesIO(data)) as one:
-        [image] = one.pages[0].images.values()
-        resources = Dictionary(XObject=Dictionary(Image=pdf.copy_foreign(image)))
-    matrix = " ".join(map(str, _ORIENTATIONS[orientation - 1]))
-    _add_page(pdf, page, size_px, resources, f"{matrix} cm /Image Do".encode(), font)
 
 
 def _add_page(
@@ -153,7 +159,7 @@ def _add_page(
     """Adds a page with a text and a content, which is drawn in the unit square."""
     dpi = max(page.dpi or _UNKNOWN_DPI, 72 * max(size_px) / _MAX_SIDE_PT)
     width, height = (72 * side / dpi for side in size_px)
-    added = pdf.add_blank_page(page_size=(width, height))
+    added = pdf.add_blank_page(page_size=(max(width, _MIN_SIDE_PT), max(height, _MIN_SIDE_PT)))
     added.obj.Resources = resources
     del added.obj.Contents  # an empty one
     if content:
@@ -162,7 +168,7 @@ def _add_page(
         add_text(pdf, added, page, Placement((0, height), (width / size_px[0], 0), (0, -height / size_px[1])), font)
 
 
-def _encoded(file: BinaryIO) -> tuple[bytes, int]:
+def _encoded(file: BinaryIO, is_pdfa: bool) -> tuple[pikepdf.Pdf, int]:
     """A PDF of the first frame of an image file, and in which of EXIF's orientations the image in it is."""
     with open_image(file) as image:
         orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
@@ -171,25 +177,36 @@ def _encoded(file: BinaryIO) -> tuple[bytes, int]:
         if is_g4 or image.format in _KEPT_FORMATS:
             file.seek(0)
             try:
-                return _to_pdf(file.read()), orientation
-            except Exception as error:  # alpha, unusual colors, or whatever else img2pdf and Pillow raise
+                kept = _to_pdf(file.read())
+                if not is_pdfa or is_allowed(_only_image(kept)):
+                    return kept, orientation
+            except Exception as error:  # unusual colors, or whatever else img2pdf and Pillow raise
                 logging.getLogger(__name__).debug("img2pdf: %s", error)
-                file.seek(0)
+    file.seek(0)
     with open_image(file) as image:
-        return _to_pdf(_packed(image)), 1
+        packed = _to_pdf(_packed(image))
+    if is_pdfa:
+        is_allowed(_only_image(packed))  # always, as it is gray or RGB; a wrong profile goes
+    return packed, 1
 
 
-def _to_pdf(data: bytes) -> bytes:
-    layout = img2pdf.get_fixed_dpi_layout_fun((_ANY_DPI, _ANY_DPI))
-    pdf = img2pdf.convert(data, first_frame_only=True, rotation=img2pdf.Rotation.none, layout_fun=layout)
+def _only_image(pdf: pikepdf.Pdf) -> Any:
+    [image] = pdf.pages[0].images.values()
+    return image
+
+
+def _to_pdf(data: bytes) -> pikepdf.Pdf:
+    pdf = img2pdf.convert(data, first_frame_only=True, rotation=img2pdf.Rotation.none, layout_fun=lambda *_: _ANY_SIZE)
     assert pdf is not None  # as there is no outputstream
-    return pdf
+    return pikepdf.open(io.BytesIO(pdf))
 
 
 def _packed(image: Image.Image) -> bytes:
     """An image as a PNG: upright, without transparency, with 8 bits a color."""
     prepare_planes(image)
     ImageOps.exif_transpose(image, in_place=True)
+    if image.mode in ("CMYK", "LAB"):
+        image.info.pop("icc_profile", None)  # which isn't that of the RGB it becomes
     if image.mode not in ("1", "L", "RGB", "P") or "transparency" in image.info:
         is_gray = image.mode in ("LA", "La", "F") or image.mode.startswith("I")
         image = to_8_bits(image, ColorMode.GRAY if is_gray else ColorMode.RGB)
