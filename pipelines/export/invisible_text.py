@@ -11,13 +11,13 @@ from typing import Any
 import pikepdf
 from pikepdf import Array, Dictionary, Name
 
-from pipelines.export.exported_page import DESCENT, ExportedLine, ExportedPage, Quad
+from pipelines.export.exported_page import DESCENT, ExportedLine, ExportedPage, Quad, quad_around
 from pipelines.export.glyphless_font import ADVANCE, GlyphlessFont
 
 _FONT = "/f-0-"  # and a number; of text that OCRmyPDF 17 lays under pages, it takes no font but /f-0-0 and /F1
 _INVISIBLE = 3  # text rendering mode, PDF 1.7, table 106
 _SHOWS_TEXT = ("Tj", "TJ", "'", '"')
-_LEVEL_DEG = 0.5  # a slant of more is one
+_LEVEL_DEG = 3.5  # a slant of more is one: from 5° on, poppler joins words whose boxes overlap
 _MAX_DEPTH = 20  # of forms in forms, and of nodes of the page tree
 _LETTER_PT = (0.0, 0.0, 612.0, 792.0)  # PDFium's page for a broken MediaBox
 
@@ -133,18 +133,26 @@ def _content(text: ExportedPage, place: Placement, font: GlyphlessFont, name: st
 def _line(line: ExportedLine, place: Placement, font: GlyphlessFont) -> Iterator[str]:
     """The words of a line; a space after each but the last, by which readers tell words apart that are close.
 
-    Of a slanted line, each word has its text once more as a whole: poppler parts characters that stand at different
-    heights to words of their own, but keeps together what an ``ActualText`` says (PDF 1.7, 14.9.4).
+    poppler parts characters that stand at different heights to words of their own. So a word that is nearly level, as on
+    most scans, fills the level box around its quad. Where a line is slanted by more, each word has its text once more
+    as a whole, as poppler keeps together what an ``ActualText`` says (PDF 1.7, 14.9.4), though not at its place.
     """
     is_slanted = abs((line.angle_deg + 45) % 90 - 45) > _LEVEL_DEG
     for position, word in enumerate(line.words, 1):
-        matrix = " ".join(_number(number) for number in _text_matrix(word.quad, len(word.text), place))
+        quad = word.quad if is_slanted else _level(word.quad, round(line.angle_deg / 90))
+        matrix = " ".join(_number(number) for number in _text_matrix(quad, len(word.text), place))
         space = font.encode(" ") if position < len(line.words) else ""
         shown = f"{matrix} Tm <{font.encode(_visual(word.text))}{'' if is_slanted else space}> Tj"
         if is_slanted:
             actual = f"\ufeff{word.text}".encode("utf-16-be").hex()
             shown = f"/Span <</ActualText <{actual}>>> BDC {shown} EMC" + (f" <{space}> Tj" if space else "")
         yield shown
+
+
+def _level(quad: Quad, quarter_turns: int) -> Quad:
+    """The level box around a quad, from the corner in which text that is turned so far begins."""
+    box, first = list(quad_around([quad])), 2 * (quarter_turns % 4)
+    return box[first:] + box[:first]
 
 
 def _visual(text: str) -> str:

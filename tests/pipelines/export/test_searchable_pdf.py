@@ -102,7 +102,7 @@ def turned(degrees: float) -> list:
     ]
 
 
-@pytest.mark.parametrize("degrees", [0, 5, 37, 90, 180, 265, 270])
+@pytest.mark.parametrize("degrees", [0, 2, 5, 37, 88, 92, 90, 180, 265, 270])
 def test_words_of_an_image_are_at_their_places_at_any_angle(degrees, tmp_path):
     page = page_of(turned(degrees))
 
