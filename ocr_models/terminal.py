@@ -21,6 +21,7 @@ class LogFormat(StrEnum):
 
 
 _format, _level = LogFormat.TEXT, logging.INFO
+_has_reader = True  # stdout
 
 
 def configure_log(log_format: LogFormat, level: int) -> None:
@@ -103,12 +104,21 @@ def hand_on(text: str, end: str = "\n") -> None:
         sys.stdout.write(text + end)
 
 
+def hand_over() -> bool:
+    """Writes out what stdout has buffered. Returns False if the reader of its pipe, such as ``head``, has gone."""
+    with _until_nobody_reads(sys.stdout):
+        sys.stdout.flush()
+    return _has_reader
+
+
 @contextlib.contextmanager
 def _until_nobody_reads(stream: TextIO) -> Iterator[None]:
     """Lets a command go on when the reader of its pipe, such as ``head``, has gone; what it writes then is dropped."""
+    global _has_reader
     try:
         yield
     except BrokenPipeError:
+        _has_reader = _has_reader and stream is not sys.stdout
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())
         os.close(nowhere)

@@ -22,7 +22,7 @@ from ocr_models.arguments import ArgumentParser, dots_per_inch, positive
 from ocr_models.bundle import find_bundle
 from ocr_models.errors import DocumentError, ExitStatus, Stage, UsageError
 from ocr_models.io.images import ColorMode
-from ocr_models.terminal import announce, hand_on, say, tell
+from ocr_models.terminal import announce, hand_on, hand_over, say, tell
 from pipelines.cli.run_command import models_of
 from pipelines.cli.shared_arguments import add_ocr_arguments
 from pipelines.cli.status_command import to_json
@@ -69,6 +69,8 @@ def main(argv: Sequence[str]) -> ExitStatus:
             if arguments.draw and row["words"] is not None:
                 path = _numbered(arguments.draw, row["page_index"]) if len(wanted) > 1 else arguments.draw
                 _draw(path, wanted[number], row, arguments.dpi)
+            if not hand_over() and not arguments.draw:  # whoever wanted the text, such as head, has enough of it
+                break
     return ExitStatus.SOME_FAILED if failed else ExitStatus.OK
 
 

@@ -133,9 +133,9 @@ def _content(text: ExportedPage, place: Placement, font: GlyphlessFont, name: st
 def _line(line: ExportedLine, place: Placement, font: GlyphlessFont) -> Iterator[str]:
     """The words of a line; a space after each but the last, by which readers tell words apart that are close.
 
-    poppler parts characters that stand at different heights to words of their own. So a word that is nearly level, as on
-    most scans, fills the level box around its quad. Where a line is slanted by more, each word has its text once more
-    as a whole, as poppler keeps together what an ``ActualText`` says (PDF 1.7, 14.9.4), though not at its place.
+    poppler parts characters that stand at different heights to words of their own. So a word that is nearly level, as
+    on most scans, fills the level box around its quad. Where a line is slanted by more, each word has its text once
+    more as a whole, as poppler keeps together what an ``ActualText`` says (PDF 1.7, 14.9.4), though not at its place.
     """
     is_slanted = abs((line.angle_deg + 45) % 90 - 45) > _LEVEL_DEG
     for position, word in enumerate(line.words, 1):

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from PIL import Image
 
+from ocr_models import terminal
+from ocr_models.records import OcrPage
 from pipelines.cli import main as cli
 from tests.pipelines import samples
 from tests.pipelines.conftest import COLUMNS_OF_A_RUN
-from tests.pipelines.fakes import GUILTY_WIDTH_PX
+from tests.pipelines.fakes import GUILTY_WIDTH_PX, FakePageReader
 from tests.text_pdfs import set_text, write_text_pdf
 
 ROOT = Path(__file__).parents[3]
@@ -110,6 +114,28 @@ def test_pages_are_drawn_each_into_its_file(read, tiff, tmp_path):
 
     sizes = {path.name: Image.open(path).size for path in tmp_path.glob("*.png")}
     assert sizes == {"drawn-1.png": (130, 40), "drawn-3.png": (134, 40), "third.png": (134, 40)}
+
+
+def test_nothing_more_is_read_when_nobody_reads_the_text(fake_models, monkeypatch, tmp_path):
+    pages = [Image.fromarray(samples.page_pixels(0, width)) for width in range(100, 120)]
+    document = samples.write_tiff(tmp_path / "pages.tif", pages)
+    monkeypatch.setattr(terminal, "_has_reader", True)
+    read_pages = FakePageReader.read_pages
+    widths: list[int] = []
+
+    def counted(reader: FakePageReader, images: list[np.ndarray]) -> list[OcrPage]:
+        widths.extend(image.shape[1] for image in images)
+        return read_pages(reader, images)
+
+    monkeypatch.setattr(FakePageReader, "read_pages", counted)
+    reader, writer = os.pipe()
+    os.close(reader)
+    with open(writer, "w") as stdout:
+        monkeypatch.setattr(sys, "stdout", stdout)
+
+        assert cli.main(["read", str(document)]) == 0
+
+    assert widths == [100, 101]  # the first batch
 
 
 def test_beam_isnt_loaded():
