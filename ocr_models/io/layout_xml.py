@@ -86,7 +86,7 @@ def parse_layout(data: bytes) -> tuple[str, list[XmlPage]]:
         ValueError: it is no XML, or is broken.
     """
     try:
-        root = ElementTree.fromstring(data, ElementTree.XMLParser(target=_NoDoctype()))
+        root = ElementTree.fromstring(data, ElementTree.XMLParser(target=NoDoctype()))
         name = _tag(root)
         layout = _ROOTS.get(name.lower(), f"<{name}>")
         if layout == "alto":
@@ -96,7 +96,7 @@ def parse_layout(data: bytes) -> tuple[str, list[XmlPage]]:
         raise ValueError(str(error)) from error
 
 
-class _NoDoctype(ElementTree.TreeBuilder):
+class NoDoctype(ElementTree.TreeBuilder):
     """Refuses document types: these formats have none, and they can declare entities that exhaust memory."""
 
     def doctype(self, name: str, public_id: str | None, system_id: str | None) -> NoReturn:

@@ -11,7 +11,7 @@ from ocr_models.arguments import ArgumentParser, dots_per_inch, percentage, posi
 from ocr_models.bundle import find_bundle
 from ocr_models.errors import UsageError
 from ocr_models.limits import CORES, LEAST_MEMORY_BYTES, MEGABYTE, DecodeLimits
-from ocr_models.terminal import LogFormat, announce, configure_log
+from ocr_models.terminal import LogFormat, announce, configure_log, tell
 from pipelines.cli.run_summary import report_estimate, report_run
 from pipelines.cli.shared_arguments import add_runner_arguments, check_beam_args
 from pipelines.inputs.discovery import check_inputs
@@ -46,13 +46,18 @@ def add_run_arguments(parser: argparse.ArgumentParser, has_confidence: bool) -> 
     parser.add_argument(
         "--from-file",
         metavar="LIST",
-        help="a text file with a path or URI on each line, or a Parquet, .csv or .tsv file; -: stdin",
+        help="a text file with a path or URI on each line, a Parquet, .csv or .tsv file, or METS; -: stdin",
     )
     parser.add_argument(
         "--uri-column", metavar="NAME", help="the list's column of paths and URIs; default: uri or source_uri"
     )
     parser.add_argument(
         "--id-column", metavar="NAME", help="the list's column of your ids, which rows have as input_id"
+    )
+    parser.add_argument(
+        "--file-group",
+        metavar="USE",
+        help="METS: the group of files to read; default: MAX, MASTER, OCR-D-IMG or DEFAULT, or the only one",
     )
     parser.add_argument("--output", required=True, metavar="DIR", help="output folder; it grows with each run")
     parser.add_argument(
@@ -208,10 +213,10 @@ def input_list_of(parser: argparse.ArgumentParser, arguments: argparse.Namespace
     if arguments.from_file is None:
         if not arguments.inputs:
             parser.error("give an INPUT, or a list of them by --from-file")
-        if arguments.uri_column or arguments.id_column:
-            parser.error("--uri-column and --id-column are columns of a list; give it by --from-file")
+        if arguments.uri_column or arguments.id_column or arguments.file_group:
+            parser.error("--uri-column, --id-column and --file-group are of a list; give it by --from-file")
         return None
-    return InputList(arguments.from_file, arguments.uri_column, arguments.id_column)
+    return InputList(arguments.from_file, arguments.uri_column, arguments.id_column, arguments.file_group)
 
 
 def run_and_report(
@@ -232,8 +237,10 @@ def run_and_report(
     configure_log(LogFormat(values.pop("log_format")), logging.ERROR if is_quiet else getattr(logging, level.upper()))
     gates = Gates(values.pop("max_failed"), values.pop("min_mean_confidence"), values.pop("max_drift"))
     rereading = Rereading(**{name: values.pop(name) for name in ("retry_failed", "below", "reread", "hash_all")})
-    listed = [values.pop(name) for name in ("from_file", "uri_column", "id_column")]
+    listed = [values.pop(name) for name in ("from_file", "uri_column", "id_column", "file_group")]
     input_list = InputList(*listed) if listed[0] is not None else None
+    if input_list and (described := input_list.describe()):
+        tell(described, event="list")
     limits, deadline_s = _pop_limits(values), values.pop("deadline")
     options = kind(
         **values, input_list=input_list, limits=limits, rereading=rereading, deadline_s=deadline_s, beam_args=beam_args

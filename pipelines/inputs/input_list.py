@@ -1,8 +1,9 @@
-"""Inputs as a list: a text file of paths and URIs, or columns of them and of ids in a CSV, TSV or Parquet file."""
+"""Inputs as a list: paths and URIs in a text file, in a column of a CSV, TSV or Parquet file, or in METS."""
 
 from __future__ import annotations
 
 import atexit
+import contextlib
 import csv
 import functools
 import glob
@@ -23,11 +24,13 @@ import pyarrow.parquet as pq
 from ocr_models.errors import PagebeamError, UsageError
 from ocr_models.io.files import local_path, special_kind
 from pipelines.inputs.discovery import FoundFile, named_file, remote_file
+from pipelines.inputs.mets import MetsPages, read_mets
 from pipelines.runtime.storage import StorageError, absolute_uri, check_file_system, is_remote, match_files, open_file
 
 STDIN = "-"
 _URI_COLUMNS = ("uri", "source_uri")  # the first is that of Pagebeam's documents, the other that of its rows
 _PARQUET_MAGIC = b"PAR1"
+_HEAD_BYTES = 64
 _AT_ONCE = 1024
 _THREADS = 16  # a remote file system takes some 50 ms to answer about each file
 
@@ -40,21 +43,28 @@ class InputList:
     """A file that lists documents.
 
     Attributes:
-        path: the file, on any Beam file system, or a FIFO; "-" for stdin. Parquet is known by its content, CSV and TSV
-            by their names or because a column is given; all else has a path or URI on each line.
+        path: the file, on any Beam file system, or a FIFO; "-" for stdin. Parquet and METS are known by their content,
+            CSV and TSV by their names or because a column is given; all else has a path or URI on each line.
         uri_column: the column of paths and URIs; None for "uri" or "source_uri".
-        id_column: the column of the user's ids; None for no ids.
+        id_column: the column of the user's ids; None for no ids. Of METS, the ids are those of its files.
+        file_group: the file group of METS; None for the one that ``read_mets`` chooses.
     """
 
     path: str
     uri_column: str | None = None
     id_column: str | None = None
+    file_group: str | None = None
 
     def check(self) -> None:
         """Raises UsageError if the list can't be read, lacks a column, or is empty."""
         check_file_system(self.path)
         if not any(True for _ in itertools.islice(self.entries(), 1)):
             raise UsageError(f"--from-file {self.path}: it lists no documents; give a path or URI on each line")
+
+    def describe(self) -> str | None:
+        """Says which files of METS are on the list; None for another list. Raises UsageError as ``entries`` does."""
+        with self._opened() as file:
+            return f"{self.path}: {self._mets(file)}" if _is_xml(file) else None
 
     def files(self) -> Iterator[FoundFile]:
         """Yields the documents in the order of the list. One that isn't there has an error; it becomes a failed row."""
@@ -72,9 +82,14 @@ class InputList:
         Raises:
             UsageError: the list can't be read, lacks a column, or isn't UTF-8 where it must be.
         """
+        with self._opened() as file:
+            yield from map(self._checked, self._entries(file))
+
+    @contextlib.contextmanager
+    def _opened(self) -> Iterator[BinaryIO]:
         try:
             with open_file(_seekable(self.path)) as file:
-                yield from map(self._checked, self._entries(file))
+                yield file
         except (StorageError, OSError, pa.ArrowException, csv.Error, UnicodeError) as error:
             raise UsageError(f"--from-file {self.path}: it can't be read ({error})") from error
 
@@ -88,6 +103,10 @@ class InputList:
         return entry
 
     def _entries(self, file: BinaryIO) -> Iterator[Entry]:
+        if _is_xml(file):
+            return iter(self._mets(file).files)
+        if self.file_group:
+            raise UsageError(f"--from-file {self.path}: it isn't METS, of which --file-group chooses files")
         is_parquet = file.read(len(_PARQUET_MAGIC)) == _PARQUET_MAGIC
         file.seek(0)
         extension = os.path.splitext(self.path)[1].lower()
@@ -98,6 +117,14 @@ class InputList:
         else:
             found = ((line.rstrip("\r\n"), None) for line in _text(file, newline="\n"))
         return ((place, input_id or None) for place, input_id in found if place)
+
+    def _mets(self, file: BinaryIO) -> MetsPages:
+        if self.uri_column or self.id_column:
+            raise UsageError(f"--from-file {self.path}: METS has no columns; leave out --uri-column and --id-column")
+        try:
+            return read_mets(file, self.path, self.file_group)
+        except ValueError as error:
+            raise UsageError(f"--from-file {self.path}: {error}") from error
 
     def _of_parquet(self, file: pq.ParquetFile) -> Iterator[Entry]:
         columns = [place, input_id] = self._columns(file.schema_arrow.names)
@@ -127,6 +154,13 @@ class InputList:
                 f"--from-file {self.path}: no column {missing}; give {option} one of its columns: {', '.join(names)}"
             )
         return place, self.id_column
+
+
+def _is_xml(file: BinaryIO) -> bool:
+    """Whether a file begins with a tag, in any of Unicode's encodings."""
+    head = file.read(_HEAD_BYTES)
+    file.seek(0)
+    return head.lstrip(b"\xef\xbb\xbf\xff\xfe\0 \t\r\n").startswith(b"<")
 
 
 def _text(file: BinaryIO, newline: str) -> io.TextIOWrapper:

@@ -141,8 +141,8 @@ _PAGE_COLUMNS = (
     _column(
         "input_id",
         pa.string(),
-        "the user's own id of the document (`--id-column`): that of source_uri, or else of the first of also_at that "
-        "has one; null if none has",
+        "the user's own id of the document (`--id-column`; of METS, its file's): that of source_uri, or else of the "
+        "first of also_at that has one; null if none has",
     ),
     _column("source_sha256", pa.string(), "SHA-256 of the document's bytes, in hex; null if they can't be read"),
     _column("source_kind", pa.string(), "image, tiff, pdf, tfrecord or gzip_tfrecord; null if it can't be opened"),
@@ -283,7 +283,11 @@ DOCUMENTED_DOCUMENTS = pa.schema(
         _column("modified_ns", pa.int64(), "its last change, in ns since 1970; null if the file must be hashed again"),
         _column("changed_ns", pa.int64(), "the last change of its inode; null if it is on a remote file system"),
         _column("vanished", pa.string(), "when a run first didn't find it any more, in ISO 8601; null if it is there"),
-        _column("input_id", pa.string(), "the user's own id of this place (`--id-column`); null if it never had one"),
+        _column(
+            "input_id",
+            pa.string(),
+            "the user's own id of this place (`--id-column`; of METS, its file's); null if it never had one",
+        ),
     ]
 )
 """The documents that an output folder knows, one row for each place of each."""

@@ -136,7 +136,7 @@ def test_documents_of_an_earlier_version_have_no_ids(read, run, tmp_path):
     ("arguments", "message"),
     [
         ([], "give an INPUT, or a list of them by --from-file"),
-        (["a.png", "--id-column", "id"], "are columns of a list"),
+        (["a.png", "--id-column", "id"], "are of a list"),
     ],
 )
 def test_a_run_needs_inputs(tmp_path, capsys, arguments, message):
