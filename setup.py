@@ -13,6 +13,7 @@ VERSION = re.search(r'__version__ = "(.+)"', (HERE / "ocr_models/__init__.py").r
 README = HERE / "README.md"
 TRAIN = ["keras>=3.15", "onnx>=1.18", "tensorboardX>=2.6", "tensorflow>=2.21"]  # and what computes on GPUs
 EXPORT = ["fonttools>=4.50", "img2pdf>=0.6"]  # what makes searchable PDFs
+DOCS = ["argparse-manpage>=4.6", "mkdocs>=1.6"]  # what builds the docs site and the man page
 HEIF = ["pillow-heif>=1.8"]  # what reads HEIC pictures
 # Elsewhere than in the clone, which setuptools would leave a build/ folder in.
 BUILD = tempfile.mkdtemp(prefix="pagebeam-build-")
@@ -80,11 +81,13 @@ setup(
         "jax": ["jax>=0.4.38"],
         "yaml": ["apache-beam[yaml]>=2.77"],
         "export": EXPORT,
+        "docs": DOCS,
         "heif": HEIF,
         "ocrmypdf": ["ocrmypdf>=17.13"],
         "docling": ["docling>=2.143"],
         "train": TRAIN,
         "dev": [
+            *DOCS,
             *EXPORT,
             *HEIF,
             *TRAIN,

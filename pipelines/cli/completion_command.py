@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from ocr_models.arguments import ArgumentParser, parser_of
 from ocr_models.errors import ExitStatus
 from ocr_models.terminal import hand_on
-from pipelines.cli.main import COMMANDS
+from pipelines.cli.main import COMMANDS, DESCRIPTION
 
 _SHELLS = ("bash", "zsh", "fish")
 _FOLDERS = ("DIR", "FOLDER")
@@ -29,19 +29,25 @@ def main(argv: Sequence[str]) -> ExitStatus:
     shell = parser.parse_args(argv).shell
     import shtab
 
-    hand_on(shtab.complete(_whole_parser(), shell))
+    whole = whole_parser()
+    _complete_files(whole)
+    hand_on(shtab.complete(whole, shell))
     return ExitStatus.OK
 
 
-def _whole_parser() -> argparse.ArgumentParser:
+def parsers() -> dict[str, ArgumentParser]:
+    """The parser of each command, by its name."""
+    return {name: parser_of(importlib.import_module(module).main) for name, (module, _) in COMMANDS.items()}
+
+
+def whole_parser() -> argparse.ArgumentParser:
     """A parser of all commands with their options."""
-    whole = argparse.ArgumentParser(prog="pagebeam")
+    whole = argparse.ArgumentParser(prog="pagebeam", description=DESCRIPTION)
     whole.add_argument("--version", action="store_true", help="show the versions of Pagebeam and what it uses")
-    commands = whole.add_subparsers()
-    for name, (module, help_) in COMMANDS.items():
-        of_command = parser_of(importlib.import_module(module).main)
-        _complete_files(of_command)
-        commands.add_parser(name, help=help_, parents=[of_command], add_help=False)
+    commands = whole.add_subparsers(metavar="COMMAND")
+    for name, parser in parsers().items():
+        texts = {"description": parser.description, "epilog": parser.epilog}
+        commands.add_parser(name, help=COMMANDS[name][1], parents=[parser], add_help=False, **texts)
     return whole
 
 

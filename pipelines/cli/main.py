@@ -44,6 +44,8 @@ COMMANDS = {
     "completion": ("pipelines.cli.completion_command", "print a script by which bash, zsh or fish completes commands"),
 }
 
+DESCRIPTION = "Bulk OCR: documents in, one Parquet row per page out."
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command and returns its exit status; the arguments default to the command line's."""
@@ -109,7 +111,7 @@ class _Version(argparse.Action):
 
 def _parser() -> ArgumentParser:
     """The parser for help, the version, and errors in the sub-command's name."""
-    parser = ArgumentParser(prog="pagebeam", description="Bulk OCR: documents in, one Parquet row per page out.")
+    parser = ArgumentParser(prog="pagebeam", description=DESCRIPTION)
     parser.add_argument("--version", action=_Version, help="show the versions of Pagebeam and what it uses, and exit")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, (_, help_) in COMMANDS.items():
