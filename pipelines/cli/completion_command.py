@@ -46,8 +46,14 @@ def whole_parser() -> argparse.ArgumentParser:
     whole.add_argument("--version", action="store_true", help="show the versions of Pagebeam and what it uses")
     commands = whole.add_subparsers(metavar="COMMAND")
     for name, parser in parsers().items():
-        texts = {"description": parser.description, "epilog": parser.epilog}
-        commands.add_parser(name, help=COMMANDS[name][1], parents=[parser], add_help=False, **texts)
+        commands.add_parser(
+            name,
+            help=COMMANDS[name][1],
+            description=parser.description,
+            epilog=parser.epilog,
+            parents=[parser],
+            add_help=False,
+        )
     return whole
 
 

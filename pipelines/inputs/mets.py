@@ -183,9 +183,9 @@ class _Parts(NoDoctype):
             self._open_divs[-1].file_ids.append(attributes["FILEID"])
 
     def end(self, tag: str) -> Any:
-        opened = {"fileGrp": self._groups, "file": self._open_files, "div": self._open_divs}.get(self._name(tag))
-        if opened:
-            opened.pop()
+        opened: dict[str, list[Any]] = {"fileGrp": self._groups, "file": self._open_files, "div": self._open_divs}
+        if last := opened.get(self._name(tag)):
+            last.pop()
 
     def _name(self, tag: str) -> str:
         return tag.removeprefix(self._namespace)
