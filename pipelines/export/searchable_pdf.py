@@ -14,14 +14,14 @@ from typing import BinaryIO
 import img2pdf
 import pikepdf
 from pikepdf import Dictionary
-from PIL import ExifTags, Image, ImageOps
+from PIL import ExifTags, Image
 
 from ocr_models import __version__
 from ocr_models.errors import DocumentError, Stage
 from ocr_models.io.documents import DocumentKind
 from ocr_models.io.files import open_regular
-from ocr_models.io.images import ColorMode, open_image, to_8_bits
-from ocr_models.io.tiff import FileFrom, page_directories, prepare_planes
+from ocr_models.io.images import ColorMode, decode_upright, open_image, to_8_bits
+from ocr_models.io.tiff import FileFrom, page_directories
 from pipelines.export.exported_page import ExportedPage
 from pipelines.export.glyphless_font import GlyphlessFont
 from pipelines.export.invisible_text import Placement, add_text, page_placement, remove_invisible_text
@@ -188,8 +188,7 @@ def _to_pdf(data: bytes) -> bytes:
 
 def _packed(image: Image.Image) -> bytes:
     """An image as a PNG: upright, without transparency, with 8 bits a color."""
-    prepare_planes(image)
-    ImageOps.exif_transpose(image, in_place=True)
+    image = decode_upright(image)
     if image.mode not in ("1", "L", "RGB", "P") or "transparency" in image.info:
         is_gray = image.mode in ("LA", "La", "F") or image.mode.startswith("I")
         image = to_8_bits(image, ColorMode.GRAY if is_gray else ColorMode.RGB)
