@@ -61,6 +61,16 @@ def decode_jpeg2000(image: Image.Image) -> Image.Image:
     return image
 
 
+def component_bits(file: BinaryIO) -> tuple[int, ...]:
+    """The bits of a sample in each component of a JPEG 2000.
+
+    Raises:
+        ValueError: it has no codestream.
+        struct.error: it is cut short.
+    """
+    return _read_header(file).bits
+
+
 def _filled(bits: int) -> list[int]:
     """The samples of 8 bits for what Pillow makes of samples of these bits."""
     shift = max(0, 8 - bits)
@@ -91,12 +101,12 @@ def _decode_deep(file: BinaryIO, size: tuple[int, int], bits: tuple[int, ...]) -
 def _read_header(file: BinaryIO) -> _Header:
     file.seek(0)
     if file.read(len(_CODESTREAM)) == _CODESTREAM:
-        return _Header(_component_bits(file, 0), None)
+        return _Header(_bits_at(file, 0), None)
     palette = None
     columns: list[int] = []
     for kind, start, end in _boxes(file, 0, file.seek(0, os.SEEK_END)):
         if kind == b"jp2c":
-            bits = _component_bits(file, start)
+            bits = _bits_at(file, start)
             return _Header(bits, None if palette is None else palette[:, columns])
         file.seek(start)
         if kind == b"pclr":
@@ -124,7 +134,7 @@ def _boxes(file: BinaryIO, start: int, stop: int) -> Iterator[tuple[bytes, int, 
         start = end
 
 
-def _component_bits(file: BinaryIO, codestream: int) -> tuple[int, ...]:
+def _bits_at(file: BinaryIO, codestream: int) -> tuple[int, ...]:
     file.seek(codestream + 40)  # behind the size of the image and of its tiles
     (count,) = struct.unpack(">H", file.read(2))
     return tuple((bits & 0x7F) + 1 for bits, _, _ in struct.iter_unpack(">BBB", file.read(3 * count)))
