@@ -26,6 +26,7 @@ from ocr_models.io import images
 from ocr_models.io.files import open_regular
 from ocr_models.io.heif import heif_format
 from ocr_models.io.images import ColorMode, PageImage, check_page_size, open_image, to_page_image
+from ocr_models.io.pdf_images import pages_with_stated_bits
 from ocr_models.io.tfrecord import GZIP_MAGIC, HEADER_BYTES, is_tfrecord
 from ocr_models.io.tiff import FileFrom, page_directories
 from ocr_models.limits import over_limit
@@ -143,6 +144,25 @@ def open_pdf(path: str) -> pdfium.PdfDocument:
         raise DocumentError(Stage.OPEN, f"the PDF is broken ({error})") from error
 
 
+def places_of_pdf_pages(path: str) -> Callable[[int], tuple[pdfium.PdfDocument, int]]:
+    """Opens a PDF, with its forms.
+
+    Returns:
+        A function from the index of a page to the document in which PDFium shows it right, and its index there.
+
+    Raises:
+        DocumentError: with stage "open", if it is broken or needs a password.
+    """
+    pdf, with_stated_bits = open_pdf(path), pages_with_stated_bits(path)
+    pdf.init_forms()
+
+    def place_of(page_index: int) -> tuple[pdfium.PdfDocument, int]:
+        mended = with_stated_bits(page_index)
+        return (pdf, page_index) if mended is None else (pdfium.PdfDocument(mended), 0)
+
+    return place_of
+
+
 def page_renderer(
     path: str, kind: DocumentKind, dpi: float, color_mode: ColorMode = ColorMode.GRAY
 ) -> Callable[[int], PageImage]:
@@ -158,9 +178,8 @@ def page_renderer(
         A function from the index of a page to its pixels, which raises DocumentError with stage "decode" or "render".
     """
     if kind == DocumentKind.PDF:
-        pdf, user_unit = open_pdf(path), user_units(path)
-        pdf.init_forms()
-        return lambda page_index: render_pdf_page(pdf, page_index, dpi, color_mode, user_unit(page_index))
+        place_of, user_unit = places_of_pdf_pages(path), user_units(path)
+        return lambda page_index: render_pdf_page(*place_of(page_index), dpi, color_mode, user_unit(page_index))
     if kind == DocumentKind.TIFF:
         return _tiff_renderer(path, color_mode)
     image = open_image(_open_file(path))  # which is closed with the last reference to the image

@@ -15,7 +15,8 @@ from PIL import ExifTags, Image, ImageCms, ImageOps
 
 from ocr_models.errors import DocumentError, Stage
 from ocr_models.io.heif import heif_format, open_heif, ran_out_of_memory
-from ocr_models.io.tiff import deep_samples, prepare_planes, stated_bits
+from ocr_models.io.jpeg2000 import decode_jpeg2000
+from ocr_models.io.tiff import deep_samples, prepare_samples, stated_bits
 from ocr_models.limits import DecodeLimits, over_limit
 
 MAX_PAGE_PIXELS = DecodeLimits.page_pixels
@@ -114,9 +115,7 @@ def to_page_image(image: Image.Image, color_mode: ColorMode = ColorMode.GRAY, sq
         if image.format == "JPEG" and color_mode == ColorMode.GRAY:
             image.draft("L", image.size)  # decodes the luma alone, three times as fast
         resolution = _stated_resolution(image)
-        prepare_planes(image)
-        ImageOps.exif_transpose(image, in_place=True)
-        converted = to_8_bits(image, color_mode)
+        converted = to_8_bits(decode_upright(image), color_mode)
         if resolution and square_pixels:
             converted = _square_pixels(converted, *resolution)
         return PageImage(np.array(converted), max(resolution) if resolution else None)
@@ -126,6 +125,20 @@ def to_page_image(image: Image.Image, color_mode: ColorMode = ColorMode.GRAY, sq
         if ran_out_of_memory(error):
             raise MemoryError from error
         raise DocumentError(Stage.DECODE, f"the image data is broken or cut short ({_describe(error)})") from error
+
+
+def decode_upright(image: Image.Image) -> Image.Image:
+    """The decoded image in one of Pillow's modes, turned upright by EXIF.
+
+    Raises:
+        DocumentError: with stage "decode", if its samples can't be decoded.
+        Exception: of any type, by Pillow, if it is broken.
+    """
+    prepare_samples(image)
+    if image.format == "JPEG2000":
+        image = decode_jpeg2000(image)
+    ImageOps.exif_transpose(image, in_place=True)
+    return image
 
 
 def check_page_size(width_px: float, height_px: float) -> None:

@@ -18,7 +18,7 @@ import pypdfium2.raw as raw
 from ocr_models.charset import printed_text
 from ocr_models.errors import DocumentError
 from ocr_models.geometry import runs_of
-from ocr_models.io.documents import check_images, open_pdf, rendered_size, user_units
+from ocr_models.io.documents import check_images, places_of_pdf_pages, rendered_size, user_units
 from ocr_models.io.pdf_ink import render_gray, text_ink
 from ocr_models.io.pdf_text import (
     Glyphs,
@@ -83,12 +83,11 @@ def layer_reader(path: str, dpi: float) -> Callable[[int], TextLayer | None]:
     Raises:
         DocumentError: with stage "open", if the PDF is broken or needs a password.
     """
-    pdf, user_unit = open_pdf(path), user_units(path)
-    pdf.init_forms()
+    place_of, user_unit = places_of_pdf_pages(path), user_units(path)
 
     def read(page_index: int) -> TextLayer | None:
         try:
-            page = open_pdf_page(pdf, page_index)
+            page = open_pdf_page(*place_of(page_index))
             try:
                 return read_text_layer(page, dpi, user_unit(page_index))
             finally:

@@ -126,25 +126,35 @@ class _Layout:
         return int.from_bytes(data, self.order)
 
 
-def prepare_planes(image: Any) -> None:
-    """Makes Pillow decode 16-bit samples of uncompressed separate planes, which Pillow 12 takes for 8-bit ones.
+def prepare_samples(image: Any) -> None:
+    """Makes Pillow decode samples of two kinds that Pillow 12 takes for others.
+
+    It takes 16-bit samples of uncompressed separate planes for 8-bit ones. In big-endian files that libtiff
+    decompresses, it swaps the bytes of signed and float samples, which libtiff has swapped already.
 
     Raises:
         DocumentError: with stage "decode", if the samples can't be decoded so.
     """
     tags = _tags(image)
     bits = tags.get(_BITS_PER_SAMPLE, (8,))
+    if any(tile.codec_name != "raw" for tile in image.tile):  # libtiff decodes these, and knows planes
+        if image.mode in ("I", "F"):
+            image.tile = [_with_raw_mode(tile, tile.args[0].replace("B", "N")) for tile in image.tile]
+        return
     if tags.get(_PLANAR_CONFIGURATION) != _SEPARATE_PLANES or set(bits) != {16} or len(bits) == 1:
         return
-    if any(tile.codec_name != "raw" for tile in image.tile):
-        return  # libtiff decodes the others, and knows planes
     if image.mode != "RGB":
         raise DocumentError(
             Stage.DECODE,
             f"16-bit {image.mode} samples in separate planes can't be read; save the TIFF with chunky ones",
         )
     order = "L" if tags.prefix == b"II" else "B"
-    image.tile = [tile._replace(args=(f"{tile.args[0]};16{order}", *tile.args[1:])) for tile in image.tile]
+    image.tile = [_with_raw_mode(tile, f"{tile.args[0]};16{order}") for tile in image.tile]
+
+
+def _with_raw_mode(tile: Any, raw_mode: str) -> Any:
+    """A tile with other samples than Pillow has found; "N" in a raw mode stands for the machine's byte order."""
+    return tile._replace(args=(raw_mode, *tile.args[1:]))
 
 
 def deep_samples(image: Image.Image) -> np.ndarray:

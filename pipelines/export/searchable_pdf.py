@@ -1,6 +1,6 @@
 """Searchable PDFs: the original pages, with their words as invisible text under them.
 
-Pages of PDFs stay as they are. Images keep their bytes (JPEG, JPEG 2000, TIFFs of group 4 in one strip, most PNGs), or
+Pages of PDFs stay as they are. Images keep their bytes (most JPEG, JPEG 2000 and PNG, TIFFs of group 4 in one strip) or
 are packed without loss. Text in a quad fills it whatever its angle.
 """
 
@@ -8,20 +8,22 @@ from __future__ import annotations
 
 import io
 import logging
+import os
 from collections.abc import Callable, Iterable
 from typing import Any, BinaryIO
 
 import img2pdf
 import pikepdf
 from pikepdf import Dictionary
-from PIL import ExifTags, Image, ImageOps
+from PIL import ExifTags, Image
 
 from ocr_models import __version__
 from ocr_models.errors import DocumentError, Stage
 from ocr_models.io.documents import DocumentKind
 from ocr_models.io.files import open_regular
-from ocr_models.io.images import ColorMode, open_image, to_8_bits
-from ocr_models.io.tiff import FileFrom, page_directories, prepare_planes
+from ocr_models.io.images import ColorMode, decode_upright, open_image, to_8_bits
+from ocr_models.io.jpeg2000 import component_bits
+from ocr_models.io.tiff import FileFrom, page_directories
 from pipelines.export.exported_page import ExportedPage
 from pipelines.export.glyphless_font import GlyphlessFont
 from pipelines.export.invisible_text import Placement, add_text, page_placement, remove_invisible_text
@@ -32,7 +34,8 @@ _MIN_SIDE_PT, _MAX_SIDE_PT = 3.0, 14_400  # PDF 1.7, annex C
 _VERSION = "1.5"  # at least: that of JPEG 2000
 _ANY_SIZE = (72.0,) * 4  # of a page that only its image is taken from, and of the image on it
 _TEXT_LAYER = "text_layer"  # the page's words are the PDF's own text
-_KEPT_FORMATS = ("JPEG", "JPEG2000", "PNG")
+_NO_JPEG_FRAMES = (0xC4, 0xC8, 0xCC)  # the markers from 0xC0 to 0xCF that begin tables, not a frame
+_PDF_JPEG_FRAMES = (0xC0, 0xC1, 0xC2)  # Huffman-coded, sequential or progressive
 # By EXIF's orientation, from 1: how the unit square of an image, which is upright, lies in that of its page.
 _ORIENTATIONS = (
     (1, 0, 0, 1, 0, 0),
@@ -173,8 +176,7 @@ def _encoded(file: BinaryIO, is_pdfa: bool) -> tuple[pikepdf.Pdf, int]:
     with open_image(file) as image:
         orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
         orientation = orientation if orientation in range(1, 9) else 1
-        is_g4 = image.format == "TIFF" and image.info.get("compression") == "group4" and orientation == 1
-        if is_g4 or image.format in _KEPT_FORMATS:
+        if _is_kept(image, file, orientation):
             file.seek(0)
             try:
                 kept = _to_pdf(file.read())
@@ -190,6 +192,34 @@ def _encoded(file: BinaryIO, is_pdfa: bool) -> tuple[pikepdf.Pdf, int]:
     return packed, 1
 
 
+def _is_kept(image: Image.Image, file: BinaryIO, orientation: int) -> bool:
+    """Whether readers of PDFs show an image file as it is.
+
+    img2pdf (0.6.3) takes arithmetic and lossless JPEG, too, of which PDFium or MuPDF make a black page.
+    """
+    if image.has_transparency_data:
+        return False
+    if image.format == "TIFF":
+        return image.info.get("compression") == "group4" and orientation == 1
+    if image.format == "JPEG":
+        return _jpeg_frame(file) in _PDF_JPEG_FRAMES
+    if image.format == "JPEG2000":  # with fewer bits, white is shown as a middle gray
+        return image.mode in ("L", "RGB", "I;16") and min(component_bits(file)) >= 8
+    return image.format == "PNG"
+
+
+def _jpeg_frame(file: BinaryIO) -> int:
+    """The marker that begins the frame of a JPEG, which says how it is coded (ISO/IEC 10918-1, B.1.1.3); 0 if none."""
+    file.seek(2)
+    while byte := file.read(1):
+        if byte == b"\xff":  # it begins a marker, or fills the space before one
+            continue
+        if byte[0] >> 4 == 0xC and byte[0] not in _NO_JPEG_FRAMES:
+            return byte[0]
+        file.seek(int.from_bytes(file.read(2)) - 2, os.SEEK_CUR)
+    return 0
+
+
 def _only_image(pdf: pikepdf.Pdf) -> Any:
     [image] = pdf.pages[0].images.values()
     return image
@@ -203,8 +233,7 @@ def _to_pdf(data: bytes) -> pikepdf.Pdf:
 
 def _packed(image: Image.Image) -> bytes:
     """An image as a PNG: upright, without transparency, with 8 bits a color."""
-    prepare_planes(image)
-    ImageOps.exif_transpose(image, in_place=True)
+    image = decode_upright(image)
     if image.mode in ("CMYK", "LAB"):
         image.info.pop("icc_profile", None)  # which isn't that of the RGB it becomes
     if image.mode not in ("1", "L", "RGB", "P") or "transparency" in image.info:

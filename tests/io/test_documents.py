@@ -4,6 +4,7 @@ import gzip
 import io
 import struct
 import time
+import zlib
 
 import numpy as np
 import pytest
@@ -256,13 +257,19 @@ def test_a_pdf_of_too_many_pages_is_refused(tmp_path):
         count_pages(str(path), DocumentKind.PDF, max_pages=11)
 
 
-def tiff_bytes(data: bytes, bits: int, photometric: int, *more: tuple[int, int]) -> bytes:
-    """An uncompressed gray TIFF of 40 × 24 pixels in one strip, written by hand; ``more`` are other tags."""
-    tags = [(256, 40), (257, 24), (258, bits), (259, 1), (262, photometric), (277, 1), (278, 24), *more]
-    size = 8 + 2 + 12 * (len(tags) + 2) + 4
-    tags = sorted([*tags, (273, size), (279, len(data))])
-    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags)
-    return b"II*\0" + struct.pack("<IH", 8, len(tags)) + entries + bytes(4) + data
+def tiff_bytes(data: bytes, bits: int, photometric: int, *more: tuple[int, int], order: str = "<") -> bytes:
+    """A gray TIFF of 40 × 24 pixels in one strip, written by hand; ``more`` are other tags."""
+    tags = dict([(256, 40), (257, 24), (258, bits), (259, 1), (262, photometric), (277, 1), (278, 24), *more])
+    tags |= {273: 8 + 2 + 12 * (len(tags) + 2) + 4, 279: len(data)}
+    entries = b"".join(struct.pack(f"{order}HHII", tag, 4, 1, value) for tag, value in sorted(tags.items()))
+    head = b"II*\0" if order == "<" else b"MM\0*"
+    return head + struct.pack(f"{order}IH", 8, len(tags)) + entries + bytes(4) + data
+
+
+def deflated(samples: np.ndarray, kind: str, sample_format: int) -> bytes:
+    """A big-endian TIFF whose samples are compressed (Compression 8)."""
+    data = zlib.compress(samples.astype(f">{kind}").tobytes())
+    return tiff_bytes(data, 8 * int(kind[1]), 1, (259, 8), (339, sample_format), order=">")
 
 
 def pack_12_bits(samples: np.ndarray) -> bytes:
@@ -280,6 +287,10 @@ DEEP = {
     "8 bits, white is zero": tiff_bytes((255 - TEXT).tobytes(), 8, 0),
     "32 bits": tiff_bytes((TEXT.astype(np.uint32) * 0x01010101).tobytes(), 32, 1, (339, 1)),
     "32 bits, no sample format": tiff_bytes((TEXT.astype(np.uint32) * 0x01010101).tobytes(), 32, 1),
+    "16 bits, big-endian, deflated": deflated(WIDE * 257, "u2", 1),
+    "16 bits, signed, big-endian, deflated": deflated(WIDE * 3, "i2", 2),
+    "32 bits, signed, big-endian, deflated": deflated(WIDE * 3, "i4", 2),
+    "float, big-endian, deflated": deflated(TEXT / 255, "f4", 3),
 }
 
 

@@ -163,6 +163,30 @@ def test_images_keep_their_bytes(name, options, image_filter, tmp_path):
         assert image_filter in repr(image.Filter) and image.read_raw_bytes() in path.read_bytes()
 
 
+# 64 × 64 pixels, the left half black: a JPEG in arithmetic coding, by libjpeg-turbo; a JPEG 2000 of 1 bit, by OpenJPEG.
+ARITHMETIC = bytes.fromhex(
+    "ffd8ffdb00430001010101010101010101010101010101010101010101010101010101010101010101010101010101010101010101010101"
+    "010101010101010101010101010101ffc9000b080040004001011100ffcc000600101005ffda0008010100003f00ff00f845fcc76951e26d"
+    "8f558c13fbd6f4c54b3eb1d959f18727ffd9"
+)
+ONE_BIT = bytes.fromhex(
+    "ff4fff510029000000000040000000400000000000000000000000400000004000000000000000000001000101ff52000c00000001000004"
+    "040001ff5c00044008ff90000a00000000001d0001ff93d5a0115054ac9c67ec86266d97ff7fffd9"
+)
+
+
+@pytest.mark.parametrize(("name", "data"), [("a.jpg", ARITHMETIC), ("a.jp2", ONE_BIT)], ids=["JPEG", "JPEG 2000"])
+def test_what_readers_of_pdfs_show_otherwise_is_packed(name, data, tmp_path):
+    (tmp_path / name).write_bytes(data)
+
+    exported = export(tmp_path / name, "image", page_of(LEVEL))
+
+    with pikepdf.open(io.BytesIO(exported)) as pdf:
+        [image] = pdf.pages[0].images.values()
+        pixels = np.array(pikepdf.PdfImage(image).as_pil_image().convert("L"))
+    np.testing.assert_array_equal(pixels, np.repeat([[0, 255]], 32, axis=1).repeat(64, axis=0))
+
+
 @pytest.mark.parametrize(
     ("name", "mode", "kind", "options"),
     [

@@ -1,0 +1,84 @@
+"""JPEG 2000 images of PDFs, which PDFium shows wrongly if their dictionaries don't state the depth of their samples.
+
+``/BitsPerComponent`` is optional for them (PDF 1.7, table 89). Without it, PDFium (in pypdfium2 5.15) shows gray images
+with a color profile in black and white, where all but 0 is white, so that a scan without full black is a blank page.
+Those with a palette, a separation or an inverting ``/Decode`` are black.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pikepdf
+
+from ocr_models.io.jpeg2000 import component_bits
+
+
+def pages_with_stated_bits(path: str) -> Callable[[int], bytes | None]:
+    """Opens a local PDF.
+
+    Returns:
+        A function from the index of a page to a PDF of that page alone, in which its images state their bits; None if
+        they do already, or qpdf can't read them.
+    """
+    try:
+        source = pikepdf.open(path)
+    except (pikepdf.PdfError, OSError):  # PDFium repairs more
+        return lambda page_index: None
+
+    def mended(page_index: int) -> bytes | None:
+        try:
+            page = source.pages[page_index]
+            return _alone(source, page) if any(map(_lacks_bits, _images(page))) else None
+        except (pikepdf.PdfError, IndexError, KeyError, TypeError, ValueError):
+            return None
+
+    return mended
+
+
+def _alone(source: pikepdf.Pdf, page: pikepdf.Page) -> bytes:
+    alone = pikepdf.new()
+    alone.pages.append(page)
+    if "/OCProperties" in source.Root:  # which layers are switched off
+        layers = source.make_indirect(source.Root.OCProperties)
+        alone.Root.OCProperties = alone.copy_foreign(layers)
+    for image in filter(_lacks_bits, _images(alone.pages[0])):
+        image.BitsPerComponent = _bits(image)
+    file = io.BytesIO()
+    alone.save(file)
+    return file.getvalue()
+
+
+def _images(page: pikepdf.Page) -> Iterator[Any]:
+    """The images that a page and the forms on it may draw, and their soft masks, each once."""
+    waiting: list[Any] = [page.resources]
+    seen = set()
+    while waiting:
+        for _, item in waiting.pop().get("/XObject", pikepdf.Dictionary()).items():
+            if item.objgen in seen:
+                continue
+            seen.add(item.objgen)
+            if item.get("/Subtype") == "/Form":
+                waiting.append(item.get("/Resources", pikepdf.Dictionary()))
+            else:
+                yield item
+                if "/SMask" in item:
+                    yield item["/SMask"]
+
+
+def _lacks_bits(image: Any) -> bool:
+    if "/BitsPerComponent" in image:
+        return False
+    filters = image.get("/Filter", pikepdf.Array())
+    return "/JPXDecode" in (list(filters) if isinstance(filters, pikepdf.Array) else [filters])
+
+
+def _bits(image: Any) -> int:
+    """The bits of its samples; 8 of deeper ones, which PDFium scales to that."""
+    try:
+        return min(8, max(component_bits(io.BytesIO(image.read_raw_bytes()))))
+    except (ValueError, struct.error):  # broken, or packed once more
+        return 8

@@ -1,0 +1,104 @@
+"""JPEG 2000 images in PDFs without /BitsPerComponent, which PDFium shows in black or white."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+
+import numpy as np
+import pikepdf
+import pytest
+from pikepdf import Array, Dictionary, Name
+from PIL import Image
+
+from ocr_models.io.documents import DocumentKind, page_renderer
+from ocr_models.io.pdf_images import pages_with_stated_bits
+
+RAMP = np.tile(np.arange(40, 232, 4, dtype=np.uint8), (40, 1))  # (40, 48), from dark to light without black and white
+HEIGHT, WIDTH = RAMP.shape
+GRAY = {"/ColorSpace": Name.DeviceGray}
+BLACK_INK = Array(
+    [Name.Separation, Name.Black, Name.DeviceGray, Dictionary(FunctionType=2, Domain=[0, 1], C0=[1], C1=[0], N=1)]
+)
+INVERTING = Array([Name.Indexed, Name.DeviceGray, 255, pikepdf.String(bytes(range(255, -1, -1)))])
+CALIBRATED = Array([Name.CalGray, Dictionary(WhitePoint=[0.9505, 1, 1.089], Gamma=1)])
+
+
+def image_of(pdf: pikepdf.Pdf, pixels: np.ndarray, entries: dict[str, object]) -> pikepdf.Object:
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "JPEG2000")  # without loss
+    stream = pikepdf.Stream(pdf, file.getvalue(), Type=Name.XObject, Subtype=Name.Image, Filter=Name.JPXDecode)
+    stream.Height, stream.Width = pixels.shape
+    for key, value in entries.items():
+        stream[key] = value
+    return pdf.make_indirect(stream)
+
+
+def form_of(pdf: pikepdf.Pdf, image: pikepdf.Object) -> pikepdf.Object:
+    form = pikepdf.Stream(pdf, b"/X Do", Type=Name.XObject, Subtype=Name.Form, BBox=[0, 0, 1, 1])
+    form.Resources = Dictionary(XObject=Dictionary(X=image))
+    return pdf.make_indirect(form)
+
+
+def rendered(path, drawn: Callable[[pikepdf.Pdf], pikepdf.Object], content: str = "/X Do", switched_off: bool = False):
+    """The second of two pages, on which ``/X`` fills the whole page."""
+    pdf = pikepdf.new()
+    pdf.add_blank_page(page_size=(WIDTH, HEIGHT))
+    page = pdf.add_blank_page(page_size=(WIDTH, HEIGHT))
+    page.obj.Resources = Dictionary(XObject=Dictionary(X=drawn(pdf)))
+    page.obj.Contents = pdf.make_stream(f"{WIDTH} 0 0 {HEIGHT} 0 0 cm {content}".encode())
+    layer = pdf.make_indirect(Dictionary(Type=Name.OCG, Name="Draft"))
+    page.obj.Resources.Properties = Dictionary(Draft=layer)
+    pdf.Root.OCProperties = Dictionary(OCGs=[layer], D=Dictionary(OFF=[layer] if switched_off else []))
+    pdf.save(path)
+    return page_renderer(str(path), DocumentKind.PDF, dpi=72)(1).pixels
+
+
+@pytest.mark.parametrize(
+    ("entries", "is_inverted"),
+    [
+        (GRAY, False),
+        ({"/ColorSpace": CALIBRATED}, False),
+        ({"/ColorSpace": BLACK_INK}, True),
+        ({"/ColorSpace": INVERTING}, True),
+        (GRAY | {"/Decode": Array([1, 0])}, True),
+        (GRAY | {"/Decode": Array([1, 0]), "/BitsPerComponent": 8}, True),
+    ],
+    ids=["gray", "calibrated", "separation", "palette", "inverted", "inverted, with bits"],
+)
+@pytest.mark.parametrize("wrap", [lambda pdf, image: image, form_of], ids=["on the page", "in a form"])
+def test_an_image_without_bits_is_shown_as_it_is(tmp_path, entries, is_inverted, wrap):
+    pixels = rendered(tmp_path / "a.pdf", lambda pdf: wrap(pdf, image_of(pdf, RAMP, entries)))
+
+    np.testing.assert_allclose(pixels, 255 - RAMP if is_inverted else RAMP, atol=3)
+
+
+def test_a_soft_mask_without_bits_is_applied(tmp_path):
+    black, mask = np.zeros_like(RAMP), GRAY | {"/Decode": Array([1, 0])}
+
+    pixels = rendered(
+        tmp_path / "a.pdf", lambda pdf: image_of(pdf, black, GRAY | {"/SMask": image_of(pdf, RAMP, mask)})
+    )
+
+    np.testing.assert_allclose(pixels, RAMP, atol=3)  # what is 1 - v opaque leaves v of the white
+
+
+def test_layers_that_are_switched_off_stay_so(tmp_path):
+    content = "/OC /Draft BDC 0 g 0 0 1 1 re f EMC q 1 0 0 0.5 0 0 cm /X Do Q"
+
+    for switched_off, above in ((True, 255), (False, 0)):
+        pixels = rendered(
+            tmp_path / "a.pdf", lambda pdf: image_of(pdf, RAMP, {"/ColorSpace": CALIBRATED}), content, switched_off
+        )
+        assert (pixels[: HEIGHT // 2 - 1] == above).all() and np.ptp(pixels[HEIGHT // 2 + 1 :]) > 150
+
+
+def test_only_pages_that_need_it_are_copied(tmp_path):
+    rendered(tmp_path / "a.pdf", lambda pdf: image_of(pdf, RAMP, GRAY))
+    copy_of = pages_with_stated_bits(str(tmp_path / "a.pdf"))
+
+    assert copy_of(0) is None and copy_of(2) is None
+    with pikepdf.open(io.BytesIO(copy_of(1) or b"")) as copy:
+        assert len(copy.pages) == 1 and copy.pages[0].resources.XObject.X.BitsPerComponent == 8
+    (tmp_path / "broken.pdf").write_bytes(b"%PDF-1.7")
+    assert pages_with_stated_bits(str(tmp_path / "broken.pdf"))(0) is None
