@@ -7,6 +7,7 @@ These functions run native decoders, which a hostile file may crash: the pipelin
 from __future__ import annotations
 
 import array
+import ctypes
 import io
 import itertools
 import math
@@ -26,6 +27,7 @@ from ocr_models.io import images
 from ocr_models.io.files import open_regular
 from ocr_models.io.heif import heif_format
 from ocr_models.io.images import ColorMode, PageImage, check_page_size, open_image, to_page_image
+from ocr_models.io.pdfium_calls import page_objects
 from ocr_models.io.tfrecord import GZIP_MAGIC, HEADER_BYTES, is_tfrecord
 from ocr_models.io.tiff import FileFrom, page_directories
 from ocr_models.limits import over_limit
@@ -242,7 +244,8 @@ def check_images(page: pdfium.PdfPage) -> None:
     """Raises MemoryError for an image that doesn't fit: PDFium would leave it out, and the page would look blank."""
     if max_image_bytes is None:
         return
-    for image in page.get_objects(filter=[pdfium_c.FPDF_PAGEOBJ_IMAGE]):
+    for address in page_objects(page, [pdfium_c.FPDF_PAGEOBJ_IMAGE]):
+        image = pdfium.PdfImage(ctypes.cast(address, pdfium_c.FPDF_PAGEOBJECT), page=page, pdf=page.pdf)
         width, height = image.get_px_size()
         if width * height * image.get_metadata().bits_per_pixel // 8 > max_image_bytes:
             raise MemoryError

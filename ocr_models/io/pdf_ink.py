@@ -6,16 +6,16 @@ color of its ground, or covered. Its ink is what the rendering loses when its te
 
 from __future__ import annotations
 
-import ctypes
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pypdfium2 as pdfium
 import pypdfium2.raw as raw
 
+from ocr_models.io.pdfium_calls import activate_object, page_objects
+
 _MAX_LAYERS = 4  # renderings a page may cost; text printed over text, as in a PDF of two languages, needs two
 _OVERLAP = 0.3  # objects of one line touch; the text of another layer lies over its whole length
-_MAX_DEPTH = 15  # of forms within forms, as pypdfium2 has it
 
 
 def render_gray(page: pdfium.PdfPage, scale: float) -> np.ndarray:
@@ -39,60 +39,44 @@ def text_ink(
         The layer of each object; and for each layer uint8 (H, W), by how many gray levels it changes the page.
     """
     layers = _layers(boxes, image.shape)
-    objects = {address_of(item): item for item in _text_objects(page)}
-    ground = _render_without(page, scale, list(objects.values()))
+    objects = page_objects(page, [raw.FPDF_PAGEOBJ_TEXT])
+    ground = _render_without(page, scale, objects)
     count = max(layers.values(), default=0) + 1
     if count == 1:
         return layers, [_difference(image, ground)]
     inks = []
     for layer in range(count):
-        others = [item for address, item in objects.items() if layers.get(address) != layer]
+        others = [address for address in objects if layers.get(address) != layer]
         inks.append(_difference(_render_without(page, scale, others), ground))
     return layers, inks
-
-
-def address_of(item: raw.FPDF_PAGEOBJECT) -> int:
-    """Identifies an object of a page; 0 if there is none."""
-    return ctypes.cast(item, ctypes.c_void_p).value or 0
 
 
 def _layers(boxes: Mapping[int, np.ndarray], shape: Sequence[int]) -> dict[int, int]:
     """Puts each object into the first layer that has room for it."""
     taken: list[np.ndarray] = []
     layers = {}
-    for address, box in boxes.items():
-        x0, y0, x1, y1 = np.round(box).astype(int).clip(0)
-        place = slice(y0, max(y1, y0 + 1)), slice(x0, max(x1, x0 + 1))
-        fitting = [i for i, full in enumerate(taken) if full[place].sum() <= _OVERLAP * full[place].size]
-        if not fitting and len(taken) < _MAX_LAYERS:
+    first, last = np.split(np.round(np.reshape([*boxes.values()], (-1, 4))).astype(int).clip(0), 2, axis=1)
+    places = np.hstack([first, np.maximum(last, first + 1)]).clip(max=np.tile(shape[1::-1], 2))
+    for address, (x0, y0, x1, y1) in zip(boxes, places.tolist(), strict=True):
+        place, most = (slice(y0, y1), slice(x0, x1)), _OVERLAP * (x1 - x0) * (y1 - y0)
+        layer = next((i for i, full in enumerate(taken) if np.count_nonzero(full[place]) <= most), len(taken))
+        if layer == _MAX_LAYERS:
+            layer -= 1
+        elif layer == len(taken):
             taken.append(np.zeros(shape, bool))
-        layers[address] = fitting[0] if fitting else len(taken) - 1
-        taken[layers[address]][place] = True
+        layers[address] = layer
+        taken[layer][place] = True
     return layers
 
 
-def _text_objects(page: pdfium.PdfPage) -> Iterator[raw.FPDF_PAGEOBJECT]:
-    for i in range(raw.FPDFPage_CountObjects(page)):
-        yield from _texts_in(raw.FPDFPage_GetObject(page, i), _MAX_DEPTH)
-
-
-def _texts_in(item: raw.FPDF_PAGEOBJECT, depth: int) -> Iterator[raw.FPDF_PAGEOBJECT]:
-    kind = raw.FPDFPageObj_GetType(item)
-    if kind == raw.FPDF_PAGEOBJ_TEXT:
-        yield item
-    elif kind == raw.FPDF_PAGEOBJ_FORM and depth:
-        for i in range(raw.FPDFFormObj_CountObjects(item)):
-            yield from _texts_in(raw.FPDFFormObj_GetObject(item, i), depth - 1)
-
-
-def _render_without(page: pdfium.PdfPage, scale: float, items: Collection[raw.FPDF_PAGEOBJECT]) -> np.ndarray:
-    for item in items:
-        raw.FPDFPageObj_SetIsActive(item, False)
+def _render_without(page: pdfium.PdfPage, scale: float, objects: Sequence[int]) -> np.ndarray:
+    for address in objects:
+        activate_object(address, False)
     try:
         return render_gray(page, scale)
     finally:
-        for item in items:
-            raw.FPDFPageObj_SetIsActive(item, True)
+        for address in objects:
+            activate_object(address, True)
 
 
 def _difference(image: np.ndarray, ground: np.ndarray) -> np.ndarray:

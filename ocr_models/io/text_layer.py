@@ -116,9 +116,8 @@ def read_text_layer(page: pdfium.PdfPage, dpi: float, user_unit: float = 1.0) ->
     seen = _see(page)
     if seen is None or not seen.says_all:
         return None
-    kept = seen.kept
-    quads = _quads(page, seen.glyphs, seen.words, kept, size.width_px, size.height_px)
-    texts = tuple(printed_text(seen.words.texts[i]) for i in kept.tolist())
+    quads = _quads(page, seen, size.width_px, size.height_px)
+    texts = tuple(seen.texts[i] for i in seen.kept.tolist())
     return TextLayer(texts, quads, size.width_px, size.height_px, size.dpi)
 
 
@@ -129,36 +128,16 @@ class _Seen:
     Attributes:
         glyphs: of the layer.
         words: W words of the layer.
-        is_seen: bool (W,), which are printed.
-        is_unmapped: bool (W,), which have glyphs without a character.
-        is_double: bool (W,), which are printed in the same place before.
-        is_empty: whether nothing at all is seen on the page.
-        covered: pixels of the page's ink that are those of words which can be trusted.
-        uncovered: pixels of its other ink.
+        texts: of the words, as they are printed.
+        kept: the indices of the words to take.
+        says_all: whether these words cover the ink of the page; without words, whether the page is empty.
     """
 
     glyphs: Glyphs
     words: PlacedWords
-    is_seen: np.ndarray
-    is_unmapped: np.ndarray
-    is_double: np.ndarray
-    is_empty: bool
-    covered: int
-    uncovered: int
-
-    @property
-    def kept(self) -> np.ndarray:
-        """The indices of the words to take."""
-        return np.flatnonzero(self.is_seen & ~self.is_unmapped & ~self.is_double)
-
-    @property
-    def says_all(self) -> bool:
-        """Whether its words cover the ink of the page; without words, whether the page is empty."""
-        if not self.kept.size:
-            return self.is_empty
-        per_word = self.covered / max(1, int(self.is_seen.sum()))
-        share = self.uncovered / max(1, self.covered + self.uncovered)
-        return share <= _MAX_UNCOVERED and self.uncovered <= _MAX_UNCOVERED_WORDS * per_word
+    texts: list[str]
+    kept: np.ndarray
+    says_all: bool
 
 
 def _see(page: pdfium.PdfPage) -> _Seen | None:
@@ -172,27 +151,34 @@ def _see(page: pdfium.PdfPage) -> _Seen | None:
     if scale < _MIN_SCALE:
         return None
     glyphs = read_glyphs(textpage)
-    split = split_words(glyphs)
-    if objects and all(glyphs.is_invisible[glyphs.owners[word[0]]] for word in split):  # a scan need not be rendered
+    members, starts = split_words(glyphs)
+    owners = glyphs.owners[members[starts]]
+    is_invisible = glyphs.is_invisible[owners]
+    if objects and is_invisible.all():  # a scan need not be rendered
         return None
     check_images(page)
     image = render_gray(page, scale)
     height_px, width_px = image.shape
-    words = place_words(glyphs, split)
+    words = place_words(glyphs, members, starts)
     matrix = _page_to_pixels(page, width_px, height_px)
     boxes = _transform_boxes(words.ink, matrix)
-    layers, inks = text_ink(page, scale, image, object_boxes(glyphs, split, _transform_boxes(glyphs.boxes, matrix)))
-    of_words = np.array([layers.get(int(address), 0) for address in glyphs.addresses[words.owners]], int)
+    layers, inks = text_ink(page, scale, image, object_boxes(glyphs, members, _transform_boxes(glyphs.boxes, matrix)))
+    of_words = np.array([layers.get(address, 0) for address in glyphs.addresses[owners].tolist()], int)
     is_seen = np.zeros(len(boxes), bool)
-    of_words[glyphs.is_invisible[words.owners]] = -1
+    of_words[is_invisible] = -1
     for layer, ink in enumerate(inks):
         is_seen |= (of_words == layer) & _are_inked(ink >= _MIN_SEEN, boxes)
-    unmapped = set(filter(_is_unmapped, glyphs.alphabet()))
-    is_unmapped = np.array([not (printed_text(t) and unmapped.isdisjoint(t)) for t in words.texts], bool)
-    trusted = is_seen & ~is_unmapped & ~_are_torn(words.texts)
-    is_double = _are_double(words.texts, boxes, is_seen)
-    is_empty = int(image.max()) - int(image.min()) < _MIN_SEEN
-    return _Seen(glyphs, words, is_seen, is_unmapped, is_double, is_empty, *_count_ink(image, boxes[trusted]))
+    texts = printed_text("\n".join(words.texts)).split("\n") if words.texts else []
+    unmapped = set(filter(_is_unmapped, glyphs.alphabet))
+    is_mapped = np.array(
+        [bool(printed) and unmapped.isdisjoint(text) for printed, text in zip(texts, words.texts, strict=True)], bool
+    )
+    kept = np.flatnonzero(is_seen & is_mapped & ~_are_double(words.texts, boxes, is_seen))
+    if not len(kept):
+        return _Seen(glyphs, words, texts, kept, int(image.max()) - int(image.min()) < _MIN_SEEN)
+    trusted = is_seen & is_mapped & ~_are_torn(words.texts)
+    says_all = _are_covering(image, boxes[trusted], int(is_seen.sum()))
+    return _Seen(glyphs, words, texts, kept, says_all)
 
 
 def _page_to_pixels(page: pdfium.PdfPage, width_px: int, height_px: int) -> np.ndarray:
@@ -216,16 +202,17 @@ def _transform_boxes(boxes: np.ndarray, matrix: np.ndarray) -> np.ndarray:
 def _are_inked(ink: np.ndarray, boxes: np.ndarray) -> np.ndarray:
     """Bool (N,): whether there is ink, bool (H, W), in each of N boxes; in both halves of one that is long."""
     found = np.zeros(len(boxes), bool)
+    any_ink = np.count_nonzero  # quicker than any() of so few pixels
     for i, (x0, y0, x1, y1) in enumerate(_slices(boxes, ink.shape, 0).tolist()):
         if max(x1 - x0, y1 - y0) < _LONG_PX:  # PDFium puts small glyphs on whole pixels, so that a dot may lie beside
             is_on_page = x1 > x0 and y1 > y0
-            found[i] = is_on_page and ink[max(0, y0 - 1) : y1 + 1, max(0, x0 - 1) : x1 + 1].any()
+            found[i] = is_on_page and any_ink(ink[max(0, y0 - 1) : y1 + 1, max(0, x0 - 1) : x1 + 1])
         elif x1 - x0 >= y1 - y0:
             middle = (x0 + x1) // 2
-            found[i] = ink[y0:y1, x0:middle].any() and ink[y0:y1, middle:x1].any()
+            found[i] = any_ink(ink[y0:y1, x0:middle]) and any_ink(ink[y0:y1, middle:x1])
         else:
             middle = (y0 + y1) // 2
-            found[i] = ink[y0:middle, x0:x1].any() and ink[middle:y1, x0:x1].any()
+            found[i] = any_ink(ink[y0:middle, x0:x1]) and any_ink(ink[middle:y1, x0:x1])
     return found
 
 
@@ -236,24 +223,29 @@ def _slices(boxes: np.ndarray, shape: Sequence[int], margin: int) -> np.ndarray:
     return np.clip(outward, 0, limits).astype(int)
 
 
-def _count_ink(image: np.ndarray, boxes: np.ndarray) -> tuple[int, int]:
-    """The ink of a page, uint8 (H, W), inside of boxes (N, 4) and outside.
+def _are_covering(image: np.ndarray, boxes: np.ndarray, words: int) -> bool:
+    """Whether boxes (N, 4) cover the ink of a page, uint8 (H, W), on which so many words are seen.
 
-    It is counted as pixels of upright edges, of which text is full. Outside, those of rules, frames and fills and those
-    of line drawings don't count.
+    Ink is counted as pixels of upright edges, of which text is full. Outside of the boxes, those of rules, frames and
+    fills and those of line drawings don't count.
     """
     edges = np.zeros(image.shape, bool)
-    step = np.maximum(image[:, 1:], image[:, :-1]) - np.minimum(image[:, 1:], image[:, :-1])
+    step = np.maximum(image[:, 1:], image[:, :-1])
+    step -= np.minimum(image[:, 1:], image[:, :-1])
     np.greater_equal(step, _MIN_EDGE, out=edges[:, 1:])
-    total = int(np.count_nonzero(edges))
+    total = np.count_nonzero(edges)
     for x0, y0, x1, y1 in _slices(boxes, image.shape, _MARGIN_PX).tolist():
         edges[y0:y1, x0:x1] = False
-    outside = int(np.count_nonzero(edges))
-    covered = total - outside
-    if outside:
-        edges &= ~_long_runs(edges)
-        outside = int(np.count_nonzero(edges & _are_dense(edges)))
-    return covered, outside
+    covered = total - np.count_nonzero(edges)
+
+    def is_little(uncovered: int) -> bool:
+        share = uncovered / max(1, covered + uncovered)
+        return share <= _MAX_UNCOVERED and uncovered <= _MAX_UNCOVERED_WORDS * covered / words
+
+    if is_little(total - covered):  # most pages; what follows only makes it less
+        return True
+    edges &= ~_long_runs(edges)
+    return is_little(np.count_nonzero(edges & _are_dense(edges)))
 
 
 def _long_runs(edges: np.ndarray) -> np.ndarray:
@@ -306,7 +298,8 @@ def _are_double(texts: Sequence[str], boxes: np.ndarray, is_seen: np.ndarray) ->
     double = np.zeros(len(texts), bool)
     if len(texts) < 2:
         return double
-    ids = np.unique(texts, return_inverse=True)[1].astype(np.int64) << 40
+    known: dict[str, int] = {}
+    ids = np.array([known.setdefault(text, len(known)) for text in texts], np.int64) << 40
     for shift in ((0, 0), (0, 1), (1, 0), (1, 1)):  # of half a cell: what is near is in one cell once
         x, y = (boxes[:, :2] / _NEAR_PX + np.array(shift) / 2).clip(0, 1e5).astype(np.int64).T
         cells = ids + (x << 20) + y
@@ -318,22 +311,21 @@ def _are_double(texts: Sequence[str], boxes: np.ndarray, is_seen: np.ndarray) ->
         for start, stop in zip(starts[together].tolist(), stops[together].tolist(), strict=True):
             words = order[start:stop].tolist()
             for place, i in enumerate(words):
-                double[i] |= any(_share_place(boxes[i], boxes[j]) for j in words[max(0, place - _TRIES) : place])
+                double[i] |= any(_share_place(*boxes[[i, j]].tolist()) for j in words[max(0, place - _TRIES) : place])
     return double
 
 
-def _share_place(a: np.ndarray, b: np.ndarray) -> bool:
-    overlap = np.prod(np.clip(np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2]), 0, None))
-    return bool(overlap > _SAME_PLACE * min(np.prod(a[2:] - a[:2]), np.prod(b[2:] - b[:2])))
+def _share_place(a: Sequence[float], b: Sequence[float]) -> bool:
+    width, height = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
+    smaller = min((box[2] - box[0]) * (box[3] - box[1]) for box in (a, b))
+    return max(0.0, width) * max(0.0, height) > _SAME_PLACE * smaller
 
 
-def _quads(
-    page: pdfium.PdfPage, glyphs: Glyphs, words: PlacedWords, kept: np.ndarray, width_px: int, height_px: int
-) -> np.ndarray:
-    """The quads, float32 (N, 4, 2), of the words with these indices on the page as rendered in this size, within it."""
-    left, bottom, right, top = words.boxes[kept].T
+def _quads(page: pdfium.PdfPage, seen: _Seen, width_px: int, height_px: int) -> np.ndarray:
+    """The quads, float32 (N, 4, 2), of the words to take, within the page as rendered in this size."""
+    left, bottom, right, top = seen.words.boxes[seen.kept].T
     corners = np.stack([np.stack([left, right, right, left]), np.stack([top, top, bottom, bottom])])  # (2, 4, N)
-    cos, sin = glyphs.directions[words.owners[kept]].T
+    cos, sin = seen.glyphs.directions[seen.words.owners[seen.kept]].T
     points = np.stack([corners[0] * cos - corners[1] * sin, corners[0] * sin + corners[1] * cos])  # on the page
     matrix = _page_to_pixels(page, width_px, height_px)
     quads = points.transpose(2, 1, 0) @ matrix[:, :2].T + matrix[:, 2]
