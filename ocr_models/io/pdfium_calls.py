@@ -20,8 +20,13 @@ _MAX_DEPTH = 15  # of forms within forms, as pypdfium2 has it
 _INT, _POINTER, _ADDRESS = ctypes.c_int, ctypes.c_void_p, ctypes.c_size_t
 
 
+def address_of(pointer: Any) -> int:
+    """The address that a pointer of pypdfium2 points to; 0 if it is null."""
+    return ctypes.cast(pointer, ctypes.c_void_p).value or 0
+
+
 def _function(of: Any, result: Any, *arguments: Any) -> Callable[..., Any]:
-    return ctypes.PYFUNCTYPE(result, *arguments)(ctypes.cast(of, ctypes.c_void_p).value)
+    return ctypes.PYFUNCTYPE(result, *arguments)(address_of(of))
 
 
 def _of_characters(of: Any, result: Any, pointers: int = 0) -> Callable[..., Any]:
@@ -41,11 +46,6 @@ _object_kind = _function(raw.FPDFPageObj_GetType, _INT, _POINTER)
 _page_object = _function(raw.FPDFPage_GetObject, _ADDRESS, _POINTER, _INT)
 _form_object = _function(raw.FPDFFormObj_GetObject, _ADDRESS, _POINTER, _INT)
 _form_count = _function(raw.FPDFFormObj_CountObjects, _INT, _POINTER)
-
-
-def address_of(pointer: Any) -> int:
-    """The address that a pointer of pypdfium2 points to; 0 if it is null."""
-    return ctypes.cast(pointer, ctypes.c_void_p).value or 0
 
 
 def numbers_of(function: Callable[..., Any], layer: int, characters: Sequence[int], kind: Any) -> np.ndarray:

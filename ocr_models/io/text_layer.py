@@ -233,10 +233,10 @@ def _are_covering(image: np.ndarray, boxes: np.ndarray, words: int) -> bool:
     step = np.maximum(image[:, 1:], image[:, :-1])
     step -= np.minimum(image[:, 1:], image[:, :-1])
     np.greater_equal(step, _MIN_EDGE, out=edges[:, 1:])
-    total = np.count_nonzero(edges)
+    total = int(np.count_nonzero(edges))
     for x0, y0, x1, y1 in _slices(boxes, image.shape, _MARGIN_PX).tolist():
         edges[y0:y1, x0:x1] = False
-    covered = total - np.count_nonzero(edges)
+    covered = total - int(np.count_nonzero(edges))
 
     def is_little(uncovered: int) -> bool:
         share = uncovered / max(1, covered + uncovered)
@@ -245,7 +245,7 @@ def _are_covering(image: np.ndarray, boxes: np.ndarray, words: int) -> bool:
     if is_little(total - covered):  # most pages; what follows only makes it less
         return True
     edges &= ~_long_runs(edges)
-    return is_little(np.count_nonzero(edges & _are_dense(edges)))
+    return is_little(int(np.count_nonzero(edges & _are_dense(edges))))
 
 
 def _long_runs(edges: np.ndarray) -> np.ndarray:

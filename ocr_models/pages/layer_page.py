@@ -40,7 +40,7 @@ def _parts(layer: TextLayer) -> Iterator[ReadPage]:
         chosen = np.flatnonzero(near)
         yield (
             _found(layer, layer.quads[chosen], float(np.median(angles[chosen]))),
-            [_transcript(layer.texts[i]) for i in chosen],
+            [_transcript(layer.texts[i]) for i in chosen.tolist()],
         )
         left &= ~near
 
@@ -59,11 +59,7 @@ def _found(layer: TextLayer, quads: np.ndarray, angle: float) -> FoundPage:
     return FoundPage(blank, transform_quads(level, quads), none, invert_affine(level), 90 * turns % 360, skew)
 
 
+@functools.lru_cache(10_000)  # most words of a document occur again
 def _transcript(text: str) -> Transcript:
-    return Transcript(text, 1.0, (1.0,) * len(text), places=_places(len(text)))
-
-
-@functools.lru_cache(100)
-def _places(length: int) -> tuple[float, ...]:
-    """Where the characters of a word stand: the layer's boxes of single ones are not kept."""
-    return tuple((i + 0.5) / length for i in range(length))
+    # The layer's boxes of single characters are not kept.
+    return Transcript(text, 1.0, (1.0,) * len(text), places=tuple((i + 0.5) / len(text) for i in range(len(text))))

@@ -109,7 +109,7 @@ def _columns(page: OcrPage) -> Row:
 
 def _flat_quads(items: Sequence[Word | TextLine | TextBlock]) -> np.ndarray:
     """The quads as (N, 8), rounded to 1/8 pixel: finer digits are noise, and would make rows twice as large."""
-    quads = np.array([item.quad for item in items], np.float32).reshape(-1, 8)
+    quads = np.concatenate([np.zeros((0, 2), np.float32), *(item.quad for item in items)]).reshape(-1, 8)
     return np.round(quads * 8) / 8
 
 
