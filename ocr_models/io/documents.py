@@ -131,14 +131,21 @@ def _too_many_pages(what: str, max_pages: int) -> DocumentError:
     return over_limit(Stage.OPEN, f"{what}, and the limit is {max_pages:,}", "--max-pages")
 
 
-def open_pdf(path: str) -> pdfium.PdfDocument:
+def open_pdf(path: str, has_forms: bool = False) -> pdfium.PdfDocument:
     """Opens a PDF.
+
+    Args:
+        path: a local file.
+        has_forms: whether its form fields are to be rendered.
 
     Raises:
         DocumentError: with stage "open", if it is broken or needs a password.
     """
     try:
-        return pdfium.PdfDocument(path)
+        pdf = pdfium.PdfDocument(path)
+        if has_forms:
+            pdf.init_forms()
+        return pdf
     except pdfium.PdfiumError as error:
         if "password" in str(error).lower():
             raise DocumentError(Stage.OPEN, "the PDF is encrypted; remove its password first") from error
@@ -160,8 +167,7 @@ def page_renderer(
         A function from the index of a page to its pixels, which raises DocumentError with stage "decode" or "render".
     """
     if kind == DocumentKind.PDF:
-        pdf, user_unit = open_pdf(path), user_units(path)
-        pdf.init_forms()
+        pdf, user_unit = open_pdf(path, has_forms=True), user_units(path)
         return lambda page_index: render_pdf_page(pdf, page_index, dpi, color_mode, user_unit(page_index))
     if kind == DocumentKind.TIFF:
         return _tiff_renderer(path, color_mode)

@@ -1,4 +1,4 @@
-"""The ink of a PDF page's text: what the rendering shows of it.
+"""The ink of a PDF page: what the rendering shows of its text, and what else there is.
 
 A text layer also lists text that nobody sees: in a layer that is switched off, invisible, clipped, off the page, in the
 color of its ground, or covered. Its ink is what the rendering loses when its text objects are left out.
@@ -6,7 +6,7 @@ color of its ground, or covered. Its ink is what the rendering loses when its te
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pypdfium2 as pdfium
@@ -15,6 +15,12 @@ import pypdfium2.raw as raw
 from ocr_models.io.pdfium_calls import activate_object, page_objects
 
 _MAX_LAYERS = 4  # renderings a page may cost; text printed over text, as in a PDF of two languages, needs two
+_MIN_EDGE = 24  # gray levels between neighbors in the small rendering: strokes of 6-point text have 60
+_RULE_PX = 48  # edges that are as long, and upright, are of rules, frames and fills, not of letters below 66 points
+_CROSSING_PX = 2  # half of the width of a rule that crosses them
+_CELL_PX, _MIN_DENSITY = 4, 0.25  # share of the pixels of three by three cells that are strokes
+_LONG_PX = 6  # words
+_MARGIN_PX = 2  # around words, for the blur of the small rendering
 _OVERLAP = 0.3  # objects of one line touch; the text of another layer lies over its whole length
 
 
@@ -81,3 +87,84 @@ def _render_without(page: pdfium.PdfPage, scale: float, objects: Sequence[int]) 
 
 def _difference(image: np.ndarray, ground: np.ndarray) -> np.ndarray:
     return np.maximum(image, ground) - np.minimum(image, ground)
+
+
+def are_inked(ink: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+    """Bool (N,): whether there is ink, bool (H, W), in each of N boxes; in both halves of one that is long."""
+    found = np.zeros(len(boxes), bool)
+    any_ink = np.count_nonzero  # quicker than any() of so few pixels
+    for i, (x0, y0, x1, y1) in enumerate(_slices(boxes, ink.shape, 0).tolist()):
+        if max(x1 - x0, y1 - y0) < _LONG_PX:  # PDFium puts small glyphs on whole pixels, so that a dot may lie beside
+            is_on_page = x1 > x0 and y1 > y0
+            found[i] = is_on_page and any_ink(ink[max(0, y0 - 1) : y1 + 1, max(0, x0 - 1) : x1 + 1])
+        elif x1 - x0 >= y1 - y0:
+            middle = (x0 + x1) // 2
+            found[i] = any_ink(ink[y0:y1, x0:middle]) and any_ink(ink[y0:y1, middle:x1])
+        else:
+            middle = (y0 + y1) // 2
+            found[i] = any_ink(ink[y0:middle, x0:x1]) and any_ink(ink[middle:y1, x0:x1])
+    return found
+
+
+def _slices(boxes: np.ndarray, shape: Sequence[int], margin: int) -> np.ndarray:
+    """The pixels, int (N, 4), that boxes touch on a picture, with a margin: the first and the one after the last."""
+    limits = np.array([shape[1], shape[0], shape[1], shape[0]])
+    outward = np.hstack([np.floor(boxes[:, :2]) - margin, np.ceil(boxes[:, 2:]) + margin])
+    return np.clip(outward, 0, limits).astype(int)
+
+
+def is_ink_covered(image: np.ndarray, boxes: np.ndarray, is_enough: Callable[[int, int], bool]) -> bool:
+    """Whether boxes (N, 4) cover enough of the ink of a page, uint8 (H, W).
+
+    Ink is counted as pixels of upright edges, of which text is full. Outside of the boxes, those of rules, frames and
+    fills and those of line drawings don't count.
+
+    Args:
+        image: the page, at 72 dpi or somewhat less.
+        boxes: of words, pixels.
+        is_enough: tells it from the pixels that are covered, and those that are not, of which fewer are never worse.
+    """
+    edges = np.zeros(image.shape, bool)
+    step = np.maximum(image[:, 1:], image[:, :-1])
+    step -= np.minimum(image[:, 1:], image[:, :-1])
+    np.greater_equal(step, _MIN_EDGE, out=edges[:, 1:])
+    total = int(np.count_nonzero(edges))
+    for x0, y0, x1, y1 in _slices(boxes, image.shape, _MARGIN_PX).tolist():
+        edges[y0:y1, x0:x1] = False
+    uncovered = int(np.count_nonzero(edges))
+    covered = total - uncovered
+    if is_enough(covered, uncovered):  # as on most pages, before rules and drawings are looked for
+        return True
+    edges &= ~_long_runs(edges)
+    return is_enough(covered, int(np.count_nonzero(edges & _are_dense(edges))))
+
+
+def _long_runs(edges: np.ndarray) -> np.ndarray:
+    """The pixels in vertical runs of ``_RULE_PX`` and more, which rules that cross them may interrupt."""
+    joined = edges.copy()
+    for gap in range(1, _CROSSING_PX + 1):
+        joined[gap:-gap] |= edges[: -2 * gap] & edges[2 * gap :]
+    core, length = joined, 1
+    while length < _RULE_PX:  # the lower ends of runs of a length that doubles
+        step = min(length, _RULE_PX - length)
+        core = core[step:] & core[:-step]
+        length += step
+    runs = np.zeros_like(edges)
+    runs[: len(core)], length = core, 1
+    while length < _RULE_PX:
+        step = min(length, _RULE_PX - length)
+        runs[step:] |= runs[:-step].copy()
+        length += step
+    return runs
+
+
+def _are_dense(strokes: np.ndarray) -> np.ndarray:
+    """Bool (H, W): where the strokes around are as dense as those of text; lines of drawings are not."""
+    height, width = (-(-side // _CELL_PX) for side in strokes.shape)
+    padded = np.zeros((height * _CELL_PX, width * _CELL_PX), np.uint8)
+    padded[: strokes.shape[0], : strokes.shape[1]] = strokes
+    cells = np.pad(padded.reshape(height, _CELL_PX, width, _CELL_PX).sum(axis=(1, 3), dtype=np.int32), 1)
+    rows = cells[:-2] + cells[1:-1] + cells[2:]
+    around = rows[:, :-2] + rows[:, 1:-1] + rows[:, 2:]
+    dense = around >= _MIN_DENSITY * (3 * _CELL_PX) ** 2
+    return dense.repeat(_CELL_PX, axis=0).repeat(_CELL_PX, axis=1)[: strokes.shape[0], : strokes.shape[1]]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -112,8 +112,15 @@ class Glyphs:
         return y * cos - x * sin
 
 
-def open_pdf_page(pdf: pdfium.PdfDocument, page_index: int) -> pdfium.PdfPage:
+def open_pdf_page(
+    pdf: pdfium.PdfDocument, page_index: int, to_change: Callable[[], pdfium.PdfDocument] | None = None
+) -> pdfium.PdfPage:
     """A page whose form fields and comments have become part of its content, so that their text is in the text layer.
+
+    Args:
+        pdf: the document; pages with fields or comments change in it, if ``to_change`` is None.
+        page_index: from 0.
+        to_change: gives the same document, opened once more, to change instead.
 
     Raises:
         pdfium.PdfiumError: the page is broken.
@@ -122,6 +129,10 @@ def open_pdf_page(pdf: pdfium.PdfDocument, page_index: int) -> pdfium.PdfPage:
     page = pdf[page_index]
     if not _has_printed_annotations(page):
         return page
+    if to_change:
+        page.close()
+        pdf = to_change()
+        page = pdf[page_index]
     # PDFium (in pypdfium2 5.15) doesn't see boxes that a page inherits: flattening would make it a page of 612 × 792.
     if page.get_mediabox(fallback_ok=False) is None:
         page.set_mediabox(*page.get_bbox())

@@ -12,7 +12,7 @@ from ocr_models.geometry import box_quads, invert_affine, quad_angles, transform
 from ocr_models.io.text_layer import TextLayer
 from ocr_models.pages.found_page import FoundPage, ReadPage
 from ocr_models.pages.page_text import assemble, part_words
-from ocr_models.records import OcrPage, TextSource, Transcript
+from ocr_models.records import OcrPage, Transcript
 
 _SAME_DIRECTION_RAD = np.deg2rad(3.0)  # of words in lines together; the box of a line of 20 words gains its height
 
@@ -25,7 +25,7 @@ def lay_out_layer(layer: TextLayer) -> OcrPage:
     """
     parts = [part_words(*part) for part in _parts(layer)]
     page = assemble(parts or [(_found(layer, layer.quads, 0.0), [])], min_confidence=0.0)
-    return replace(page, text_source=TextSource.TEXT_LAYER)
+    return replace(page, text_source=layer.source)
 
 
 def _parts(layer: TextLayer) -> Iterator[ReadPage]:

@@ -29,7 +29,7 @@ from pipelines.export.invisible_text import Placement, add_text, page_placement,
 _UNKNOWN_DPI = 200.0  # of images that state none: that at which PDFs are rendered
 _MAX_SIDE_PT = 14_400  # PDF 1.7, annex C
 _ANY_DPI = 300  # of a page that only its image is taken from: at most 60,000 pixels of it are allowed
-_TEXT_LAYER = "text_layer"  # the page's words are the PDF's own text
+_LAYERS = ("text_layer", "hidden_text")  # values of ``text_source``: the PDF has the page's words already
 _KEPT_FORMATS = ("JPEG", "JPEG2000", "PNG")
 # By EXIF's orientation, from 1: how the unit square of an image, which is upright, lies in that of its page.
 _ORIENTATIONS = (
@@ -96,7 +96,7 @@ def _add_layers(pdf: pikepdf.Pdf, pages: Iterable[ExportedPage], keeps_all: bool
         if page.index >= len(pdf.pages):
             raise DocumentError(Stage.RENDER, f"qpdf finds no page {page.index + 1} in the PDF, which may be broken")
         kept.add(page.index)
-        if page.size_px and page.blocks and page.row.get("text_source") != _TEXT_LAYER:
+        if page.size_px and page.blocks and page.row.get("text_source") not in _LAYERS:
             original = pdf.pages[page.index]
             remove_invisible_text(pdf, original)
             add_text(pdf, original, page, page_placement(original, page.size_px), font)

@@ -9,7 +9,7 @@ import numpy as np
 
 from ocr_models.io.images import ColorMode
 from ocr_models.io.text_layer import TextLayer
-from ocr_models.records import OcrPage, TextBlock, TextLayerUse, TextLine, Word
+from ocr_models.records import OcrPage, TextBlock, TextLayerUse, TextLine, TextSource, Word
 from pipelines.output.schemas import PAGES, UNKNOWN_SCRIPT, Row
 from pipelines.runtime.bundles import local_bundle
 from pipelines.runtime.quick_start import quick_start
@@ -26,7 +26,7 @@ class OcrReader:
 
     def __init__(self, page_reader: PageReader, text_layer: str = TextLayerUse.AUTO) -> None:
         self._page_reader = page_reader
-        self.takes_text_layer = text_layer == TextLayerUse.AUTO
+        self.text_layer = TextLayerUse(text_layer)
         self.model_ids = {
             "detector_id": page_reader.detector_id,
             "recognizer_id": page_reader.recognizer_id,
@@ -70,16 +70,18 @@ def load_reader(
 
 
 def _columns(page: OcrPage) -> Row:
+    # How sure another OCR was of the text that it hid isn't known.
+    confidence_of = _unknown if page.text_source == TextSource.HIDDEN_TEXT else _rounded
     status = UNKNOWN_SCRIPT if page.unknown_script_share > 0.5 else "ok" if page.text else "blank"
     return {
         "rotation_deg": page.rotation_deg,
         "status": status,
         "text": page.text,
-        "mean_confidence": None if status == "blank" else page.mean_confidence,
+        "mean_confidence": None if status == "blank" or confidence_of is _unknown else page.mean_confidence,
         "words": [
             {
                 "text": word.text,
-                "confidence": _confidence(word.confidence),
+                "confidence": confidence_of(word.confidence),
                 "quad": quad,
                 "line": word.line,
                 "in_text": word.in_text,
@@ -91,7 +93,7 @@ def _columns(page: OcrPage) -> Row:
         "unknown_script_share": page.unknown_script_share,
         "text_source": str(page.text_source),
         "lines": [
-            {"text": line.text, "quad": quad, "confidence": _confidence(line.confidence), "block": line.block}
+            {"text": line.text, "quad": quad, "confidence": confidence_of(line.confidence), "block": line.block}
             for line, quad in zip(page.lines, _flat_quads(page.lines), strict=True)
         ],
         "blocks": [
@@ -113,5 +115,9 @@ def _flat_quads(items: Sequence[Word | TextLine | TextBlock]) -> np.ndarray:
     return np.round(quads * 8) / 8
 
 
-def _confidence(confidence: float) -> float:
+def _unknown(confidence: float) -> None:
+    return None
+
+
+def _rounded(confidence: float) -> float:
     return round(confidence * 1024) / 1024  # for the same reason
