@@ -14,6 +14,7 @@ import pypdfium2.raw as raw
 
 from ocr_models.io.pdfium_calls import activate_object, page_objects
 
+_COMPARED = 400  # boxes of which all pairs are compared
 _MAX_LAYERS = 4  # renderings a page may cost; text printed over text, as in a PDF of two languages, needs two
 _MIN_EDGE = 24  # gray levels between neighbors in the small rendering: strokes of 6-point text have 60
 _RULE_PX = 48  # edges that are as long, and upright, are of rules, frames and fills, not of letters below 66 points
@@ -63,6 +64,8 @@ def _layers(boxes: Mapping[int, np.ndarray], shape: Sequence[int]) -> dict[int, 
     layers = {}
     first, last = np.split(np.round(np.reshape([*boxes.values()], (-1, 4))).astype(int).clip(0), 2, axis=1)
     places = np.hstack([first, np.maximum(last, first + 1)]).clip(max=np.tile(shape[1::-1], 2))
+    if len(boxes) <= _COMPARED and not _overlap(places):
+        return dict.fromkeys(boxes, 0)
     for address, (x0, y0, x1, y1) in zip(boxes, places.tolist(), strict=True):
         place, most = (slice(y0, y1), slice(x0, x1)), _OVERLAP * (x1 - x0) * (y1 - y0)
         layer = next((i for i, full in enumerate(taken) if np.count_nonzero(full[place]) <= most), len(taken))
@@ -73,6 +76,17 @@ def _layers(boxes: Mapping[int, np.ndarray], shape: Sequence[int]) -> dict[int, 
         layers[address] = layer
         taken[layer][place] = True
     return layers
+
+
+def _overlap(places: np.ndarray) -> bool:
+    """Whether any of boxes, int (N, 4), may lie more than so much over those before it."""
+    x0, y0, x1, y1 = places.T
+    width, height = (
+        np.minimum(x1[:, None], x1) - np.maximum(x0[:, None], x0),
+        np.minimum(y1[:, None], y1) - np.maximum(y0[:, None], y0),
+    )
+    shared = np.tril(width.clip(min=0) * height.clip(min=0), -1).sum(axis=1)
+    return bool((shared > _OVERLAP * (x1 - x0) * (y1 - y0)).any())
 
 
 def _render_without(page: pdfium.PdfPage, scale: float, objects: Sequence[int]) -> np.ndarray:
@@ -86,24 +100,38 @@ def _render_without(page: pdfium.PdfPage, scale: float, objects: Sequence[int]) 
 
 
 def _difference(image: np.ndarray, ground: np.ndarray) -> np.ndarray:
-    return np.maximum(image, ground) - np.minimum(image, ground)
+    larger = np.maximum(image, ground)
+    larger -= np.minimum(image, ground)
+    return larger
 
 
 def are_inked(ink: np.ndarray, boxes: np.ndarray) -> np.ndarray:
     """Bool (N,): whether there is ink, bool (H, W), in each of N boxes; in both halves of one that is long."""
     found = np.zeros(len(boxes), bool)
-    any_ink = np.count_nonzero  # quicker than any() of so few pixels
+    pixels, width = ink.tobytes(), ink.shape[1]
     for i, (x0, y0, x1, y1) in enumerate(_slices(boxes, ink.shape, 0).tolist()):
         if max(x1 - x0, y1 - y0) < _LONG_PX:  # PDFium puts small glyphs on whole pixels, so that a dot may lie beside
             is_on_page = x1 > x0 and y1 > y0
-            found[i] = is_on_page and any_ink(ink[max(0, y0 - 1) : y1 + 1, max(0, x0 - 1) : x1 + 1])
+            found[i] = is_on_page and _has_ink(
+                pixels, width, max(0, x0 - 1), max(0, y0 - 1), min(width, x1 + 1), min(len(ink), y1 + 1)
+            )
         elif x1 - x0 >= y1 - y0:
             middle = (x0 + x1) // 2
-            found[i] = any_ink(ink[y0:y1, x0:middle]) and any_ink(ink[y0:y1, middle:x1])
+            found[i] = _has_ink(pixels, width, x0, y0, middle, y1) and _has_ink(pixels, width, middle, y0, x1, y1)
         else:
             middle = (y0 + y1) // 2
-            found[i] = any_ink(ink[y0:middle, x0:x1]) and any_ink(ink[middle:y1, x0:x1])
+            found[i] = _has_ink(pixels, width, x0, y0, x1, middle) and _has_ink(pixels, width, x0, middle, x1, y1)
     return found
+
+
+def _has_ink(pixels: bytes, width: int, x0: int, y0: int, x1: int, y1: int) -> bool:
+    """Whether a byte within a box is 1, of rows of this width. Most words have ink in their middle rows."""
+    middle = (y0 + y1) // 2
+    for rows in (range(middle, y1), range(y0, middle)):
+        for y in rows:
+            if pixels.find(1, y * width + x0, y * width + x1) >= 0:
+                return True
+    return False
 
 
 def _slices(boxes: np.ndarray, shape: Sequence[int], margin: int) -> np.ndarray:
@@ -124,10 +152,10 @@ def is_ink_covered(image: np.ndarray, boxes: np.ndarray, is_enough: Callable[[in
         boxes: of words, pixels.
         is_enough: tells it from the pixels that are covered, and those that are not, of which fewer are never worse.
     """
-    edges = np.zeros(image.shape, bool)
-    step = np.maximum(image[:, 1:], image[:, :-1])
-    step -= np.minimum(image[:, 1:], image[:, :-1])
-    np.greater_equal(step, _MIN_EDGE, out=edges[:, 1:])
+    edges = np.empty(image.shape, bool)
+    pixels = image.ravel()
+    np.greater_equal(_difference(pixels[1:], pixels[:-1]), _MIN_EDGE, out=edges.ravel()[1:])
+    edges[:, 0] = False
     total = int(np.count_nonzero(edges))
     for x0, y0, x1, y1 in _slices(boxes, image.shape, _MARGIN_PX).tolist():
         edges[y0:y1, x0:x1] = False

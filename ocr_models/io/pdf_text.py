@@ -12,6 +12,7 @@ import functools
 import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from statistics import median
 
 import numpy as np
 import pypdfium2 as pdfium
@@ -245,7 +246,9 @@ def split_words(glyphs: Glyphs) -> tuple[np.ndarray, np.ndarray]:
     They end at white space, where the baseline or direction changes, and at wide gaps without a space in the layer.
     """
     no_text = [ord(char) for char in glyphs.alphabet if char.isspace() or char in _NO_CHARACTERS]
-    is_text = ~np.isin(glyphs.chars.view(np.uint32), no_text) & (glyphs.owners >= 0)
+    is_text = glyphs.owners >= 0
+    for code in no_text:
+        is_text &= glyphs.chars.view(np.uint32) != code
     kept = np.flatnonzero(is_text)
     if not len(kept):
         return kept, kept
@@ -326,7 +329,7 @@ def _middles(values: np.ndarray, owners: np.ndarray, starts: np.ndarray) -> np.n
     stops = np.append(starts[1:], len(values))
     mixed = np.minimum.reduceat(owners, starts) < np.maximum.reduceat(owners, starts)
     for i in np.flatnonzero(mixed).tolist():
-        middles[i] = np.median(values[starts[i] : stops[i]])
+        middles[i] = median(values[starts[i] : stops[i]].tolist())
     return middles
 
 
