@@ -61,5 +61,10 @@ def _found(layer: TextLayer, quads: np.ndarray, angle: float) -> FoundPage:
 
 @functools.lru_cache(10_000)  # most words of a document occur again
 def _transcript(text: str) -> Transcript:
-    # The layer's boxes of single characters are not kept.
-    return Transcript(text, 1.0, (1.0,) * len(text), places=tuple((i + 0.5) / len(text) for i in range(len(text))))
+    return Transcript(text, 1.0, (1.0,) * len(text), places=_places(len(text)))
+
+
+@functools.lru_cache(100)
+def _places(length: int) -> tuple[float, ...]:
+    """Where the characters of a word stand: the layer's boxes of single ones are not kept."""
+    return tuple((i + 0.5) / length for i in range(length))

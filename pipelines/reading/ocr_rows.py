@@ -70,31 +70,34 @@ def load_reader(
 
 
 def _columns(page: OcrPage) -> Row:
-    # How sure another OCR was of the text that it hid isn't known.
-    confidence_of = _unknown if page.text_source == TextSource.HIDDEN_TEXT else _rounded
+    is_rated = page.text_source != TextSource.HIDDEN_TEXT  # how sure another OCR was of it isn't known
     status = UNKNOWN_SCRIPT if page.unknown_script_share > 0.5 else "ok" if page.text else "blank"
     return {
         "rotation_deg": page.rotation_deg,
         "status": status,
         "text": page.text,
-        "mean_confidence": None if status == "blank" or confidence_of is _unknown else page.mean_confidence,
+        "mean_confidence": page.mean_confidence if is_rated and status != "blank" else None,
         "words": [
             {
                 "text": word.text,
-                "confidence": confidence_of(word.confidence),
+                "confidence": confidence,
                 "quad": quad,
                 "line": word.line,
                 "in_text": word.in_text,
             }
-            for word, quad in zip(page.words, _flat_quads(page.words), strict=True)
+            for word, quad, confidence in zip(
+                page.words, _flat_quads(page.words), _confidences(page.words, is_rated), strict=True
+            )
         ],
         "is_complete": page.is_complete,
         "words_left_out": sum(not word.in_text for word in page.words),
         "unknown_script_share": page.unknown_script_share,
         "text_source": str(page.text_source),
         "lines": [
-            {"text": line.text, "quad": quad, "confidence": confidence_of(line.confidence), "block": line.block}
-            for line, quad in zip(page.lines, _flat_quads(page.lines), strict=True)
+            {"text": line.text, "quad": quad, "confidence": confidence, "block": line.block}
+            for line, quad, confidence in zip(
+                page.lines, _flat_quads(page.lines), _confidences(page.lines, is_rated), strict=True
+            )
         ],
         "blocks": [
             {
@@ -115,9 +118,8 @@ def _flat_quads(items: Sequence[Word | TextLine | TextBlock]) -> np.ndarray:
     return np.round(quads * 8) / 8
 
 
-def _unknown(confidence: float) -> None:
-    return None
-
-
-def _rounded(confidence: float) -> float:
-    return round(confidence * 1024) / 1024  # for the same reason
+def _confidences(items: Sequence[Word | TextLine], are_rated: bool) -> list[float] | list[None]:
+    """The confidences, rounded for the same reason; None if they aren't known."""
+    if not are_rated:
+        return [None] * len(items)
+    return (np.round(np.array([item.confidence for item in items], np.float64) * 1024) / 1024).tolist()
