@@ -48,6 +48,7 @@ class TextLayerUse(StrEnum):
     """When the words of a PDF page are taken from the text that is in it."""
 
     AUTO = "auto"  # where that text is seen, maps to characters and covers the ink of the page
+    HIDDEN = "hidden"  # also where hidden text, as another OCR lays it under a scan, covers most of the ink
     NEVER = "never"  # pages are rendered and read
 
 
@@ -55,6 +56,7 @@ class TextSource(StrEnum):
     """Where the words of a page come from."""
 
     TEXT_LAYER = "text_layer"
+    HIDDEN_TEXT = "hidden_text"  # also from the text layer, where another OCR put it
     OCR = "ocr"
 
 
@@ -158,7 +160,8 @@ class OcrPage:
         mean_confidence: of the words, weighted by their characters; 0 if there are none.
         is_complete: False if the page has more words than are kept.
         unknown_script_share: 0 to 1, of the characters: those of words in a script that the recognizer doesn't know.
-        text_source: whether the words were read or are those of the page's text layer, with confidence 1.
+        text_source: whether the words were read or are those of the page's text layer, with confidence 1, which says
+            nothing of hidden text.
         blocks: in reading order; ``lines[i].block`` is an index into them.
     """
 

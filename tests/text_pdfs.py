@@ -56,6 +56,13 @@ def set_text(text: str, x: float = 40, y: float = 540, size: float = 12) -> str:
     )
 
 
+def picture_of(pixels: np.ndarray, place: str = "420 0 0 595 0 0") -> str:
+    """Content that shows gray pixels, uint8 (H, W), by default over the whole page."""
+    height, width = pixels.shape
+    data = f"{pixels.tobytes().hex()}>"
+    return f"q {place} cm BI /W {width} /H {height} /CS /G /BPC 8 /F /AHx ID {data} EI Q"
+
+
 def prose(seed: int, lines: int = 20) -> str:
     """Lines of seven random words, most of which occur only once."""
     rng = np.random.default_rng(seed)

@@ -76,7 +76,9 @@ class _Ink:
     ) -> None:
         self._glyphs, self._scale = glyphs, scale
         self._boxes = _to_pixels(glyphs.boxes, scale, image.shape[0])
-        self._layers, self._inks = text_ink(page, scale, image, object_boxes(glyphs, words, self._boxes))
+        self._layers, self._inks = text_ink(
+            page, scale, image, object_boxes(glyphs, np.concatenate([np.zeros(0, int), *words]), self._boxes)
+        )
 
     def contrast(self, word: np.ndarray) -> int:
         """By how many gray levels a word changes the page; 0 if nothing of it is seen."""
@@ -144,7 +146,8 @@ def read_pdf_page(page: pdfium.PdfPage, dpi: float) -> PageTruth:
     scale = dpi / 72
     image = render_gray(page, scale)
     glyphs = read_glyphs(page.get_textpage())
-    listed = split_words(glyphs)
+    members, starts = split_words(glyphs)
+    listed = np.split(members, starts[1:]) if len(starts) else []
     ink = _Ink(page, glyphs, listed, image, scale)
     words = [word for word in listed if ink.contrast(word) >= _MIN_SEEN]
     if len(words) < _MIN_WORDS:
@@ -155,7 +158,7 @@ def read_pdf_page(page: pdfium.PdfPage, dpi: float) -> PageTruth:
         raise DocumentError(
             Stage.LABEL, f"the text layer is torn: {letters} of its {len(words)} words are single letters"
         )
-    placed = place_words(glyphs, words)
+    placed = place_words(glyphs, np.concatenate(words), np.cumsum([0, *map(len, words[:-1])]))
     of_words, of_ink = (_to_pixels(sides, scale, image.shape[0]) for sides in (placed.boxes, placed.ink))
     trusted = _trusted(glyphs, placed, of_words)
     # An ignored region must cover the ink even if the font size is wrong, or the text is slanted.

@@ -7,6 +7,7 @@ These functions run native decoders, which a hostile file may crash: the pipelin
 from __future__ import annotations
 
 import array
+import ctypes
 import io
 import itertools
 import math
@@ -27,6 +28,7 @@ from ocr_models.io.files import open_regular
 from ocr_models.io.heif import heif_format
 from ocr_models.io.images import ColorMode, PageImage, check_page_size, open_image, to_page_image
 from ocr_models.io.pdf_images import pages_with_stated_bits
+from ocr_models.io.pdfium_calls import page_objects
 from ocr_models.io.tfrecord import GZIP_MAGIC, HEADER_BYTES, is_tfrecord
 from ocr_models.io.tiff import FileFrom, page_directories
 from ocr_models.limits import over_limit
@@ -130,14 +132,21 @@ def _too_many_pages(what: str, max_pages: int) -> DocumentError:
     return over_limit(Stage.OPEN, f"{what}, and the limit is {max_pages:,}", "--max-pages")
 
 
-def open_pdf(path: str) -> pdfium.PdfDocument:
+def open_pdf(path: str, has_forms: bool = False) -> pdfium.PdfDocument:
     """Opens a PDF.
+
+    Args:
+        path: a local file.
+        has_forms: whether its form fields are to be rendered.
 
     Raises:
         DocumentError: with stage "open", if it is broken or needs a password.
     """
     try:
-        return pdfium.PdfDocument(path)
+        pdf = pdfium.PdfDocument(path)
+        if has_forms:
+            pdf.init_forms()
+        return pdf
     except pdfium.PdfiumError as error:
         if "password" in str(error).lower():
             raise DocumentError(Stage.OPEN, "the PDF is encrypted; remove its password first") from error
@@ -153,8 +162,7 @@ def places_of_pdf_pages(path: str) -> Callable[[int], tuple[pdfium.PdfDocument, 
     Raises:
         DocumentError: with stage "open", if it is broken or needs a password.
     """
-    pdf, with_stated_bits = open_pdf(path), pages_with_stated_bits(path)
-    pdf.init_forms()
+    pdf, with_stated_bits = open_pdf(path, has_forms=True), pages_with_stated_bits(path)
 
     def place_of(page_index: int) -> tuple[pdfium.PdfDocument, int]:
         mended = with_stated_bits(page_index)
@@ -261,7 +269,8 @@ def check_images(page: pdfium.PdfPage) -> None:
     """Raises MemoryError for an image that doesn't fit: PDFium would leave it out, and the page would look blank."""
     if max_image_bytes is None:
         return
-    for image in page.get_objects(filter=[pdfium_c.FPDF_PAGEOBJ_IMAGE]):
+    for address in page_objects(page, [pdfium_c.FPDF_PAGEOBJ_IMAGE]):
+        image = pdfium.PdfImage(ctypes.cast(address, pdfium_c.FPDF_PAGEOBJECT), page=page, pdf=page.pdf)
         width, height = image.get_px_size()
         if width * height * image.get_metadata().bits_per_pixel // 8 > max_image_bytes:
             raise MemoryError

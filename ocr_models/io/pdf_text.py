@@ -8,15 +8,30 @@ that is decided here. Form fields and comments are printed, but are not in the l
 from __future__ import annotations
 
 import ctypes
+import functools
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from statistics import median
 
 import numpy as np
 import pypdfium2 as pdfium
 import pypdfium2.raw as raw
 
 from ocr_models.geometry import run_boxes
+from ocr_models.io.pdfium_calls import (
+    address_of,
+    char_box,
+    char_code,
+    char_font_size,
+    char_matrix,
+    char_object,
+    char_origin,
+    fill,
+    numbers_of,
+    object_mark_count,
+    object_render_mode,
+)
 from ocr_models.word_boxes import ASCENT_EM, DESCENT_EM
 
 _TALL, _FLAT = (np.zeros(128, bool) for _ in range(2))  # ASCII characters
@@ -35,6 +50,8 @@ _ACCENTS = dict(
         strict=True,
     )
 )
+_IS_ACCENT = np.zeros(max(map(ord, _ACCENTS)) + 2, bool)  # by code point; the last stands for all that follow
+_IS_ACCENT[list(map(ord, _ACCENTS))] = True
 _DOTLESS = {"ı": "i", "ȷ": "j"}
 _ACCENT_OVERLAP = 0.5  # of the accent's width, with its letter
 _MADE_UP_GAP_EM = 0.12  # PDFium makes up breaks also where there is less white; a thin space is 0.17 em
@@ -52,7 +69,7 @@ class Glyphs:
         chars: N strings of one character; a space for what PDFium made up and for what has no character at all.
         boxes: float64 (N, 4): left, bottom, right, top.
         owners: int (N,), the text object of each; -1 for what PDFium made up.
-        addresses: (T,), identify the objects as ``pdf_ink.address_of`` does.
+        addresses: (T,), identify the objects as ``pdfium_calls.page_objects`` does.
         origins: float64 (T, 2), where the first glyph of each stands on its baseline.
         ems: float64 (T,), font sizes.
         directions: float64 (T, 2), unit vectors along the text.
@@ -70,26 +87,41 @@ class Glyphs:
     is_replaced: np.ndarray
     is_invisible: np.ndarray
 
+    @functools.cached_property
     def alphabet(self) -> list[str]:
         """The different characters."""
         return list(map(chr, np.unique(self.chars.view(np.uint32)).tolist()))
 
+    @functools.cached_property
     def sides(self) -> np.ndarray:
         """The boxes (N, 4), each in the frame of its text; exact for text at right angles to the page."""
         cos, sin = self.directions[self.owners].T
-        corners = self.boxes[:, [0, 2, 2, 0]], self.boxes[:, [1, 1, 3, 3]]
-        along = corners[0] * cos[:, None] + corners[1] * sin[:, None]
-        up = corners[1] * cos[:, None] - corners[0] * sin[:, None]
-        return np.stack([along.min(axis=1), up.min(axis=1), along.max(axis=1), up.max(axis=1)], axis=1)
+        left, bottom, right, top = self.boxes.T
+        xs, ys = (left * cos, right * cos), (bottom * sin, top * sin)
+        ups, backs = (bottom * cos, top * cos), (left * sin, right * sin)
+        sides = np.empty(self.boxes.shape)
+        np.add(np.minimum(*xs), np.minimum(*ys), out=sides[:, 0])
+        np.subtract(np.minimum(*ups), np.maximum(*backs), out=sides[:, 1])
+        np.add(np.maximum(*xs), np.maximum(*ys), out=sides[:, 2])
+        np.subtract(np.maximum(*ups), np.minimum(*backs), out=sides[:, 3])
+        return sides
 
+    @functools.cached_property
     def baselines(self) -> np.ndarray:
         """The heights (T,) of the baselines of the text objects, each in the frame of its text."""
         (x, y), (cos, sin) = self.origins.T, self.directions.T
         return y * cos - x * sin
 
 
-def open_pdf_page(pdf: pdfium.PdfDocument, page_index: int) -> pdfium.PdfPage:
+def open_pdf_page(
+    pdf: pdfium.PdfDocument, page_index: int, to_change: Callable[[], tuple[pdfium.PdfDocument, int]] | None = None
+) -> pdfium.PdfPage:
     """A page whose form fields and comments have become part of its content, so that their text is in the text layer.
+
+    Args:
+        pdf: the document; pages with fields or comments change in it, if ``to_change`` is None.
+        page_index: from 0.
+        to_change: gives a document to change instead, and the index of the page in that.
 
     Raises:
         pdfium.PdfiumError: the page is broken.
@@ -98,6 +130,10 @@ def open_pdf_page(pdf: pdfium.PdfDocument, page_index: int) -> pdfium.PdfPage:
     page = pdf[page_index]
     if not _has_printed_annotations(page):
         return page
+    if to_change:
+        page.close()
+        pdf, page_index = to_change()
+        page = pdf[page_index]
     # PDFium (in pypdfium2 5.15) doesn't see boxes that a page inherits: flattening would make it a page of 612 × 792.
     if page.get_mediabox(fallback_ok=False) is None:
         page.set_mediabox(*page.get_bbox())
@@ -120,31 +156,54 @@ def _has_printed_annotations(page: pdfium.PdfPage) -> bool:
 
 def read_glyphs(textpage: pdfium.PdfTextPage) -> Glyphs:
     """The characters of a text layer."""
-    count = max(0, raw.FPDFText_CountChars(textpage))
-    layer, indices = textpage.raw, range(count)
-    codes = np.array([raw.FPDFText_GetUnicode(layer, i) for i in indices], np.int64)
-    left, right, bottom, top = (ctypes.c_double() for _ in range(4))
-    sides: list[tuple[float, float, float, float]] = []
-    for i in indices:
-        raw.FPDFText_GetCharBox(layer, i, left, right, bottom, top)
-        sides.append((left.value, bottom.value, right.value, top.value))
-    pointers = [raw.FPDFText_GetTextObject(layer, i) for i in indices]
-    of_chars = np.frombuffer(b"".join(pointers), np.uintp)
+    layer, count = address_of(textpage.raw), max(0, raw.FPDFText_CountChars(textpage))
+    codes = _codes(textpage, layer, count)
+    boxes = np.zeros((count, 4))
+    fill(char_box, layer, range(count), boxes, columns=(0, 2, 1, 3))  # PDFium's order is left, right, bottom, top
+    np.nan_to_num(boxes, copy=False, posinf=0.0, neginf=0.0)
+    of_chars = numbers_of(char_object, layer, range(count), np.uintp)
     addresses, firsts, owners = np.unique(of_chars, return_index=True, return_inverse=True)
-    # PDFium (in pypdfium2 5.15) calls a hyphen that ends a line U+0002, since it would join the parts of the word.
-    hyphens = [i for i in np.flatnonzero(np.isin(codes, _HYPHENS)).tolist() if raw.FPDFText_IsHyphen(layer, i) == 1]
-    codes[hyphens] = ord("-")
-    details = [_object_details(layer, i, pointers[i]) for i in firsts.tolist()]
     if len(addresses) and not addresses[0]:  # a null pointer: what PDFium made up
-        addresses, details, owners = addresses[1:], details[1:], owners - 1
-    x, y, ems, cos, sin, is_replaced, is_invisible = np.array(details, np.float64).reshape(-1, 7).T
-    # Tagged PDFs have a soft hyphen for one that ends a line, which says the same.
-    is_replaced[~np.isin(np.arange(len(addresses)), np.delete(owners, hyphens))] = False
-    chars = np.array([chr(code) if 0 < code < 0x110000 else " " for code in codes.tolist()], "U1")
-    boxes = np.nan_to_num(np.array(sides, np.float64).reshape(-1, 4), posinf=0.0, neginf=0.0)
-    directions, origins = np.stack([cos, sin], axis=1), np.stack([x, y], axis=1)
-    of_objects = addresses, origins, ems, directions, is_replaced.astype(bool), is_invisible.astype(bool)
-    return Glyphs(*_compose_accents(chars, boxes, owners.reshape(-1)), *of_objects)
+        addresses, firsts, owners = addresses[1:], firsts[1:], owners - 1
+    # PDFium (in pypdfium2 5.15) calls a hyphen that ends a line U+0002, since it would join the parts of the word.
+    odd = np.flatnonzero((codes == _HYPHENS[0]) | (codes == _HYPHENS[1])).tolist()
+    hyphens = [i for i in odd if raw.FPDFText_IsHyphen(textpage, i) == 1]
+    codes[hyphens] = ord("-")
+    origins, ems, directions = _places_of(layer, firsts.tolist())
+    items = addresses.tolist()
+    is_invisible = np.array([object_render_mode(i) == raw.FPDF_TEXTRENDERMODE_INVISIBLE for i in items], bool)
+    is_replaced = np.array([object_mark_count(i) > 0 and _has_actual_text(i) for i in items], bool)
+    if is_replaced.any():  # tagged PDFs have a soft hyphen for one that ends a line, which says the same
+        is_replaced[~np.isin(np.arange(len(items)), np.delete(owners, hyphens))] = False
+    chars, boxes, owners = _compose_accents(codes.view("U1"), boxes, owners)
+    return Glyphs(chars, boxes, owners, addresses, origins, ems, directions, is_replaced, is_invisible)
+
+
+def _codes(textpage: pdfium.PdfTextPage, layer: int, count: int) -> np.ndarray:
+    """The code points, uint32 (N,), of characters; of a space for those that PDFium has no character for."""
+    units = np.zeros(2 * count + 1, np.uint16)  # two for a code point beyond U+FFFF, and one that ends them
+    pointer = units.ctypes.data_as(ctypes.POINTER(ctypes.c_ushort))
+    length = raw.FPDFText_GetText(textpage, 0, count, pointer) - 1
+    codes = units[:count].astype(np.uint32)
+    # The text has no control characters, which shifts what follows, and another code for hyphens.
+    is_shifted = length != count or ((codes >= 0xD800) & (codes < 0xE000)).any()
+    asked = range(count) if is_shifted else np.flatnonzero(codes == _HYPHENS[1]).tolist()
+    codes[asked] = numbers_of(char_code, layer, asked, np.uint32)
+    codes[(codes == 0) | (codes >= 0x110000)] = ord(" ")
+    return codes
+
+
+def _places_of(layer: int, firsts: Sequence[int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The origins (T, 2), font sizes (T,) and directions (T, 2) of text objects, by their first characters."""
+    origins, matrices = np.zeros((len(firsts), 2)), np.full((len(firsts), 6), np.nan, np.float32)
+    fill(char_origin, layer, firsts, origins, columns=(0, 1))
+    fill(char_matrix, layer, firsts, matrices, columns=(0,))
+    a, b, c, d = matrices[:, :4].astype(np.float64).T  # (cos, sin, -sin, cos) times a scale; NaN if there is none
+    length, height = np.hypot(a, b), np.hypot(c, d)
+    ems = numbers_of(char_font_size, layer, firsts, np.float64) * np.where(np.isnan(height), 1.0, height)
+    directions = np.tile((1.0, 0.0), (len(firsts), 1))
+    directions[length > 0] = (np.stack([a, b]) / length).T[length > 0]
+    return origins, ems, directions
 
 
 def _compose_accents(
@@ -152,7 +211,7 @@ def _compose_accents(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The characters, boxes and owners of glyphs, with accents and the letters that they stand at made one."""
     used: list[int] = []
-    for i in np.flatnonzero(np.isin(chars.view(np.uint32), list(map(ord, _ACCENTS)))).tolist():
+    for i in np.flatnonzero(_IS_ACCENT[chars.view(np.uint32).clip(max=len(_IS_ACCENT) - 1)]).tolist():
         for letter in (i + 1, i - 1):
             if not 0 <= letter < len(chars) or owners[letter] < 0:
                 continue
@@ -165,27 +224,14 @@ def _compose_accents(
                 boxes[letter] = run_boxes(boxes[[i, letter]], np.zeros(1, int))[0]
                 used.append(i)
                 break
+    if not used:
+        return chars, boxes, owners
     return np.delete(chars, used), np.delete(boxes, used, axis=0), np.delete(owners, used)
 
 
-def _object_details(
-    layer: raw.FPDF_TEXTPAGE, first: int, text_object: raw.FPDF_PAGEOBJECT
-) -> tuple[float, float, float, float, float, bool, bool]:
-    """The origin, font size and direction of a text object, by its first character; if it is replaced, invisible."""
-    x, y, matrix = ctypes.c_double(), ctypes.c_double(), raw.FS_MATRIX()
-    raw.FPDFText_GetCharOrigin(layer, first, x, y)
-    em, cos, sin = raw.FPDFText_GetFontSize(layer, first), 1.0, 0.0
-    if raw.FPDFText_GetMatrix(layer, first, matrix):
-        em *= float(np.hypot(matrix.c, matrix.d))
-        length = float(np.hypot(matrix.a, matrix.b))
-        cos, sin = (matrix.a / length, matrix.b / length) if length > 0 else (cos, sin)
-    is_invisible = raw.FPDFTextObj_GetTextRenderMode(text_object) == raw.FPDF_TEXTRENDERMODE_INVISIBLE
-    return x.value, y.value, em, cos, sin, _has_actual_text(text_object), is_invisible
-
-
-def _has_actual_text(text_object: raw.FPDF_PAGEOBJECT) -> bool:
+def _has_actual_text(address: int) -> bool:
     """Whether the text layer has other text for an object than what is printed (PDF 1.7, 14.9.4)."""
-    size = ctypes.c_ulong()
+    text_object, size = ctypes.cast(address, raw.FPDF_PAGEOBJECT), ctypes.c_ulong()
     return any(
         raw.FPDFPageObjMark_GetParamStringValue(
             raw.FPDFPageObj_GetMark(text_object, i), b"ActualText", None, 0, ctypes.byref(size)
@@ -194,27 +240,28 @@ def _has_actual_text(text_object: raw.FPDF_PAGEOBJECT) -> bool:
     )
 
 
-def split_words(glyphs: Glyphs) -> list[np.ndarray]:
-    """The words: arrays of indices of glyphs.
+def split_words(glyphs: Glyphs) -> tuple[np.ndarray, np.ndarray]:
+    """The words: the indices of their glyphs, int (M,), one word after the other; and where each begins, int (W,).
 
     They end at white space, where the baseline or direction changes, and at wide gaps without a space in the layer.
     """
-    no_text = [ord(char) for char in glyphs.alphabet() if char.isspace() or char in _NO_CHARACTERS]
-    kept = np.flatnonzero(~np.isin(glyphs.chars.view(np.uint32), no_text) & (glyphs.owners >= 0))
+    no_text = [ord(char) for char in glyphs.alphabet if char.isspace() or char in _NO_CHARACTERS]
+    is_text = glyphs.owners >= 0
+    for code in no_text:
+        is_text &= glyphs.chars.view(np.uint32) != code
+    kept = np.flatnonzero(is_text)
     if not len(kept):
-        return []
-    owners, sides = glyphs.owners[kept], glyphs.sides()[kept]
-    em, baseline = np.maximum(glyphs.ems, 1.0)[owners], glyphs.baselines()[owners]
-    direction = glyphs.directions[owners]
+        return kept, kept
+    owners, sides = glyphs.owners[kept], glyphs.sides[kept]
+    em, baseline = np.maximum(glyphs.ems, 1.0)[owners], glyphs.baselines[owners]
     gap = sides[1:, 0] - sides[:-1, 2]
-    is_space = np.ones(len(glyphs.chars), bool)
-    is_space[kept] = False
-    spaces = (is_space & (glyphs.owners >= 0)).cumsum()[kept]  # those that are in the document
+    spaces = (~is_text & (glyphs.owners >= 0)).cumsum()[kept]  # those that are in the document
     starts = (np.diff(spaces) > 0) | ((np.diff(kept) > 1) & (np.abs(gap) > _MADE_UP_GAP_EM * em[1:]))
     starts |= np.abs(np.diff(baseline)) > _MAX_SHIFT_EM * em[1:]
     starts |= (gap > _MAX_GAP_EM * em[1:]) | (gap < -_MAX_BACK_EM * em[1:])
-    starts |= (direction[1:] * direction[:-1]).sum(axis=1) < 0.99  # 8 degrees
-    return np.split(kept, np.flatnonzero(starts) + 1)
+    cos, sin = glyphs.directions[owners].T
+    starts |= cos[1:] * cos[:-1] + sin[1:] * sin[:-1] < 0.99  # 8 degrees
+    return kept, np.append(0, np.flatnonzero(starts) + 1)
 
 
 @dataclass(frozen=True)
@@ -240,42 +287,40 @@ class PlacedWords:
     is_replaced: np.ndarray
 
 
-def place_words(glyphs: Glyphs, words: Sequence[np.ndarray]) -> PlacedWords:
-    """The places of words, each an array of indices of glyphs."""
-    if not words:
+def place_words(glyphs: Glyphs, members: np.ndarray, starts: np.ndarray) -> PlacedWords:
+    """The places of words, from ``split_words``."""
+    if not len(starts):
         none, places = np.zeros(0, bool), np.zeros((0, 4))
         return PlacedWords([], none.astype(int), places, places, none, none)
-    members = np.concatenate(words)
-    starts = np.cumsum([0, *(len(word) for word in words[:-1])])
     owners = glyphs.owners[members]
-    sides, em, baseline = glyphs.sides()[members], glyphs.ems[owners], glyphs.baselines()[owners]
+    sides, em, baseline = glyphs.sides[members], glyphs.ems[owners], glyphs.baselines[owners]
     extent = run_boxes(sides, starts)
     middle_baseline, middle_em = (_middles(values, owners, starts) for values in (baseline, em))
     plausible = _plausible_ems(glyphs.chars[members], sides[:, 3] - baseline, em, starts)
     boxes = extent.copy()
     boxes[:, 1] = np.where(plausible, middle_baseline - DESCENT_EM * middle_em, extent[:, 1])
     boxes[:, 3] = np.where(plausible, middle_baseline + ASCENT_EM * middle_em, extent[:, 3])
-    chars = glyphs.chars[members].tolist()
-    texts = ["".join(chars[start : start + len(word)]) for start, word in zip(starts.tolist(), words, strict=True)]
+    text, ends = "".join(glyphs.chars[members].tolist()), starts.tolist()
+    texts = [text[start:stop] for start, stop in zip(ends, [*ends[1:], len(text)], strict=True)]
     is_replaced = np.logical_or.reduceat(glyphs.is_replaced[owners], starts)
     return PlacedWords(texts, owners[starts], run_boxes(glyphs.boxes[members], starts), boxes, plausible, is_replaced)
 
 
-def object_boxes(glyphs: Glyphs, words: Sequence[np.ndarray], boxes: np.ndarray) -> dict[int, np.ndarray]:
-    """The boxes around what the words have of each text object, by its address, in the order of the layer.
+def object_boxes(glyphs: Glyphs, members: np.ndarray, boxes: np.ndarray) -> dict[int, np.ndarray]:
+    """The boxes around what is in words of each text object, by its address, in the order of the layer.
 
     Args:
         glyphs: of the page.
-        words: arrays of indices of glyphs.
+        members: the glyphs in words.
         boxes: (N, 4) of all glyphs.
     """
-    if not words:
+    if not len(members):
         return {}
-    members = np.concatenate(words)
     members = members[np.argsort(glyphs.owners[members], kind="stable")]
-    owners, starts = np.unique(glyphs.owners[members], return_index=True)
-    hulls, addresses = run_boxes(boxes[members], starts), glyphs.addresses[owners]
-    return {int(addresses[i]): hulls[i] for i in np.argsort(members[starts]).tolist()}
+    owners = glyphs.owners[members]
+    starts = np.flatnonzero(np.diff(owners, prepend=-1))
+    hulls, addresses = run_boxes(boxes[members], starts), glyphs.addresses[owners[starts]].tolist()
+    return {addresses[i]: hulls[i] for i in np.argsort(members[starts]).tolist()}
 
 
 def _middles(values: np.ndarray, owners: np.ndarray, starts: np.ndarray) -> np.ndarray:
@@ -284,7 +329,7 @@ def _middles(values: np.ndarray, owners: np.ndarray, starts: np.ndarray) -> np.n
     stops = np.append(starts[1:], len(values))
     mixed = np.minimum.reduceat(owners, starts) < np.maximum.reduceat(owners, starts)
     for i in np.flatnonzero(mixed).tolist():
-        middles[i] = np.median(values[starts[i] : stops[i]])
+        middles[i] = median(values[starts[i] : stops[i]].tolist())
     return middles
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from statistics import median
 
@@ -120,7 +121,7 @@ def _line(boxes: Sequence[Sequence[float]], texts: Sequence[str], pieces: Sequen
             text = texts[word]
             if text:
                 of_text.append(box)
-                letters += sum(map(_letter_width, text))
+                letters += _text_width(text)
                 drawn += x1 - x0
             if parted and is_leader(text):
                 end = parted[-1].x1
@@ -175,7 +176,12 @@ class _LetterWidths(dict[str, float]):
         return width
 
 
-_letter_width = _LetterWidths(dict.fromkeys("iljtfrI.,:;'|!()[]’‘", 0.6) | dict.fromkeys("mwMW@%—", 1.5)).__getitem__
+_LETTER_WIDTHS = _LetterWidths(dict.fromkeys("iljtfrI.,:;'|!()[]’‘", 0.6) | dict.fromkeys("mwMW@%—", 1.5))
+
+
+@lru_cache(10_000)  # most words of a document occur again
+def _text_width(text: str) -> float:
+    return sum(map(_LETTER_WIDTHS.__getitem__, text))
 
 
 def _margins(lines: Sequence[Line], sizes: _Sizes, page_height: float) -> list[BlockKind | None]:

@@ -12,7 +12,7 @@ from ocr_models.geometry import box_quads, invert_affine, quad_angles, transform
 from ocr_models.io.text_layer import TextLayer
 from ocr_models.pages.found_page import FoundPage, ReadPage
 from ocr_models.pages.page_text import assemble, part_words
-from ocr_models.records import OcrPage, TextSource, Transcript
+from ocr_models.records import OcrPage, Transcript
 
 _SAME_DIRECTION_RAD = np.deg2rad(3.0)  # of words in lines together; the box of a line of 20 words gains its height
 
@@ -25,7 +25,7 @@ def lay_out_layer(layer: TextLayer) -> OcrPage:
     """
     parts = [part_words(*part) for part in _parts(layer)]
     page = assemble(parts or [(_found(layer, layer.quads, 0.0), [])], min_confidence=0.0)
-    return replace(page, text_source=TextSource.TEXT_LAYER)
+    return replace(page, text_source=layer.source)
 
 
 def _parts(layer: TextLayer) -> Iterator[ReadPage]:
@@ -40,7 +40,7 @@ def _parts(layer: TextLayer) -> Iterator[ReadPage]:
         chosen = np.flatnonzero(near)
         yield (
             _found(layer, layer.quads[chosen], float(np.median(angles[chosen]))),
-            [_transcript(layer.texts[i]) for i in chosen],
+            [_transcript(layer.texts[i]) for i in chosen.tolist()],
         )
         left &= ~near
 
@@ -59,6 +59,7 @@ def _found(layer: TextLayer, quads: np.ndarray, angle: float) -> FoundPage:
     return FoundPage(blank, transform_quads(level, quads), none, invert_affine(level), 90 * turns % 360, skew)
 
 
+@functools.lru_cache(10_000)  # most words of a document occur again
 def _transcript(text: str) -> Transcript:
     return Transcript(text, 1.0, (1.0,) * len(text), places=_places(len(text)))
 

@@ -107,7 +107,11 @@ def word_successors(boxes: np.ndarray) -> np.ndarray:
     """For each word, the next one on its line, which is the nearest to its right at the same height; or -1."""
     boxes = np.asarray(boxes, np.float64)
     found = [(np.zeros(0, int), np.zeros(0, int), np.zeros(0))]
+    x0, x1, heights = boxes[:, 0].copy(), boxes[:, 2].copy(), boxes[:, 3] - boxes[:, 1]
+    furthest = x1 + _MAX_WORD_GAP * np.maximum(heights, 1e-6)
     for word, other in level_pairs(boxes, _MAX_HEIGHT_RATIO):
+        near = (x0[other] > x0[word]) & (x0[other] < furthest[word])  # of all on the line and on those beside it
+        word, other = word[near], other[near]
         cost = _following_costs(boxes[word], boxes[other])
         follows = np.isfinite(cost)
         found.append((word[follows], other[follows], cost[follows]))
@@ -225,6 +229,10 @@ def _reading_order(extents: np.ndarray) -> np.ndarray:
     for a in range(len(extents)):
         check_reading_time()  # a sheet of 12,000 pieces of lines takes over a minute
         left = np.flatnonzero(x1[a] <= x0)
+        if not len(left):
+            before[a] = under[a]
+            waiting += np.unpackbits(before[a], count=len(extents))
+            continue
         across = ((under[a] & over[left]) | (over[a] & under[left])).any(axis=1)
         left = left[~across]
         first = left[middle[left] >= middle[a]]

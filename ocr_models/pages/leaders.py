@@ -40,11 +40,16 @@ def join_leaders(
     """
     boxes = quad_boxes(quads)
     heights = boxes[:, 3] - boxes[:, 1]
-    is_run = np.array([_RUN.fullmatch(t.text) is not None for t in transcripts], bool)
-    is_doubtful = np.array([_is_doubtful(t) for t in transcripts], bool)
+    are_marks = [not t.text.strip(_MARKS) for t in transcripts]
+    is_run = np.array(
+        [marks and _RUN.fullmatch(t.text) is not None for marks, t in zip(are_marks, transcripts, strict=True)], bool
+    )
+    is_doubtful = np.array(are_marks, bool) | (np.array([own_confidence(t) for t in transcripts]) < SURE)
     is_word = ~(is_run | is_doubtful)
     usual = float(np.median(heights[is_word])) if is_word.any() else 0.0
-    is_dots = np.array([usual > 0 and not t.text.strip(DOTS) for t in transcripts], bool)  # a bullet alone is none
+    is_dots = np.array(
+        [marks and usual > 0 and not t.text.strip(DOTS) for marks, t in zip(are_marks, transcripts, strict=True)], bool
+    )  # a bullet alone is none
     parts = np.flatnonzero(is_run | is_dots | (is_doubtful & (heights < _THIN * usual)))
     if not len(parts):
         return quads, list(transcripts), np.zeros(len(quads), bool)
@@ -75,10 +80,6 @@ def as_high_as_neighbors(boxes: np.ndarray, is_leader: np.ndarray) -> np.ndarray
 def is_leader(text: str) -> bool:
     """Whether a word is a row of dots, which is no text."""
     return len(text) > 3 and not text.strip(DOTS)
-
-
-def _is_doubtful(transcript: Transcript) -> bool:
-    return own_confidence(transcript) < SURE or not transcript.text.strip(_MARKS)
 
 
 def _leader(parts: Sequence[Transcript]) -> Transcript:

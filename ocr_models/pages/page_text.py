@@ -14,7 +14,7 @@ from ocr_models.pages.blocks import LaidBlock, find_blocks
 from ocr_models.pages.found_page import FoundPage
 from ocr_models.pages.groups import flat_lists
 from ocr_models.pages.layout import order_words
-from ocr_models.pages.leaders import LEADER_OR_WORD, as_high_as_neighbors, is_leader, join_leaders
+from ocr_models.pages.leaders import DOTS, LEADER_OR_WORD, as_high_as_neighbors, is_leader, join_leaders
 from ocr_models.pages.readings import mean_confidence, network_confidence, own_confidence
 from ocr_models.pages.right_to_left import reading_order
 from ocr_models.pages.unknown_script import find_unknown_script
@@ -30,6 +30,7 @@ _MAX_WORDS = 20_000  # of a page are kept, the most certain; a newspaper page ha
 # between 0.56 and 0.75 on lines that were read well, 11 of 17 were right on development pages; of words, one in five.
 _NUMBER = re.compile(r"\d+(?:[.,:/-]\d+)*%?")
 _OF_NUMBERS = 0.75  # of the least confidence of other words
+_HAS_PARTS = re.compile(rf"\s|[{DOTS}]{{4,}}")
 
 
 def assemble(parts: Sequence[tuple[FoundPage, Sequence[Transcript]]], min_confidence: float) -> OcrPage:
@@ -142,17 +143,16 @@ def _judge_words(
 
     What was read in an unknown script is not right, however sure the network is.
     """
-    is_unknown, in_text = np.zeros(len(transcripts), bool), np.zeros(len(transcripts), bool)
+    is_unknown = np.zeros(len(transcripts), bool)
     in_order = [word for line in lines for word in line]
     is_unknown[in_order] = find_unknown_script([transcripts[i] for i in in_order])
+    own = np.array([own_confidence(t) for t in transcripts])
+    in_text = own >= min_confidence
     for line in lines:
-        are_numbers_easy = network_confidence([transcripts[i] for i in line]) >= min_confidence
-        for i in line:
-            text, least = transcripts[i].text, min_confidence
-            if are_numbers_easy and _NUMBER.fullmatch(text):
-                least *= _OF_NUMBERS
-            in_text[i] = not (is_unknown[i] or is_leader(text)) and own_confidence(transcripts[i]) >= least
-    return is_unknown, in_text
+        unsure = [i for i in line if not in_text[i] and own[i] >= _OF_NUMBERS * min_confidence]
+        if unsure and network_confidence([transcripts[i] for i in line]) >= min_confidence:
+            in_text[unsure] = [_NUMBER.fullmatch(transcripts[i].text) is not None for i in unsure]
+    return is_unknown, in_text & ~is_unknown & [not is_leader(t.text) for t in transcripts]
 
 
 def _text_of_lines(lines: Sequence[TextLine]) -> str:
@@ -167,6 +167,8 @@ def _text_of_lines(lines: Sequence[TextLine]) -> str:
 
 def part_words(page: FoundPage, transcripts: Sequence[Transcript]) -> tuple[FoundPage, list[Transcript]]:
     """Splits boxes in which several words, or words and leaders, were read, between them."""
+    if not _HAS_PARTS.search("\0".join(transcript.text for transcript in transcripts)):
+        return page, list(transcripts)
     owners: list[int] = []
     shares: list[tuple[float, float]] = []
     words: list[Transcript] = []

@@ -9,9 +9,9 @@ from itertools import islice
 
 from ocr_models.bundle import DEFAULT_BUNDLES, WEIGHTS
 from ocr_models.errors import DocumentError, PagebeamError, Stage, UsageError
-from ocr_models.io.documents import HEAD_BYTES, DocumentKind, count_pages, page_renderer, sniff_kind
-from ocr_models.io.images import PageImage
-from ocr_models.io.text_layer import TextLayer, layer_reader
+from ocr_models.io.documents import HEAD_BYTES, DocumentKind, count_pages, sniff_kind
+from ocr_models.io.images import ColorMode, PageImage
+from ocr_models.io.text_layer import TextLayer, page_decoder
 from ocr_models.pages.document_page import DocumentPage
 from ocr_models.pages.layer_page import lay_out_layer
 from ocr_models.pages.page_reader import PageReader
@@ -39,7 +39,8 @@ def read_document(
         pages: indices of the pages to read, from 0, in the order wanted; by default all pages.
         dpi: resolution at which a PDF is rendered; images have their own.
         text_layer: "auto" takes the words of a PDF page from its own text where that is seen, maps to characters and
-            covers the ink of the page; "never" reads all pages.
+            covers the ink of the page; "hidden" also takes hidden text, as another OCR lays it under a scan, if it
+            covers most of the ink; "never" reads all pages.
 
     Returns:
         An iterator that reads up to 8 pages ahead and yields them in order. In a notebook, a page shows as a picture
@@ -56,8 +57,10 @@ def read_document(
         kind = _kind_of(name)
         page_count = count_pages(name, kind)
         if text_layer not in list(TextLayerUse):
-            raise UsageError(f"text_layer is {text_layer!r}; give {' or '.join(map(repr, map(str, TextLayerUse)))}")
-        decode = _decoder(name, kind, dpi, text_layer)
+            raise UsageError(
+                f"text_layer is {text_layer!r}; give one of {', '.join(map(repr, map(str, TextLayerUse)))}"
+            )
+        decode = page_decoder(name, kind, dpi, ColorMode.GRAY, TextLayerUse(text_layer))
     except DocumentError as error:
         raise DocumentError(error.stage, f"{name}: {error}") from error
     indices = iter(range(page_count) if pages is None else pages)
@@ -80,15 +83,6 @@ def _kind_of(path: str) -> DocumentKind:
     if kind in (DocumentKind.TFRECORD, DocumentKind.GZIP_TFRECORD):
         raise DocumentError(Stage.OPEN, "a TFRecord file, not one document; read it with the pipeline (pagebeam run)")
     return kind
-
-
-def _decoder(path: str, kind: DocumentKind, dpi: float, text_layer: str) -> Callable[[int], PageImage | TextLayer]:
-    """A function from the index of a page to its text layer, if that is wanted and says all, or else its pixels."""
-    render = page_renderer(path, kind, dpi)
-    if kind != DocumentKind.PDF or text_layer == TextLayerUse.NEVER:
-        return render
-    read_layer = layer_reader(path, dpi)
-    return lambda page_index: read_layer(page_index) or render(page_index)
 
 
 def _read_pages(

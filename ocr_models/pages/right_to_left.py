@@ -21,7 +21,7 @@ def reading_order(line: Sequence[int], texts: Sequence[str]) -> list[int]:
         line: indices of words from the left to the right.
         texts: of all words.
     """
-    runs_left = [_runs_left(texts[i]) for i in line]
+    runs_left = [not texts[i].isascii() and _runs_left(texts[i]) for i in line]
     if not any(runs_left):
         return list(line)
     is_line_left = 2 * sum(runs_left) > len(line)

@@ -33,6 +33,8 @@ _TEXTURE = 0.31  # mean confidence; pages in the other scripts have 0.36 and mor
 
 def find_unknown_script(words: Sequence[Transcript]) -> list[bool]:
     """Tells for each word of a page, in reading order, whether it is in a run of words in an unknown script."""
+    if min(map(own_confidence, words), default=1.0) == 1.0:  # of a text layer
+        return [False] * len(words)
     evidence = [_evidence(word) for word in words]
     if max(evidence, default=0.0) <= 0 or fmean(map(own_confidence, words)) < _TEXTURE:
         return [False] * len(words)

@@ -193,6 +193,11 @@ def _draw(path: str, page_range: PageRange, row: Row, dpi: float) -> None:
     pixels = shared_pool().call(request).value.pixels
     words = row["words"]
     quads = np.array([word["quad"] for word in words], np.float32)
-    picture = draw_words(pixels, quads, [word["text"] for word in words], [word["confidence"] for word in words])
+    picture = draw_words(
+        pixels,
+        quads,
+        [word["text"] for word in words],
+        [1.0 if word["confidence"] is None else word["confidence"] for word in words],
+    )
     write_bytes(absolute_uri(path), cv2.imencode(".png", picture[..., ::-1])[1].tobytes())
     tell(f"drawn: {path}", event="drawn")

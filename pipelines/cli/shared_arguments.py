@@ -82,7 +82,8 @@ def add_ocr_arguments(parser: argparse.ArgumentParser) -> None:
         choices=[str(choice) for choice in TextLayerUse],
         default=str(TextLayerUse.AUTO),
         help="auto: take the words of a PDF page from its own text where that is seen, maps to characters and covers "
-        "the ink of the page; never: read all pages; default: %(default)s",
+        "the ink of the page; hidden: also take hidden text, as another OCR lays it under a scan, where it covers most "
+        "of the ink; never: read all pages; default: %(default)s",
     )
     parser.add_argument(
         "--no-lexicon",

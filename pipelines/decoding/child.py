@@ -26,8 +26,9 @@ from ocr_models.io import documents, images
 from ocr_models.io.documents import DocumentKind
 from ocr_models.io.hashing import FileState, check_unchanged
 from ocr_models.io.images import ColorMode, PageImage
-from ocr_models.io.text_layer import TextLayer, layer_reader
+from ocr_models.io.text_layer import TextLayer, page_decoder
 from ocr_models.limits import DecodeLimits, over_limit
+from ocr_models.records import TextLayerUse
 
 OPEN_DOCUMENTS = 4
 READY = "ready"
@@ -78,7 +79,7 @@ class CountPdfPages:
 class RenderPage:
     """Asks for the pixels of one page of a local document that has this ``sha256``; None for whatever is there.
 
-    With ``takes_text_layer``, a page of a PDF whose text layer says all that is printed comes as that, not rendered.
+    ``text_layer`` says which pages of PDFs come as their text layers instead.
     """
 
     path: str
@@ -87,17 +88,14 @@ class RenderPage:
     page_index: int
     dpi: float
     color_mode: ColorMode = ColorMode.GRAY
-    takes_text_layer: bool = False
+    text_layer: TextLayerUse = TextLayerUse.NEVER
     stage = Stage.RENDER
 
     def answer(self) -> PageImage | TextLayer:
         content = self.sha256, check_unchanged(self.path, self.sha256)
         try:
-            if self.takes_text_layer and self.kind == DocumentKind.PDF:
-                layer = _layer_reader(self.path, content, self.dpi)(self.page_index)
-                if layer:
-                    return layer
-            return _page_renderer(self.path, content, self.kind, self.dpi, self.color_mode)(self.page_index)
+            how = self.kind, self.dpi, self.color_mode, self.text_layer
+            return _page_decoder(self.path, content, *how)(self.page_index)
         finally:  # what was read while the file changed, or why that failed, means nothing
             check_unchanged(self.path, self.sha256)
 
@@ -112,16 +110,16 @@ class Answer:
 
 
 @functools.lru_cache(OPEN_DOCUMENTS)
-def _page_renderer(
-    path: str, content: tuple[str | None, FileState], kind: DocumentKind, dpi: float, color_mode: ColorMode
-) -> Callable[[int], PageImage]:
+def _page_decoder(
+    path: str,
+    content: tuple[str | None, FileState],
+    kind: DocumentKind,
+    dpi: float,
+    color_mode: ColorMode,
+    text_layer: TextLayerUse,
+) -> Callable[[int], PageImage | TextLayer]:
     """Keeps the last documents open, because their pages are usually requested one after the other."""
-    return documents.page_renderer(path, kind, dpi, color_mode)
-
-
-@functools.lru_cache(OPEN_DOCUMENTS)
-def _layer_reader(path: str, content: tuple[str | None, FileState], dpi: float) -> Callable[[int], TextLayer | None]:
-    return layer_reader(path, dpi)
+    return page_decoder(path, kind, dpi, color_mode, text_layer)
 
 
 def serve(connection: Connection, time_limit_s: float) -> None:

@@ -33,7 +33,7 @@ _UNKNOWN_DPI = 200.0  # of images that state none: that at which PDFs are render
 _MIN_SIDE_PT, _MAX_SIDE_PT = 3.0, 14_400  # PDF 1.7, annex C
 _VERSION = "1.5"  # at least: that of JPEG 2000
 _ANY_SIZE = (72.0,) * 4  # of a page that only its image is taken from, and of the image on it
-_TEXT_LAYER = "text_layer"  # the page's words are the PDF's own text
+_LAYERS = ("text_layer", "hidden_text")  # values of ``text_source``: the PDF has the page's words already
 _NO_JPEG_FRAMES = (0xC4, 0xC8, 0xCC)  # the markers from 0xC0 to 0xCF that begin tables, not a frame
 _PDF_JPEG_FRAMES = (0xC0, 0xC1, 0xC2)  # Huffman-coded, sequential or progressive
 # By EXIF's orientation, from 1: how the unit square of an image, which is upright, lies in that of its page.
@@ -112,7 +112,7 @@ def _add_layers(pdf: pikepdf.Pdf, pages: Iterable[ExportedPage], keeps_all: bool
         if page.index >= len(pdf.pages):
             raise DocumentError(Stage.RENDER, f"qpdf finds no page {page.index + 1} in the PDF, which may be broken")
         kept.add(page.index)
-        if page.size_px and page.blocks and page.row.get("text_source") != _TEXT_LAYER:
+        if page.size_px and page.blocks and page.row.get("text_source") not in _LAYERS:
             original = pdf.pages[page.index]
             remove_invisible_text(pdf, original)
             add_text(pdf, original, page, page_placement(original, page.size_px), font)

@@ -10,6 +10,7 @@ from ocr_models.errors import DocumentError, Stage
 from ocr_models.io.documents import DocumentKind, sniff_kind
 from ocr_models.io.hashing import CHANGED, file_state
 from ocr_models.io.images import ColorMode
+from ocr_models.records import TextLayerUse
 from pipelines.decoding.child import CountPages, RenderPage
 from pipelines.decoding.file_requests import DecodeRecord, HashFile, ListRecords, Record, RecordPlace
 from pipelines.decoding.pool import DecodePool
@@ -62,7 +63,7 @@ def open_document(file: FoundFile, pool: DecodePool, known: Known | None = None)
 
 
 def page_requests(
-    page_range: PageRange, dpi: float, color_mode: ColorMode, takes_text_layer: bool = False
+    page_range: PageRange, dpi: float, color_mode: ColorMode, text_layer: TextLayerUse = TextLayerUse.NEVER
 ) -> Iterator[tuple[int, RenderPage | DecodeRecord, LocalFile]]:
     """The requests for the pixels of a range of pages.
 
@@ -70,7 +71,7 @@ def page_requests(
         page_range: the pages; none of a document that couldn't be opened.
         dpi: resolution for rendering PDFs.
         color_mode: of the pages.
-        takes_text_layer: whether text layers that say all that is printed are wanted instead of pixels.
+        text_layer: which pages of PDFs are wanted as their text layers instead.
 
     Yields:
         For each page its index, the request, and the file that must not be deleted before it is answered.
@@ -87,7 +88,7 @@ def page_requests(
         file = local_copy(document.uri, document.sha256)
         for index in indices:
             page = file.name, document.sha256, document.kind, index
-            yield index, RenderPage(*page, dpi, color_mode, takes_text_layer), file
+            yield index, RenderPage(*page, dpi, color_mode, text_layer), file
 
 
 def record_places(page_range: PageRange) -> tuple[LocalFile, list[RecordPlace]]:

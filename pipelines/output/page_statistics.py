@@ -11,8 +11,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ocr_models.records import TextSource
-
 BINS = 10  # of confidences, each of a width of 0.1
 NO_KIND = "unopened"
 
@@ -75,7 +73,7 @@ def _of_one_kind(rows: pa.Table) -> PageStatistics:
     if "words" in rows.column_names:
         words = pc.sum(pc.list_value_length(rows["words"])).as_py() or 0
     if "text_source" in rows.column_names:
-        is_layer = pc.fill_null(pc.equal(rows["text_source"], str(TextSource.TEXT_LAYER)), False)
+        is_layer = pc.fill_null(pc.is_in(rows["text_source"], pa.array(["text_layer", "hidden_text"])), False)
         from_text_layer = pc.sum(is_layer).as_py() or 0
         rows = rows.filter(pc.invert(is_layer))
     if "mean_confidence" in rows.column_names:

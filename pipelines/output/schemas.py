@@ -67,7 +67,11 @@ _QUAD_DOC = "x, y of 4 corners in pixels, rounded to 1/8, clockwise from the tex
 _WORD = pa.struct(
     [
         _column("text", pa.string(), "the word as read"),
-        _column("confidence", pa.float32(), "0 to 1: estimated probability that the word is read exactly right"),
+        _column(
+            "confidence",
+            pa.float32(),
+            "0 to 1: estimated probability that the word is read exactly right; null for hidden text",
+        ),
         _column("quad", _QUAD, _QUAD_DOC),
         _column("line", pa.int32(), "index of its line in `lines`"),
         _column(
@@ -84,7 +88,7 @@ _LINE = pa.struct(
     [
         _column("text", pa.string(), "the words of the line that are in the page's `text`; may be empty"),
         _column("quad", _QUAD, _QUAD_DOC),
-        _column("confidence", pa.float32(), "0 to 1"),
+        _column("confidence", pa.float32(), "0 to 1; null for hidden text"),
         _column("block", pa.int32(), "index of its block in `blocks`; null before version 5"),
     ]
 )
@@ -199,7 +203,7 @@ PAGES = Table(
             _column(
                 "mean_confidence",
                 pa.float32(),
-                "mean over all words, weighted by length, 0 to 1; null if blank or failed",
+                "mean over all words, weighted by length, 0 to 1; null if blank or failed, and for hidden text",
             ),
             _column("words", pa.list_(_WORD), "the words read, in reading order; null if failed"),
             _column(
@@ -219,7 +223,8 @@ PAGES = Table(
                 "text_source",
                 pa.string(),
                 "text_layer: the words are those of the PDF page itself, with confidence 1, and the row's models did "
-                "not read it; ocr: they were read; null if failed",
+                "not read it; hidden_text: likewise, but some are hidden, as another OCR lays them under a scan, and "
+                "confidences are null; ocr: they were read; null if failed",
             ),
             _column(
                 "blocks",

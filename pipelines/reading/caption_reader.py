@@ -10,6 +10,7 @@ import numpy as np
 from ocr_models.bundle import find_bundle
 from ocr_models.io.images import ColorMode
 from ocr_models.io.text_layer import TextLayer
+from ocr_models.records import TextLayerUse
 from pipelines.output.schemas import CAPTIONS, Row
 from pipelines.reading.run_options import CaptionOptions
 from pipelines.reading.transforms import ReadPages
@@ -38,7 +39,7 @@ class CaptionReader:
 
     table = CAPTIONS
     color_mode = ColorMode.RGB
-    takes_text_layer = False
+    text_layer = TextLayerUse.NEVER
 
     def __init__(self, captioner: Captioner) -> None:
         self._captioner = captioner

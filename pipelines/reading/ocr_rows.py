@@ -9,7 +9,7 @@ import numpy as np
 
 from ocr_models.io.images import ColorMode
 from ocr_models.io.text_layer import TextLayer
-from ocr_models.records import OcrPage, TextBlock, TextLayerUse, TextLine, Word
+from ocr_models.records import OcrPage, TextBlock, TextLayerUse, TextLine, TextSource, Word
 from pipelines.output.schemas import PAGES, UNKNOWN_SCRIPT, Row
 from pipelines.runtime.bundles import local_bundle
 from pipelines.runtime.quick_start import quick_start
@@ -26,7 +26,7 @@ class OcrReader:
 
     def __init__(self, page_reader: PageReader, text_layer: str = TextLayerUse.AUTO) -> None:
         self._page_reader = page_reader
-        self.takes_text_layer = text_layer == TextLayerUse.AUTO
+        self.text_layer = TextLayerUse(text_layer)
         self.model_ids = {
             "detector_id": page_reader.detector_id,
             "recognizer_id": page_reader.recognizer_id,
@@ -70,29 +70,34 @@ def load_reader(
 
 
 def _columns(page: OcrPage) -> Row:
+    is_rated = page.text_source != TextSource.HIDDEN_TEXT  # how sure another OCR was of it isn't known
     status = UNKNOWN_SCRIPT if page.unknown_script_share > 0.5 else "ok" if page.text else "blank"
     return {
         "rotation_deg": page.rotation_deg,
         "status": status,
         "text": page.text,
-        "mean_confidence": None if status == "blank" else page.mean_confidence,
+        "mean_confidence": page.mean_confidence if is_rated and status != "blank" else None,
         "words": [
             {
                 "text": word.text,
-                "confidence": _confidence(word.confidence),
+                "confidence": confidence,
                 "quad": quad,
                 "line": word.line,
                 "in_text": word.in_text,
             }
-            for word, quad in zip(page.words, _flat_quads(page.words), strict=True)
+            for word, quad, confidence in zip(
+                page.words, _flat_quads(page.words), _confidences(page.words, is_rated), strict=True
+            )
         ],
         "is_complete": page.is_complete,
         "words_left_out": sum(not word.in_text for word in page.words),
         "unknown_script_share": page.unknown_script_share,
         "text_source": str(page.text_source),
         "lines": [
-            {"text": line.text, "quad": quad, "confidence": _confidence(line.confidence), "block": line.block}
-            for line, quad in zip(page.lines, _flat_quads(page.lines), strict=True)
+            {"text": line.text, "quad": quad, "confidence": confidence, "block": line.block}
+            for line, quad, confidence in zip(
+                page.lines, _flat_quads(page.lines), _confidences(page.lines, is_rated), strict=True
+            )
         ],
         "blocks": [
             {
@@ -109,9 +114,12 @@ def _columns(page: OcrPage) -> Row:
 
 def _flat_quads(items: Sequence[Word | TextLine | TextBlock]) -> np.ndarray:
     """The quads as (N, 8), rounded to 1/8 pixel: finer digits are noise, and would make rows twice as large."""
-    quads = np.array([item.quad for item in items], np.float32).reshape(-1, 8)
+    quads = np.concatenate([np.zeros((0, 2), np.float32), *(item.quad for item in items)]).reshape(-1, 8)
     return np.round(quads * 8) / 8
 
 
-def _confidence(confidence: float) -> float:
-    return round(confidence * 1024) / 1024  # for the same reason
+def _confidences(items: Sequence[Word | TextLine], are_rated: bool) -> list[float] | list[None]:
+    """The confidences, rounded for the same reason; None if they aren't known."""
+    if not are_rated:
+        return [None] * len(items)
+    return (np.round(np.array([item.confidence for item in items], np.float64) * 1024) / 1024).tolist()

@@ -13,6 +13,7 @@ from ocr_models.errors import DocumentError, Stage
 from ocr_models.io.images import ColorMode, PageImage
 from ocr_models.io.text_layer import TextLayer
 from ocr_models.limits import reading_within
+from ocr_models.records import TextLayerUse
 from pipelines.decoding.child import Answer
 from pipelines.decoding.pool import DecodePool
 from pipelines.decoding.stream import BatchStream, Done, Submission
@@ -30,13 +31,13 @@ class Reader(Protocol):
         table: the schema of its rows.
         color_mode: color mode of the pages that it reads.
         model_ids: ids of its models, by the columns that every row has for them.
-        takes_text_layer: whether pages of PDFs are wanted as text layers where these say all that is printed.
+        text_layer: which pages of PDFs are wanted as their text layers.
     """
 
     table: Table
     color_mode: ColorMode
     model_ids: dict[str, str]
-    takes_text_layer: bool
+    text_layer: TextLayerUse
 
     def read_pages(self, images: list[np.ndarray]) -> list[Row]:
         """Reads pages together.
@@ -52,7 +53,7 @@ class Reader(Protocol):
         """
 
     def read_layer(self, layer: TextLayer) -> Row:
-        """The same columns for a page from its text layer; called only if ``takes_text_layer``."""
+        """The same columns for a page from its text layer; called only if ``text_layer`` wants any."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ class PageStream(BatchStream[PageRange, _Page, _DecodedPage[PageImage], Row]):
             error.elapsed_ms = document.elapsed_ms
             yield Done(self._failed_row(_Page(document, 0), error))
         try:
-            wanted = self._dpi, self._reader.color_mode, self._reader.takes_text_layer
+            wanted = self._dpi, self._reader.color_mode, self._reader.text_layer
             for index, request, file in page_requests(page_range, *wanted):
                 yield Submission(_Page(document, index), request, file)
         except DocumentError as error:  # the file can't be downloaded, before any request: all of its pages are lost

@@ -196,7 +196,7 @@ def _words(rows: pa.Table) -> Iterator[dict[str, Any]]:
     column = rows["words"].combine_chunks()
     flat = column.flatten()
     texts, lines = flat.field("text").to_pylist(), flat.field("line").to_pylist()
-    confidences = np.floor(flat.field("confidence").to_numpy(zero_copy_only=False) * 100).astype(int)
+    confidences = np.floor(pc.fill_null(flat.field("confidence"), 1.0).to_numpy(zero_copy_only=False) * 100).astype(int)
     quads = np.round(flat.field("quad").flatten().to_numpy(zero_copy_only=False)).astype(int).reshape(len(texts), 8)
     left_out = pc.invert(pc.fill_null(flat.field("in_text"), True)).to_numpy(zero_copy_only=False)
     stop = 0

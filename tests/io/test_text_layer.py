@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 
 import ocr_models.io.text_layer as module
+from ocr_models.errors import DocumentError
 from ocr_models.io.documents import DocumentKind, page_renderer
-from ocr_models.io.text_layer import layer_reader
-from tests.text_pdfs import prose, set_text, stream, write_text_pdf
+from ocr_models.io.text_layer import TextLayer, page_decoder
+from ocr_models.records import TextLayerUse, TextSource
+from tests.text_pdfs import picture_of, prose, set_text, stream, write_text_pdf
 
 DPI = 144
 PROSE = prose(1)
@@ -57,13 +59,6 @@ def as_shifted(text: str, first: int) -> str:
     return text.translate({ord(a): b for a, b in shifted(first).items()})
 
 
-def picture_of(pixels: np.ndarray, place: str = "420 0 0 595 0 0") -> str:
-    """Content that shows gray pixels, uint8 (H, W), by default over the whole page."""
-    height, width = pixels.shape
-    data = f"{pixels.tobytes().hex()}>"
-    return f"q {place} cm BI /W {width} /H {height} /CS /G /BPC 8 /F /AHx ID {data} EI Q"
-
-
 def outlines_of(pixels: np.ndarray, x: float, y: float, scale: float) -> str:
     """Content that draws the dark pixels as filled paths, ``scale`` points each, from the top left corner."""
     paths = []
@@ -79,11 +74,17 @@ def printed(tmp_path_factory):
     return page_renderer(str(path), DocumentKind.PDF, DPI)(0).pixels
 
 
-def taken(tmp_path, case: Case):
+def taken(tmp_path, case: Case, use=TextLayerUse.AUTO):
+    """The layer of a page, or None, and its pixels."""
     path = write_text_pdf(
         tmp_path / "page.pdf", [case.content], case.page_entries, case.catalog_entries, case.more_objects
     )
-    return layer_reader(str(path), DPI)(0), page_renderer(str(path), DocumentKind.PDF, DPI)(0).pixels
+    content = page_decoder(str(path), DocumentKind.PDF, DPI, use=use)(0)
+    pixels = page_renderer(str(path), DocumentKind.PDF, DPI)(0).pixels
+    if isinstance(content, TextLayer):
+        return content, pixels
+    assert np.array_equal(content.pixels, pixels)  # looking at its layer doesn't change how a page is rendered
+    return None, pixels
 
 
 GREEK, HEBREW, PRIVATE = 0x3B1, 0x5D0, 0xE000
@@ -196,6 +197,49 @@ def test_a_layer_is_taken_if_it_says_what_is_printed(tmp_path, printed, case):
     assert layer.quads.shape == (len(case.words), 4, 2) and layer.quads.dtype == np.float32
 
 
+SCANS = [
+    Case("scan with hidden text", f"SCAN 3 Tr {set_text(prose(7))}", prose(7).split()),
+    Case(
+        "and a number that is seen",
+        f"SCAN 3 Tr {set_text(prose(7))} 0 Tr BT /F1 12 Tf 200 30 Td (17) Tj ET",
+        [*prose(7).split(), "17"],
+    ),
+    Case("turned", f"SCAN 3 Tr {set_text(prose(7))}", prose(7).split(), "/Rotate 90"),
+    Case(
+        "hidden text beside the page", f"SCAN 3 Tr {set_text(prose(7))} BT 430 500 Td (beyond) Tj ET", prose(7).split()
+    ),
+    Case("hidden text for a sixth of a scan", f"SCAN 3 Tr {set_text(chr(10).join(prose(7).splitlines()[:3]))}", None),
+    Case(
+        "hidden text of private use",
+        f"SCAN 3 Tr {set_text(prose(7)).replace('/F1', '/F2')}",
+        None,
+        *mapped_font(shifted(PRIVATE)),
+    ),
+    Case("scan without hidden text", "SCAN", None),
+    Case("hidden on an empty page", f"3 Tr {BODY}", None),
+]
+
+
+@pytest.mark.parametrize("case", SCANS, ids=lambda case: case.name)
+def test_hidden_text_is_taken_if_asked_for_and_if_it_covers_most_of_a_scan(tmp_path, printed, case):
+    case = drawn(case, printed)
+    assert taken(tmp_path, case)[0] is None
+    layer, pixels = taken(tmp_path, case, TextLayerUse.HIDDEN)
+    if case.words is None:
+        assert layer is None
+        return
+    assert layer is not None and layer.source == TextSource.HIDDEN_TEXT
+    assert sorted(layer.texts) == sorted(case.words)
+    assert (layer.height_px, layer.width_px) == pixels.shape
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.words is not None], ids=lambda case: case.name)
+def test_what_is_seen_comes_before_what_is_hidden(tmp_path, printed, case):
+    layer, _ = taken(tmp_path, drawn(case, printed), TextLayerUse.HIDDEN)
+    assert layer is not None and layer.source == TextSource.TEXT_LAYER
+    assert sorted(layer.texts) == sorted(case.words)
+
+
 def test_accents_that_stand_apart_are_made_one_with_their_letters(tmp_path):
     # Helvetica's "e" is 0.556 em wide, its acute 0.333, its cedilla 0.333: TeX moves back to put one over the other.
     content = (
@@ -229,5 +273,8 @@ def test_a_page_of_ten_thousand_words_is_taken(tmp_path):
 
 def test_a_broken_page_has_no_layer(tmp_path):
     path = write_text_pdf(tmp_path / "page.pdf", [BODY], "/MediaBox[0 0 90000 90000]")
-    assert layer_reader(str(path), DPI)(0) is None  # rendering it says why
-    assert layer_reader(str(path), DPI)(7) is None
+    decode = page_decoder(str(path), DocumentKind.PDF, DPI, use=TextLayerUse.AUTO)
+    with pytest.raises(DocumentError, match="size of 90000×90000 points is absurd"):
+        decode(0)
+    with pytest.raises(DocumentError, match="the page can't be loaded"):
+        decode(7)

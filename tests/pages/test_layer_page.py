@@ -7,8 +7,9 @@ import pytest
 
 from ocr_models.geometry import box_quads
 from ocr_models.io.documents import DocumentKind, page_renderer
-from ocr_models.io.text_layer import TextLayer, layer_reader
+from ocr_models.io.text_layer import TextLayer, page_decoder
 from ocr_models.pages.layer_page import lay_out_layer
+from ocr_models.records import TextLayerUse
 from tests.text_pdfs import prose, set_text, write_text_pdf
 
 DPI = 144
@@ -19,8 +20,8 @@ NOTE = "BT /F1 12 Tf 0 1 -1 0 30 200 Tm (margin note) Tj ET"
 def page_of(tmp_path, content, entries=""):
     """The page from its layer, and its pixels."""
     path = str(write_text_pdf(tmp_path / "page.pdf", [content], entries))
-    layer = layer_reader(path, DPI)(0)
-    assert layer is not None
+    layer = page_decoder(path, DocumentKind.PDF, DPI, use=TextLayerUse.AUTO)(0)
+    assert isinstance(layer, TextLayer)
     return lay_out_layer(layer), page_renderer(path, DocumentKind.PDF, DPI)(0).pixels
 
 

@@ -82,8 +82,8 @@ def test_pages_come_in_order_whether_they_are_read_or_not(tmp_path):
     assert texts(pdf, dpi=72, text_layer="never") == ["420x595"] * 4
 
 
-def test_text_layer_is_a_choice_of_two(tmp_path):
-    with pytest.raises(UsageError, match="text_layer is 'always'; give 'auto' or 'never'"):
+def test_text_layer_is_a_choice_of_three(tmp_path):
+    with pytest.raises(UsageError, match="text_layer is 'always'; give one of 'auto', 'hidden', 'never'"):
         texts(write_text_pdf(tmp_path / "a.pdf", [""]), text_layer="always")
 
 

@@ -27,7 +27,7 @@ from tests.pipelines.fakes import load_fake_reader
 class SlowReader:
     def __init__(self):
         self.reader, self.is_first = load_fake_reader(), True
-        for name in ("table", "color_mode", "model_ids", "takes_text_layer"):
+        for name in ("table", "color_mode", "model_ids", "text_layer"):
             setattr(self, name, getattr(self.reader, name))
 
     def read_pages(self, images):

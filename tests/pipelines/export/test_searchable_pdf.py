@@ -14,6 +14,9 @@ import pytest
 from PIL import Image, ImageOps
 
 from ocr_models.errors import DocumentError
+from ocr_models.io.documents import DocumentKind
+from ocr_models.io.text_layer import TextLayer, page_decoder
+from ocr_models.records import TextLayerUse
 from pipelines.export.exported_page import ExportedPage, exported_page
 from tests.pipelines.export.pages import row
 from tests.run_folders import box
@@ -255,12 +258,32 @@ def test_pages_of_a_tiff_and_those_that_could_not_be_decoded(tmp_path):
             np.testing.assert_array_equal(np.asarray(pikepdf.PdfImage(image).as_pil_image()), pixels)
 
 
-def test_a_page_whose_words_are_its_own_gets_no_second_layer(tmp_path):
+@pytest.mark.parametrize("source", ["text_layer", "hidden_text"])
+def test_a_page_whose_words_are_its_own_gets_no_second_layer(source, tmp_path):
     path = write_pdf(tmp_path / "a.pdf")
 
-    data = export(path, "pdf", page_of(LEVEL, text_source="text_layer"))
+    data = export(path, "pdf", page_of(LEVEL, text_source=source))
 
     assert read_words(data, (600, 400)) == {}
+
+
+# PDFium's boxes of characters are level, so that those of slanted words are too long.
+@pytest.mark.parametrize(("degrees", "within_px"), [(0, 1.5), (90, 1.5), (5, 10)])
+def test_a_run_can_keep_what_was_hidden(degrees, within_px, tmp_path):
+    page = page_of(turned(degrees))
+    pixels = np.full((400, 600), 255, np.uint8)
+    for x0, y0, x1, y1 in np.round(list(boxes_of(page).values())).astype(int):
+        pixels[y0:y1, x0:x1][:, ::6] = 0
+        pixels[y0:y1, x0:x1][:, 1::6] = 0
+    Image.fromarray(pixels).save(tmp_path / "a.png", dpi=(100, 100))
+    (tmp_path / "a.pdf").write_bytes(export(tmp_path / "a.png", "image", page))
+
+    layer = page_decoder(str(tmp_path / "a.pdf"), DocumentKind.PDF, 100.0, use=TextLayerUse.HIDDEN)(0)
+
+    assert isinstance(layer, TextLayer) and layer.source == "hidden_text"
+    assert layer.texts == ("first", "second")
+    wanted = np.array([word.quad for line in page.lines for word in line.words]).reshape(-1, 4, 2)
+    np.testing.assert_allclose(layer.quads, wanted, atol=within_px)
 
 
 def test_the_invisible_text_of_another_tool_is_replaced(tmp_path):

@@ -6,9 +6,10 @@ import json
 
 import pytest
 
+from ocr_models.io.documents import DocumentKind, page_renderer
 from pipelines.cli import main as cli
 from tests.pipelines import samples
-from tests.text_pdfs import prose, set_text, write_text_pdf
+from tests.text_pdfs import picture_of, prose, set_text, write_text_pdf
 
 PROSE = prose(1)
 SCAN = "q 420 0 0 595 0 0 cm BI /W 2 /H 1 /CS /G /BPC 8 /F /AHx ID 00ff> EI Q"
@@ -52,6 +53,25 @@ def test_never_reads_all_pages(run, folder, tmp_path, capsys):
     assert "own text" not in capsys.readouterr().out
 
 
+def test_hidden_text_of_another_ocr_is_kept_if_asked_for(run, folder, tmp_path, capsys):
+    pixels = page_renderer(str(folder / "a.pdf"), DocumentKind.PDF, 144)(0).pixels
+    hidden = f"{picture_of(pixels)} 3 Tr {set_text(PROSE)}"
+    write_text_pdf(folder / "a.pdf", [set_text(PROSE), hidden, f"{SCAN} 3 Tr {set_text(PROSE)}"])
+    assert [row["text_source"] for row in run(folder)[1]] == ["text_layer", "ocr", "ocr", "ocr"]
+
+    _, rows = run(folder, "--text-layer", "hidden", "--reread")
+
+    assert [row["text_source"] for row in rows] == ["text_layer", "hidden_text", "ocr", "ocr"]
+    visible, kept = rows[:2]
+    assert kept["text"] == visible["text"] == PROSE + "\n" and kept["status"] == "ok"
+    assert [word["quad"] for word in kept["words"]] == [word["quad"] for word in visible["words"]]
+    assert kept["mean_confidence"] is None and visible["mean_confidence"] == 1.0
+    assert {item["confidence"] for item in kept["words"] + kept["lines"]} == {None}
+    last = max((tmp_path / "out/runs").iterdir(), key=lambda path: path.name)
+    assert json.loads(last.read_text())["statistics"]["pdf"]["from_text_layer"] == 2
+    assert len({row["run_id"] for row in run(folder, "--text-layer", "hidden", "--below", "1")[1][:2]}) == 1
+
+
 def test_another_choice_reads_again_only_when_asked(run, folder, capsys):
     first = {row["reader_id"] for row in run(folder, "--text-layer", "never")[1]}
     _, rows = run(folder)
@@ -90,7 +110,7 @@ def test_captions_are_of_pictures(caption, folder):
     assert rows[0]["caption"].startswith("1167x1653 rgb")
 
 
-def test_only_the_two_choices_are_taken(folder, tmp_path, capsys):
+def test_only_the_three_choices_are_taken(folder, tmp_path, capsys):
     with pytest.raises(SystemExit):
         cli.main(["run", str(folder), "--output", str(tmp_path / "out"), "--text-layer", "always"])
     assert "invalid choice: 'always'" in capsys.readouterr().err
