@@ -100,7 +100,9 @@ def fake_columns(chance: random.Random, count: int) -> dict[str, Any]:
             {"text": text, "quad": quads[number], "confidence": 0.9, "block": number // 5}
             for number, text in enumerate(lines)
         ],
-        "blocks": [{"kind": "text", "quad": quads[start], "level": None, "column": 0, "cells": None} for start in blocks],
+        "blocks": [
+            {"kind": "text", "quad": quads[start], "level": None, "column": 0, "cells": None} for start in blocks
+        ],
         "text_source": "ocr",
         "is_complete": True,
         "words_left_out": 0,
@@ -187,9 +189,9 @@ def write_rows(folder: Path, meter: Meter, words: int) -> dict[str, Any]:
     """Makes rows of all pages of the plan and commits them, as a local run does."""
     from pipelines.inputs import transforms as inputs
     from pipelines.output.lock import locked
+    from pipelines.output.output_folder import unfinished_folder
     from pipelines.output.run_manifest import Found, read_description
     from pipelines.output.shards import ROWS
-    from pipelines.output.output_folder import unfinished_folder
     from pipelines.reading import pipeline, transforms
     from pipelines.reading.plan import Plan
     from pipelines.reading.run_options import OcrOptions
@@ -253,7 +255,7 @@ def write_keys(folder: Path, meter: Meter, rows: int) -> dict[str, Any]:
         documents = []
     meter.lap()
     with locked(output, RUN, False, lambda holder: None):
-        commit_run(output, read_description(output, RUN), shards, Totals(rows // PAGES, 0, rows))
+        commit_run(output, read_description(output, RUN), shards, Totals(rows // PAGES, rows))
     return {"commit": meter.lap()}
 
 
@@ -326,9 +328,11 @@ def plot(results: list[dict[str, str]], path: Path) -> None:
     matplotlib.use("svg")
     from matplotlib import pyplot
 
-    figure, panes = pyplot.subplots(1, 2, figsize=(10, 4.2), layout="constrained")
+    _, panes = pyplot.subplots(1, 2, figsize=(10, 4.2), layout="constrained")
     steps = list(dict.fromkeys(result["step"] for result in results))
-    for pane, column, title in zip(panes, ("cpu_s", "peak_mb"), ("processor time (s)", "peak memory (MB)"), strict=True):
+    for pane, column, title in zip(
+        panes, ("cpu_s", "peak_mb"), ("processor time (s)", "peak memory (MB)"), strict=True
+    ):
         for number, step in enumerate(steps):
             for few, style in ((False, "o-"), (True, "s--")):
                 of = [result for result in results if result["step"] == step and (result["words"] == "0") == few]

@@ -68,6 +68,12 @@ class RowChanges:
         """The contents that the run has rows of."""
         return pa.chunked_array([chunk for _, rows in self._shards for chunk in _contents(rows).chunks], pa.string())
 
+    @property
+    def unopened(self) -> pa.ChunkedArray:
+        """The contents that the run couldn't open."""
+        chunks = (_contents(rows.filter(pc.is_null(rows["page_count"]))).chunks for _, rows in self._shards)
+        return pa.chunked_array([chunk for of_shard in chunks for chunk in of_shard], pa.string())
+
     def with_places(self, opened: pa.Table) -> pa.Table:
         """The documents that a run opened, each place once, with those of its rows that aren't noted there."""
         noted = set(opened["uri"].to_pylist())
@@ -80,11 +86,15 @@ class RowChanges:
         added = [{"uri": uri, "sha256": sha256, "input_id": input_id} for uri, (sha256, input_id) in more.items()]
         return pa.concat_tables([_last_of_each(opened), pa.Table.from_pylist(added, OPENED)]).combine_chunks()
 
-    def apply(self, places: Mapping[str, Place | None], unreadable: Iterable[str]) -> None:
+    def apply(
+        self, places: Mapping[str, Place | None], copies: Mapping[str, Place | None], unreadable: Iterable[str]
+    ) -> None:
         """Compares the run's rows with the current ones, and writes the files that change.
 
         Args:
             places: where the documents are whose earlier rows may change, by content; None if they are nowhere.
+            copies: where documents are that the run opened at several places: of chunks, its rows name only those that
+                were in the same one.
             unreadable: documents whose rows of this run, which say that they can't be read, must not replace others.
         """
         touched = pa.array(sorted(places), pa.string())
@@ -93,7 +103,7 @@ class RowChanges:
         if places:
             for path in current_files(self._output, self._table.folder):
                 self._change_file(path, touched, places, again, unwanted)
-        self._add_shards(places, unwanted)
+        self._add_shards({**copies, **places}, unwanted)
 
     def facts(self) -> pa.Table:
         """What is now known of the documents whose rows changed: ``content`` and the columns ``places.ATTRIBUTES``."""
@@ -180,9 +190,15 @@ class RowChanges:
                 self._shards[number] = self._filter_shard(shard, keys, is_new, {}, f"distinct-{number:05d}")
 
     def _add_shards(self, places: Mapping[str, Place | None], unwanted: set[str]) -> None:
+        changed = pa.array(sorted(content for content, place in places.items() if place), pa.string())
         for number, (shard, keys) in enumerate(sorted(self._shards, key=_first_uri)):
-            stays = np.array([page not in unwanted for page in keys["page_id"].to_pylist()], bool)
-            moved = {content: places[content] for content in _contents(keys).to_pylist() if places.get(content)}
+            stays = pc.invert(pc.is_in(keys["page_id"], pa.array(sorted(unwanted), pa.string()))).to_numpy()
+            rows = keys.filter(pc.is_in(_contents(keys), changed))
+            moved = {
+                content: places[content]
+                for row, content in zip(rows.to_pylist(), _contents(rows).to_pylist(), strict=True)
+                if places[content] != (row["source_uri"], row["also_at"] or [], row["input_id"])
+            }
             if moved or not stays.all():
                 shard, keys = self._filter_shard(shard, keys, stays, moved, f"shard-{number:05d}")
             self._note(keys)
