@@ -12,10 +12,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-import pyarrow.parquet as pq
-
 from pipelines.inputs.worklist import remove_worklist
-from pipelines.output.documents_table import all_documents
+from pipelines.output.documents_table import documents_near, write_documents_after
 from pipelines.output.finished_parts import FINISHED_PARTS, note_part
 from pipelines.output.lock import check_lock, check_part, living_parts, locked, remove_dead_parts
 from pipelines.output.output_folder import (
@@ -67,7 +65,8 @@ def commit_run(
     rows = RowChanges(output, run.table, run.run_id, shards)
     opened = rows.with_places(unfinished_documents(output, run.run_id))
     presence = read_presence(output, run.run_id)
-    places = Places(all_documents(output, run.table), opened, presence, timestamp(run.start_time))
+    near = documents_near(output, run.table, opened, presence)  # not all: each part of an array commits
+    places = Places(near, opened, presence, timestamp(run.start_time))
     changes = places.changes(rows.unopened, rows.contents if run.part else None)
     known_pages = places.known_pages(rows.contents)
     manifest = build_manifest(run, rows.shards, totals, stopped, changes, known_pages)
@@ -78,7 +77,7 @@ def commit_run(
         moves.append((f"{new}/finished_parts.json", FINISHED_PARTS))
     rows.apply(places.of_touched(rows.contents), places.of_copies(), places.unreadable)
     with atomic_writer(join(output, f"{new}/documents.parquet")) as file:
-        pq.write_table(places.documents(rows.facts()), file, compression="zstd")
+        write_documents_after(file, output, run.table, near, places.documents(rows.facts()))
     write_bytes(join(output, f"{new}/manifest.json"), _as_bytes(manifest))
     check_lock(output, holder or run.run_id)
     moves += [
