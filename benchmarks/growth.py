@@ -237,7 +237,7 @@ def write_keys(folder: Path, meter: Meter, rows: int) -> dict[str, Any]:
     for number, file in enumerate(find_files(str(folder / "in"))):
         sha256 = hashlib.sha256(file.uri.encode()).hexdigest()
         documents.append({"uri": file.uri, "sha256": sha256, "input_id": str(number), **stamp_columns(file.stamp)})
-        if len(documents) < 50 and number < rows // PAGES - 1:
+        if len(documents) < 2000 and number < rows // PAGES - 1:
             continue
         of = [(document, index) for document in documents for index in range(PAGES)]
         same = {"source_kind": "pdf", "page_count": PAGES, "status": "ok", "reader_id": "0" * 16, "run_id": RUN}
