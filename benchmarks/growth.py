@@ -219,7 +219,7 @@ def write_rows(folder: Path, meter: Meter, words: int) -> dict[str, Any]:
 
 
 def write_keys(folder: Path, meter: Meter, rows: int) -> dict[str, Any]:
-    """Writes rows with the columns that a commit looks at, a shard at a time, and commits them."""
+    """Writes rows with the columns that a commit looks at, 20,000 to a shard, and commits them."""
     import pyarrow as pa
 
     from pipelines.inputs.discovery import find_files
