@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pipelines.inputs import transforms, worklist
-from pipelines.reading import pipeline
+from pipelines.reading import ocr_reader, pipeline
 from tests.pipelines import samples
 from tests.pipelines.conftest import comparable
 
@@ -79,6 +79,22 @@ def test_rows_of_a_chunk_are_on_the_disk_before_the_next_is_opened(run, tmp_path
 
     assert run(tmp_path / "in", "--workers", 1)[0] == 0
     assert there == [0, 0, 1, 1, 1, 2, 2]
+
+
+def test_models_are_loaded_once_for_all_chunks(run, tmp_path, monkeypatch, small_chunks):
+    for seed in range(7):
+        samples.write_png(tmp_path / f"in/{seed}.png", seed)
+    loads, load_reader = tmp_path / "loads", ocr_reader.load_reader
+
+    def load(*options: Any) -> Any:
+        with loads.open("a") as file:  # the function itself is copied on its way to the workers
+            file.write("load\n")
+        return load_reader(*options)
+
+    monkeypatch.setattr(ocr_reader, "load_reader", load)
+
+    assert run(tmp_path / "in")[0] == 0
+    assert loads.read_text() == "load\n"
 
 
 def test_a_stopped_run_keeps_its_chunks_and_the_next_goes_on(run, tmp_path, monkeypatch, small_chunks):
