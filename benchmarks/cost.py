@@ -27,7 +27,8 @@ def main() -> None:
     )
     option("--kb-per-page-in", type=float, default=300)
     option("--kb-per-page-out", type=float, default=12)
-    option("--commit-us-per-page", type=float, default=86, help="parts commit one after the other")
+    option("--commit-us-per-page", type=float, default=13, help="parts commit one after the other")
+    option("--commit-us-per-known-document", type=float, default=1.1, help="each part passes the known ones through")
     option("--dollars-per-core-hour", type=float, required=True)
     option("--dollars-per-1000-requests", type=float, default=0.0)
     options = parser.parse_args()
@@ -39,9 +40,12 @@ def main() -> None:
     print(f"{'machines':>8} {'hours':>8} {'core hours':>11} {'shards':>8} {'requests':>11} {'dollars':>9}")
     for machines in options.machines:
         reading_s = options.pages / (options.pages_per_core_s * options.cores * machines)
-        seconds = options.start_s + reading_s + options.pages * options.commit_us_per_page / 1e6
+        known = machines * documents / 2  # by all parts together: on average half of the documents are known
+        commit_us = options.pages * options.commit_us_per_page + known * options.commit_us_per_known_document
+        seconds = options.start_s + reading_s + commit_us / 1e6
         shards = max(machines * options.cores, options.pages / _SHARD_ROWS)
-        requests = 2 * documents + 4 * shards  # look and fetch; write, look, move (a copy and a delete)
+        # Look and fetch; write, look, move (a copy and a delete); and list all inputs, a thousand names at a time.
+        requests = 2 * documents + 4 * shards + machines * documents / 1000
         core_hours = seconds * machines * options.cores / 3600
         dollars = core_hours * options.dollars_per_core_hour + requests / 1000 * options.dollars_per_1000_requests
         print(

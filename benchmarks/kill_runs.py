@@ -48,7 +48,7 @@ for module in (run_options, run_arguments):
     module.find_bundle = lambda name, task: SimpleNamespace(id="slow@0", digest="0", onnx_path="")
 run_arguments.import_ahead = lambda module: None
 ocr_reader.load_reader = load_slow_reader
-pipeline.define_pipeline.__defaults__ = (ROWS_PER_SHARD, False)
+pipeline.define_pipeline.__defaults__ = (ROWS_PER_SHARD, False, True)
 progress.QUIET_REFRESH_S = float(os.environ.get("QUIET_REFRESH_S", "30"))
 if "HEARTBEAT_S" in os.environ:  # so that other hosts take it for dead soon
     lock.HEARTBEAT_S, lock.DEAD_AFTER_S = float(os.environ["HEARTBEAT_S"]), 10 * float(os.environ["HEARTBEAT_S"])

@@ -61,6 +61,12 @@ def cores() -> int:
     return max(found, 1)
 
 
+def use_cores(number: int | None) -> None:
+    """Has ``cores`` return this number in this process; None changes nothing."""
+    if number:
+        os.environ[CORES] = str(number)
+
+
 @dataclass(frozen=True)
 class _Reading:
     limit_s: float

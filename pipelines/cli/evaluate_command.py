@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -11,19 +12,22 @@ from ocr_models.bundle import DEFAULT_BUNDLES
 from ocr_models.data.sources.formats import FORMATS
 from ocr_models.errors import ExitStatus
 from ocr_models.records import Task
-from ocr_models.terminal import say
+from ocr_models.terminal import LogFormat, hand_on, log_format, say
 from pipelines.cli.shared_arguments import (
     add_engine_argument,
+    add_log_arguments,
     add_rendering_arguments,
     add_runner_arguments,
     begin_on_labels,
     make_parser,
+    pop_log_options,
     pop_source_options,
 )
 
 if TYPE_CHECKING:
     from pipelines.evaluation.evaluate import EvaluateOptions
 
+_BRIEF = ("source", "splits", "models", "scores", "calibration", "pictures")
 _PREDICTION_FORMATS = ("text", "hocr", "alto", "page", "pagebeam")
 # The scores that are printed: their keys in evaluation.json, and their labels.
 _PRINTED = {
@@ -40,11 +44,15 @@ def main(argv: Sequence[str]) -> ExitStatus:
     """Runs the command and returns its exit status."""
     parser = _parser()
     arguments, beam_args = parser.parse_known_args(argv)
+    is_quiet = pop_log_options(vars(arguments))
     begin_on_labels(parser, arguments, beam_args)
     from pipelines.evaluation.evaluate import evaluate  # loads Beam, which help and usage errors don't need
 
     summary = evaluate(_options(arguments, [*argv], beam_args))
-    _report(summary, arguments.output.rstrip("/"))
+    if not is_quiet and log_format() == LogFormat.JSON:
+        hand_on(json.dumps({name: summary[name] for name in _BRIEF}, ensure_ascii=False))
+    elif not is_quiet:
+        _report(summary, arguments.output.rstrip("/"))
     return ExitStatus.SOME_FAILED if summary["pictures"]["failed"] else ExitStatus.OK
 
 
@@ -70,6 +78,7 @@ def _parser() -> ArgumentParser:
     add_runner_arguments(parser)
     _add_evaluated(parser)
     add_rendering_arguments(parser.add_argument_group("sources"))
+    add_log_arguments(parser)
     return parser
 
 

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import argparse
+import json
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from ocr_models.arguments import ArgumentParser, positive, share
 from ocr_models.errors import ExitStatus, UsageError
 from ocr_models.records import LABEL_TASKS, Task
-from ocr_models.terminal import say
+from ocr_models.terminal import LogFormat, hand_on, log_format, say
 from pipelines.cli.shared_arguments import (
+    add_log_arguments,
     add_rendering_arguments,
     add_runner_arguments,
     begin_on_labels,
     make_parser,
+    pop_log_options,
     pop_source_options,
 )
 from pipelines.datasets.splits import parse_splits
@@ -25,21 +28,31 @@ if TYPE_CHECKING:
     from pipelines.datasets.prepare import Prepared, PrepareOptions
 
 _MEGABYTE = 1e6
+_BRIEF = ("splits", "quarantined", "duplicates", "near_duplicates")
 
 
 def main(argv: Sequence[str]) -> ExitStatus:
     """Runs the command and returns its exit status."""
     parser = _parser()
     arguments, beam_args = parser.parse_known_args(argv)
+    is_quiet = pop_log_options(vars(arguments))
     begin_on_labels(parser, arguments, beam_args)
     if arguments.below is not None:
-        return _write_review(arguments, beam_args)
+        return _write_review(arguments, beam_args, is_quiet)
     from pipelines.datasets.prepare import prepare  # loads Beam, which help and usage errors don't need
 
     options = _options(arguments, beam_args)
     start = time.monotonic()
     prepared = prepare(options)
-    return _report(prepared, options.output, time.monotonic() - start)
+    description, elapsed_s = prepared.description, time.monotonic() - start
+    if not is_quiet and log_format() == LogFormat.JSON:
+        brief = {name: description[name] for name in _BRIEF}
+        hand_on(json.dumps({"unchanged": prepared.unchanged, "elapsed_s": round(elapsed_s, 3), **brief}))
+    elif not is_quiet:
+        _report(prepared, options.output, elapsed_s)
+    quarantined = description["quarantined"]
+    has_failed = not prepared.unchanged and (quarantined["pictures"] or quarantined["labels"])
+    return ExitStatus.SOME_FAILED if has_failed else ExitStatus.OK
 
 
 def _parser() -> ArgumentParser:
@@ -59,6 +72,7 @@ def _parser() -> ArgumentParser:
     _add_shard_arguments(parser)
     _add_source_arguments(parser)
     add_runner_arguments(parser)
+    add_log_arguments(parser)
     return parser
 
 
@@ -110,7 +124,7 @@ def _options(arguments: argparse.Namespace, beam_args: list[str]) -> PrepareOpti
     return PrepareOptions(**values, splits=splits, source_options=told, beam_args=beam_args)
 
 
-def _write_review(arguments: argparse.Namespace, beam_args: list[str]) -> ExitStatus:
+def _write_review(arguments: argparse.Namespace, beam_args: list[str], is_quiet: bool) -> ExitStatus:
     if arguments.format != "pagebeam":
         raise UsageError(f"--below goes with --format pagebeam, not with {arguments.format}")
     if beam_args:
@@ -118,20 +132,23 @@ def _write_review(arguments: argparse.Namespace, beam_args: list[str]) -> ExitSt
     from pipelines.datasets.write_review import write_review
 
     summary = write_review(arguments.source, arguments.output, arguments.below)
-    say(f"review      {_plural(summary.words, 'word')} of {_plural(summary.pages, 'page')}")
-    if summary.left_out:
-        say(f"left out    {_plural(summary.left_out, 'word')} with more confidence; review again after training")
-    for failure in summary.failures:
-        say(f"left out    {failure}")
-    say(f"look        {arguments.output}/review.html")
+    if not is_quiet and log_format() == LogFormat.JSON:
+        hand_on(json.dumps(asdict(summary), ensure_ascii=False))
+    elif not is_quiet:
+        say(f"review      {_plural(summary.words, 'word')} of {_plural(summary.pages, 'page')}")
+        if summary.left_out:
+            say(f"left out    {_plural(summary.left_out, 'word')} with more confidence; review again after training")
+        for failure in summary.failures:
+            say(f"left out    {failure}")
+        say(f"look        {arguments.output}/review.html")
     return ExitStatus.SOME_FAILED if summary.failures else ExitStatus.OK
 
 
-def _report(prepared: Prepared, output: str, elapsed_s: float) -> ExitStatus:
-    """Prints what is in a data set; returns the exit status."""
+def _report(prepared: Prepared, output: str, elapsed_s: float) -> None:
+    """Prints what is in a data set."""
     if prepared.unchanged:
         say(f"unchanged: nothing to do; {output} has this data set, complete")
-        return ExitStatus.OK
+        return
     description = prepared.description
     for split, counts in description["splits"].items():
         shards = len(counts["shards"])
@@ -143,8 +160,6 @@ def _report(prepared: Prepared, output: str, elapsed_s: float) -> ExitStatus:
     )
     say(f"speed       {pictures / elapsed_s:.1f} images/s, {size / _MEGABYTE / elapsed_s:.1f} MB/s")
     say(f"look        {output.rstrip('/')}/contact_sheet.png")
-    quarantined = description["quarantined"]
-    return ExitStatus.SOME_FAILED if quarantined["pictures"] or quarantined["labels"] else ExitStatus.OK
 
 
 def _print_empty_splits(description: dict[str, Any]) -> None:

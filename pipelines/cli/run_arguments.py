@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import re
 from typing import Any
 
@@ -11,9 +10,9 @@ from ocr_models.arguments import ArgumentParser, dots_per_inch, percentage, posi
 from ocr_models.bundle import find_bundle
 from ocr_models.errors import UsageError
 from ocr_models.limits import CORES, LEAST_MEMORY_BYTES, MEGABYTE, DecodeLimits
-from ocr_models.terminal import LogFormat, announce, configure_log, tell
+from ocr_models.terminal import announce, tell
 from pipelines.cli.run_summary import report_estimate, report_run
-from pipelines.cli.shared_arguments import add_runner_arguments, check_beam_args
+from pipelines.cli.shared_arguments import add_log_arguments, add_runner_arguments, check_beam_args, pop_log_options
 from pipelines.inputs.discovery import check_inputs
 from pipelines.inputs.input_list import InputList
 from pipelines.output.gates import Gates
@@ -29,7 +28,6 @@ RUN_STATUSES = (
     "0 all pages read; 3 finished, some pages failed; 4 finished, but worse than a gate allows; 5 another run writes "
     "to DIR; 6 stopped at the deadline; 130, 143 interrupted"
 )
-_LOG_LEVELS = ("debug", "info", "warning", "error")
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -67,7 +65,7 @@ def add_run_arguments(parser: argparse.ArgumentParser, has_confidence: bool) -> 
     known = parser.add_argument_group("known pages", "A page that was read before isn't read again.")
     _add_rereading_arguments(known, has_confidence)
     _add_production_arguments(parser.add_argument_group("scheduled runs"), has_confidence)
-    _add_log_arguments(parser.add_argument_group("messages"))
+    add_log_arguments(parser)
     _add_limit_arguments(parser.add_argument_group("limits", "What exceeds one becomes a failed row that names it."))
 
 
@@ -119,22 +117,6 @@ def _add_production_arguments(group: argparse._ArgumentGroup, has_confidence: bo
         metavar="P",
         help="exit with 4 if the shares of blank and failed pages, words per page or confidences differ by more than "
         "this from the last good run, such as 20%%",
-    )
-
-
-def _add_log_arguments(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--quiet", action="store_true", help="print nothing but errors")
-    group.add_argument(
-        "--log-level",
-        choices=_LOG_LEVELS,
-        default="info",
-        help="how important messages on stderr must be; debug: those of libraries, too; default: %(default)s",
-    )
-    group.add_argument(
-        "--log-format",
-        choices=[str(form) for form in LogFormat],
-        default=str(LogFormat.TEXT),
-        help="json: an object per line on stderr, and one for the summary on stdout; default: %(default)s",
     )
 
 
@@ -232,9 +214,7 @@ def run_and_report(
         done: what is done to pages, such as "read".
     """
     values = dict(vars(arguments))
-    is_dry, is_quiet = values.pop("dry_run"), values.pop("quiet")
-    level = values.pop("log_level")
-    configure_log(LogFormat(values.pop("log_format")), logging.ERROR if is_quiet else getattr(logging, level.upper()))
+    is_dry, is_quiet = values.pop("dry_run"), pop_log_options(values)
     gates = Gates(values.pop("max_failed"), values.pop("min_mean_confidence"), values.pop("max_drift"))
     rereading = Rereading(**{name: values.pop(name) for name in ("retry_failed", "below", "reread", "hash_all")})
     listed = [values.pop(name) for name in ("from_file", "uri_column", "id_column", "file_group")]

@@ -48,10 +48,7 @@ def report_run(manifest: dict[str, Any], options: RunOptions, gates: Gates, done
         is_quiet: whether nothing is printed, except what exceeds a gate.
     """
     output, table = absolute_uri(options.output), options.table
-    manifests = read_manifests(output)
-    array = array_of(manifests, manifest["run_id"])
-    judged = array.whole() if array else manifest
-    exceeded = [] if array and array.missing else gates.exceeded(judged, whole_runs(manifests))
+    exceeded = _exceeded(gates, manifest, output)
     if exceeded:
         noted = json.dumps({**manifest, "gates_exceeded": exceeded}, indent=2, ensure_ascii=False)
         write_bytes(join(output, manifest_path(manifest["run_id"])), noted.encode())
@@ -62,13 +59,22 @@ def report_run(manifest: dict[str, Any], options: RunOptions, gates: Gates, done
     elif not is_quiet:
         _print_first_page(manifest, output, table)
         _print_summary(manifest, options.output, table, done)
-        if array:
-            _print_part(manifest["part"], array.missing)
+        if manifest["part"]:
+            _print_part(manifest["part"], manifest["parts_left"])
     for sentence in exceeded:
         tell(f"gate:     {sentence}", logging.ERROR, "gate")
     if manifest["stopped"] and not is_quiet and log_format() == LogFormat.TEXT:
         _print_left(manifest)
     return status
+
+
+def _exceeded(gates: Gates, manifest: dict[str, Any], output: str) -> list[str]:
+    """The gates that a run exceeds, or all parts of a job array together when the last one has finished."""
+    if not gates.are_set or manifest.get("parts_left"):  # of many parts, each would read the manifests of all
+        return []
+    manifests = read_manifests(output)
+    array = array_of(manifests, manifest["run_id"])
+    return gates.exceeded(array.whole() if array else manifest, whole_runs(manifests))
 
 
 def _status(manifest: dict[str, Any], exceeded: list[str]) -> int:
@@ -135,8 +141,8 @@ def _print_summary(manifest: dict[str, Any], output: str, table: Table, done: st
         say(f"failures: pagebeam failures {shlex.quote(output)}")
 
 
-def _print_part(part: dict[str, int], missing: list[int]) -> None:
-    others = f"{len(missing)} haven't finished, see pagebeam status" if missing else "all have finished"
+def _print_part(part: dict[str, int], left: int) -> None:
+    others = f"{left} haven't finished, see pagebeam status" if left else "all have finished"
     say(f"part:     {part['number']} of {part['count']}; {others}")
 
 

@@ -146,7 +146,7 @@ def _add_kubernetes(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_kubernetes_array(parser: argparse.ArgumentParser) -> None:
-    _add_aws_batch(parser)
+    _add_in_image(parser)
     parser.add_argument(
         "--volume",
         action="append",
@@ -158,6 +158,16 @@ def _add_kubernetes_array(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_aws_batch(parser: argparse.ArgumentParser) -> None:
+    _add_in_image(parser)
+    parser.add_argument(
+        "--job-role",
+        type=_job_role,
+        metavar="ARN",
+        help="IAM role of the child jobs, with access to the bucket; default: that of the queue's machines",
+    )
+
+
+def _add_in_image(parser: argparse.ArgumentParser) -> None:
     _add_slurm(parser)
     parser.add_argument("--image", required=True, help="container image with Pagebeam")
 
@@ -187,6 +197,14 @@ def _name(text: str) -> str:
     if len(text) > _NAME_LENGTH or not re.fullmatch(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?", text):
         raise argparse.ArgumentTypeError(
             f"{text!r} is not a name of up to {_NAME_LENGTH} lower-case letters, digits and hyphens"
+        )
+    return text
+
+
+def _job_role(text: str) -> str:
+    if not re.fullmatch(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]{1,576}", text, re.ASCII):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not the ARN of a role, such as arn:aws:iam::123456789012:role/ocr"
         )
     return text
 
@@ -280,7 +298,7 @@ def _units(arguments: argparse.Namespace, run: ScheduledRun) -> dict[str, str]:
     if arguments.kind == "slurm":
         return slurm_script(run, arguments.parts, arguments.max_hours, arguments.cpus, arguments.memory)
     if arguments.kind == "aws-batch":
-        of_task = (arguments.image, arguments.cpus, arguments.memory)
+        of_task = (arguments.image, arguments.cpus, arguments.memory, arguments.job_role)
         return aws_batch_commands(run, arguments.parts, arguments.max_hours, *of_task)
     if arguments.kind == "kubernetes-array":
         in_pods = (arguments.image, arguments.volume, arguments.cpus, arguments.memory)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -13,13 +14,14 @@ from ocr_models.data.sources.source import SourceOptions
 from ocr_models.errors import UsageError
 from ocr_models.inference.engines import AUTO, ENGINES
 from ocr_models.records import MIN_CONFIDENCE, TextLayerUse
-from ocr_models.terminal import announce
+from ocr_models.terminal import LogFormat, announce, configure_log
 from pipelines.inputs.discovery import is_glob
 from pipelines.runtime.beam_options import LOCAL_RUNNER
 from pipelines.runtime.storage import check_file_system, is_remote
 
 # How much an option that Beam doesn't know must be like one of ours to be refused on runners that may know it.
 _SURELY_MISSPELT = 0.8
+_LOG_LEVELS = ("debug", "info", "warning", "error")
 
 
 def make_parser(name: str, description: str, exit_statuses: str, beam_example: str) -> ArgumentParser:
@@ -48,6 +50,35 @@ def add_runner_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--runner", default=LOCAL_RUNNER, metavar="NAME", help="Beam runner; default: %(default)s, local"
     )
+
+
+def add_log_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of what a command says and how."""
+    group = parser.add_argument_group("messages")
+    group.add_argument("--quiet", action="store_true", help="print nothing but errors")
+    group.add_argument(
+        "--log-level",
+        choices=_LOG_LEVELS,
+        default="info",
+        help="how important messages on stderr must be; debug: those of libraries, too; default: %(default)s",
+    )
+    group.add_argument(
+        "--log-format",
+        choices=[str(form) for form in LogFormat],
+        default=str(LogFormat.TEXT),
+        help="json: an object per line on stderr, and one for the summary on stdout; default: %(default)s",
+    )
+
+
+def pop_log_options(values: dict[str, Any]) -> bool:
+    """Removes the options of ``add_log_arguments`` from a command's arguments and heeds them.
+
+    Returns:
+        Whether nothing but errors is to be printed, which the command itself has to see to for its summary.
+    """
+    is_quiet, level = values.pop("quiet"), values.pop("log_level")
+    configure_log(LogFormat(values.pop("log_format")), logging.ERROR if is_quiet else getattr(logging, level.upper()))
+    return is_quiet
 
 
 def add_engine_argument(parser: argparse._ActionsContainer) -> None:

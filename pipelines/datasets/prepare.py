@@ -27,7 +27,7 @@ from pipelines.datasets.transforms import (
 from pipelines.inputs.data_sets import read_description
 from pipelines.inputs.source_files import SourceFiles, fingerprint_files, list_items
 from pipelines.runtime.beam_options import BeamOptions
-from pipelines.runtime.runner import make_pipeline, run_pipeline
+from pipelines.runtime.runner import make_pipeline, run_pipelines
 from pipelines.runtime.storage import OutputError, absolute_uri
 
 
@@ -107,7 +107,7 @@ def prepare_source(
     begin_dataset(output, options.overwrite)
     try:
         define_pipeline(pipeline, stage_items(output, items), source, dataset)
-        run_pipeline(pipeline, "item")
+        run_pipelines([pipeline], "item")
     except BaseException as error:  # Ctrl-C, too
         discard_dataset(output, keep_quarantine=not isinstance(error, (OutputError, KeyboardInterrupt)))
         raise

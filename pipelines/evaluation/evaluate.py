@@ -32,7 +32,7 @@ from pipelines.evaluation.scores import Rules
 from pipelines.evaluation.summary import EvaluationDescription, Summary
 from pipelines.evaluation.transforms import ListWork, Predict, Score, WriteEvaluation
 from pipelines.runtime.beam_options import BeamOptions
-from pipelines.runtime.runner import make_pipeline, run_pipeline
+from pipelines.runtime.runner import make_pipeline, run_pipelines
 from pipelines.runtime.storage import absolute_uri, check_writable, delete, exists, join, read_bytes
 
 _MODEL_TASKS = {"detector": "detection", "recognizer": "recognition", "captioner": "caption"}
@@ -123,7 +123,7 @@ def evaluate(options: EvaluateOptions) -> Summary:
         delete([join(output, SUMMARY)])
     has_attention = data.task == Task.RECOGNITION and "recognizer" in models and _has_attention(models["recognizer"])
     define_pipeline(pipeline, output, data, rules, load_predictor, description, has_attention)
-    run_pipeline(pipeline, "picture")
+    run_pipelines([pipeline], "picture")
     summary = _read_summary(output)
     if options.fit_temperature:
         set_temperature(models["recognizer"], summary["temperature"]["fitted"])

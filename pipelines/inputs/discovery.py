@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import os
 import re
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from ocr_models.errors import DocumentError, PagebeamError, UsageError
 from ocr_models.io.documents import HEAD_BYTES, sniff_kind
 from ocr_models.io.files import kind_of_special
 from ocr_models.io.hashing import CLOCK_TICK_NS
+from pipelines.inputs.map_ahead import map_ahead
 from pipelines.runtime.storage import (
     StorageError,
     StoredFile,
     absolute_uri,
     glob_regex,
     is_remote,
+    list_below,
     match_files,
     open_file,
 )
@@ -31,7 +34,10 @@ _EXTENSION = re.compile(r"\.[a-z0-9]{1,8}")  # longer ones, or with other charac
 
 
 _LINK = "link to a folder"
+_AT_ONCE = 64
 SHOWN_REASONS = 10  # why files were skipped; extensions, of which there can be many, are among them
+
+Item = TypeVar("Item")
 
 
 class FileStamp(NamedTuple):
@@ -144,7 +150,10 @@ def find_documents(pattern: str) -> Iterator[str]:
 
 
 def find_files(pattern: str) -> Iterator[FoundFile]:
-    """Yields all files that a file name, folder or glob stands for, in an order that depends on names alone."""
+    """Yields all files that a file name, folder or glob stands for, in an order that depends on names alone.
+
+    Of a folder on an object store it is the order of the store, and a page of its list is in memory at a time.
+    """
     path = absolute_uri(pattern)
     if is_remote(path):
         yield from _find_remote(path)
@@ -182,11 +191,21 @@ def _as_text(path: str) -> str:
 
 
 def _find_remote(pattern: str) -> Iterator[FoundFile]:
-    folder = pattern.rstrip("/")
-    in_folder = [] if is_glob(pattern) else _match(folder + "/**")
-    for file in in_folder:
-        yield FoundFile(file.path, skipped=_why_skipped(file.path, file.path[len(folder) :]), stamp=_remote_stamp(file))
-    if not in_folder:
+    folder, is_empty = pattern.rstrip("/"), True
+
+    def look_at(file: StoredFile) -> FoundFile:
+        return FoundFile(
+            file.path, skipped=_why_skipped(file.path, file.path[len(folder) :]), stamp=_remote_stamp(file)
+        )
+
+    if not is_glob(pattern):
+        try:
+            for of_some in map_ahead(lambda files: list(map(look_at, files)), _some(list_below(folder))):
+                is_empty = False
+                yield from of_some
+        except StorageError as error:
+            raise UsageError(f"can't look for documents: {error}") from error
+    if is_empty:
         yield from map(remote_file, _match(pattern))
 
 
@@ -217,16 +236,33 @@ def _if_settled(changed_ns: int) -> int | None:
 
 
 def _find_in_folder(folder: str) -> Iterator[FoundFile]:
+    for of_some in map_ahead(lambda look: look(), _looks_in_folder(folder)):
+        yield from of_some
+
+
+def _looks_in_folder(folder: str) -> Iterator[Callable[[], list[FoundFile]]]:
+    """Yields functions that look at some of the files in a folder each."""
     for parent, links, _, names, error in _walk(folder):
         base, below = parent.rstrip("/"), parent[len(folder) :]
         hidden = "hidden" if "/." in below else None
-        if error:
-            yield FoundFile(_as_text(parent), error=None if hidden else error, skipped=hidden)
+        known = [FoundFile(_as_text(parent), error=None if hidden else error, skipped=hidden)] if error else []
         for name in links:
             is_hidden = hidden or name.startswith(".")
-            yield FoundFile(_as_text(os.path.join(parent, name)), skipped="hidden" if is_hidden else _LINK)
-        for name in names:
-            yield _in_folder(f"{base}/{name}", f"{below}/{name}")
+            known.append(FoundFile(_as_text(os.path.join(parent, name)), skipped="hidden" if is_hidden else _LINK))
+        if known:
+            yield functools.partial(list, known)
+        for some in _some(iter(names)):
+            yield functools.partial(_all_in_folder, base, below, some)
+
+
+def _some(items: Iterator[Item]) -> Iterator[list[Item]]:
+    """The items in lists, for each of which a thread is worth while."""
+    while some := list(itertools.islice(items, _AT_ONCE)):
+        yield some
+
+
+def _all_in_folder(base: str, below: str, names: list[str]) -> list[FoundFile]:
+    return [_in_folder(f"{base}/{name}", f"{below}/{name}") for name in names]
 
 
 def _in_folder(path: str, below: str) -> FoundFile:

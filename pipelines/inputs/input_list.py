@@ -14,7 +14,6 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
@@ -24,6 +23,7 @@ import pyarrow.parquet as pq
 from ocr_models.errors import PagebeamError, UsageError
 from ocr_models.io.files import local_path, special_kind
 from pipelines.inputs.discovery import FoundFile, named_file, remote_file
+from pipelines.inputs.map_ahead import map_ahead
 from pipelines.inputs.mets import MetsPages, read_mets
 from pipelines.runtime.storage import StorageError, absolute_uri, check_file_system, is_remote, match_files, open_file
 
@@ -31,8 +31,7 @@ STDIN = "-"
 _URI_COLUMNS = ("uri", "source_uri")  # the first is that of Pagebeam's documents, the other that of its rows
 _PARQUET_MAGIC = b"PAR1"
 _HEAD_BYTES = 64
-_AT_ONCE = 1024
-_THREADS = 16  # a remote file system takes some 50 ms to answer about each file
+_AT_ONCE = 64
 
 Entry = tuple[str, str | None]
 """A path or URI, and its id."""
@@ -69,12 +68,9 @@ class InputList:
     def files(self) -> Iterator[FoundFile]:
         """Yields the documents in the order of the list. One that isn't there has an error; it becomes a failed row."""
         entries = self.entries()
-        with ThreadPoolExecutor(_THREADS) as threads:
-            while some := list(itertools.islice(entries, _AT_ONCE)):
-                places = [absolute_uri(local_path(place)) for place, _ in some]
-                remote = iter(threads.map(_look_at_remote, filter(is_remote, places)))
-                for place, (_, input_id) in zip(places, some, strict=True):
-                    yield replace(next(remote) if is_remote(place) else named_file(place), input_id=input_id)
+        some = iter(lambda: list(itertools.islice(entries, _AT_ONCE)), [])
+        for found in map_ahead(_look_at, some):
+            yield from found
 
     def entries(self) -> Iterator[Entry]:
         """Yields the places on the list as they are written, with their ids.
@@ -166,6 +162,14 @@ def _is_xml(file: BinaryIO) -> bool:
 def _text(file: BinaryIO, newline: str) -> io.TextIOWrapper:
     """The file's text; bytes that aren't UTF-8 are kept, as in the names of files."""
     return io.TextIOWrapper(file, "utf-8-sig", errors="surrogateescape", newline=newline)
+
+
+def _look_at(entries: list[Entry]) -> list[FoundFile]:
+    places = [(absolute_uri(local_path(place)), input_id) for place, input_id in entries]
+    return [
+        replace(_look_at_remote(place) if is_remote(place) else named_file(place), input_id=input_id)
+        for place, input_id in places
+    ]
 
 
 def _look_at_remote(uri: str) -> FoundFile:

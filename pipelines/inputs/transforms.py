@@ -56,7 +56,7 @@ class ReadWorklist(beam.PTransform):
 
     Attributes:
         parts: paths of the parts of the worklist.
-        known: path of what is known of documents that earlier runs read; None if nothing is.
+        known: paths of what is known of documents that were read before, see ``read_known``.
         limits: what a document may cost.
         stop: asks to open no more documents; None if nothing does.
         folders: local folders of the inputs; a worker that doesn't see them fails the pipeline.
@@ -64,7 +64,7 @@ class ReadWorklist(beam.PTransform):
     """
 
     parts: Sequence[str]
-    known: str | None = None
+    known: tuple[str, ...] = ()
     limits: DecodeLimits = field(default_factory=DecodeLimits)
     stop: StopFile | None = None
     folders: tuple[str, ...] = ()
@@ -86,13 +86,13 @@ class OpenDocuments(beam.PTransform):
 
     Attributes:
         limits: what a document may cost.
-        known: path of what is known of documents that earlier runs read; None if nothing is.
+        known: paths of what is known of documents that were read before, see ``read_known``.
         stop: asks to open no more documents; None if nothing does.
         folders: local folders of the inputs; a worker that doesn't see them fails the pipeline.
     """
 
     limits: DecodeLimits = field(default_factory=DecodeLimits)
-    known: str | None = None
+    known: tuple[str, ...] = ()
     stop: StopFile | None = None
     folders: tuple[str, ...] = ()
 
@@ -124,7 +124,7 @@ class _ReadCopiesOnce(beam.PTransform):
 
 
 def _open(
-    file: FoundFile, limits: DecodeLimits, known: str | None, stop: StopFile | None, folders: tuple[str, ...]
+    file: FoundFile, limits: DecodeLimits, known: tuple[str, ...], stop: StopFile | None, folders: tuple[str, ...]
 ) -> Iterator[PageRange]:
     check_seen(folders)
     if file.error or file.skipped:
@@ -149,5 +149,6 @@ def _merge_copies(key: tuple[str, int], ranges: Iterable[PageRange]) -> Iterator
 def count_pages(page_range: PageRange) -> PageRange:
     """Tells the progress of a run how many pages to expect; returns the page range."""
     if page_range.number == 0:
+        progress.count_pages(progress.OPENED, max(len(page_range.document.places), 1))
         progress.count_pages(progress.EXPECTED, page_range.document.expected_rows)
     return page_range

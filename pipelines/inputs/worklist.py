@@ -6,10 +6,10 @@ graph, millions of documents would not fit into it.
 
 from __future__ import annotations
 
-import functools
 import itertools
 import os
-from collections.abc import Iterable, Iterator, Mapping
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -21,6 +21,7 @@ from pipelines.inputs.documents import Known
 from pipelines.runtime.storage import StorageError, atomic_writer, delete, exists, join, list_folder, open_file
 
 FILES_PER_PART = 4096
+FILES_OF_FIRST_PART = 256  # opened in some seconds: a local run has its first rows soon, see ``chunks``
 _PART = "files-"
 _FILES = pa.schema(
     [
@@ -39,11 +40,25 @@ def write_worklist(folder: str, files: Iterable[FoundFile]) -> list[str]:
     """Writes the files to open, which aren't skipped ones, into parts in a folder; returns the paths of the parts."""
     parts: list[str] = []
     remaining = iter(files)
-    while part := list(itertools.islice(remaining, FILES_PER_PART)):
+    while part := list(itertools.islice(remaining, FILES_PER_PART if parts else FILES_OF_FIRST_PART)):
         path = join(folder, f"{_PART}{len(parts):05d}.parquet")
         _write(path, _FILES, [_as_row(file) for file in part])
         parts.append(path)
     return parts
+
+
+def chunks(parts: Sequence[str], length: int) -> Iterator[Sequence[str]]:
+    """The parts of a worklist in the chunks that a local run reads one after the other; the first part is one alone.
+
+    Beam's local runner opens all documents of a pipeline before it reads the first page, and has them in memory.
+
+    Args:
+        parts: from ``write_worklist``.
+        length: number of parts in a chunk.
+    """
+    yield parts[:1]
+    for start in range(1, len(parts), length):
+        yield parts[start : start + length]
 
 
 def remove_worklist(folder: str) -> None:
@@ -85,13 +100,38 @@ def write_known(path: str, known: Mapping[str, tuple[int, ...] | None]) -> None:
     _write(path, _KNOWN, [{"sha256": sha256, "pages": pages} for sha256, pages in known.items()])
 
 
-@functools.lru_cache(1)
-def read_known(path: str) -> Known:
-    """Reads what ``write_known`` wrote, once per process."""
+_known: dict[str, tuple[int, ...] | None] = {}
+_known_paths: tuple[str, ...] = ()
+_known_lock = threading.Lock()
+
+
+def read_known(paths: tuple[str, ...]) -> Known:
+    """Reads what ``write_known`` wrote, and which documents have been read since; each file once per process.
+
+    Args:
+        paths: files of ``write_known``, or with the column ``sha256`` alone for documents of which nothing is to be
+            read any more. Of a document in several, the last one counts.
+    """
+    global _known, _known_paths
+    with _known_lock:
+        if paths != _known_paths:
+            if paths[: len(_known_paths)] != _known_paths:
+                _known, _known_paths = {}, ()
+            for path in paths[len(_known_paths) :]:
+                _known.update(_known_in(path))
+            _known_paths = paths
+        return _known
+
+
+def _known_in(path: str) -> Iterator[tuple[str, tuple[int, ...] | None]]:
     with open_file(path) as file:
-        table = pq.read_table(file)
-    pages = (None if pages is None else tuple(pages) for pages in table["pages"].to_pylist())
-    return dict(zip(table["sha256"].to_pylist(), pages, strict=True))
+        rows = pq.ParquetFile(file)
+        table = rows.read([name for name in _KNOWN.names if name in rows.schema_arrow.names])
+    digests = table["sha256"].to_pylist()
+    if "pages" not in table.column_names:
+        return ((digest, ()) for digest in digests if digest)
+    pages = (None if of is None else tuple(of) for of in table["pages"].to_pylist())
+    return zip(digests, pages, strict=True)
 
 
 def _as_row(file: FoundFile) -> dict[str, Any]:

@@ -12,10 +12,9 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-import pyarrow.parquet as pq
-
 from pipelines.inputs.worklist import remove_worklist
-from pipelines.output.documents_table import all_documents
+from pipelines.output.documents_table import documents_near, write_documents_after
+from pipelines.output.finished_parts import FINISHED_PARTS, note_part
 from pipelines.output.lock import check_lock, check_part, living_parts, locked, remove_dead_parts
 from pipelines.output.output_folder import (
     Commit,
@@ -27,7 +26,7 @@ from pipelines.output.output_folder import (
     unfinished_folder,
     unfinished_runs,
 )
-from pipelines.output.places import Places
+from pipelines.output.places import DocumentChanges, Places
 from pipelines.output.row_changes import RowChanges
 from pipelines.output.run_manifest import RunDescription, Totals, build_manifest, read_description, timestamp
 from pipelines.output.shards import Shard, read_presence, unfinished_documents, unfinished_shards
@@ -66,16 +65,22 @@ def commit_run(
     rows = RowChanges(output, run.table, run.run_id, shards)
     opened = rows.with_places(unfinished_documents(output, run.run_id))
     presence = read_presence(output, run.run_id)
-    places = Places(all_documents(output, run.table), opened, presence, timestamp(run.start_time))
-    changes = places.changes(rows.contents if run.part else None)
+    near = documents_near(output, run.table, opened, presence)  # not all: each part of an array commits
+    places = Places(near, opened, presence, timestamp(run.start_time))
+    changes = places.changes(rows.unopened, rows.contents if run.part else None)
     known_pages = places.known_pages(rows.contents)
     manifest = build_manifest(run, rows.shards, totals, stopped, changes, known_pages)
-    rows.apply(places.of_touched(rows.contents), places.unreadable)
+    moves = []
+    if run.part and holder is None:
+        finished, manifest["parts_left"] = note_part(output, run, stopped)
+        write_bytes(join(output, f"{new}/finished_parts.json"), finished)
+        moves.append((f"{new}/finished_parts.json", FINISHED_PARTS))
+    rows.apply(places.of_touched(rows.contents), places.of_copies(), places.unreadable)
     with atomic_writer(join(output, f"{new}/documents.parquet")) as file:
-        pq.write_table(places.documents(rows.facts()), file, compression="zstd")
-    write_bytes(join(output, f"{new}/manifest.json"), json.dumps(manifest, indent=2, ensure_ascii=False).encode())
+        write_documents_after(file, output, run.table, near, places.documents(rows.facts()))
+    write_bytes(join(output, f"{new}/manifest.json"), _as_bytes(manifest))
     check_lock(output, holder or run.run_id)
-    moves = [
+    moves += [
         *rows.moves,
         (f"{new}/documents.parquet", documents_path(run.table)),
         (f"{new}/manifest.json", manifest_path(run.run_id)),
@@ -91,6 +96,24 @@ def commit_briefly(
     with locked(output, run.run_id, wait=True, is_brief=True):
         finish_commit(output)
         return commit_run(output, run, shards, totals, stopped)
+
+
+def commit_nothing(output: str, run: RunDescription) -> dict[str, Any]:
+    """Writes the manifest of a run that found nothing new, and returns it."""
+    manifest = build_manifest(run, [], Totals(), None, DocumentChanges())
+    if not run.part:
+        write_bytes(join(output, manifest_path(run.run_id)), _as_bytes(manifest))
+        return manifest
+    with locked(output, run.run_id, wait=True, is_brief=True):
+        finish_commit(output)
+        finished, manifest["parts_left"] = note_part(output, run, None)
+        write_bytes(join(output, manifest_path(run.run_id)), _as_bytes(manifest))
+        write_bytes(join(output, FINISHED_PARTS), finished)
+    return manifest
+
+
+def _as_bytes(manifest: dict[str, Any]) -> bytes:
+    return json.dumps(manifest, indent=2, ensure_ascii=False).encode()
 
 
 def take_over(output: str, holder: str) -> list[dict[str, Any]]:

@@ -65,9 +65,47 @@ def _with_missing(documents: pa.Table, columns: Sequence[str] | None) -> pa.Tabl
     return documents
 
 
-def all_documents(output: str, table: Table) -> pa.Table:
-    """Like ``read_documents``, at once."""
-    return pa.concat_tables([DOCUMENTS.empty_table(), *read_documents(output, table)]).combine_chunks()
+def documents_near(output: str, table: Table, opened: pa.Table, presence: pa.Table) -> pa.Table:
+    """The documents that a run may change, in their order: at its places, and other places of their contents.
+
+    Args:
+        output: the output folder.
+        table: the table whose documents they are.
+        opened: the documents that the run opened, with the columns of ``shards.OPENED``.
+        presence: places that vanished or returned, with the column ``uri``.
+    """
+    uris = pa.chunked_array([*opened["uri"].chunks, *presence["uri"].chunks], pa.string()).combine_chunks()
+    here = [
+        contents(batch.filter(pc.is_in(batch["uri"], uris)))
+        for batch in read_documents(output, table, ("uri", "sha256"))
+    ]
+    of_all = [chunk for found in (contents(opened), *here) for chunk in found.chunks]
+    wanted = pa.chunked_array(of_all, pa.string()).unique()
+    near = [
+        batch.filter(pc.or_(pc.is_in(batch["uri"], uris), pc.is_in(contents(batch), wanted)))
+        for batch in read_documents(output, table)
+    ]
+    return pa.concat_tables([DOCUMENTS.empty_table(), *near]).combine_chunks()
+
+
+def write_documents_after(file: BinaryIO, output: str, table: Table, near: pa.Table, after: pa.Table) -> None:
+    """Writes all documents in the order of their places, a batch at a time.
+
+    Args:
+        file: where to.
+        output: the output folder.
+        table: the table whose documents they are.
+        near: from ``documents_near``.
+        after: what takes their place, in order.
+    """
+    replaced, rest = near["uri"].combine_chunks(), after
+    with pq.ParquetWriter(file, DOCUMENTS, compression="zstd") as writer:
+        for batch in read_documents(output, table):
+            others = batch.filter(pc.invert(pc.is_in(batch["uri"], replaced))).select(DOCUMENTS.names)
+            count = pc.sum(pc.less_equal(rest["uri"], batch["uri"][-1])).as_py() or 0
+            writer.write_table(pa.concat_tables([others, rest.slice(0, count)]).sort_by("uri"))
+            rest = rest.slice(count)
+        writer.write_table(rest)
 
 
 def contents(rows: pa.Table, sha256: str = "sha256", uri: str = "uri") -> pa.ChunkedArray:

@@ -27,6 +27,11 @@ class Gates:
     min_mean_confidence: float | None = None
     max_drift: float | None = None
 
+    @property
+    def are_set(self) -> bool:
+        """Whether there is a limit."""
+        return self != Gates()
+
     def exceeded(self, manifest: dict[str, Any], earlier: Iterable[dict[str, Any]]) -> list[str]:
         """Says in a sentence each which limits a run exceeds; a run that read nothing exceeds none.
 

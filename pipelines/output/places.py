@@ -25,6 +25,7 @@ class DocumentChanges:
     """What a run found of documents, in numbers of places.
 
     Attributes:
+        failed_to_open: couldn't be opened.
         new: read for the first time.
         changed: other bytes than before.
         moved: new places of documents that are known from elsewhere: renamed files, and copies.
@@ -33,6 +34,7 @@ class DocumentChanges:
         returned: found again.
     """
 
+    failed_to_open: int = 0
     new: int = 0
     changed: int = 0
     moved: int = 0
@@ -84,10 +86,11 @@ class Places:
         self._known_contents, self._opened_contents = known_contents, opened_contents
         self._opened_pages = attributes["pages_read"]
 
-    def changes(self, read: pa.ChunkedArray | None = None) -> DocumentChanges:
+    def changes(self, unopened: pa.ChunkedArray, read: pa.ChunkedArray | None = None) -> DocumentChanges:
         """What the run found.
 
         Args:
+            unopened: the contents that it couldn't open.
             read: the contents that the run read, if all of them were new to it: what is known of them by now, other
                 parts found meanwhile.
         """
@@ -96,7 +99,9 @@ class Places:
             is_known = pc.and_not(is_known, pc.is_in(self._opened_contents, read.combine_chunks()))
         new_place, changed = pc.invert(self._is_known_place), pc.and_(self._is_known_place, pc.invert(self._is_same))
         returned = _count(self._presence["is_there"])
+        failed = _count(pc.is_in(self._opened_contents, unopened.combine_chunks()))
         return DocumentChanges(
+            failed_to_open=failed + len(self.unreadable),
             new=_count(pc.and_not(new_place, is_known)),
             changed=_count(changed),
             moved=_count(pc.and_(new_place, is_known)),
@@ -126,14 +131,25 @@ class Places:
         reread = pc.filter(read, pc.is_in(read, self._known_contents.combine_chunks()))
         certain = {*self._moved_away.to_pylist(), *self._moved_here.to_pylist(), *pc.unique(reread).to_pylist()}
         touched = certain | set(seen.to_pylist())
-        documents = self._documents.select(["uri", "sha256", "vanished", "input_id"])
-        documents = documents.filter(pc.is_in(contents(documents), pa.array(sorted(touched), pa.string())))
-        places: defaultdict[str, list[tuple[bool, str, str | None]]] = defaultdict(list)
-        for row, content in zip(documents.to_pylist(), contents(documents).to_pylist(), strict=True):
-            places[content].append((row["vanished"] is not None, row["uri"], row["input_id"]))
+        places = self._places_of(touched)
         return {
             content: _place(places[content]) for content in touched if content in certain or len(places[content]) > 1
         }
+
+    def of_copies(self) -> dict[str, Place | None]:
+        """Of documents that the run opened at several places, the places by content: not all rows may name them."""
+        counts = self._opened_contents.value_counts()
+        several = set(counts.field("values").filter(pc.greater(counts.field("counts"), 1)).to_pylist())
+        return {content: _place(places) for content, places in self._places_of(several).items()}
+
+    def _places_of(self, wanted: set[str]) -> defaultdict[str, list[tuple[bool, str, str | None]]]:
+        """For each content, whether it has vanished from each of its places, the place, and the id of it."""
+        documents = self._documents.select(["uri", "sha256", "vanished", "input_id"])
+        documents = documents.filter(pc.is_in(contents(documents), pa.array(sorted(wanted), pa.string())))
+        places: defaultdict[str, list[tuple[bool, str, str | None]]] = defaultdict(list)
+        for row, content in zip(documents.to_pylist(), contents(documents).to_pylist(), strict=True):
+            places[content].append((row["vanished"] is not None, row["uri"], row["input_id"]))
+        return places
 
     def documents(self, facts: pa.Table) -> pa.Table:
         """The documents after the run, in the order of their places; those of which no page was read are left out.

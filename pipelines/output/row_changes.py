@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -52,7 +53,7 @@ class RowChanges:
     def __init__(self, output: str, table: Table, run_id: str, shards: Sequence[Shard]) -> None:
         self._output, self._table, self._run_id = output, table, run_id
         self._new = f"{unfinished_folder(run_id)}/new"
-        self._shards = [(shard, _read(output, shard.path, _KEYS, table)) for shard in shards]
+        self._shards = [(shard, _pack(_read(output, shard.path, _KEYS, table))) for shard in shards]
         self._facts: list[pa.Table] = []
         self.moves: list[tuple[str, str]] = []
         self.deletes: list[str] = []
@@ -65,26 +66,43 @@ class RowChanges:
 
     @property
     def contents(self) -> pa.ChunkedArray:
-        """The contents that the run has rows of."""
-        return pa.chunked_array([chunk for _, rows in self._shards for chunk in _contents(rows).chunks], pa.string())
+        """The contents that the run has rows of; one of several shards several times."""
+        return pa.chunked_array([_contents(rows).unique() for _, rows in self._keys()], pa.string())
+
+    @property
+    def unopened(self) -> pa.ChunkedArray:
+        """The contents that the run couldn't open."""
+        unopened = (rows.filter(pc.is_null(rows["page_count"])) for _, rows in self._keys())
+        return pa.chunked_array([_contents(rows).unique() for rows in unopened], pa.string())
+
+    def _keys(self) -> Iterator[tuple[Shard, pa.Table]]:
+        for shard, packed in self._shards:
+            yield shard, _unpack(packed)
 
     def with_places(self, opened: pa.Table) -> pa.Table:
         """The documents that a run opened, each place once, with those of its rows that aren't noted there."""
         noted = set(opened["uri"].to_pylist())
         more: dict[str, tuple[str | None, str | None]] = {}
-        for _, rows in self._shards:
-            for row in rows.select(["source_uri", "also_at", "source_sha256", "input_id"]).to_pylist():
+        for _, rows in self._keys():
+            uris = [None, *rows["source_uri"].to_pylist()]
+            firsts = [i for i, (before, uri) in enumerate(itertools.pairwise(uris)) if uri != before]
+            of_documents = rows.select(["source_uri", "also_at", "source_sha256", "input_id"]).take(firsts)
+            for row in of_documents.to_pylist():
                 for uri in (row["source_uri"], *(row["also_at"] or ())):
                     if uri not in noted:
                         more[uri] = row["source_sha256"], row["input_id"] if uri == row["source_uri"] else None
         added = [{"uri": uri, "sha256": sha256, "input_id": input_id} for uri, (sha256, input_id) in more.items()]
         return pa.concat_tables([_last_of_each(opened), pa.Table.from_pylist(added, OPENED)]).combine_chunks()
 
-    def apply(self, places: Mapping[str, Place | None], unreadable: Iterable[str]) -> None:
+    def apply(
+        self, places: Mapping[str, Place | None], copies: Mapping[str, Place | None], unreadable: Iterable[str]
+    ) -> None:
         """Compares the run's rows with the current ones, and writes the files that change.
 
         Args:
             places: where the documents are whose earlier rows may change, by content; None if they are nowhere.
+            copies: where documents are that the run opened at several places: of chunks, its rows name only those that
+                were in the same one.
             unreadable: documents whose rows of this run, which say that they can't be read, must not replace others.
         """
         touched = pa.array(sorted(places), pa.string())
@@ -93,36 +111,29 @@ class RowChanges:
         if places:
             for path in current_files(self._output, self._table.folder):
                 self._change_file(path, touched, places, again, unwanted)
-        self._add_shards(places, unwanted)
+        self._add_shards({**copies, **places}, unwanted)
 
     def facts(self) -> pa.Table:
         """What is now known of the documents whose rows changed: ``content`` and the columns ``places.ATTRIBUTES``."""
-        rows = pa.concat_tables([_facts(self._table.schema.empty_table().select(_KEYS)), *self._facts])
-        totals = rows.group_by("content").aggregate(
-            [
-                ("failed", "count"),
-                ("failed", "sum"),
-                *((name, "max") for name in ("source_kind", "page_count", "reader_id", "run_id")),
-                ("reader_id", "min"),
-            ]
-        )
-        mixed = pc.not_equal(totals["reader_id_min"], totals["reader_id_max"])
+        of_shards = pa.concat_tables([_facts(self._table.schema.empty_table().select(_KEYS)), *self._facts])
+        totals = of_shards.group_by("content").aggregate(list(_FACTS)).rename_columns(["content", *_FACTS.values()])
+        mixed = pc.not_equal(totals["first_reader_id"], totals["reader_id"])
         return pa.table(
             {
                 "content": totals["content"],
-                "kind": totals["source_kind_max"],
-                "page_count": totals["page_count_max"],
-                "pages_read": pc.cast(totals["failed_count"], pa.int32()),
-                "pages_failed": pc.cast(totals["failed_sum"], pa.int32()),
-                "reader_id": pc.if_else(pc.fill_null(mixed, False), "mixed", totals["reader_id_max"]),
-                "run_id": totals["run_id_max"],
+                "kind": totals["source_kind"],
+                "page_count": totals["page_count"],
+                "pages_read": pc.cast(totals["rows"], pa.int32()),
+                "pages_failed": pc.cast(totals["failed"], pa.int32()),
+                "reader_id": pc.if_else(pc.fill_null(mixed, False), "mixed", totals["reader_id"]),
+                "run_id": totals["run_id"],
             }
         )
 
     def _pages_read_again(self, touched: pa.Array) -> dict[str, tuple[bool, str]]:
         """Of the run's pages that may have been read before: whether each failed, and its run, by page id."""
         again: dict[str, tuple[bool, str]] = {}
-        for _, rows in self._shards:
+        for _, rows in self._keys() if len(touched) else ():
             hits = rows.filter(pc.is_in(_contents(rows), touched)).select(["page_id", "status", "run_id"])
             again.update({row["page_id"]: (row["status"] == "failed", row["run_id"]) for row in hits.to_pylist()})
         return again
@@ -169,25 +180,41 @@ class RowChanges:
             self.moves.append((new, f"{SUPERSEDED}/{self._table.folder}/{self._run_id}-{number:05d}.parquet"))
 
     def _drop_repeated_pages(self) -> None:
+        halves = [np.empty(0, np.uint64), *(_halves(keys) for _, keys in self._keys())]
+        if len(np.unique(np.concatenate(halves))) == sum(map(len, halves)):
+            return
         seen: set[int] = set()
-        for number, (shard, keys) in enumerate(self._shards):
+        for number, (shard, keys) in enumerate(self._keys()):
             is_new = np.ones(len(keys), bool)
-            for i, page in enumerate(keys["page_id"].to_pylist()):
-                half = int(page[:16], 16)  # 64 bits tell millions of pages apart, in half the memory
+            for i, half in enumerate(_halves(keys).tolist()):
                 is_new[i] = half not in seen
                 seen.add(half)
             if not is_new.all():
-                self._shards[number] = self._filter_shard(shard, keys, is_new, {}, f"distinct-{number:05d}")
+                shard, keys = self._filter_shard(shard, keys, is_new, {}, f"distinct-{number:05d}")
+                self._shards[number] = shard, _pack(keys)
 
     def _add_shards(self, places: Mapping[str, Place | None], unwanted: set[str]) -> None:
-        for number, (shard, keys) in enumerate(sorted(self._shards, key=_first_uri)):
-            stays = np.array([page not in unwanted for page in keys["page_id"].to_pylist()], bool)
-            moved = {content: places[content] for content in _contents(keys).to_pylist() if places.get(content)}
+        changed = pa.array(sorted(content for content, place in places.items() if place), pa.string())
+        for number, (shard, keys) in enumerate(self._in_order()):
+            stays = pc.invert(pc.is_in(keys["page_id"], pa.array(sorted(unwanted), pa.string()))).to_numpy()
+            rows = keys.filter(pc.is_in(_contents(keys), changed))
+            moved = {
+                content: places[content]
+                for row, content in zip(rows.to_pylist(), _contents(rows).to_pylist(), strict=True)
+                if places[content] != (row["source_uri"], row["also_at"] or [], row["input_id"])
+            }
             if moved or not stays.all():
                 shard, keys = self._filter_shard(shard, keys, stays, moved, f"shard-{number:05d}")
             self._note(keys)
             if shard.rows:
                 self.moves.append((shard.path, f"{self._table.folder}/{self._run_id}-{number:05d}.parquet"))
+
+    def _in_order(self) -> Iterator[tuple[Shard, pa.Table]]:
+        """The shards in the order of their first documents."""
+        order = sorted((_first_uri(of), number) for number, of in enumerate(self._keys()))
+        for _, number in order:
+            shard, packed = self._shards[number]
+            yield shard, _unpack(packed)
 
     def _filter_shard(
         self, shard: Shard, keys: pa.Table, stays: np.ndarray, places: Mapping[str, Place | None], name: str
@@ -215,10 +242,47 @@ def _time(run_id: str) -> str:
     return run_id.partition("-")[0]
 
 
+_FACTS = {
+    ("rows", "sum"): "rows",
+    ("failed", "sum"): "failed",
+    ("source_kind", "max"): "source_kind",
+    ("page_count", "max"): "page_count",
+    ("run_id", "max"): "run_id",
+    ("reader_id", "max"): "reader_id",
+    ("first_reader_id", "min"): "first_reader_id",
+}
+"""How the facts of the rows of a document become one: the column, the function, and the name of the result."""
+
+
 def _facts(keys: pa.Table) -> pa.Table:
-    failed = pc.cast(pc.equal(keys["status"], "failed"), pa.int32())
-    rows = keys.select(["source_kind", "page_count", "reader_id", "run_id"])
-    return rows.append_column("failed", failed).append_column("content", _contents(keys))
+    """A row for each content in some rows: ``content`` and what ``_FACTS`` says of all of its rows among them."""
+    rows = pa.table(
+        {
+            "content": _contents(keys),
+            "rows": pa.nulls(len(keys), pa.int64()).fill_null(1),
+            "failed": pc.cast(pc.equal(keys["status"], "failed"), pa.int64()),
+            **{name: keys[name] for name in ("source_kind", "page_count", "run_id", "reader_id")},
+            "first_reader_id": keys["reader_id"],
+        }
+    )
+    return rows.group_by("content").aggregate(list(_FACTS)).rename_columns(["content", *_FACTS.values()])
+
+
+def _pack(keys: pa.Table) -> pa.Buffer:
+    """The keys of a shard in a tenth of the memory: a run of ten million rows has them all at a time."""
+    packed = pa.BufferOutputStream()
+    with pa.ipc.new_stream(packed, keys.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as stream:
+        stream.write_table(keys)
+    return packed.getvalue()
+
+
+def _unpack(packed: pa.Buffer) -> pa.Table:
+    return pa.ipc.open_stream(packed).read_all()
+
+
+def _halves(keys: pa.Table) -> np.ndarray:
+    """The first 64 bits of the ids of pages, which tell millions of them apart, in half the memory."""
+    return np.fromiter((int(page[:16], 16) for page in keys["page_id"].to_pylist()), np.uint64, len(keys))
 
 
 def _contents(rows: pa.Table) -> pa.ChunkedArray:

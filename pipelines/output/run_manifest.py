@@ -55,13 +55,11 @@ class Totals:
 
     Attributes:
         documents: number of documents that were opened, copies included.
-        failed_documents: number of documents that couldn't be opened.
         rows: number of rows: one per page to read, and one per document that couldn't be opened.
         skipped: number of files found that aren't read, by reason.
     """
 
     documents: int = 0
-    failed_documents: int = 0
     rows: int = 0
     skipped: Counter[str] = field(default_factory=Counter)
 
@@ -71,25 +69,23 @@ class Totals:
         if document.skipped:
             return Totals(skipped=Counter([document.skipped]))
         places = max(len(document.places), 1)
-        return Totals(places, places if document.error is not None else 0, document.expected_rows)
+        return Totals(places, document.expected_rows)
 
     @staticmethod
     def of_row(row: Row) -> Totals:
         """The totals of one row, for when only rows are known: a document is counted by its first page."""
-        is_first, is_opened = row["page_index"] == 0, row["page_count"] is not None
-        return Totals(int(is_first), int(is_first and not is_opened), 1)
+        return Totals(int(row["page_index"] == 0), 1)
 
     @staticmethod
     def sum(parts: Iterable[Totals]) -> Totals:
         """The sum of several totals."""
-        documents = failed_documents = rows = 0
+        documents = rows = 0
         skipped: Counter[str] = Counter()
         for part in parts:
             documents += part.documents
-            failed_documents += part.failed_documents
             rows += part.rows
             skipped += part.skipped
-        return Totals(documents, failed_documents, rows, skipped)
+        return Totals(documents, rows, skipped)
 
 
 def new_run_id() -> str:
@@ -194,7 +190,6 @@ def build_manifest(
         "documents": {
             "found": found.documents,
             "known": found.documents - found.to_open,
-            "failed_to_open": opened.failed_documents,
             "left": left_documents,
             "read_by_other_models": found.older,
             **asdict(changes),

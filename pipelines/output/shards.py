@@ -136,12 +136,17 @@ def has_shards(output: str, run_id: str) -> bool:
 
 def unfinished_documents(output: str, run_id: str) -> pa.Table:
     """What a run's workers have written about the documents that they opened: uri, sha256 and stamp of each place."""
-    folder = f"{unfinished_folder(run_id)}/{STAGED_DOCUMENTS}"
     tables = []
-    for name in _complete_files(output, folder):
-        with open_file(join(output, f"{folder}/{name}")) as file:
+    for path in document_paths(output, run_id):
+        with open_file(path) as file:
             tables.append(pq.read_table(file))
     return pa.concat_tables([OPENED.empty_table(), *tables], promote_options="default")  # of earlier versions, too
+
+
+def document_paths(output: str, run_id: str) -> list[str]:
+    """The files that ``write_documents`` has written for a run."""
+    folder = f"{unfinished_folder(run_id)}/{STAGED_DOCUMENTS}"
+    return [join(output, f"{folder}/{name}") for name in _complete_files(output, folder)]
 
 
 def _complete_files(output: str, folder: str) -> list[str]:

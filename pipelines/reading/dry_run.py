@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ocr_models.limits import cores
+from ocr_models.limits import cores, use_cores
 from pipelines.decoding.pool import shared_pool
 from pipelines.inputs.discovery import FoundFile
 from pipelines.inputs.documents import open_document
@@ -51,6 +51,7 @@ def estimate_run(options: RunOptions) -> Estimate:
     Raises:
         UsageError: there are no documents at an input, or a model is broken.
     """
+    use_cores(options.limits.cores)
     reader_id = options.reader_id(options.find_models())
     output, listed, part = absolute_uri(options.output), options.input_list, options.part
     planner = Planner(options.inputs, output, options.table, reader_id, options.rereading, listed, part)

@@ -44,7 +44,7 @@ class Plan:
     Attributes:
         found: counts for the manifest.
         worklist: paths of the parts of the worklist.
-        known: path of what is known of documents on it; None if nothing is.
+        known: the path of what is known of documents on it, if anything is.
         presence: known documents that weren't found any more, or were found again.
         folders: the local folders of the inputs, or one of a list of them, which all workers must see.
         has_remote: whether some of the documents are on a remote file system.
@@ -52,7 +52,7 @@ class Plan:
 
     found: Found
     worklist: list[str] = field(default_factory=list)
-    known: str | None = None
+    known: tuple[str, ...] = ()
     presence: pa.Table = field(default_factory=PRESENCE.empty_table)
     folders: tuple[str, ...] = ()
     has_remote: bool = False
@@ -112,10 +112,10 @@ class Planner:
         if len(presence):
             write_presence(self._output, run_id, presence)
         known = self._known_contents() if worklist else {}
-        path = join(folder, "known.parquet") if known else None
-        if path:
+        paths = (join(folder, "known.parquet"),) if known else ()
+        for path in paths:
             write_known(path, known)
-        return Plan(self.found(), worklist, path, presence, tuple(sorted(self._folders)), self._has_remote)
+        return Plan(self.found(), worklist, paths, presence, tuple(sorted(self._folders)), self._has_remote)
 
     def found(self) -> Found:
         """What was found, once all of ``files_to_open`` were taken."""

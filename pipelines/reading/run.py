@@ -6,7 +6,6 @@ This module doesn't import Beam, which is loaded when there are pages to read.
 from __future__ import annotations
 
 import contextlib
-import json
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -16,23 +15,21 @@ from typing import Any
 
 from ocr_models.errors import PagebeamError, Terminated
 from ocr_models.terminal import tell
-from pipelines.output.commit import commit_briefly, commit_run, take_over
+from pipelines.output.commit import commit_briefly, commit_nothing, commit_run, take_over
 from pipelines.output.lock import Holder, locked, locked_part
 from pipelines.output.output_folder import (
     check_layout,
-    manifest_path,
     pending_commit,
     remove_unfinished,
     unfinished_folder,
 )
 from pipelines.output.parts import array_id
-from pipelines.output.places import DocumentChanges
-from pipelines.output.run_manifest import RunDescription, Totals, build_manifest, write_description
+from pipelines.output.run_manifest import RunDescription, Totals, write_description
 from pipelines.output.shards import has_shards
 from pipelines.reading.plan import Plan, Planner
 from pipelines.reading.run_options import RunOptions
 from pipelines.runtime.stopping import StopFile
-from pipelines.runtime.storage import absolute_uri, check_writable, join, write_bytes
+from pipelines.runtime.storage import absolute_uri, check_writable, join
 from pipelines.runtime.worker_processes import kill_worker_processes
 
 DEADLINE, INTERRUPTED, TERMINATED = "deadline", "SIGINT", "SIGTERM"
@@ -108,7 +105,7 @@ def _run(
         run = replace(run, found=plan.found)
         if plan.is_empty:
             remove_unfinished(output, run.run_id)
-            return _write_manifest(output, run)
+            return commit_nothing(output, run)
         write_description(output, run)
         if not plan.found.to_open:
             return (commit_briefly if run.part else commit_run)(output, run, [], Totals())
@@ -122,14 +119,6 @@ def _run(
             if pending_commit(output) is None and not has_shards(output, run.run_id):
                 remove_unfinished(output, run.run_id)
         raise
-
-
-def _write_manifest(output: str, run: RunDescription) -> dict[str, Any]:
-    """Writes the manifest of a run that found nothing new."""
-    manifest = build_manifest(run, [], Totals(), None, DocumentChanges())
-    content = json.dumps(manifest, indent=2, ensure_ascii=False).encode()
-    write_bytes(join(output, manifest_path(run.run_id)), content)
-    return manifest
 
 
 @contextlib.contextmanager

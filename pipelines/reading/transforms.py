@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,14 +9,16 @@ from typing import Any
 import apache_beam as beam
 from apache_beam.pvalue import AsSingleton
 from apache_beam.transforms.window import GlobalWindows
+from apache_beam.utils.shared import Shared
 from apache_beam.utils.windowed_value import WindowedValue
 
-from ocr_models.limits import CORES, DecodeLimits
+from ocr_models.limits import DecodeLimits, use_cores
 from pipelines.decoding.pool import shared_pool
 from pipelines.decoding.stream_fn import SharedModel, StreamFn
 from pipelines.inputs.discovery import check_seen
 from pipelines.inputs.page_ranges import DocumentPlace, PageRange
 from pipelines.inputs.worklist import unseen_output
+from pipelines.output.chunks import read_chunks, write_chunk
 from pipelines.output.commit import commit_briefly, commit_run
 from pipelines.output.documents_table import stamp_columns
 from pipelines.output.run_manifest import RunDescription, Totals, description_path
@@ -45,6 +46,7 @@ class ReadPages(beam.PTransform):
         reader_id: the column ``reader_id`` of the rows.
         stop: asks to begin no more pages; None if nothing does.
         folders: local folders of the inputs; a worker that doesn't see them fails the pipeline.
+        shared: keeps the models in a process for the next pipeline with the same transform.
     """
 
     load_reader: Callable[[], Reader]
@@ -54,6 +56,7 @@ class ReadPages(beam.PTransform):
     reader_id: str | None = None
     stop: StopFile | None = None
     folders: tuple[str, ...] = ()
+    shared: Shared = field(default_factory=Shared)
 
     def expand(self, page_ranges: beam.PCollection[PageRange]) -> beam.PCollection[Row]:
         keep_all_elements()
@@ -62,14 +65,13 @@ class ReadPages(beam.PTransform):
 
 class _ReadPagesFn(StreamFn):
     def __init__(self, options: ReadPages) -> None:
-        self._shared_reader = SharedModel(options.load_reader)
+        self._shared_reader = SharedModel(options.load_reader, options.shared)
         self._dpi, self._batch_size, self._limits = options.dpi, options.batch_size, options.limits
         self._reader_id, self._stop, self._folders = options.reader_id, options.stop, options.folders
 
     def setup(self) -> None:
         check_seen(self._folders)
-        if self._limits.cores:
-            os.environ[CORES] = str(self._limits.cores)  # for what computes the models
+        use_cores(self._limits.cores)  # for what computes the models
         self._reader = self._shared_reader.acquire()
 
     def process(self, work: PageRange) -> Iterator[Row]:
@@ -100,6 +102,8 @@ class WritePages(beam.PTransform):
         stop: may have asked the run to stop before all pages were read; None if nothing can.
         is_locked: whether the launcher holds the output's lock for the run. A host program, or that of a part, doesn't:
             then it is taken for the commit, which waits for other runs.
+        is_last: whether these are the last rows of the run. Else they wait for the pipeline with the last ones, which
+            commits all, and the result is an empty dict.
     """
 
     output: str
@@ -108,6 +112,7 @@ class WritePages(beam.PTransform):
     rows_per_shard: int = ROWS_PER_SHARD
     stop: StopFile | None = None
     is_locked: bool = False
+    is_last: bool = True
 
     def expand(self, rows: beam.PCollection[Row]) -> beam.PCollection[dict[str, Any]]:
         keep_all_elements()
@@ -120,7 +125,7 @@ class WritePages(beam.PTransform):
             staged
             | beam.Flatten()
             | "AllShards" >> beam.combiners.ToList()
-            | "Commit" >> beam.Map(_commit, output, self.run, self.stop, self.is_locked, AsSingleton(totals))
+            | "Commit" >> beam.Map(_end, output, self.run, self.stop, self.is_locked, self.is_last, AsSingleton(totals))
         )
 
 
@@ -191,8 +196,19 @@ class _WriteDocumentsFn(beam.DoFn):
         self._opened = []
 
 
-def _commit(
-    shards: list[Shard], output: str, run: RunDescription, stop: StopFile | None, is_locked: bool, totals: Totals
+def _end(
+    shards: list[Shard],
+    output: str,
+    run: RunDescription,
+    stop: StopFile | None,
+    is_locked: bool,
+    is_last: bool,
+    totals: Totals,
 ) -> dict[str, Any]:
+    if not is_last:
+        write_chunk(output, run.run_id, shards, totals)
+        return {}
     stopped = stop.reason() if stop else None
+    for of_chunk, totals_of_chunk in read_chunks(output, run.run_id):
+        shards, totals = [*shards, *of_chunk], Totals.sum([totals, totals_of_chunk])
     return (commit_run if is_locked else commit_briefly)(output, run, shards, totals, stopped)

@@ -27,6 +27,7 @@ from ocr_models.terminal import LogFormat, log_format, tell
 NAMESPACE = "pagebeam"
 EXPECTED = "expected"
 KNOWN = "known"  # pages that earlier runs read
+LISTED, OPENED = "listed", "opened"  # documents: what a run opens from first to last, and has opened so far
 REFRESH_S = 0.5  # of the bar on a terminal
 QUIET_REFRESH_S = 30.0  # between the lines elsewhere, as in a log
 PACE_S = 5.0  # pages come in batches of up to 8 per worker, at 5 pages/s: after 5 s, a pace rests on several of them
@@ -37,19 +38,20 @@ _FOLDER = "PAGEBEAM_COUNTS"  # an environment variable, which worker processes i
 
 _counts: Counter[str] = Counter()
 _counts_lock = threading.Lock()
+_is_launcher = False  # and not a worker process, whose counts others look up
 
 
 def count_pages(name: str, pages: int = 1) -> None:
     """Counts pages, or other elements, by their outcome, in this process and as the Beam metric ``pages_<name>``.
 
     Args:
-        name: "ok", "blank", "unknown_script", "failed", or ``EXPECTED`` when a document is opened.
-        pages: number of pages.
+        name: "ok", "blank", "unknown_script", "failed", or ``EXPECTED`` and ``OPENED`` when a document is opened.
+        pages: number of pages, or documents.
     """
     Metrics.counter(NAMESPACE, f"pages_{name}").inc(pages)
     with _counts_lock:
         _counts[name] += pages
-        if folder := os.environ.get(_FOLDER):
+        if (folder := os.environ.get(_FOLDER)) and not _is_launcher:
             with contextlib.suppress(OSError):  # a full disk must not end a run for its progress
                 Path(folder, str(os.getpid())).write_text(json.dumps(_counts))
 
@@ -65,22 +67,24 @@ def observe_ms(stage: str, elapsed_ms: float) -> None:
     Metrics.distribution(NAMESPACE, f"{stage}_ms").update(round(elapsed_ms))
 
 
-def start_counting(known: int = 0) -> None:
-    """Resets this process's counts before a run, for which so many pages are known."""
+def start_counting(counts: Counter[str] | None = None) -> None:
+    """Sets this process's counts before a run."""
     with _counts_lock:
         _counts.clear()
-        _counts.update({KNOWN: known} if known else {})
+        _counts.update(+counts if counts else {})
 
 
 @contextlib.contextmanager
 def counting_processes() -> Iterator[None]:
     """Within the ``with`` block, ``local_counts`` has the counts of the processes that are started in it, too."""
+    global _is_launcher
     with tempfile.TemporaryDirectory(prefix="pagebeam-", ignore_cleanup_errors=True) as folder:
-        os.environ[_FOLDER] = folder
+        os.environ[_FOLDER], _is_launcher = folder, True
         try:
             yield
         finally:
             del os.environ[_FOLDER]
+            _is_launcher = False
 
 
 def local_counts() -> Counter[str]:
@@ -89,8 +93,7 @@ def local_counts() -> Counter[str]:
         counts = _counts.copy()
     folder = os.environ.get(_FOLDER)
     for path in Path(folder).iterdir() if folder else ():
-        if path.name != str(os.getpid()):
-            counts.update(json.loads(path.read_text()))  # at times half written
+        counts.update(json.loads(path.read_text()))  # at times half written
     return counts
 
 
@@ -179,7 +182,7 @@ class ProgressBar:
             while not stopped:
                 stopped = self._stopped.wait(REFRESH_S)
                 counts = self._counts()
-                bar.total, bar.n = counts[EXPECTED] or None, pages_done(counts)
+                bar.total, bar.n = pages_expected(counts) or None, pages_done(counts)
                 if bar.total and bar.n:
                     bar.set_description_str(f"{bar.n / bar.total:4.0%}", refresh=False)
                 bar.set_postfix_str(self._describe(counts), refresh=False)
@@ -191,8 +194,9 @@ class ProgressBar:
             done, described = pages_done(counts), self._describe(counts)
             if not counts[EXPECTED]:
                 continue  # nothing is known yet
+            about = "about " if counts[LISTED] > counts[OPENED] else ""
             tell(
-                f"{done} of {counts[EXPECTED]} {self._unit}s, {described}",
+                f"{done} of {about}{pages_expected(counts)} {self._unit}s, {described}",
                 event="progress",
                 **self._fields(counts, done),
             )
@@ -200,7 +204,7 @@ class ProgressBar:
     def _describe(self, counts: Counter[str]) -> str:
         """The pace, the remaining time and the failures, as far as they are known."""
         self._pace.note(pages_done(counts), time.monotonic())
-        rate, remaining_s = self._pace.per_second, self._pace.remaining_s(counts[EXPECTED] - pages_done(counts))
+        rate, remaining_s = self._pace.per_second, self._pace.remaining_s(pages_expected(counts) - pages_done(counts))
         known = [f"{rate:.2f} {self._unit}s/s"] if rate else []
         known += [f"about {tqdm.format_interval(remaining_s)} left"] if remaining_s else []
         known += [f"{counts[KNOWN]:,} known"] if counts[KNOWN] else []
@@ -208,14 +212,21 @@ class ProgressBar:
 
     def _fields(self, counts: Counter[str], done: int) -> dict[str, Any]:
         """What ``_describe`` says, for programs."""
-        left = counts[EXPECTED] - done
-        numbers = {"done": done, "left": left, **{name: counts[name] for name in (EXPECTED, KNOWN, "failed")}}
+        expected = pages_expected(counts)
+        left = expected - done
+        numbers = {"done": done, "left": left, EXPECTED: expected, **{name: counts[name] for name in (KNOWN, "failed")}}
         rate, remaining_s = self._pace.per_second, self._pace.remaining_s(left)
         return {
             **{f"{self._unit}s_{name}": number for name, number in numbers.items()},
             f"{self._unit}s_per_s": None if rate is None else round(rate, 3),
             "eta_s": None if remaining_s is None else round(remaining_s),
         }
+
+
+def pages_expected(counts: Counter[str]) -> int:
+    """The pages of the documents that were opened, and about as many of each that is still to be opened."""
+    opened = counts[OPENED]
+    return round(counts[EXPECTED] * max(counts[LISTED] / opened, 1)) if opened else counts[EXPECTED]
 
 
 def pages_done(counts: Counter[str]) -> int:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import logging
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions
@@ -65,36 +66,40 @@ def keep_all_elements() -> None:
     worker_handlers.DATA_BUFFER_TIME_LIMIT_MS = 0
 
 
-def run_pipeline(pipeline: beam.Pipeline, unit: str = "page", known: int = 0) -> None:
-    """Runs a pipeline until it has finished, showing progress on stderr.
+def run_pipelines(pipelines: Iterable[beam.Pipeline], unit: str = "page", counts: Counter[str] | None = None) -> None:
+    """Runs pipelines on one runner, one after the other, until all have finished, showing progress on stderr.
 
     Args:
-        pipeline: the pipeline.
-        unit: what it counts, in the singular.
-        known: number of those that earlier runs did.
+        pipelines: the pipelines; each is asked for when the one before has finished.
+        unit: what they count, in the singular.
+        counts: what is counted from the beginning, see ``pipelines.runtime.progress``.
 
     Raises:
-        PagebeamError: the pipeline failed.
+        PagebeamError: one failed.
     """
+    counts = counts or Counter()
     try:
+        remaining = iter(pipelines)
+        pipeline = next(remaining)
         if isinstance(pipeline.runner, FnApiRunner):  # its run() returns when everything is done
-            progress.start_counting(known)
+            progress.start_counting(counts)
             with (
                 _without_tracebacks(),
                 guarded(local_job_service, pipeline.options.view_as(DirectOptions).direct_num_workers),
                 progress.counting_processes(),
                 progress.ProgressBar(progress.local_counts, unit),
             ):
-                pipeline.run()
+                for each in itertools.chain([pipeline], remaining):
+                    each.run()
             return
-        counts = Counter({progress.KNOWN: known})
-        with _without_repetitions():
-            result = pipeline.run()
-            with (
-                _cancelling(result),
-                progress.ProgressBar(lambda: counts + progress.metric_counts(result), unit),
-            ):
-                result.wait_until_finish()
+        for each in itertools.chain([pipeline], remaining):
+            with _without_repetitions():
+                result = each.run()
+                with (
+                    _cancelling(result),
+                    progress.ProgressBar(functools.partial(_counts_of, result, counts), unit),
+                ):
+                    result.wait_until_finish()
     except PagebeamError:
         raise
     except Exception as error:  # runners pass a worker's error on as text, after its traceback
@@ -106,6 +111,10 @@ def run_pipeline(pipeline: beam.Pipeline, unit: str = "page", known: int = 0) ->
         for line in text.splitlines():
             tell(line, logging.ERROR, "traceback")
         raise PagebeamError(f"the run failed: {text.splitlines()[-1]}") from error
+
+
+def _counts_of(result: PipelineResult, counts: Counter[str]) -> Counter[str]:
+    return counts + progress.metric_counts(result)
 
 
 @contextlib.contextmanager

@@ -294,6 +294,24 @@ def list_all(folder: str, is_deep: bool = True) -> list[StoredFile]:
     return found
 
 
+def list_below(folder: str) -> Iterator[StoredFile]:
+    """Yields the files below a folder at any depth, those of an object store while it is being listed.
+
+    Raises:
+        StorageError: they can't be listed.
+    """
+    base = folder.rstrip("/") + "/"
+    file_system = _beam(base).get_filesystem(base)
+    if file_system.has_dirs():
+        yield from list_all(folder)
+        return
+    try:
+        for file in file_system._list(base):  # ``match`` would have all in memory
+            yield StoredFile(file.path, file.size_in_bytes, file.last_updated_in_seconds)
+    except Exception as error:  # each file system has its own kinds of errors
+        raise StorageError(Stage.OPEN, f"{base} can't be listed ({error})") from error
+
+
 def list_beginning(folder: str, prefix: str) -> list[str]:
     """The names of the files directly in a folder that begin with a prefix; object stores look at no others."""
     if not is_remote(folder):

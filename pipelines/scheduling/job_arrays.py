@@ -45,7 +45,7 @@ def slurm_script(run: ScheduledRun, parts: int, max_hours: int, cpus: int, memor
 
 
 def aws_batch_commands(
-    run: ScheduledRun, parts: int, max_hours: int, image: str, cpus: int, memory: str
+    run: ScheduledRun, parts: int, max_hours: int, image: str, cpus: int, memory: str, job_role: str | None = None
 ) -> dict[str, str]:
     """The text of a script that registers a job definition and submits the array, by its name.
 
@@ -56,6 +56,7 @@ def aws_batch_commands(
         image: name of a container image with Pagebeam.
         cpus: number of CPUs of a child job.
         memory: memory of a child job, such as 6Gi.
+        job_role: ARN of the IAM role by which a child job has access to the bucket; None for that of its machine.
 
     Raises:
         UsageError: a path is a local one, a word has a meaning to AWS Batch, or there are too few or too many parts.
@@ -78,6 +79,8 @@ def aws_batch_commands(
             {"type": "MEMORY", "value": str(megabytes)},
         ],
     }
+    if job_role:
+        properties["jobRoleArn"] = job_role
     final = [{"onExitCode": str(status), "action": "EXIT"} for status in run.final_failures]
     retries = {"attempts": RETRIES + 1, "evaluateOnExit": [*final, {"onExitCode": "*", "action": "RETRY"}]}
     define = ["aws", "batch", "register-job-definition", "--job-definition-name", run.name, "--type", "container"]
@@ -90,6 +93,7 @@ def aws_batch_commands(
         f"# {run.name}.sh: sh {run.name}.sh QUEUE; the same again goes on where child jobs failed",
         "set -eu",
         f': "${{1:?give the job queue: sh {run.name}.sh QUEUE}}"',
+        "# shellcheck disable=SC2016  # the shell of the container expands what is in quotes",
         shlex.join(define),
         f'{shlex.join(submit)} --job-queue "$1"',
     ]

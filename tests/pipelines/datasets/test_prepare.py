@@ -125,6 +125,18 @@ def test_a_second_run_does_nothing_and_a_changed_source_needs_overwrite(source, 
     assert "changed" in {example.texts[0] for example in read_split(tmp_path / "out")}
 
 
+def test_messages_are_for_people_or_programs_or_nobody(source, prepare, tmp_path, capsys):
+    statuses = [prepare(source, *options) for options in (["--log-format=json"], ["--quiet"], [])]
+
+    told = capsys.readouterr()
+    brief, for_people = told.out.splitlines()
+    counted = json.loads(brief)
+    assert statuses == [0, 0, 0] and counted["unchanged"] is False
+    assert counted["splits"] == description(tmp_path / "out")["splits"]
+    assert for_people.startswith("unchanged: nothing to do")
+    assert json.loads(told.err.splitlines()[0])["event"] == "start"
+
+
 def test_other_options_or_a_lost_shard_are_not_unchanged(source, prepare, tmp_path):
     prepare(source)
 

@@ -114,6 +114,15 @@ def test_a_tools_pages_are_scored_and_nothing_is_left_out(pages, tmp_path, capsy
     assert "predictions    for 1 of 2 pictures; none for b.png; no picture for unused\n" in out
 
 
+def test_messages_are_for_people_or_programs_or_nobody(pages, tmp_path, capsys):
+    statuses = [evaluate_hocr(pages, tmp_path / "out", option) for option in ("--quiet", "--log-format=json")]
+
+    [line] = capsys.readouterr().out.splitlines()
+    told, summary = json.loads(line), read_evaluation(tmp_path / "out")[0]
+    assert statuses == [3, 3] and {name: summary[name] for name in told} == told
+    assert {"scores", "pictures", "models"} <= told.keys()
+
+
 def test_predictions_for_other_pictures_are_refused(pages, tmp_path, capsys):
     (tmp_path / "hocr" / "a.hocr").unlink()
     (pages / "broken.png").unlink(), (pages / "gt_broken.txt").unlink()

@@ -5,12 +5,16 @@ import gzip
 import itertools
 import os
 import socket
+import tracemalloc
+from collections.abc import Iterator
 
 import pytest
+from apache_beam.io.filesystem import FileMetadata
 
 from ocr_models.errors import PagebeamError, UsageError
 from pipelines.inputs.discovery import FoundFile, find_all, find_documents, find_files
 from tests.pipelines import samples
+from tests.pipelines.remote_files import SCHEME, CountedFileSystem
 
 
 def names(pattern: object) -> list[str]:
@@ -133,3 +137,25 @@ def test_a_worker_that_finds_nothing_fails(tmp_path):
 def test_an_unknown_file_system_is_a_usage_error():
     with pytest.raises(UsageError, match="nosuch://bucket"):
         list(find_documents("nosuch://bucket/*.pdf"))
+
+
+def test_a_bucket_is_a_stream(monkeypatch):
+    listed, documents = [0], 50_000
+
+    def pages_of_a_list(file_system: object, prefix: str) -> Iterator[FileMetadata]:
+        for number in range(documents):
+            listed[0] += 1
+            yield FileMetadata(f"{prefix}{number:08d}.pdf", 1, 1.0)
+
+    monkeypatch.setattr(CountedFileSystem, "_list", pages_of_a_list)
+    files = find_files(f"{SCHEME}bucket/scans")
+    first = next(files)
+    listed_at_first = listed[0]
+    tracemalloc.start()
+    found = 1 + sum(1 for _ in files)
+    peak_bytes = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    assert (first.uri, found) == (f"{SCHEME}bucket/scans/00000000.pdf", documents)
+    assert listed_at_first < 5_000  # which fit in a few pages of a thousand names each
+    assert peak_bytes < 100 * documents  # a name and its numbers alone take more

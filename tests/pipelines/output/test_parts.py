@@ -166,6 +166,39 @@ def test_living_parts_are_found_without_listing_a_whole_bucket(tmp_path, monkeyp
     assert set(CountedFileSystem.listed) == {f"{output}/_lock-1-of-2.json", f"{output}/_lock-2-of-2.json"}
 
 
+def test_of_a_thousand_parts_the_last_one_alone_reads_all_manifests(fake_models, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(lock, "_SETTLE_S", 0)
+    monkeypatch.setenv("PAGEBEAM_ARRAY", "tonight")
+    samples.write_png(paths_of_part(tmp_path / "in", 7, 1000, 1)[0], 1)
+    requests = {}
+
+    def run_part(number: int) -> int:
+        arguments = ["run", str(tmp_path / "in"), "--output", f"{SCHEME}out", "--part", f"{number}/1000"]
+        CountedFileSystem.reset(tmp_path)
+        status = cli.main([*arguments, "--max-failed", "1%"])
+        requests[number] = sum(count for uri, count in CountedFileSystem.opened.items() if "/runs/" in uri)
+        assert CountedFileSystem.opened.total() - requests[number] < 12
+        return status
+
+    assert run_part(1) == 0
+    [first] = (tmp_path / "out/runs").glob("*.json")
+    manifest = json.loads(first.read_text())
+    for number in range(2, 998):
+        of_part = {"run_id": f"{manifest['run_id']}-{number}", "part": {"number": number, "count": 1000}}
+        (tmp_path / f"out/runs/{of_part['run_id']}.json").write_text(json.dumps({**manifest, **of_part}))
+    (tmp_path / "out/documents/_finished_parts.json").unlink()  # as of an earlier version
+
+    assert [run_part(number) for number in (998, 999, 1000)] == [0, 0, 0]
+    assert requests == {1: 0, 998: 997, 999: 0, 1000: 1000}
+    out = capsys.readouterr().out
+    assert [line.partition("; ")[2] for line in out.splitlines() if line.startswith("part: ")] == [
+        "999 haven't finished, see pagebeam status",
+        "2 haven't finished, see pagebeam status",
+        "1 haven't finished, see pagebeam status",
+        "all have finished",
+    ]
+
+
 @pytest.mark.parametrize("text", ["0/3", "4/3", "1", "1/0", "-1/3", "a/b", "1/2/3"])
 def test_what_is_no_part_is_refused(text, tmp_path, capsys):
     with pytest.raises(SystemExit):

@@ -115,7 +115,7 @@ def test_a_manifest_is_made_only_if_the_rows_add_up():
     ]
 
     def build(documents: int, rows: int, stopped: str | None = None) -> dict:
-        return build_manifest(run, shards, Totals(documents, 1, rows), stopped, DocumentChanges(new=2), known_pages=7)
+        return build_manifest(run, shards, Totals(documents, rows), stopped, DocumentChanges(1, new=2), known_pages=7)
 
     with pytest.raises(PagebeamError, match="3 rows for 4 expected, 2 documents opened of 2"):
         build(2, 4)

@@ -14,13 +14,15 @@ import pytest
 from PIL import Image
 
 import pagebeam
+from ocr_models.limits import DecodeLimits
 from pipelines.cli import main as cli
 from pipelines.inputs.discovery import FileStamp
 from pipelines.output import commit, output_folder
 from pipelines.output.lock import LOCK, Holder, locked
 from pipelines.output.output_folder import current_files
-from pipelines.reading import ocr_reader
+from pipelines.reading import dry_run, ocr_reader
 from pipelines.reading.ocr_rows import OcrReader
+from pipelines.reading.run_options import OcrOptions
 from tests.pipelines import samples
 from tests.pipelines.fakes import FakePageReader
 
@@ -343,6 +345,20 @@ def test_a_run_that_is_worse_than_a_gate_allows_has_a_status_of_its_own(run, tmp
     assert f"gate:     {sentence}\n" in capsys.readouterr().err
     assert manifests(tmp_path / "out")[0]["gates_exceeded"] == [sentence]
     assert run(tmp_path / "in", *gate)[0] == 0  # nothing was read
+
+
+def test_a_dry_run_counts_with_the_cores_that_it_is_given(fake_models, tmp_path, monkeypatch):
+    for seed in range(6):
+        samples.write_png(tmp_path / f"in/{seed}.png", seed)
+    monkeypatch.setenv("PAGEBEAM_CORES", "7")
+    monkeypatch.setattr(dry_run, "_time_a_page", lambda *_: 1.0)
+    seconds = {}
+    for number in (None, 1, 3):
+        limits = DecodeLimits(cores=number)
+        options = OcrOptions(inputs=[str(tmp_path / "in")], output=str(tmp_path / "out"), limits=limits)
+        seconds[number] = dry_run.estimate_run(options).seconds
+
+    assert seconds == {None: 6 / 7, 1: 6, 3: 2}
 
 
 def test_a_dry_run_says_what_would_be_read_and_writes_nothing(run, reads, tmp_path, capsys):

@@ -9,11 +9,16 @@ import shutil
 import socket
 from pathlib import Path
 
+import apache_beam as beam
 import numpy as np
 import pytest
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from PIL import Image
 
 from ocr_models.errors import PagebeamError
+from pipelines.inputs.discovery import FoundFile
+from pipelines.inputs.transforms import ReadWorklist
+from pipelines.inputs.worklist import write_worklist
 from pipelines.output.run_manifest import Totals
 from pipelines.reading.run import run as run_options_alone
 from pipelines.reading.run_options import OcrOptions
@@ -209,17 +214,42 @@ def test_a_run_that_does_not_add_up_fails_and_the_next_one_keeps_its_rows(run, t
     assert "took over 3 pages" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(
-    ("unseen", "told"), [("in", r"nothing is found at .*/in on the worker "), ("out", r"the output isn't seen on ")]
-)
-def test_workers_that_see_no_input_or_no_output_fail_the_run_before_anything_counts(
-    fake_models, tmp_path, unseen, told
-):
+def test_workers_that_see_no_output_fail_the_run_before_anything_counts(fake_models, tmp_path):
     for seed in range(3):
         samples.write_png(tmp_path / f"in/{seed}.png", seed)
     options = OcrOptions(inputs=[str(tmp_path / "in")], output=str(tmp_path / "out"))
 
-    with pytest.raises(PagebeamError, match=told):
-        run_options_alone(options, lambda plan: shutil.rmtree(tmp_path / unseen))
+    with pytest.raises(PagebeamError, match="the output isn't seen on "):
+        run_options_alone(options, lambda plan: shutil.rmtree(tmp_path / "out"))
 
     assert not list((tmp_path / "out").rglob("*.parquet"))
+
+
+def test_a_folder_that_is_emptied_after_the_listing_costs_its_documents_alone(fake_models, tmp_path):
+    for seed in range(3):
+        samples.write_png(tmp_path / f"in/{seed}.png", seed)
+        samples.write_png(tmp_path / f"watched/{seed}.png", 10 + seed)
+    options = OcrOptions(inputs=[str(tmp_path / "in"), str(tmp_path / "watched")], output=str(tmp_path / "out"))
+
+    def empty(plan: object) -> None:
+        for path in (tmp_path / "watched").iterdir():
+            path.unlink()
+
+    told = run_options_alone(options, empty)
+
+    assert (told["pages"]["ok"], told["pages"]["failed"], told["documents"]["failed_to_open"]) == (3, 3, 3)
+    assert told["failures_by_stage"] == {"open": 3}
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_worker_that_does_not_see_an_input_fails_the_pipeline(tmp_path, is_there):
+    path = samples.write_png(tmp_path / "elsewhere/0.png", 0)
+    parts = write_worklist(str(tmp_path / "list"), [FoundFile(str(path))])
+    if is_there:
+        (tmp_path / "in").mkdir()  # where nothing is mounted
+
+    with (
+        pytest.raises(Exception, match=r"nothing is found at .*/in on the worker "),
+        beam.Pipeline(FnApiRunner()) as root,
+    ):
+        root | ReadWorklist(parts, folders=(str(tmp_path / "in"),))

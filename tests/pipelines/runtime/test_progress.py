@@ -33,7 +33,7 @@ def test_metrics_and_local_counts_agree(tmp_path):
     define_pipeline(documents, str(tmp_path / "out"), run, ReadPages(load_fake_reader))
     result = pipeline.run()
 
-    expected = Counter(expected=4, ok=2, blank=1, failed=1)
+    expected = Counter(opened=3, expected=4, ok=2, blank=1, failed=1)
     assert progress.local_counts() == expected
     assert progress.metric_counts(result) == expected
     times = {timing.key.metric.name: timing.result.count for timing in result.metrics().query()["distributions"]}

@@ -14,7 +14,7 @@ from pipelines.evaluation.transforms import Predict
 from pipelines.inputs.transforms import OpenDocuments, ReadDocuments
 from pipelines.reading.transforms import ReadPages
 from pipelines.runtime.beam_options import BeamOptions
-from pipelines.runtime.runner import make_pipeline, run_pipeline
+from pipelines.runtime.runner import make_pipeline, run_pipelines
 from tests.pipelines import samples
 from tests.pipelines.fakes import load_fake_reader
 
@@ -74,6 +74,6 @@ def test_error_of_ours_on_a_worker_is_told_in_its_own_words_alone(capsys):
     pipeline | beam.Create(["evil/graph.pb"]) | beam.Map(_refuse)
 
     with pytest.raises(PagebeamError, match=r"^the run failed: evil/graph\.pb: refused$"):
-        run_pipeline(pipeline)
+        run_pipelines([pipeline])
 
     assert "Traceback" not in capsys.readouterr().err

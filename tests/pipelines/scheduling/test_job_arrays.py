@@ -92,6 +92,18 @@ def test_the_command_is_that_of_a_part(capsys):
     assert srun[-3:] == ["--workers=3", "--wait", "--part=$SLURM_ARRAY_TASK_ID/9"]
 
 
+def test_child_jobs_of_aws_batch_get_their_role(capsys):
+    role = "arn:aws:iam::123456789012:role/teams/ocr"
+
+    assert main(["schedule", "aws-batch", "--parts=9", "--image=i", f"--job-role={role}", *RUN]) == 0
+
+    words = shlex.split(capsys.readouterr().out, comments=True)
+    assert json.loads(words[words.index("--container-properties") + 1])["jobRoleArn"] == role
+    with pytest.raises(SystemExit):
+        main(["schedule", "aws-batch", "--parts=9", "--image=i", "--job-role=ocr", *RUN])
+    assert "'ocr' is not the ARN of a role" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
