@@ -28,7 +28,7 @@ from ocr_models.recognition.ctc import greedy_decode, log_softmax, prefix_beam_d
 from ocr_models.records import Transcript
 
 READ_BATCH = 128  # at most; the small steps of the LSTMs cost nearly as much for 16 crops as for 128
-# Engines prepare for each new shape of a batch and keep what they prepared, so that few sizes cost less time and memory.
+# Engines prepare for each new shape and keep what they prepared, so that few sizes cost less time and memory.
 SIZES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, READ_BATCH)
 FEW_SIZES = (16, 32, 64, READ_BATCH)  # where each is compiled for seconds
 # Of OpenVINO: each shape takes 2 MB of kernels for each core, and a column 1.3 microseconds in any batch of 4,000 or
@@ -38,6 +38,7 @@ _MOST_FILLING = 1.2  # a batch is at most so many times as large as the crops in
 # The lexicon is used for words that have a letter with a probability below _SURE. Each such letter may be replaced by
 # one of the _CHOICES likeliest ones whose log probability is above _LEAST_LIKELY.
 _SURE, _CHOICES, _LEAST_LIKELY = 0.98, 4, math.log(0.0005)
+_LEAST_CONFIDENCE = 1e-6  # of a character that counts
 _TELLING = 4  # letters; among millions of words, nearly all shorter strings are known
 
 
@@ -274,4 +275,6 @@ def _choices(charset: Charset, read: int, log_probs: np.ndarray) -> list[tuple[s
 
 
 def _mean_log(confidences: Sequence[float]) -> float:
-    return sum([math.log(c if c > 1e-6 else 1e-6) for c in confidences]) / len(confidences)
+    if min(confidences) < _LEAST_CONFIDENCE:
+        confidences = [max(c, _LEAST_CONFIDENCE) for c in confidences]
+    return sum(map(math.log, confidences)) / len(confidences)
