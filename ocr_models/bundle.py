@@ -93,7 +93,7 @@ class Bundle:
 
     @property
     def temperature(self) -> float | None:
-        """The temperature of a calibrated recognizer (``ocr_models.metrics.apply_temperature``), else None."""
+        """The temperature of a calibrated recognizer (``metrics.calibration.apply_temperature``), else None."""
         return self.config.get("temperature")
 
 

@@ -105,4 +105,6 @@ def quarter_turn_matrix(turns: int, height: int, width: int) -> np.ndarray:
 
 def runs_of(flags: np.ndarray) -> np.ndarray:
     """The runs of True in flags (N,): int (R, 2), where each starts and stops."""
-    return np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).view(np.int8))).reshape(-1, 2)
+    bordered = np.zeros(len(flags) + 2, bool)
+    bordered[1:-1] = flags
+    return (bordered[1:] != bordered[:-1]).nonzero()[0].reshape(-1, 2)

@@ -22,7 +22,7 @@ from ocr_models.limits import cores
 # What OpenVINO 2026.4 makes of the networks of all detectors and CRNNs; a test compares.
 _OPERATIONS = """
 Add Broadcast Concat Constant Convert Convolution FakeQuantize Gather Identity Interpolate LSTMSequence MatMul MaxPool
-Multiply Pad Parameter Relu Reshape Result ShapeOf Sigmoid Split Squeeze Subtract Transpose
+Multiply Pad Parameter Relu Reshape Result ShapeOf Sigmoid Slice Split Squeeze Subtract Transpose Unsqueeze
 """
 _core = openvino.Core()
 

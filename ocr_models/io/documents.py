@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import BinaryIO
 
-import pikepdf
 import pypdfium2 as pdfium
 import pypdfium2.raw as pdfium_c
 
@@ -278,6 +277,8 @@ def check_images(page: pdfium.PdfPage) -> None:
 
 def user_units(path: str) -> Callable[[int], float]:
     """A function from the index of a page to its ``/UserUnit``; 1 where none is stated or qpdf can't read it."""
+    import pikepdf  # which takes a while, and only those who open PDFs need
+
     try:
         pages = pikepdf.open(path).pages
     except (pikepdf.PdfError, OSError):  # PDFium repairs more

@@ -15,6 +15,7 @@ import numpy as np
 
 from ocr_models.geometry import runs_of
 from ocr_models.pages.box_refinement import white_columns
+from ocr_models.pages.groups import median
 from ocr_models.pages.leaders import LEADER_OR_WORD
 from ocr_models.pages.page_text import WHOLE, quad_parts
 from ocr_models.recognition.crops import MARGIN_Y
@@ -70,12 +71,9 @@ def _split_piece(crop: np.ndarray, transcript: Transcript, part: Part) -> list[t
 def _white_gaps(crop: np.ndarray) -> list[list[int]]:
     """The runs of columns without ink in a crop (h, w): where each starts and stops, in columns."""
     smooth = cv2.blur(crop, (3, 3))  # a speck of noise isn't ink
-    rows, columns = crop.shape
-    height = rows / (1 + 2 * MARGIN_Y)
+    height = len(crop) / (1 + 2 * MARGIN_Y)
     top, bottom = (round((MARGIN_Y + share) * height) for share in _BAND)
-    middle = [columns - 1, columns]  # of two rows; their median, six times as fast as by np.median
-    paper = float(np.partition(smooth[[0, -1]], middle, axis=None)[middle].mean())
-    return runs_of(white_columns(smooth[top : max(bottom, top + 1)], paper)).tolist()
+    return runs_of(white_columns(smooth[top : max(bottom, top + 1)], median(smooth[[0, -1]]))).tolist()
 
 
 def _gap_at(

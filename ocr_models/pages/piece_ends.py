@@ -13,7 +13,7 @@ import numpy as np
 
 from ocr_models.geometry import runs_of
 from ocr_models.pages.box_refinement import white_columns
-from ocr_models.pages.groups import flat_lists
+from ocr_models.pages.groups import flat_lists, median
 from ocr_models.pages.neighbors import Strips
 
 # Lengths are in heights of the piece.
@@ -97,7 +97,7 @@ def _ink_end(image: np.ndarray, end: float, top: float, bottom: float, border: f
     if stop <= end or start < 0 or top < 0 or bottom >= len(image):
         return end
     band = cv2.blur(np.ascontiguousarray(image[y0:y1, start:stop]), (3, 3))  # a speck of noise isn't ink
-    paper = float(np.median(image[[int(top), int(bottom)], start : math.ceil(end)]))
+    paper = median(image[[int(top), int(bottom)], start : math.ceil(end)])
     reached = end - start
     for left, right in runs_of(~white_columns(band, paper)).tolist():
         if right <= reached:

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from ocr_models.geometry import quad_boxes, runs_of
+from ocr_models.pages.groups import median
 from ocr_models.pages.word_crops import DARK_GROUND
 
 # Lengths are in heights of the piece; a letter with an accent or a descender is one high.
@@ -68,20 +69,20 @@ def _rules_beside(
     if bottom - top < 3 or right - left < 3:
         return []
     seen = image[above:below, left:right]
-    is_dark = float(np.median(image[[top, bottom - 1], left:right])) < DARK_GROUND
+    is_dark = median(image[[top, bottom - 1], left:right]) < DARK_GROUND
     if is_dark:  # the gaps between light letters would be rules
         seen = 255 - seen
     inside = slice(top - above, bottom - above)
     darkest = int(seen[inside].min())
     seen = cv2.blur(seen, (1, round(_SMOOTHED * height) | 1))  # odd: of two pixels, white is black (``findings``)
     palest = seen[inside].max(axis=0)
-    paper = int(np.median(palest))  # nearly all columns have white above or below their letters
+    paper = int(median(palest))  # nearly all columns have white above or below their letters
     if paper < DARK_GROUND or paper - darkest < _MIN_RANGE:
         return []
     found = []
     for start, stop in runs_of(palest < paper - _CONTRAST * (paper - darkest)).tolist():
         column = seen[:, start + int(palest[start:stop].argmin())]
-        is_ink = column < paper - _EVEN * (paper - np.median(column[inside]))
+        is_ink = column < paper - _EVEN * (paper - median(column[inside]))
         up = int(np.append(is_ink[: inside.start][::-1], False).argmin())
         down = int(np.append(is_ink[inside.stop :], False).argmin())
         is_thin = stop - start <= max(_THIN_PX, _THICKEST * height)

@@ -33,12 +33,13 @@ _TEXTURE = 0.31  # mean confidence; pages in the other scripts have 0.36 and mor
 
 def find_unknown_script(words: Sequence[Transcript]) -> list[bool]:
     """Tells for each word of a page, in reading order, whether it is in a run of words in an unknown script."""
-    if min(map(own_confidence, words), default=1.0) == 1.0:  # of a text layer
+    suspect = [
+        word for word in words if own_confidence(word) < _SURE or min(word.char_confidences, default=1.0) < _DOUBT
+    ]
+    # All other words, such as those of a text layer, are evidence for Latin text.
+    if max(map(_evidence, suspect), default=0.0) <= 0 or fmean(map(own_confidence, words)) < _TEXTURE:
         return [False] * len(words)
-    evidence = [_evidence(word) for word in words]
-    if max(evidence, default=0.0) <= 0 or fmean(map(own_confidence, words)) < _TEXTURE:
-        return [False] * len(words)
-    return _best_runs(evidence)
+    return _best_runs([_evidence(word) for word in words])
 
 
 def _evidence(word: Transcript) -> float:

@@ -14,7 +14,7 @@ WIDTH_STRIDE = 4  # columns of a crop per time step of the recognizer
 # are for lines: 2048 holds 64 heights of text, and a line across A4 at 10 points has 45.
 WIDTH_BUCKETS = (*range(24, 81, 8), *range(96, 161, 16), *range(192, 257, 32), *range(320, 513, 64))
 WIDTH_BUCKETS += (*range(576, 769, 64), *range(896, 1281, 128), *range(1536, 2049, 256))
-_COLUMNS_AT_ONCE = 64 * 1024  # of the crops of a batch, which bounds memory: the first maps take 800 bytes for each
+COLUMNS_AT_ONCE = 64 * 1024  # of the crops of a batch, which bounds memory: the first maps take 800 bytes for each
 # The detector's box is enlarged by these shares of its height before it is cut, because glyphs reach out of their box.
 # Training crops have the same margins, with some jitter.
 MARGIN_X, MARGIN_Y = 0.10, 0.04
@@ -36,11 +36,6 @@ def resize_crop(crop: np.ndarray) -> np.ndarray:
 def bucket_of(width: int) -> int:
     """The smallest bucket that holds a crop of ``width`` pixels, at most 2048."""
     return WIDTH_BUCKETS[bisect_left(WIDTH_BUCKETS, width)]
-
-
-def crops_at_once(width: int, most: int) -> int:
-    """The number of crops of a bucket that are read together: ``most``, or fewer of the widest."""
-    return max(1, min(most, _COLUMNS_AT_ONCE // width))
 
 
 def pad_crops(crops: Sequence[np.ndarray], width: int) -> np.ndarray:

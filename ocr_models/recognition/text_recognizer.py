@@ -17,9 +17,9 @@ from ocr_models.lexicon import LETTERS, Lexicon
 from ocr_models.limits import check_reading_time
 from ocr_models.metrics.calibration import apply_temperature
 from ocr_models.recognition.crops import (
+    COLUMNS_AT_ONCE,
     WIDTH_STRIDE,
     bucket_of,
-    crops_at_once,
     logit_length,
     pad_crops,
     resize_crop,
@@ -28,14 +28,17 @@ from ocr_models.recognition.ctc import greedy_decode, log_softmax, prefix_beam_d
 from ocr_models.records import Transcript
 
 READ_BATCH = 128  # at most; the small steps of the LSTMs cost nearly as much for 16 crops as for 128
-# Engines prepare for each new shape of a batch and keep what they prepared, so that few sizes cost less
-# time and memory: with any size, OpenVINO spent a third of its time on that.
+# Engines prepare for each new shape and keep what they prepared, so that few sizes cost less time and memory.
 SIZES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, READ_BATCH)
 FEW_SIZES = (16, 32, 64, READ_BATCH)  # where each is compiled for seconds
+# Of OpenVINO: each shape takes 2 MB of kernels for each core, and a column 1.3 microseconds in any batch of 4,000 or
+# more, but memory for its first maps.
+_LIGHT_SIZES, _LIGHT_COLUMNS = (1, 3, 8, 24), 16 * 1024
 _MOST_FILLING = 1.2  # a batch is at most so many times as large as the crops in it, if sizes allow
 # The lexicon is used for words that have a letter with a probability below _SURE. Each such letter may be replaced by
 # one of the _CHOICES likeliest ones whose log probability is above _LEAST_LIKELY.
 _SURE, _CHOICES, _LEAST_LIKELY = 0.98, 4, math.log(0.0005)
+_LEAST_CONFIDENCE = 1e-6  # of a character that counts
 _TELLING = 4  # letters; among millions of words, nearly all shorter strings are known
 
 
@@ -69,6 +72,7 @@ class TextRecognizer:
             ``apply_temperature`` with this temperature; 1 leaves the product as it is. If None, the confidence is the
             geometric mean of the probabilities.
         sizes: the numbers of crops that ``read_batch`` may see at once, the smallest first.
+        columns: of the crops of a batch, at most, which bounds memory.
     """
 
     def __init__(
@@ -77,9 +81,10 @@ class TextRecognizer:
         charset: Charset,
         temperature: float | None = None,
         sizes: Sequence[int] = SIZES,
+        columns: int = COLUMNS_AT_ONCE,
     ) -> None:
         self._read_batch, self._charset, self._temperature = read_batch, charset, temperature
-        self._sizes = sizes
+        self._sizes, self._columns = sizes, columns
 
     @classmethod
     def load(
@@ -103,7 +108,8 @@ class TextRecognizer:
         lexicon = Lexicon.load(bundle.lexicon_path) if uses_lexicon and bundle.lexicon_path else None
         engine = choose_engine(bundle, engine)
         if engine == OPENVINO:
-            return cls(read_by_ctc(load_forward(bundle, engine), charset, beam_width, lexicon), charset, temperature)
+            read_batch = read_by_ctc(load_forward(bundle, engine), charset, beam_width, lexicon)
+            return cls(read_batch, charset, temperature, _LIGHT_SIZES, _LIGHT_COLUMNS)
         use_keras(engine)
         from ocr_models.recognition.keras_recognizer import load_keras_recognizer
 
@@ -126,7 +132,7 @@ class TextRecognizer:
         for width, indices in sorted(by_width.items()):
             start = 0
             while start < len(indices):
-                size = _size_of_batch(len(indices) - start, crops_at_once(width, READ_BATCH), self._sizes)
+                size = _size_of_batch(len(indices) - start, max(1, self._columns // width), self._sizes)
                 chunk = indices[start : start + size]
                 start += size
                 check_reading_time()
@@ -269,4 +275,6 @@ def _choices(charset: Charset, read: int, log_probs: np.ndarray) -> list[tuple[s
 
 
 def _mean_log(confidences: Sequence[float]) -> float:
-    return sum([math.log(c if c > 1e-6 else 1e-6) for c in confidences]) / len(confidences)
+    if min(confidences) < _LEAST_CONFIDENCE:
+        confidences = [max(c, _LEAST_CONFIDENCE) for c in confidences]
+    return sum(map(math.log, confidences)) / len(confidences)

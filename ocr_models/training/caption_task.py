@@ -24,7 +24,7 @@ from ocr_models.data.dataset import find_vocabulary
 from ocr_models.data.loading.skips import SkipCounts
 from ocr_models.decoding.losses import sequence_loss
 from ocr_models.errors import UsageError
-from ocr_models.metrics import BleuCounts
+from ocr_models.metrics.bleu import BleuCounts
 from ocr_models.reports.html_report import Picture
 from ocr_models.training.caption_options import CaptionOptions
 from ocr_models.training.checkpoints import save_weights

@@ -15,7 +15,7 @@ from ocr_models.detection.east import build_east, freeze_backbone
 from ocr_models.detection.east_losses import east_loss
 from ocr_models.detection.text_detector import TextDetector
 from ocr_models.inference.keras_engine import compile_forward
-from ocr_models.metrics import DetectionCounts
+from ocr_models.metrics.detection import DetectionCounts
 from ocr_models.records import PageTruth
 from ocr_models.reports.html_report import Picture
 from ocr_models.training.config import TrainingConfig

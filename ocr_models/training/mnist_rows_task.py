@@ -7,7 +7,7 @@ from typing import Any
 
 from ocr_models.data.mnist.rows import CHARSET, PAD_LABEL, Rows, attention_batches, ctc_batches, held_out_rows
 from ocr_models.decoding.losses import sequence_loss
-from ocr_models.metrics import EditCounts
+from ocr_models.metrics.recognition import EditCounts
 from ocr_models.recognition.attention_network import is_attention
 from ocr_models.recognition.ctc_loss import ctc_loss
 from ocr_models.recognition.digit_rows import build_digit_reader

@@ -15,7 +15,8 @@ from ocr_models.data.dataset import ShardConfig, find_charset, read_examples
 from ocr_models.data.loading.batches import attention_batches, labelled_words, recognition_batches, validation_words
 from ocr_models.data.loading.skips import SkipCounts
 from ocr_models.decoding.losses import sequence_loss
-from ocr_models.metrics import EditCounts, fit_temperature
+from ocr_models.metrics.calibration import fit_temperature
+from ocr_models.metrics.recognition import EditCounts
 from ocr_models.recognition.attention_network import SIZES as ATTENTION_SIZES
 from ocr_models.recognition.attention_network import build_attention
 from ocr_models.recognition.crnn import build_crnn

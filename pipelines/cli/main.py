@@ -18,7 +18,7 @@ from ocr_models.arguments import ArgumentParser
 from ocr_models.errors import ExitStatus, PagebeamError, Terminated, interrupt_status
 from ocr_models.io.files import local_path
 from ocr_models.terminal import say, tell
-from pipelines.runtime.quick_start import claim_process
+from pipelines.runtime.quick_start import claim_process, leave_out_unused
 
 # For each sub-command, the module whose main(argv) runs it and returns the exit status, and its help text. Only the
 # module of the sub-command that is called is imported, so that help and usage errors are quick.
@@ -76,6 +76,7 @@ def command() -> NoReturn:
     TensorFlow's objects one by one.
     """
     signal.signal(signal.SIGTERM, _terminate)
+    leave_out_unused()
     status = main()
     for signum in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signum, signal.SIG_IGN)  # the clean-up is quick

@@ -11,7 +11,8 @@ import numpy as np
 
 from ocr_models.data.sources.pictures import encode_picture
 from ocr_models.io.predictions import PredictedPage
-from ocr_models.metrics import counted_words, match_detections, plain_text
+from ocr_models.metrics.detection import match_detections
+from ocr_models.metrics.text import counted_words, plain_text
 from ocr_models.pages.word_crops import cut_words
 from ocr_models.records import Task
 from pipelines.evaluation.scores import Rules, has_lines, is_placed, predicted_quads

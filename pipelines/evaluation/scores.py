@@ -13,16 +13,12 @@ import numpy as np
 from ocr_models.errors import DocumentError, Stage
 from ocr_models.geometry import known_places
 from ocr_models.io.predictions import PredictedPage
-from ocr_models.metrics import (
-    BleuCounts,
-    CalibrationCounts,
-    DetectionCounts,
-    MatchCounts,
-    PageCounts,
-    WordCounts,
-    match_detections,
-    plain_text,
-)
+from ocr_models.metrics.bleu import BleuCounts
+from ocr_models.metrics.calibration import CalibrationCounts
+from ocr_models.metrics.detection import DetectionCounts, match_detections
+from ocr_models.metrics.matches import MatchCounts
+from ocr_models.metrics.recognition import WordCounts
+from ocr_models.metrics.text import PageCounts, plain_text
 from ocr_models.records import Example, Task
 from ocr_models.vocabulary import tokenize, without_punctuation
 

@@ -11,15 +11,10 @@ from typing import Any
 
 from ocr_models.errors import PagebeamError
 from ocr_models.io.predictions import prediction_name
-from ocr_models.metrics import (
-    CalibrationCounts,
-    EditCounts,
-    MatchCounts,
-    WordCounts,
-    apply_temperature,
-    fit_temperature,
-)
 from ocr_models.metrics.bleu import BLEU_ORDER
+from ocr_models.metrics.calibration import CalibrationCounts, apply_temperature, fit_temperature
+from ocr_models.metrics.matches import MatchCounts
+from ocr_models.metrics.recognition import EditCounts, WordCounts
 from ocr_models.records import Task
 from pipelines.evaluation.scores import Rules, Scores
 from pipelines.runtime.versions import versions

@@ -15,7 +15,7 @@ import re
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ExtensionFileLoader, ModuleSpec, PathFinder
 from types import ModuleType
@@ -26,6 +26,8 @@ from ocr_models.terminal import PrintableFormatter
 _one_at_a_time = threading.Lock()
 _CLAIMED = "PAGEBEAM_PROCESS"  # an environment variable, which worker processes inherit
 _LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
+# What pyarrow, Beam and OpenVINO import where it is installed, and work without: a fifth of the start-up.
+_UNUSED = ("pandas", "bson", "openvino.tools.ovc")
 # Information and warnings of TensorFlow, and the line that its logging begins with, in each library that has a copy.
 _TENSORFLOW_LINE = re.compile(rb"([IW]\d{4} \d\d:\d\d:\d+\.\d|WARNING: All log messages before absl).*\n?")
 
@@ -48,6 +50,11 @@ def claim_process() -> None:
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns about compiling for each new page shape
 
 
+def leave_out_unused() -> None:
+    """Has imports of some large modules fail, which libraries import without our need, until the process ends."""
+    sys.meta_path.insert(0, _Hidden(_UNUSED))
+
+
 @contextlib.contextmanager
 def quick_start() -> Iterator[None]:
     """Speeds up importing Keras and loading models within the ``with`` block, if the process was claimed.
@@ -61,7 +68,7 @@ def quick_start() -> Iterator[None]:
         return
     _keep_tensorflow_quiet()  # in a worker process, which claims nothing
     with _one_at_a_time:
-        hidden, collects = _Hidden(_unneeded()), gc.isenabled()
+        hidden, collects = _Hidden(_unneeded(), threading.get_ident()), gc.isenabled()
         sys.meta_path.insert(0, hidden)
         gc.disable()
         try:
@@ -74,14 +81,14 @@ def quick_start() -> Iterator[None]:
 
 
 class _Hidden(MetaPathFinder):
-    """Makes imports of some modules fail in the thread that created it."""
+    """Makes imports of some modules fail in a thread, or in all."""
 
-    def __init__(self, names: set[str]) -> None:
-        self._names, self._thread = names, threading.get_ident()
+    def __init__(self, names: Collection[str], thread: int | None = None) -> None:
+        self._names, self._thread = names, thread
 
     def find_spec(self, fullname: str, path: object = None, target: object = None) -> ModuleSpec | None:
-        if fullname in self._names and threading.get_ident() == self._thread:
-            raise ModuleNotFoundError(f"{fullname} is hidden while Keras and models load", name=fullname)
+        if fullname in self._names and self._thread in (None, threading.get_ident()):
+            raise ModuleNotFoundError(f"{fullname} is hidden, so that the process starts quickly", name=fullname)
         return None
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ocr_models.metrics import BleuCounts
+from ocr_models.metrics.bleu import BleuCounts
 
 
 def bleu_counts(references, prediction):

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ocr_models.metrics import CalibrationCounts, CurvePoint, apply_temperature, fit_temperature
+from ocr_models.metrics.calibration import CalibrationCounts, CurvePoint, apply_temperature, fit_temperature
 
 
 def count(*items):

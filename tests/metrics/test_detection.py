@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ocr_models.geometry import box_quads
-from ocr_models.metrics import DetectionCounts, MatchCounts, match_detections
+from ocr_models.metrics.detection import DetectionCounts, match_detections
+from ocr_models.metrics.matches import MatchCounts
 
 WORD = (0, 0, 30, 10)
 

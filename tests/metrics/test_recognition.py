@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ocr_models.metrics import EditCounts, WordCounts, edit_distance
+from ocr_models.metrics.recognition import EditCounts, WordCounts, edit_distance
 
 words = st.text(alphabet="abc", max_size=6)
 

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 from ocr_models.geometry import box_quads
 from ocr_models.io.predictions import PredictedPage, PredictedWord
-from ocr_models.metrics import EditCounts, MatchCounts, PageCounts, counted_words, plain_text
+from ocr_models.metrics.matches import MatchCounts
+from ocr_models.metrics.recognition import EditCounts
+from ocr_models.metrics.text import PageCounts, counted_words, plain_text
 from ocr_models.records import Example
 
 

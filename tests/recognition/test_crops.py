@@ -9,7 +9,6 @@ from ocr_models.recognition.crops import (
     INPUT_HEIGHT,
     WIDTH_BUCKETS,
     bucket_of,
-    crops_at_once,
     logit_length,
     pad_crops,
     resize_crop,
@@ -64,8 +63,3 @@ def test_padding_repeats_the_last_column(width):
     np.testing.assert_array_equal(padded[:, :width], crop)
     assert (padded[:, width:] == crop[:, -1:]).all()
     assert (other[:, 2:] == crop[:, 1:2]).all()
-
-
-def test_fewer_of_the_widest_crops_are_read_together():
-    # 64 * 1024 columns at most: 128 * 512, or 32 * 2048.
-    assert [crops_at_once(width, 128) for width in (24, 512, 576, 2048)] == [128, 128, 113, 32]

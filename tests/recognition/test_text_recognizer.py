@@ -253,3 +253,17 @@ def test_bundles_lexicon_is_used(network, crops, tmp_path):
 def test_crnn_has_no_alignments(recognizer, crops):
     with pytest.raises(UsageError, match="a CRNN has no attention"):
         recognizer.align(crops[5])
+
+
+def test_batches_have_few_sizes_and_fewer_of_the_widest_crops():
+    shapes = []
+
+    def read_batch(images, logit_lengths):
+        shapes.append((len(images), images.shape[2]))
+        return [Reading([1], (0.9,), [0])] * len(images)
+
+    crops = [np.full((32, width), 255, np.uint8) for width in (2048,) * 9 + (24,) * 30]
+    read = TextRecognizer(read_batch, CHARSET, sizes=(1, 3, 8, 24), columns=16 * 1024).read(crops)
+    assert len(read) == len(crops)
+    # A batch of 8 for the last 6 narrow ones would compute a third more than they need; 8 * 2048 columns are 16 * 1024.
+    assert shapes == [(24, 24), (3, 24), (3, 24), (8, 2048), (1, 2048)]

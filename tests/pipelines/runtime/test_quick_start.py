@@ -114,3 +114,15 @@ print("tensorflow.python.profiler.internal._pywrap_profiler_plugin" in __import_
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=env)
     assert done.stderr == "an error\nE0000 00:00:1.5 b.cc:1] bad\n"
     assert done.stdout == "True\n"
+
+
+def test_libraries_do_without_the_modules_that_are_left_out():
+    code = """
+import sys
+from pipelines.runtime import quick_start
+quick_start.leave_out_unused()
+import apache_beam, openvino, pyarrow
+print(pyarrow.array([1, 2]).to_pylist(), set(quick_start._UNUSED) & set(sys.modules))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[1, 2] set()\n"
