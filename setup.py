@@ -13,7 +13,7 @@ VERSION = re.search(r'__version__ = "(.+)"', (HERE / "ocr_models/__init__.py").r
 README = HERE / "README.md"
 TRAIN = ["keras>=3.15", "onnx>=1.18", "tensorboardX>=2.6", "tensorflow>=2.21"]  # and what computes on GPUs
 EXPORT = ["fonttools>=4.50", "img2pdf>=0.6"]  # what makes searchable PDFs
-DOCS = ["argparse-manpage>=4.6", "mkdocs>=1.6"]  # what builds the docs site and the man page
+DOCS = ["argparse-manpage>=4.6", "mkdocs>=1.6,<2"]  # what builds the docs site and the man page
 HEIF = ["pillow-heif>=1.8"]  # what reads HEIC pictures
 # Elsewhere than in the clone, which setuptools would leave a build/ folder in.
 BUILD = tempfile.mkdtemp(prefix="pagebeam-build-")
