@@ -16,6 +16,7 @@ import numpy as np
 from ocr_models.limits import check_reading_time
 from ocr_models.pages.groups import cheapest, flat_lists, group_medians, portions
 from ocr_models.pages.neighbors import Strips, level_pairs, white_extents
+from ocr_models.pages.repeated_columns import Gutter, find_gutters
 from ocr_models.pages.ruled_tables import Cell, GridCell, cells_of_words, table_lines
 from ocr_models.pages.table_cells import cell_successors
 
@@ -76,12 +77,18 @@ def order_words(boxes: np.ndarray, grids: Sequence[Sequence[GridCell]] = ()) -> 
     crosses = (table[follows] != table[successors[follows]]) | (cell[follows] != cell[successors[follows]])
     successors[follows[crosses]] = -1
     segments = chains(successors)
+    gutters = find_gutters(_extents(boxes, segments))
+    if gutters:
+        follows = np.flatnonzero(successors >= 0)
+        are_parted = [gutter.is_before(boxes[successors[follows]]) for gutter in gutters]
+        successors[follows[np.any(are_parted, axis=0)]] = -1
+        segments = chains(successors)
     of_tables: dict[int, list[list[int]]] = {number: [] for number in range(-1, len(grids))}
     for segment in segments:
         of_tables[int(table[segment[0]])].append(segment)
     free = of_tables.pop(-1)
     # A table stands in the reading order as a whole, as a line does.
-    runs = [[[free[i] for i in chain]] for chain in chains(cell_successors(_extents(boxes, free)))] if free else []
+    runs = [[[free[i] for i in chain]] for chain in chains(_row_successors(_extents(boxes, free), gutters))] if free else []
     cells: list[list[Cell]] = [[] for _ in runs]
     for number, inside in of_tables.items():
         if inside:
@@ -95,6 +102,16 @@ def order_words(boxes: np.ndarray, grids: Sequence[Sequence[GridCell]] = ()) -> 
             layout.tables.append(Table(len(layout.pieces), len(layout.pieces) + len(runs[i]), cells[i]))
         layout.pieces.extend(runs[i])
     return layout
+
+
+def _row_successors(extents: np.ndarray, gutters: Sequence[Gutter]) -> np.ndarray:
+    """For each segment, (L, 4), the next cell on its line, which is not in another column of the page; or -1."""
+    successors = cell_successors(extents)
+    for gutter in gutters:
+        follows = np.flatnonzero(successors >= 0)
+        is_parted = gutter.parts(extents[follows], extents[successors[follows]])
+        successors[follows[is_parted]] = -1
+    return successors
 
 
 def line_segments(boxes: np.ndarray) -> list[list[int]]:
