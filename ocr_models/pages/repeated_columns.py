@@ -8,6 +8,7 @@ that have edges of their own are told.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +17,7 @@ from ocr_models.geometry import runs_of
 
 # Lengths are in heights of a line. Thresholds are rules of thumb; the tests hold what they tell apart.
 _SAME_EDGE = 0.35  # segments whose left edges differ by less are aligned
+_STRETCHED = 0.05  # or by a share of the distance: scans aren't as wide as high
 _SAME_WORD = 0.2  # the same for a word in a segment that is over a gutter
 _LEAST_PITCH = 12.0  # from the left edge of one column to that of the next
 _LEAST_LINES = 12  # of a column, beside another one
@@ -64,13 +66,11 @@ def find_gutters(extents: np.ndarray) -> list[Gutter]:
     if (extents[:, 0] < first - height).mean() > _LEFT_OVER:
         return []
     for start in edges[main[1:]].tolist():
-        pitch = start - first
-        if pitch < _LEAST_PITCH * height:
-            continue
         starts = [first]
-        while _repeats(edges, counts, starts[-1], pitch, height):
-            starts.append(starts[-1] + pitch)
-        found = [gutter for x in starts[1:] for gutter in _white(extents, x, pitch, height)]
+        while _repeats(edges, counts, starts[-1], start, height):
+            starts.append(start)
+            start = _nearest(edges[main], 2 * start - starts[-2])
+        found = [gutter for left, x in pairwise(starts) for gutter in _white(extents, left, x, height)]
         if found:
             return found
     return []
@@ -84,17 +84,24 @@ def _edges(lefts: np.ndarray, reach: float) -> tuple[np.ndarray, np.ndarray]:
     return rising[firsts + (counts - 1) // 2], counts
 
 
-def _repeats(edges: np.ndarray, counts: np.ndarray, start: float, pitch: float, height: float) -> bool:
-    """Whether the edges within a column, from ``start`` on, are those of the next one, and not all equally far apart."""
+def _nearest(edges: np.ndarray, place: float) -> float:
+    return float(edges[np.abs(edges - place).argmin()])
+
+
+def _repeats(edges: np.ndarray, counts: np.ndarray, start: float, after: float, height: float) -> bool:
+    """Whether the edges in a column, from ``start`` on, are those in the one ``after``, and not all equally far apart."""
+    pitch = after - start
+    if pitch < _LEAST_PITCH * height:
+        return False
     reach = _SAME_EDGE * height
     columns = []
-    for left in (start, start + pitch):
-        inside = (edges >= left - reach) & (edges < left + pitch - reach)
+    for left in (start, after):
+        inside = (edges >= left - reach) & (edges < left + (1 - _STRETCHED) * pitch)
         columns.append((edges[inside] - left, counts[inside]))
     (own, own_counts), (others, other_counts) = columns
     if not len(own) or not len(others):
         return False
-    same = np.abs(own[:, None] - others) <= reach
+    same = np.abs(own[:, None] - others) <= np.maximum(reach, _STRETCHED * own)[:, None]
     same &= np.minimum(own_counts[:, None], other_counts) >= _OF_EDGE
     is_own, is_other = same.any(axis=1), same.any(axis=0)
     if is_own.sum() < 2 or not same[(np.abs(own) <= reach)].any():
@@ -111,14 +118,14 @@ def _repeats(edges: np.ndarray, counts: np.ndarray, start: float, pitch: float, 
     )
 
 
-def _white(extents: np.ndarray, x: float, pitch: float, height: float) -> list[Gutter]:
-    """The white at the left of a column that begins at ``x``, between segments that are over it."""
-    reach = _SAME_EDGE * height
+def _white(extents: np.ndarray, left: float, x: float, height: float) -> list[Gutter]:
+    """The white at the left of a column that begins at ``x``, after one at ``left``, between segments over it."""
+    reach, pitch = _SAME_EDGE * height, x - left
     x0, y0, x1, y1 = extents.T
     middle = (y0 + y1) / 2
     over = np.sort(middle[(x0 < x - reach) & (x1 > x + reach)])
     bounds = np.concatenate([[-np.inf], over, [np.inf]])
-    on_left = (x0 >= x - pitch - reach) & (x0 < x - reach) & (x1 <= x + reach)
+    on_left = (x0 >= left - reach) & (x0 < x - reach) & (x1 <= x + reach)
     on_right = (x0 >= x - reach) & (x0 < x + pitch - reach)
     lines = [
         np.bincount(np.searchsorted(over, middle[side]), minlength=len(over) + 1)
