@@ -155,7 +155,7 @@ class _Rows:
         return shared
 
     def _are_terms(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
-        """Bool (P,): whether segments at the left stand beside the first lines of what explains them.
+        """Bool (P,): whether segments at the left are narrow, and stand beside the first lines of what explains them.
 
         Only those along the white between the two count, and no headings, which have nothing at their right.
         """
@@ -164,8 +164,9 @@ class _Rows:
         along = (self._bottoms[members] > top[pairs]) & (self._bottoms[members] <= bottom[pairs])
         pairs, members = pairs[along], members[along]
         are_level, are_beside = (self._are_near(right, pairs, members, reach) for reach in (_SAME_ROW, _BESIDE))
-        level, beside = (np.bincount(pairs, flags, len(left)) for flags in (are_level, are_beside))
-        return (level > 0) & (level >= _SHARED_ROWS * beside)
+        are_wide = are_beside & (self._x1[members] - self._x0[members] > _COLUMN_WIDTH * self._heights[members])
+        level, beside, wide = (np.bincount(pairs, flags, len(left)) for flags in (are_level, are_beside, are_wide))
+        return (level >= np.maximum(1, _SHARED_ROWS * beside)) & (wide == 0)
 
     def _beside(self, first: np.ndarray, second: np.ndarray) -> Pairs:
         """The members of the stack of each second segment, (P,), and their pairs.
