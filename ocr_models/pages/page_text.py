@@ -90,7 +90,8 @@ def _lay_out(page: FoundPage, transcripts: Sequence[Transcript], firsts: _Firsts
     boxes = quad_boxes(level)
     # Of all words: one that is left out of the text still holds its line together.
     rows = as_high_as_neighbors(boxes, are_leaders)
-    layout = order_words(rows, page.grids)
+    may_be_text = np.array([is_leader(t.text) or _may_be_text(t, min_confidence) for t in transcripts])
+    layout = order_words(rows, page.grids, may_be_text)
     is_unknown, in_text = _judge_words(transcripts, layout.lines, min_confidence)
     texts = [t.text if i or is_leader(t.text) else "" for t, i in zip(transcripts, in_text.tolist(), strict=True)]
     laid = find_blocks(rows, texts, layout, page.image.shape[0])
@@ -148,11 +149,14 @@ def _judge_words(
     for line in lines:
         are_numbers_easy = network_confidence([transcripts[i] for i in line]) >= min_confidence
         for i in line:
-            text, least = transcripts[i].text, min_confidence
-            if are_numbers_easy and _NUMBER.fullmatch(text):
-                least *= _OF_NUMBERS
-            in_text[i] = not (is_unknown[i] or is_leader(text)) and own_confidence(transcripts[i]) >= least
+            is_sure = _may_be_text(transcripts[i], min_confidence, are_numbers_easy)
+            in_text[i] = not (is_unknown[i] or is_leader(transcripts[i].text)) and is_sure
     return is_unknown, in_text
+
+
+def _may_be_text(transcript: Transcript, min_confidence: float, are_numbers_easy: bool = True) -> bool:
+    is_easy = are_numbers_easy and _NUMBER.fullmatch(transcript.text)
+    return own_confidence(transcript) >= min_confidence * (_OF_NUMBERS if is_easy else 1.0)
 
 
 def _text_of_lines(lines: Sequence[TextLine]) -> str:

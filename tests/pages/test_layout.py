@@ -271,6 +271,20 @@ def test_terms_are_read_before_what_explains_them():
     assert [text for text in read(words) if text] == expected
 
 
+def test_marks_beside_notes_are_no_column():
+    """Icons left of two notes, in which the detector sees marks: the second note is not read before the first one."""
+    icons = [(0, 30, 12, 42), (0, 130, 12, 142)]
+    words = line(0, 0, "Of notes and of warnings, and of rope") + block(20, 30, PROSE[:3])
+    words += line(0, 90, "Of tar and oil, and of what they are") + block(20, 130, PROSE[3:])
+    boxes = np.array([box for _, box in words] + icons)
+    lines = order_words(boxes, are_text=np.arange(len(boxes)) < len(words)).lines
+    texts = [text for text, _ in words] + ["*", "*"]
+    of_text = [" ".join(texts[i] for i in of if texts[i] != "*") for of in lines]
+    expected = ["Of notes and of warnings, and of rope", *PROSE[:3], "Of tar and oil, and of what they are", *PROSE[3:]]
+    assert [text for text in of_text if text] == expected
+    assert sorted(i for of in lines for i in of) == list(range(len(boxes)))
+
+
 @pytest.mark.parametrize("marks", [["•", "•", "•"], ["1.", "2.", "10."]])
 def test_list_marks_stay_with_their_items(marks):
     items = ["Flour, sifted twice", "Two eggs", "A pinch of salt"]
