@@ -29,9 +29,12 @@ _LEAST_WHITES, _WHITE = 3, 0.2  # fewer pairs of lines don't tell what is usual;
 _SEEN_LINES = 12  # of a block, which tell where its next line begins and ends
 _INDENT = (0.5, 5.0)  # of the first line of a paragraph
 _SAME_SIZE = 1.15  # lines whose sizes differ by more are in different blocks
+_OTHER_SIZE = 1.3  # the same, if a line goes on where a full one ended
+_SMALL_PRINT = 0.95  # that of notes, in sizes of the text
 _COLUMN_WIDTH = 9.0  # narrower blocks, such as parts of formulas, make no column of text
 _MARGIN = 0.12  # share of a page's height, at its top and bottom, in which headers and footers are
 _OUTER_MARGIN = 0.085  # in which a line is a header even if it has no number: an inch of a sheet of paper is 0.09
+_WIDE_MARGIN = 0.2  # in which a page number is that stands alone below the text
 _HEADER_WHITE, _MUCH_WHITE = 0.6, 1.8  # between a header and the text
 _HEADING_SIZES = (1.7, 1.3, 1.14)  # least sizes of levels 1 to 3 in sizes of the text: HTML's are 2, 1.5 and 1.17
 _HEADING_WORDS = 30
@@ -44,6 +47,8 @@ _PAGE_NUMBER = re.compile(
     rf"(?:\s*(?:/|of|von|de|di|sur)\s*{_NUMBER})?\s*[-–—)\]|.]*",
     re.IGNORECASE,
 )
+_SEPARATOR = re.compile(r"[|•·–—/-]")  # beside a page number
+_SECTION = re.compile(r"^(?:[A-Z]|[A-Z]?\d+)(?:\.\d+)*\.? ")  # the number of a heading
 
 
 @dataclass(frozen=True)
@@ -136,7 +141,8 @@ def _line(boxes: Sequence[Sequence[float]], texts: Sequence[str], pieces: Sequen
     words = [word for piece in pieces for word in piece]
     measured = of_text or [boxes[word] for word in words]
     top, bottom = median([box[1] for box in measured]), median([box[3] for box in measured])
-    first_width = measured[0][2] - measured[0][0]
+    is_item = len(measured) > 1 and LIST_MARK.fullmatch(texts[words[0]])  # the mark of a list stands with a word
+    first_width = measured[int(bool(is_item))][2] - measured[0][0]
     return Line(parted, top, bottom, [texts[word] for word in words], first_width, drawn / max(1.0, letters))
 
 
@@ -203,7 +209,11 @@ def _is_margin(row: Sequence[Line], white: float, at_top: bool, sizes: _Sizes, p
     """Whether the outermost lines of a page, with so much white before the next, are no part of its text."""
     height = sizes.height
     far = max(line.bottom if at_top else page_height - line.top for line in row) / page_height
-    if far > _MARGIN or white < _HEADER_WHITE * height or any(sizes.mean(line) > _HEADING_SIZES[1] for line in row):
+    if not at_top and far < _WIDE_MARGIN and white > _MUCH_WHITE * height and all(map(_is_page_number, row)):
+        return True
+    if far > _MARGIN or any(is_leader(text) for line in row for text in line.texts):
+        return False
+    if white < _HEADER_WHITE * height or any(sizes.mean(line) > _HEADING_SIZES[1] for line in row):
         return False
     if any(_has_page_number(line) for line in row):
         return True
@@ -213,15 +223,24 @@ def _is_margin(row: Sequence[Line], white: float, at_top: bool, sizes: _Sizes, p
 
 
 def _has_page_number(line: Line) -> bool:
-    texts = [text for text in line.texts if text]
-    if not texts:
-        return False
-    ends = (texts[0], texts[-1], " ".join(texts[-2:]), " ".join(texts[-3:]), " ".join(texts))
-    return any(_PAGE_NUMBER.fullmatch(end) for end in ends)
+    """Whether a line is a page number, or begins or ends with one that a gap or a mark parts from the rest.
+
+    A note begins with its number, and "see page 58." ends with one.
+    """
+    texts = line.texts
+    last = len(texts) - len(line.pieces[-1].words)
+    ends = [texts, texts[: len(line.pieces[0].words)], texts[last:]]
+    ends += [texts[:i] for i in (1, 3) if len(texts) > i and _SEPARATOR.fullmatch(texts[i])]
+    ends += [texts[-i:] for i in (1, 3) if len(texts) > i and _SEPARATOR.fullmatch(texts[-i - 1])]
+    return any(_PAGE_NUMBER.fullmatch(" ".join(filter(None, end))) for end in ends)
+
+
+def _is_page_number(line: Line) -> bool:
+    return _PAGE_NUMBER.fullmatch(" ".join(filter(None, line.texts))) is not None
 
 
 def _margin_kind(line: Line, at_top: bool) -> BlockKind:
-    if _PAGE_NUMBER.fullmatch(" ".join(filter(None, line.texts))):
+    if _is_page_number(line):
         return BlockKind.PAGE_NUMBER
     return BlockKind.HEADER if at_top else BlockKind.FOOTER
 
@@ -280,14 +299,20 @@ def _begins(block: Sequence[Line], line: Line, after: Line | None, usual: float,
         return True
     if white > max(_BLOCK_WHITE, _MORE_WHITE * usual) * smaller:
         return True
-    if _differ(sizes.mean(line), sizes.mean(before)) and _are_told(line, before):
-        return True
     ends = _has_room(before, line, [*block, line])
-    if ends and white > (max(usual, 0.0) + _LITTLE_MORE_WHITE) * smaller:
-        return True
     left = min(other.x0 for other in block)
     least, most = (share * smaller for share in _INDENT)
-    if _is_item(line) and ((ends and line.x0 < before.x0 + least) or (_is_item(block[0]) and _is_near(line, block[0]))):
+    # The last words of a paragraph may be code, or have a raised number, and seem to be larger than the rest.
+    continues = not ends and abs(line.x0 - left) < least
+    if _differ(sizes.mean(line), sizes.mean(before), _OTHER_SIZE if continues else _SAME_SIZE) and _are_told(
+        line, before
+    ):
+        return True
+    if ends and white > (max(usual, 0.0) + _LITTLE_MORE_WHITE) * smaller:
+        return True
+    if _is_item(line) and ((ends and line.x0 < before.x0 + least) or (_is_item(block[0]) and line.x0 < left + least)):
+        return True
+    if _is_next_note(line, block[0], sizes) or (ends and _is_left_of(line, block)):
         return True
     is_prose = (
         len(block) > 1 and sum(not _has_room(one, other, block) for one, other in pairwise(block)) * 2 >= len(block) - 1
@@ -305,13 +330,23 @@ def _is_item(line: Line) -> bool:
     return LIST_MARK.fullmatch(line.texts[0]) is not None
 
 
-def _is_near(line: Line, other: Line) -> bool:
-    """Whether two lines begin at the same place."""
-    return abs(line.x0 - other.x0) < _INDENT[0] * line.height
+def _is_next_note(line: Line, first: Line, sizes: _Sizes) -> bool:
+    """Whether a line in small print begins with the number after that of the first line: notes at the foot of a page."""
+    number, before = line.texts[0], first.texts[0]
+    if not (re.fullmatch(r"\d{1,3}", number) and re.fullmatch(r"\d{1,3}", before) and int(number) == int(before) + 1):
+        return False
+    return sizes.mean(line) < _SMALL_PRINT and abs(line.x0 - first.x0) < _INDENT[0] * line.height
 
 
-def _differ(size: float, other: float) -> bool:
-    return max(size, other) > _SAME_SIZE * min(size, other)
+def _is_left_of(line: Line, block: Sequence[Line]) -> bool:
+    """Whether a line begins left of all of several lines, such as a quotation or code, and isn't centered as they are."""
+    middle = median([other.x0 + other.x1 for other in block])
+    is_left = line.x0 < min(other.x0 for other in block) - _INDENT[0] * line.height
+    return len(block) > 1 and is_left and abs(line.x0 + line.x1 - middle) > 2 * line.height
+
+
+def _differ(size: float, other: float, share: float) -> bool:
+    return max(size, other) > share * min(size, other)
 
 
 def _are_told(line: Line, other: Line) -> bool:
@@ -328,7 +363,8 @@ def _heading_level(lines: Sequence[Line], sizes: _Sizes) -> int | None:
     ):
         return None
     text = " ".join(text for line in lines for text in line.texts if text)
-    if len(text.split()) > _HEADING_WORDS or sum(map(str.isalpha, text)) < max(3, 0.6 * len(text.replace(" ", ""))):
+    named = _SECTION.sub("", text, count=1)
+    if len(text.split()) > _HEADING_WORDS or sum(map(str.isalpha, named)) < max(3, 0.6 * len(named.replace(" ", ""))):
         return None
     levels = _HEADING_SIZES[: 2 if _CODE & set(text) else 3]
     return next((level for level, least in enumerate(levels, start=1) if size >= least), None)

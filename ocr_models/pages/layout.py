@@ -92,7 +92,11 @@ def order_words(
         of_tables[int(table[segment[0]])].append(segment)
     free = of_tables.pop(-1)
     # A table stands in the reading order as a whole, as a line does.
-    runs = [[[free[i] for i in chain]] for chain in chains(_row_successors(_extents(boxes, free), gutters))] if free else []
+    runs = (
+        [[[free[i] for i in chain]] for chain in chains(_row_successors(_extents(boxes, free), gutters))]
+        if free
+        else []
+    )
     cells: list[list[Cell]] = [[] for _ in runs]
     for number, inside in of_tables.items():
         if inside:

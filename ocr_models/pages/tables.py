@@ -24,6 +24,7 @@ _SAME_EDGE = 0.5  # pieces whose left edges, right edges or middles differ by le
 _FULL_LINES = 4  # each with several pieces: one aligned column is then enough
 _ALIGNED = 0.6  # share of the pieces of a column that are aligned
 _WRAPPED_WORDS = 2  # text that is wrapped has lines of at least so many words
+_WRAPPED_WHITE = 0.75  # most white between the lines of one cell
 _SEEN_ROWS = 20  # before and after a line, which tell how wide its columns are
 _PENDING = 3  # lines with one piece that may stand between two rows
 LIST_MARK = re.compile(r"[•·▪‣◦–—*-]|\(?(?:\d{1,3}|[a-zA-Z]|[ivx]{1,4})[.)]|\[\d{1,3}\]")
@@ -156,7 +157,11 @@ def _continues_row(lines: Sequence[Line], start: int, i: int, gaps: Sequence[tup
     """Whether a line of one piece after the last row is the rest of its text."""
     line, before = lines[i], lines[i - 1]
     white = line.top - before.bottom
-    if len(line.pieces) > 1 or not -0.7 * line.height < white < 0.75 * line.height or not _is_between(line, gaps):
+    if (
+        len(line.pieces) > 1
+        or not -0.7 * line.height < white < _WRAPPED_WHITE * line.height
+        or not _is_between(line, gaps)
+    ):
         return False
     return i > start and _is_wrapped(before, line, lines[max(start, i - _SEEN_ROWS) : i])
 
@@ -164,6 +169,8 @@ def _continues_row(lines: Sequence[Line], start: int, i: int, gaps: Sequence[tup
 def _is_wrapped(before: Line, line: Line, rows: Sequence[Line]) -> bool:
     """Whether all pieces of a line go on with text of the line before, where their first words had no room."""
     if len(line.pieces) >= len(before.pieces) and len(before.pieces) > 1:
+        return False
+    if line.top - before.bottom > _WRAPPED_WHITE * min(line.height, before.height):
         return False
     for piece in line.pieces:
         above = [p for p in before.pieces if _overlap(p, piece) > 0]

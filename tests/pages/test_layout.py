@@ -234,8 +234,26 @@ def test_columns_of_a_card_in_common_rows_are_read_one_by_one(stretch):
 
 def test_index_in_two_columns_is_read_column_by_column():
     """Entries are narrow and stand in common rows, as cells do; what is wrapped is indented in both columns."""
-    first = ["ale 1, 20", "bee 2, 3,", "  14, 28", "cog 4", "dye 5", "egg 6, 30,", "  31", *(f"fig{i} 7" for i in range(8))]
-    second = ["gem 8", "hat 9", "ink 10, 11,", "  12", "jug 13", "keg 14,", "  15, 16", *(f"log{i} 17" for i in range(8))]
+    first = [
+        "ale 1, 20",
+        "bee 2, 3,",
+        "  14, 28",
+        "cog 4",
+        "dye 5",
+        "egg 6, 30,",
+        "  31",
+        *(f"fig{i} 7" for i in range(8)),
+    ]
+    second = [
+        "gem 8",
+        "hat 9",
+        "ink 10, 11,",
+        "  12",
+        "jug 13",
+        "keg 14,",
+        "  15, 16",
+        *(f"log{i} 17" for i in range(8)),
+    ]
     words = [
         word
         for x, entries in ((0, first), (160, second))
