@@ -236,7 +236,7 @@ def _extents(boxes: np.ndarray, lines: list[list[int]]) -> np.ndarray:
 
 
 def _order_with_marks(extents: np.ndarray, of_text: np.ndarray) -> np.ndarray:
-    """The reading order of lines, (L, 4), in which those without text, bool (L,), stand beside the nearest with text."""
+    """The reading order of lines, (L, 4), in which those without text stand beside the nearest with text."""
     lines, marks = np.flatnonzero(of_text), np.flatnonzero(~of_text)
     if not len(lines) or not len(marks):
         return _reading_order(extents)

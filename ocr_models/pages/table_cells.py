@@ -180,7 +180,7 @@ class _Rows:
         return pairs[beside], members[beside]
 
     def _are_near(self, first: np.ndarray, pairs: np.ndarray, members: np.ndarray, reach: float) -> np.ndarray:
-        """Bool (M,): whether members are about level, within a share of heights, with one of their first one's stack."""
+        """Bool (M,): whether members are level, within a share of heights, with one of their first one's stack."""
         lowest, highest = self._ranks[reach]
         of_first = first[pairs] * (self.count + 1)
         starts = np.searchsorted(self._keys, of_first + lowest[members])

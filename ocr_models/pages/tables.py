@@ -19,6 +19,7 @@ from ocr_models.pages.ruled_tables import Cell
 _WHITEST = 2.5  # white between two rows of one table
 _LEAST_GAP = 0.3  # white between two columns
 _WIDE_SPACE = 0.6  # wider than between two words
+_CLOSE_COLUMNS = 0.8  # share of the cells of a column that have a gap at the same place, if it is two
 _SHARED = 0.3  # pieces that share less are in different columns
 _SAME_EDGE = 0.5  # pieces whose left edges, right edges or middles differ by less are aligned
 _FULL_LINES = 4  # each with several pieces: one aligned column is then enough
@@ -77,6 +78,47 @@ class Line:
     @cached_property
     def height(self) -> float:
         return max(self.bottom - self.top, 1e-6)
+
+
+def part_close_columns(cells: list[Cell], boxes: Sequence[Sequence[float]], height: float) -> list[Cell]:
+    """Parts the columns of a table in which almost all cells have a gap at the same place: two that stand close.
+
+    Args:
+        cells: row by row.
+        boxes: of the page's words: xmin, ymin, xmax, ymax, pixels.
+        height: of a line, pixels.
+    """
+    column = 0
+    while column <= max(cell.column for cell in cells):
+        gaps = [_gaps_in(cell, boxes, height) for cell in cells if cell.column == column and cell.column_span == 1]
+        least = max(_FULL_LINES, _CLOSE_COLUMNS * len(gaps))
+        middles = [(low + high) / 2 for low, high in next(filter(None, gaps), [])]
+        shared = [x for x in middles if sum(any(low < x < high for low, high in of) for of in gaps) >= least]
+        if shared:
+            cells = [part for cell in cells for part in _part_cell(cell, column, shared[0], boxes)]
+        column += 1
+    return cells
+
+
+def _gaps_in(cell: Cell, boxes: Sequence[Sequence[float]], height: float) -> list[tuple[float, float]]:
+    """The gaps between the words of a cell, over all its lines, that are wider than a space."""
+    ends = sorted((boxes[word][0], boxes[word][2]) for word in cell.words)
+    reached = [max(end for _, end in ends[: i + 1]) for i in range(len(ends) - 1)]
+    return [(low, high) for low, (high, _) in zip(reached, ends[1:], strict=True) if high - low > _WIDE_SPACE * height]
+
+
+def _part_cell(cell: Cell, column: int, x: float, boxes: Sequence[Sequence[float]]) -> list[Cell]:
+    """A cell of a table of which a column is parted at ``x``, pixels."""
+    if cell.column > column:
+        return [cell._replace(column=cell.column + 1)]
+    if cell.column + cell.column_span <= column:
+        return [cell]
+    if cell.column_span > 1:
+        return [cell._replace(column_span=cell.column_span + 1)]
+    sides: list[list[int]] = [[], []]
+    for word in cell.words:
+        sides[boxes[word][0] + boxes[word][2] > 2 * x].append(word)
+    return [cell._replace(column=column + i, words=words) for i, words in enumerate(sides) if words]
 
 
 def find_tables(lines: Sequence[Line], are_headings: Sequence[bool], known: Sequence[Table]) -> list[Table]:

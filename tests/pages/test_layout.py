@@ -213,7 +213,7 @@ def test_narrow_columns_of_terms_are_read_one_by_one():
 
 @pytest.mark.parametrize("stretch", [1.0, 0.97])
 def test_columns_of_a_card_in_common_rows_are_read_one_by_one(stretch):
-    """Terms and explanations, twice side by side, with headings at different heights: as one table they would be 4 wide.
+    """Terms and explanations in three columns, with headings at different heights.
 
     In a scan, the second column may stand nearer to the first than the third to the second.
     """
