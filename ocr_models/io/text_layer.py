@@ -11,10 +11,10 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import pypdfium2 as pdfium
 import pypdfium2.raw as raw
+from PIL import Image
 
 from ocr_models.charset import printed_text
 from ocr_models.errors import DocumentError
@@ -136,7 +136,7 @@ def _drawing(ground: np.ndarray) -> np.ndarray | None:
     if int(ground.max()) - int(ground.min()) < _MIN_SEEN:
         return None
     height, width = (max(1, round(side * DRAWING_DPI / _SMALL_DPI)) for side in ground.shape)
-    return cv2.resize(ground, (width, height), interpolation=cv2.INTER_AREA)
+    return np.asarray(Image.fromarray(ground).resize((width, height), Image.Resampling.BOX))
 
 
 @dataclass(frozen=True)

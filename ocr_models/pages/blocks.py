@@ -16,7 +16,7 @@ import numpy as np
 
 from ocr_models.pages.layout import PageLayout, Table
 from ocr_models.pages.leaders import is_leader
-from ocr_models.pages.line_sizes import LineSizes, letter_width
+from ocr_models.pages.line_sizes import LineSizes, text_width
 from ocr_models.pages.page_margins import find_margins
 from ocr_models.pages.ruled_tables import Cell
 from ocr_models.pages.tables import LIST_MARK, Line, Piece, find_tables, part_close_columns
@@ -115,7 +115,7 @@ def _line(boxes: Sequence[Sequence[float]], texts: Sequence[str], pieces: Sequen
             text = texts[word]
             if text:
                 of_text.append(box)
-                letters += sum(map(letter_width, text))
+                letters += text_width(text)
                 drawn += x1 - x0
             if parted and is_leader(text):
                 end = parted[-1].x1

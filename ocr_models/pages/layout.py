@@ -104,7 +104,8 @@ def order_words(
             runs.append(lines)
             cells.append(of_table)
     words = [[word for line in run for segment in line for word in segment] for run in runs]
-    of_text = np.array([are_text is None or bool(are_text[of_run].any()) for of_run in words])
+    flags = [True] * len(boxes) if are_text is None else are_text.tolist()
+    of_text = np.array([any(flags[word] for word in of_run) for of_run in words])
     layout = PageLayout([], [])
     for i in _order_with_marks(_extents(boxes, words), of_text).tolist():
         if cells[i]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 import numpy as np
@@ -39,5 +40,10 @@ class _LetterWidths(dict[str, float]):
         return width
 
 
-letter_width = _LetterWidths(dict.fromkeys("iljtfrI.,:;'|!()[]’‘", 0.6) | dict.fromkeys("mwMW@%—", 1.5)).__getitem__
-"""The width of a letter in widths of "n", of usual fonts."""
+_letter_width = _LetterWidths(dict.fromkeys("iljtfrI.,:;'|!()[]’‘", 0.6) | dict.fromkeys("mwMW@%—", 1.5)).__getitem__
+
+
+@functools.lru_cache(20_000)
+def text_width(text: str) -> float:
+    """About the width of a text in widths of "n"."""
+    return sum(map(_letter_width, text))

@@ -149,7 +149,8 @@ class _Rows:
             sizes = np.bincount(pairs, minlength=len(rest))
             level = np.bincount(pairs, self._are_near(one[rest], pairs, members, _SAME_ROW), len(rest))
             shared[rest] = (level >= _SHARED_ROWS * sizes) | (sizes < _FEW_ROWS)
-        rest = np.flatnonzero(~shared)
+        widths = self._x1[left] - self._x0[left]
+        rest = np.flatnonzero(~shared & (widths <= _COLUMN_WIDTH * self._heights[left]))
         if len(rest):
             shared[rest] = self._are_terms(left[rest], right[rest])
         return shared
