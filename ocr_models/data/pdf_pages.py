@@ -76,7 +76,7 @@ class _Ink:
     ) -> None:
         self._glyphs, self._scale = glyphs, scale
         self._boxes = _to_pixels(glyphs.boxes, scale, image.shape[0])
-        self._layers, self._inks = text_ink(
+        self._layers, self._inks, _ = text_ink(
             page, scale, image, object_boxes(glyphs, np.concatenate([np.zeros(0, int), *words]), self._boxes)
         )
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import pypdfium2 as pdfium
 import pypdfium2.raw as raw
+from PIL import Image
 
 from ocr_models.io.pdfium_calls import activate_object, page_objects
 
@@ -22,6 +23,8 @@ _CROSSING_PX = 2  # half of the width of a rule that crosses them
 _CELL_PX, _MIN_DENSITY = 4, 0.25  # share of the pixels of three by three cells that are strokes
 _LONG_PX = 6  # words
 _MARGIN_PX = 2  # around words, for the blur of the small rendering
+_SMALL_DPI, _DRAWING_DPI = 72, 50  # the latter as on a page of 200 dpi at a quarter of its size
+_LEAST_UPRIGHT_PX = 18  # in one column of pixels, from which on it may hold a rule beside two lines of text
 _OVERLAP = 0.3  # objects of one line touch; the text of another layer lies over its whole length
 
 
@@ -33,7 +36,7 @@ def render_gray(page: pdfium.PdfPage, scale: float) -> np.ndarray:
 
 def text_ink(
     page: pdfium.PdfPage, scale: float, image: np.ndarray, boxes: Mapping[int, np.ndarray]
-) -> tuple[dict[int, int], list[np.ndarray]]:
+) -> tuple[dict[int, int], list[np.ndarray], np.ndarray]:
     """The ink of text objects, in layers, so that none of a layer lies over another one.
 
     Args:
@@ -43,19 +46,36 @@ def text_ink(
         boxes: of the objects by address: (left, top, right, bottom), pixels.
 
     Returns:
-        The layer of each object; and for each layer uint8 (H, W), by how many gray levels it changes the page.
+        The layer of each object; for each layer uint8 (H, W), by how many gray levels it changes the page; and the page
+        without text, uint8 (H, W).
     """
     layers = _layers(boxes, image.shape)
     objects = page_objects(page, [raw.FPDF_PAGEOBJ_TEXT])
     ground = _render_without(page, scale, objects)
     count = max(layers.values(), default=0) + 1
     if count == 1:
-        return layers, [_difference(image, ground)]
+        return layers, [_difference(image, ground)], ground
     inks = []
     for layer in range(count):
         others = [address for address in objects if layers.get(address) != layer]
         inks.append(_difference(_render_without(page, scale, others), ground))
-    return layers, inks
+    return layers, inks, ground
+
+
+def shrink_drawing(ground: np.ndarray) -> np.ndarray | None:
+    """Shrinks the small rendering of a page without text so that the rules of tables can be searched in it.
+
+    Args:
+        ground: uint8 (H, W), at 72 dpi or somewhat less.
+
+    Returns:
+        uint8 (h, w), at 50/72 of its size; None if no upright rule can be on it.
+    """
+    steps = _difference(ground[:, 1:], ground[:, :-1])
+    if np.count_nonzero(steps >= _MIN_EDGE, axis=0).max(initial=0) < _LEAST_UPRIGHT_PX:
+        return None
+    height, width = (max(1, round(side * _DRAWING_DPI / _SMALL_DPI)) for side in ground.shape)
+    return np.asarray(Image.fromarray(ground).resize((width, height), Image.Resampling.BOX))
 
 
 def _layers(boxes: Mapping[int, np.ndarray], shape: Sequence[int]) -> dict[int, int]:

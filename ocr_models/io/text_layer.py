@@ -33,7 +33,7 @@ from ocr_models.io.documents import (
     user_units,
 )
 from ocr_models.io.images import ColorMode, PageImage
-from ocr_models.io.pdf_ink import are_inked, is_ink_covered, render_gray, text_ink
+from ocr_models.io.pdf_ink import are_inked, is_ink_covered, render_gray, shrink_drawing, text_ink
 from ocr_models.io.pdf_text import (
     Glyphs,
     PlacedWords,
@@ -70,7 +70,8 @@ class TextLayer:
         height_px: of the page as rendered.
         dpi: as it would be rendered.
         source: ``TEXT_LAYER``, or ``HIDDEN_TEXT``: some of the words are hidden.
-        source: ``TEXT_LAYER``, or ``HIDDEN_TEXT``: some of the words are hidden.
+        drawing: uint8 (h, w), gray: the page without its text, from ``shrink_drawing``; None if it has no
+            upright rules.
     """
 
     texts: tuple[str, ...]
@@ -79,11 +80,13 @@ class TextLayer:
     height_px: int
     dpi: float
     source: TextSource = TextSource.TEXT_LAYER
+    drawing: np.ndarray | None = None
 
     @property
     def nbytes(self) -> int:
         """About the memory that it takes."""
-        return self.quads.nbytes + sum(map(len, self.texts))
+        drawn = 0 if self.drawing is None else self.drawing.nbytes
+        return self.quads.nbytes + sum(map(len, self.texts)) + drawn
 
 
 def page_decoder(
@@ -152,10 +155,11 @@ def read_text_layer(
     chosen = _choose_words(page, listed, keeps_hidden)
     if chosen is None:
         return None
-    kept, source = chosen
+    kept, source, ground = chosen
     quads = _quads(page, listed, kept, size.width_px, size.height_px)
     texts = tuple(listed.texts[i] for i in kept.tolist())
-    return TextLayer(texts, quads, size.width_px, size.height_px, size.dpi, source)
+    drawing = None if ground is None else shrink_drawing(ground)
+    return TextLayer(texts, quads, size.width_px, size.height_px, size.dpi, source, drawing)
 
 
 @dataclass(frozen=True)
@@ -189,8 +193,14 @@ def _list_words(page: pdfium.PdfPage) -> _Listed | None:
     return _Listed(glyphs, members, words, texts, glyphs.is_invisible[words.owners])
 
 
-def _choose_words(page: pdfium.PdfPage, listed: _Listed, keeps_hidden: bool) -> tuple[np.ndarray, TextSource] | None:
-    """The indices of the words to take, and what they are; None if they don't say all that is printed."""
+def _choose_words(
+    page: pdfium.PdfPage, listed: _Listed, keeps_hidden: bool
+) -> tuple[np.ndarray, TextSource, np.ndarray | None] | None:
+    """The words to take; None if they don't say all that is printed.
+
+    Returns:
+        Their indices; what they are; and a small rendering of the page without text, uint8 (H, W), None of a scan.
+    """
     width_pt, height_pt = page.get_size()
     scale = min(1.0, (_MAX_SMALL_PIXELS / (width_pt * height_pt)) ** 0.5)
     is_scan = raw.FPDFPage_CountObjects(page) > 0 and bool(listed.is_hidden.all())
@@ -200,7 +210,10 @@ def _choose_words(page: pdfium.PdfPage, listed: _Listed, keeps_hidden: bool) -> 
     image = render_gray(page, scale)
     matrix = _page_to_pixels(page, image.shape[1], image.shape[0])
     boxes = _transform_boxes(listed.words.ink, matrix)
-    is_seen = np.zeros(len(boxes), bool) if is_scan else _are_seen(page, listed, scale, image, matrix, boxes)
+    if is_scan:
+        is_seen, ground = np.zeros(len(boxes), bool), None
+    else:
+        is_seen, ground = _are_seen(page, listed, scale, image, matrix, boxes)
     unmapped = set(filter(_is_unmapped, listed.glyphs.alphabet))
     is_mapped = np.array([bool(text) for text in listed.texts], bool)
     if unmapped:
@@ -216,30 +229,30 @@ def _choose_words(page: pdfium.PdfPage, listed: _Listed, keeps_hidden: bool) -> 
 
     visible = kept(is_seen)
     if len(visible) and is_ink_covered(image, boxes[is_seen & is_trusted], says_all):
-        return visible, TextSource.TEXT_LAYER
+        return visible, TextSource.TEXT_LAYER, ground
     if not (is_scan or len(visible)) and int(image.max()) - int(image.min()) < _MIN_SEEN:  # an empty page
-        return visible, TextSource.TEXT_LAYER
+        return visible, TextSource.TEXT_LAYER, ground
     if keeps_hidden and listed.is_hidden.any():
         # Of 18 searchable PDFs of books, receipts and papers, by Tesseract and by pagebeam export, hidden words cover
         # 67 to 100 % of the ink. Where they cover less than half, most of the page would be lost.
         is_laid = is_seen | (listed.is_hidden & _are_on_page(boxes, image.shape))
         if is_ink_covered(image, boxes[is_laid & is_trusted], lambda covered, uncovered: covered > uncovered):
-            return kept(is_laid), TextSource.HIDDEN_TEXT
+            return kept(is_laid), TextSource.HIDDEN_TEXT, ground
     return None
 
 
 def _are_seen(
     page: pdfium.PdfPage, listed: _Listed, scale: float, image: np.ndarray, matrix: np.ndarray, boxes: np.ndarray
-) -> np.ndarray:
-    """Bool (W,): which words change the picture of the page, on which they have these boxes."""
+) -> tuple[np.ndarray, np.ndarray]:
+    """Bool (W,): which words change the picture of the page, on which they have these boxes; the page without text."""
     of_glyphs = _transform_boxes(listed.glyphs.boxes, matrix)
-    layers, inks = text_ink(page, scale, image, object_boxes(listed.glyphs, listed.members, of_glyphs))
+    layers, inks, ground = text_ink(page, scale, image, object_boxes(listed.glyphs, listed.members, of_glyphs))
     addresses = listed.glyphs.addresses[listed.words.owners].tolist()
     of_words = np.array([layers.get(address, 0) for address in addresses], int)
     is_seen = np.zeros(len(boxes), bool)
     for layer, ink in enumerate(inks):
         is_seen |= (of_words == layer) & are_inked(ink >= _MIN_SEEN, boxes)
-    return is_seen & ~listed.is_hidden
+    return is_seen & ~listed.is_hidden, ground
 
 
 def _are_on_page(boxes: np.ndarray, shape: Sequence[int]) -> np.ndarray:

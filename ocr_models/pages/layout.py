@@ -16,6 +16,7 @@ import numpy as np
 from ocr_models.limits import check_reading_time
 from ocr_models.pages.groups import cheapest, flat_lists, group_medians, portions
 from ocr_models.pages.neighbors import Strips, level_pairs, white_extents
+from ocr_models.pages.repeated_columns import Gutter, find_gutters
 from ocr_models.pages.ruled_tables import Cell, GridCell, cells_of_words, table_lines
 from ocr_models.pages.table_cells import cell_successors
 
@@ -56,12 +57,16 @@ class Table(NamedTuple):
     cells: list[Cell]
 
 
-def order_words(boxes: np.ndarray, grids: Sequence[Sequence[GridCell]] = ()) -> PageLayout:
+def order_words(
+    boxes: np.ndarray, grids: Sequence[Sequence[GridCell]] = (), are_text: np.ndarray | None = None
+) -> PageLayout:
     """Puts words into lines and lines into reading order.
 
     Args:
         boxes: (N, 4) level word boxes in pixels: xmin, ymin, xmax, ymax.
         grids: the cells of tables with rules, in the same pixels; words in at least two of the cells make a table.
+        are_text: bool (N,), False for what is more likely a mark or a part of a picture than a word. Lines of marks
+            alone say nothing about the order of others, and stand beside the nearest one. By default, all are text.
 
     Returns:
         Lines of indices into ``boxes``; every word is in exactly one line. A table's are read by rows, and in a row in
@@ -76,12 +81,22 @@ def order_words(boxes: np.ndarray, grids: Sequence[Sequence[GridCell]] = ()) -> 
     crosses = (table[follows] != table[successors[follows]]) | (cell[follows] != cell[successors[follows]])
     successors[follows[crosses]] = -1
     segments = chains(successors)
+    gutters = find_gutters(_extents(boxes, segments))
+    if gutters:
+        follows = np.flatnonzero(successors >= 0)
+        are_parted = [gutter.is_before(boxes[successors[follows]]) for gutter in gutters]
+        successors[follows[np.any(are_parted, axis=0)]] = -1
+        segments = chains(successors)
     of_tables: dict[int, list[list[int]]] = {number: [] for number in range(-1, len(grids))}
     for segment in segments:
         of_tables[int(table[segment[0]])].append(segment)
     free = of_tables.pop(-1)
     # A table stands in the reading order as a whole, as a line does.
-    runs = [[[free[i] for i in chain]] for chain in chains(cell_successors(_extents(boxes, free)))] if free else []
+    runs = (
+        [[[free[i] for i in chain]] for chain in chains(_row_successors(_extents(boxes, free), gutters))]
+        if free
+        else []
+    )
     cells: list[list[Cell]] = [[] for _ in runs]
     for number, inside in of_tables.items():
         if inside:
@@ -89,12 +104,24 @@ def order_words(boxes: np.ndarray, grids: Sequence[Sequence[GridCell]] = ()) -> 
             runs.append(lines)
             cells.append(of_table)
     words = [[word for line in run for segment in line for word in segment] for run in runs]
+    flags = [True] * len(boxes) if are_text is None else are_text.tolist()
+    of_text = np.array([any(flags[word] for word in of_run) for of_run in words])
     layout = PageLayout([], [])
-    for i in _reading_order(_extents(boxes, words)).tolist():
+    for i in _order_with_marks(_extents(boxes, words), of_text).tolist():
         if cells[i]:
             layout.tables.append(Table(len(layout.pieces), len(layout.pieces) + len(runs[i]), cells[i]))
         layout.pieces.extend(runs[i])
     return layout
+
+
+def _row_successors(extents: np.ndarray, gutters: Sequence[Gutter]) -> np.ndarray:
+    """For each segment, (L, 4), the next cell on its line, which is not in another column of the page; or -1."""
+    successors = cell_successors(extents)
+    for gutter in gutters:
+        follows = np.flatnonzero(successors >= 0)
+        is_parted = gutter.parts(extents[follows], extents[successors[follows]])
+        successors[follows[is_parted]] = -1
+    return successors
 
 
 def line_segments(boxes: np.ndarray) -> list[list[int]]:
@@ -211,6 +238,26 @@ def _extents(boxes: np.ndarray, lines: list[list[int]]) -> np.ndarray:
     first = np.flatnonzero(np.diff(line, prepend=-1))
     top, bottom = (group_medians(side, line, len(lines)) for side in (y0, y1))
     return np.stack([np.minimum.reduceat(x0, first), top, np.maximum.reduceat(x1, first), bottom], axis=1)
+
+
+def _order_with_marks(extents: np.ndarray, of_text: np.ndarray) -> np.ndarray:
+    """The reading order of lines, (L, 4), in which those without text stand beside the nearest with text."""
+    lines, marks = np.flatnonzero(of_text), np.flatnonzero(~of_text)
+    if not len(lines) or not len(marks):
+        return _reading_order(extents)
+    lines = lines[_reading_order(extents[lines])]
+    place = np.zeros(len(extents))
+    place[lines] = np.arange(len(lines))
+    x0, y0, x1, y1 = extents[lines].T
+    for mark in marks.tolist():
+        check_reading_time()
+        left, top, right, bottom = extents[mark]
+        across = np.maximum(np.maximum(x0 - right, left - x1), 0)
+        along = np.maximum(np.maximum(y0 - bottom, top - y1), 0)
+        distance = np.hypot(across, along)
+        nearest = int((distance < distance.min() + bottom - top).argmax())  # the first of several lines beside it
+        place[mark] = nearest + (0.5 if top > y1[nearest] else -0.5)
+    return np.lexsort((extents[:, 0], extents[:, 1], place))
 
 
 def _reading_order(extents: np.ndarray) -> np.ndarray:

@@ -21,6 +21,7 @@ _COLUMN_WIDTH = 9.0  # in line heights: wider lines are running text
 _NEIGHBOR_LINES = 8  # above and below a segment, which decide whether it is running text
 _TABLE_LINES = 30  # above and below a segment, which decide whether it is in a table
 _SAME_ROW = 0.25  # in line heights: the largest difference of bottoms in a row
+_BESIDE = 0.75  # the same to something beside a segment: lines of a paragraph are not twice as far apart
 _SHARED_ROWS = 0.7  # two stacks are columns of a table if this share of one is level with segments of the other
 _FEW_ROWS = 6  # shorter stacks may always share rows
 _GUTTER = 0.3  # in line heights: the least white before a column
@@ -64,7 +65,7 @@ def cell_successors(extents: np.ndarray) -> np.ndarray:
         return successors
     strips = Strips(extents)
     gaps = x0[right] - x1[left]
-    rows = _Rows(extents, _stacks(extents, strips, _TABLE_LINES))
+    rows = _Rows(extents, strips, _stacks(extents, strips, _TABLE_LINES))
     nearest_right = _nearest_in_rows(left, left, right, gaps, rows)
     nearest_left = _nearest_in_rows(right, left, right, gaps, rows)
     chosen = nearest_right[nearest_right >= 0]
@@ -117,8 +118,9 @@ def _nearest_in_rows(
 class _Rows:
     """Tells whether the segments above and below two segments have common rows, like the columns of a table."""
 
-    def __init__(self, extents: np.ndarray, stacks: _Stacks) -> None:
+    def __init__(self, extents: np.ndarray, strips: Strips, stacks: _Stacks) -> None:
         self.count = len(extents)
+        self._extents, self._strips = extents, strips
         self._x0, _, self._x1, self._bottoms = extents.T
         self._heights, self._stacks = _heights(extents), stacks
         by_bottom = np.argsort(self._bottoms, kind="stable")
@@ -129,39 +131,67 @@ class _Rows:
         keys = owners * (self.count + 1) + rank[members]
         order = np.argsort(keys, kind="stable")
         self._keys, self._members = keys[order], members[order]
-        reach = _SAME_ROW * self._heights
-        self._lowest = np.searchsorted(self._bottoms[by_bottom], self._bottoms - reach)
-        self._highest = np.searchsorted(self._bottoms[by_bottom], self._bottoms + reach, side="right")
+        rising = self._bottoms[by_bottom]
+        self._ranks = {
+            reach: (
+                np.searchsorted(rising, self._bottoms - reach * self._heights),
+                np.searchsorted(rising, self._bottoms + reach * self._heights, side="right"),
+            )
+            for reach in (_SAME_ROW, _BESIDE)
+        }
 
-    def are_shared(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    def are_shared(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
         """Bool (P,) for pairs of segments, int (P,) each."""
-        shared = np.minimum(self._stacks.sizes[first], self._stacks.sizes[second]) < _FEW_ROWS
-        for one, other in ((first, second), (second, first)):
+        shared = np.minimum(self._stacks.sizes[left], self._stacks.sizes[right]) < _FEW_ROWS
+        for one, other in ((left, right), (right, left)):
             rest = np.flatnonzero(~shared)
-            share, sizes = self._level_share(one[rest], other[rest])
-            shared[rest] = (share >= _SHARED_ROWS) | (sizes < _FEW_ROWS)
+            pairs, members = self._beside(one[rest], other[rest])
+            sizes = np.bincount(pairs, minlength=len(rest))
+            level = np.bincount(pairs, self._are_near(one[rest], pairs, members, _SAME_ROW), len(rest))
+            shared[rest] = (level >= _SHARED_ROWS * sizes) | (sizes < _FEW_ROWS)
+        widths = self._x1[left] - self._x0[left]
+        rest = np.flatnonzero(~shared & (widths <= _COLUMN_WIDTH * self._heights[left]))
+        if len(rest):
+            shared[rest] = self._are_terms(left[rest], right[rest])
         return shared
 
-    def _level_share(self, first: np.ndarray, second: np.ndarray) -> Pairs:
-        """The share (P,) of the second segment's stack that is level with a segment of the first one's, and its size.
+    def _are_terms(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+        """Bool (P,): whether segments at the left are narrow, and stand beside the first lines of what explains them.
 
-        Segments that are over both, such as those of a paragraph above a table, don't count.
+        Only those along the white between the two count, and no headings, which have nothing at their right.
+        """
+        top, bottom = _white_before(self._extents, self._strips, left, right)
+        pairs, members = self._beside(right, left)
+        along = (self._bottoms[members] > top[pairs]) & (self._bottoms[members] <= bottom[pairs])
+        pairs, members = pairs[along], members[along]
+        are_level, are_beside = (self._are_near(right, pairs, members, reach) for reach in (_SAME_ROW, _BESIDE))
+        are_wide = are_beside & (self._x1[members] - self._x0[members] > _COLUMN_WIDTH * self._heights[members])
+        level, beside, wide = (np.bincount(pairs, flags, len(left)) for flags in (are_level, are_beside, are_wide))
+        return (level >= np.maximum(1, _SHARED_ROWS * beside)) & (wide == 0)
+
+    def _beside(self, first: np.ndarray, second: np.ndarray) -> Pairs:
+        """The members of the stack of each second segment, (P,), and their pairs.
+
+        Segments that are over both, such as those of a paragraph above a table, are left out.
         """
         pairs, members = self._stacks.of(second)
         beside = np.minimum(self._x1[members], self._x1[first[pairs]]) <= np.maximum(
             self._x0[members], self._x0[first[pairs]]
         )
-        pairs, members = pairs[beside], members[beside]
+        return pairs[beside], members[beside]
+
+    def _are_near(self, first: np.ndarray, pairs: np.ndarray, members: np.ndarray, reach: float) -> np.ndarray:
+        """Bool (M,): whether members are level, within a share of heights, with one of their first one's stack."""
+        lowest, highest = self._ranks[reach]
         of_first = first[pairs] * (self.count + 1)
-        starts = np.searchsorted(self._keys, of_first + self._lowest[members])
-        counts = np.searchsorted(self._keys, of_first + self._highest[members]) - starts
+        starts = np.searchsorted(self._keys, of_first + lowest[members])
+        counts = np.searchsorted(self._keys, of_first + highest[members]) - starts
         places, others = run_members(starts, counts)
         others, ours = self._members[others], members[places]
         off = np.abs(self._bottoms[others] - self._bottoms[ours])
-        is_level = np.zeros(len(pairs), bool)
-        is_level[places[off < _SAME_ROW * np.minimum(self._heights[others], self._heights[ours])]] = True
-        sizes = np.bincount(pairs, minlength=len(first))
-        return np.bincount(pairs, is_level, len(first)) / np.maximum(sizes, 1), sizes
+        are_near = np.zeros(len(pairs), bool)
+        are_near[places[off < reach * np.minimum(self._heights[others], self._heights[ours])]] = True
+        return are_near
 
 
 def _part_columns(extents: np.ndarray, strips: Strips, left: np.ndarray, right: np.ndarray) -> np.ndarray:
@@ -170,10 +200,8 @@ def _part_columns(extents: np.ndarray, strips: Strips, left: np.ndarray, right: 
     They do if segments above and below both are as wide as lines of a column. Only segments along the white space
     between the two count: a paragraph above a table says nothing about its cells.
     """
-    edge = extents[right, 0]  # lines of a column begin on one edge, but may end anywhere
-    gutter = np.maximum(edge - _GUTTER * _heights(extents[right]), (extents[left, 2] + edge) / 2)
     middle = (extents[:, 1] + extents[:, 3]) / 2
-    top, bottom = white_extents(extents, strips, gutter, gutter, middle[left])
+    top, bottom = _white_before(extents, strips, left, right)
     stacks = _stacks(extents, strips, _NEIGHBOR_LINES)
     parted = np.ones(len(left), bool)
     for segments in (left, right):
@@ -181,6 +209,13 @@ def _part_columns(extents: np.ndarray, strips: Strips, left: np.ndarray, right: 
         along = (middle[members] > top[pairs]) & (middle[members] < bottom[pairs])
         parted &= _are_running_text(extents[members[along]], pairs[along], len(left))
     return parted
+
+
+def _white_before(extents: np.ndarray, strips: Strips, left: np.ndarray, right: np.ndarray) -> Pairs:
+    """The tops and bottoms (P,) of the white between pairs of segments side by side, just before the right ones."""
+    edge = extents[right, 0]  # lines of a column begin on one edge, but may end anywhere
+    gutter = np.maximum(edge - _GUTTER * _heights(extents[right]), (extents[left, 2] + edge) / 2)
+    return white_extents(extents, strips, gutter, gutter, (extents[left, 1] + extents[left, 3]) / 2)
 
 
 def _are_running_text(extents: np.ndarray, groups: np.ndarray, count: int) -> np.ndarray:

@@ -211,6 +211,98 @@ def test_narrow_columns_of_terms_are_read_one_by_one():
     assert [text for text in read(card(0, 14, first) + card(160, 17.5, second)) if text] == expected
 
 
+@pytest.mark.parametrize("stretch", [1.0, 0.97])
+def test_columns_of_a_card_in_common_rows_are_read_one_by_one(stretch):
+    """Terms and explanations in three columns, with headings at different heights.
+
+    In a scan, the second column may stand nearer to the first than the third to the second.
+    """
+
+    def card(x, names):
+        rows = []
+        for i, name in enumerate(names):
+            rows += line(x, i * LEADING, name)
+            rows += line(x + 60, i * LEADING, f"of {name}") if name.islower() else []
+        return rows
+
+    columns = [[f"{letter}{i}" for i in range(14)] for letter in "abc"]
+    columns[0][5], columns[1][8] = "SHEEP", "GOATS"
+    words = [w for x, names in zip((0, 160, 160 + 160 * stretch), columns, strict=True) for w in card(x, names)]
+    expected = [f"{name} of {name}" if name.islower() else name for names in columns for name in names]
+    assert [text for text in read(words) if text] == expected
+
+
+def test_index_in_two_columns_is_read_column_by_column():
+    """Entries are narrow and stand in common rows, as cells do; what is wrapped is indented in both columns."""
+    first = [
+        "ale 1, 20",
+        "bee 2, 3,",
+        "  14, 28",
+        "cog 4",
+        "dye 5",
+        "egg 6, 30,",
+        "  31",
+        *(f"fig{i} 7" for i in range(8)),
+    ]
+    second = [
+        "gem 8",
+        "hat 9",
+        "ink 10, 11,",
+        "  12",
+        "jug 13",
+        "keg 14,",
+        "  15, 16",
+        *(f"log{i} 17" for i in range(8)),
+    ]
+    words = [
+        word
+        for x, entries in ((0, first), (160, second))
+        for i, entry in enumerate(entries)
+        for word in line(x + 20 * entry.startswith(" "), i * LEADING, entry)
+    ]
+    assert [text for text in read(words) if text] == [entry.strip() for entry in first + second]
+
+
+def test_columns_of_a_table_that_are_equally_wide_are_read_by_rows():
+    """Four columns 80 apart: the first two look like the last two, but each looks like the next one, too."""
+    rows = [[f"{letter}{i}" for letter in "abcd"] for i in range(20)]
+    words = [w for i, row in enumerate(rows) for j, cell in enumerate(row) for w in line(80 * j, i * LEADING, cell)]
+    assert [text for text in read(words) if text] == [" ".join(row) for row in rows]
+
+
+def test_terms_are_read_before_what_explains_them():
+    """As in a manual; headings above and below the list have nothing to their right, and don't count."""
+    terms = [("rope", PROSE[:1]), ("tar", PROSE[:3]), ("oil", PROSE[:2]), ("bell", PROSE[:2]), ("sail", PROSE[:1])]
+    words, expected, y = [], [], 0
+    for heading in ("Cargo", "Goods"):
+        words += line(0, y, heading)
+        expected.append(heading)
+        y += LEADING
+        for term, lines in terms:
+            words += line(10, y, term) + block(60, y, lines)
+            expected += [f"{term} {lines[0]}", *lines[1:]]
+            y += len(lines) * LEADING
+    for heading in ("Value", "Author", "Notes"):
+        words += line(0, y, heading)
+        expected.append(heading)
+        y += 2 * LEADING
+    assert [text for text in read(words) if text] == expected
+
+
+def test_marks_beside_notes_are_no_column():
+    """Icons left of two notes, in which the detector sees marks: the second note is not read before the first one."""
+    icons = [(0, 30, 12, 42), (0, 130, 12, 142)]
+    words = line(0, 0, "Of notes and of warnings, and of rope") + block(20, 30, PROSE[:3])
+    words += line(0, 90, "Of tar and oil, and of what they are") + block(20, 130, PROSE[3:])
+    boxes = np.array([box for _, box in words] + icons)
+    lines = order_words(boxes, are_text=np.arange(len(boxes)) < len(words)).lines
+    texts = [text for text, _ in words] + ["*", "*"]
+    of_text = [" ".join(texts[i] for i in of if texts[i] != "*") for of in lines]
+    expected = ["Of notes and of warnings, and of rope", *PROSE[:3], "Of tar and oil, and of what they are", *PROSE[3:]]
+    assert [text for text in of_text if text] == expected
+    assert sorted(i for of in lines for i in of) == list(range(len(boxes)))
+
+
 @pytest.mark.parametrize("marks", [["•", "•", "•"], ["1.", "2.", "10."]])
 def test_list_marks_stay_with_their_items(marks):
     items = ["Flour, sifted twice", "Two eggs", "A pinch of salt"]
