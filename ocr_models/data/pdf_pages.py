@@ -76,7 +76,7 @@ class _Ink:
     ) -> None:
         self._glyphs, self._scale = glyphs, scale
         self._boxes = _to_pixels(glyphs.boxes, scale, image.shape[0])
-        self._layers, self._inks = text_ink(page, scale, image, object_boxes(glyphs, words, self._boxes))
+        self._layers, self._inks, _ = text_ink(page, scale, image, object_boxes(glyphs, words, self._boxes))
 
     def contrast(self, word: np.ndarray) -> int:
         """By how many gray levels a word changes the page; 0 if nothing of it is seen."""

@@ -26,7 +26,7 @@ def render_gray(page: pdfium.PdfPage, scale: float) -> np.ndarray:
 
 def text_ink(
     page: pdfium.PdfPage, scale: float, image: np.ndarray, boxes: Mapping[int, np.ndarray]
-) -> tuple[dict[int, int], list[np.ndarray]]:
+) -> tuple[dict[int, int], list[np.ndarray], np.ndarray]:
     """The ink of text objects, in layers, so that none of a layer lies over another one.
 
     Args:
@@ -36,19 +36,20 @@ def text_ink(
         boxes: of the objects by address: (left, top, right, bottom), pixels.
 
     Returns:
-        The layer of each object; and for each layer uint8 (H, W), by how many gray levels it changes the page.
+        The layer of each object; for each layer uint8 (H, W), by how many gray levels it changes the page; and the page
+        without text, uint8 (H, W).
     """
     layers = _layers(boxes, image.shape)
     objects = {address_of(item): item for item in _text_objects(page)}
     ground = _render_without(page, scale, list(objects.values()))
     count = max(layers.values(), default=0) + 1
     if count == 1:
-        return layers, [_difference(image, ground)]
+        return layers, [_difference(image, ground)], ground
     inks = []
     for layer in range(count):
         others = [item for address, item in objects.items() if layers.get(address) != layer]
         inks.append(_difference(_render_without(page, scale, others), ground))
-    return layers, inks
+    return layers, inks, ground
 
 
 def address_of(item: raw.FPDF_PAGEOBJECT) -> int:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import pypdfium2 as pdfium
 import pypdfium2.raw as raw
+from PIL import Image
 
 from ocr_models.charset import printed_text
 from ocr_models.errors import DocumentError
@@ -30,6 +31,10 @@ from ocr_models.io.pdf_text import (
     split_words,
 )
 
+DRAWING_DPI = 50
+"""Resolution of ``TextLayer.drawing``, as on a page of 200 dpi at a quarter of its size."""
+
+_SMALL_DPI = 72  # of the small rendering
 _MAX_CHARACTERS, _MAX_OBJECTS = 100_000, 100_000  # of a page that is looked at; a newspaper page has 50,000 characters
 _MAX_SMALL_PIXELS = 8_000_000  # of the small rendering, which has 72 dpi up to the size of A0 ...
 _MIN_SCALE = 0.5  # ... and at least half of that: smaller text couldn't be told from nothing
@@ -60,6 +65,8 @@ class TextLayer:
         width_px: of the page as rendered.
         height_px: of the page as rendered.
         dpi: as it would be rendered.
+        drawing: uint8 (h, w), gray: the page without its text at ``DRAWING_DPI``, in which the rules of tables are
+            searched; None if there is nothing else on it.
     """
 
     texts: tuple[str, ...]
@@ -67,11 +74,13 @@ class TextLayer:
     width_px: int
     height_px: int
     dpi: float
+    drawing: np.ndarray | None = None
 
     @property
     def nbytes(self) -> int:
         """About the memory that it takes."""
-        return self.quads.nbytes + sum(map(len, self.texts))
+        drawn = 0 if self.drawing is None else self.drawing.nbytes
+        return self.quads.nbytes + sum(map(len, self.texts)) + drawn
 
 
 def layer_reader(path: str, dpi: float) -> Callable[[int], TextLayer | None]:
@@ -119,7 +128,15 @@ def read_text_layer(page: pdfium.PdfPage, dpi: float, user_unit: float = 1.0) ->
     kept = seen.kept
     quads = _quads(page, seen.glyphs, seen.words, kept, size.width_px, size.height_px)
     texts = tuple(printed_text(seen.words.texts[i]) for i in kept.tolist())
-    return TextLayer(texts, quads, size.width_px, size.height_px, size.dpi)
+    return TextLayer(texts, quads, size.width_px, size.height_px, size.dpi, _drawing(seen.ground))
+
+
+def _drawing(ground: np.ndarray) -> np.ndarray | None:
+    """A small rendering without text, (H, W), at ``DRAWING_DPI``; None if it is blank."""
+    if int(ground.max()) - int(ground.min()) < _MIN_SEEN:
+        return None
+    height, width = (max(1, round(side * DRAWING_DPI / _SMALL_DPI)) for side in ground.shape)
+    return np.asarray(Image.fromarray(ground).resize((width, height), Image.Resampling.BOX))
 
 
 @dataclass(frozen=True)
@@ -135,6 +152,7 @@ class _Seen:
         is_empty: whether nothing at all is seen on the page.
         covered: pixels of the page's ink that are those of words which can be trusted.
         uncovered: pixels of its other ink.
+        ground: uint8 (H, W), the page without its text.
     """
 
     glyphs: Glyphs
@@ -145,6 +163,7 @@ class _Seen:
     is_empty: bool
     covered: int
     uncovered: int
+    ground: np.ndarray
 
     @property
     def kept(self) -> np.ndarray:
@@ -181,7 +200,9 @@ def _see(page: pdfium.PdfPage) -> _Seen | None:
     words = place_words(glyphs, split)
     matrix = _page_to_pixels(page, width_px, height_px)
     boxes = _transform_boxes(words.ink, matrix)
-    layers, inks = text_ink(page, scale, image, object_boxes(glyphs, split, _transform_boxes(glyphs.boxes, matrix)))
+    layers, inks, ground = text_ink(
+        page, scale, image, object_boxes(glyphs, split, _transform_boxes(glyphs.boxes, matrix))
+    )
     of_words = np.array([layers.get(int(address), 0) for address in glyphs.addresses[words.owners]], int)
     is_seen = np.zeros(len(boxes), bool)
     of_words[glyphs.is_invisible[words.owners]] = -1
@@ -192,7 +213,8 @@ def _see(page: pdfium.PdfPage) -> _Seen | None:
     trusted = is_seen & ~is_unmapped & ~_are_torn(words.texts)
     is_double = _are_double(words.texts, boxes, is_seen)
     is_empty = int(image.max()) - int(image.min()) < _MIN_SEEN
-    return _Seen(glyphs, words, is_seen, is_unmapped, is_double, is_empty, *_count_ink(image, boxes[trusted]))
+    counts = _count_ink(image, boxes[trusted])
+    return _Seen(glyphs, words, is_seen, is_unmapped, is_double, is_empty, *counts, ground)
 
 
 def _page_to_pixels(page: pdfium.PdfPage, width_px: int, height_px: int) -> np.ndarray:

@@ -14,11 +14,12 @@ from statistics import median
 
 import numpy as np
 
-from ocr_models.pages.groups import weighted_medians
 from ocr_models.pages.layout import PageLayout, Table
 from ocr_models.pages.leaders import is_leader
+from ocr_models.pages.line_sizes import LineSizes, text_width
+from ocr_models.pages.page_margins import find_margins
 from ocr_models.pages.ruled_tables import Cell
-from ocr_models.pages.tables import LIST_MARK, Line, Piece, find_tables
+from ocr_models.pages.tables import LIST_MARK, Line, Piece, find_tables, part_close_columns
 from ocr_models.records import BlockKind
 
 # Lengths are in heights of a line. Thresholds are rules of thumb; the tests hold what they tell apart.
@@ -29,21 +30,15 @@ _LEAST_WHITES, _WHITE = 3, 0.2  # fewer pairs of lines don't tell what is usual;
 _SEEN_LINES = 12  # of a block, which tell where its next line begins and ends
 _INDENT = (0.5, 5.0)  # of the first line of a paragraph
 _SAME_SIZE = 1.15  # lines whose sizes differ by more are in different blocks
+_OTHER_SIZE = 1.3  # the same, if a line goes on where a full one ended
+_SMALL_PRINT = 0.95  # that of notes, in sizes of the text
 _COLUMN_WIDTH = 9.0  # narrower blocks, such as parts of formulas, make no column of text
-_MARGIN = 0.12  # share of a page's height, at its top and bottom, in which headers and footers are
-_OUTER_MARGIN = 0.085  # in which a line is a header even if it has no number: an inch of a sheet of paper is 0.09
-_HEADER_WHITE, _MUCH_WHITE = 0.6, 1.8  # between a header and the text
 _HEADING_SIZES = (1.7, 1.3, 1.14)  # least sizes of levels 1 to 3 in sizes of the text: HTML's are 2, 1.5 and 1.17
 _HEADING_WORDS = 30
 _CODE = frozenset("_{}=\\\\<>;/|&")  # a line with such marks is a heading only if it is that of a chapter or section
 _HEADING_HEIGHT = 1.04  # least height of a heading's words: those of code are as wide, but not higher
 
-_NUMBER = r"(?:\d{1,4}|[ivxlcdm]{1,7}|[IVXLCDM]{1,7}|[A-Z][-.]?\d{1,3})"
-_PAGE_NUMBER = re.compile(
-    rf"[-–—(\[|]*\s*(?:(?:page|p\.|seite|pag\.|página|pagina|s\.)\s*)?{_NUMBER}"
-    rf"(?:\s*(?:/|of|von|de|di|sur)\s*{_NUMBER})?\s*[-–—)\]|.]*",
-    re.IGNORECASE,
-)
+_SECTION = re.compile(r"^(?:[A-Z]|[A-Z]?\d+)(?:\.\d+)*\.? ")  # the number of a heading
 
 
 @dataclass(frozen=True)
@@ -74,14 +69,14 @@ def find_blocks(boxes: np.ndarray, texts: Sequence[str], layout: PageLayout, pag
         return []
     ends = boxes.tolist()
     lines = [_line(ends, texts, pieces) for pieces in layout.pieces]
-    sizes = _Sizes(lines)
-    kinds = _margins(lines, sizes, page_height)
+    sizes = LineSizes(lines)
+    kinds = find_margins(lines, sizes, page_height)
     known = [table for table in layout.tables if _is_read(texts, table)]
     for table in known:
         kinds[table.start : table.stop] = [None] * (table.stop - table.start)
     body = [i for i, kind in enumerate(kinds) if kind is None]
     tables = [Table(body.index(t.start), body.index(t.stop - 1) + 1, t.cells) for t in known]
-    blocks = _body_blocks([lines[i] for i in body], body, tables, sizes)
+    blocks = _body_blocks([lines[i] for i in body], body, tables, sizes, ends)
     heads = [_Run([i], [lines[i]], kind) for i, kind in enumerate(kinds) if kind is not None]
     top, bottom = ([h for h in heads if (h.lines[0].bottom < page_height / 2) == first] for first in (True, False))
     runs = top + _with_columns(blocks) + bottom
@@ -120,7 +115,7 @@ def _line(boxes: Sequence[Sequence[float]], texts: Sequence[str], pieces: Sequen
             text = texts[word]
             if text:
                 of_text.append(box)
-                letters += sum(map(_letter_width, text))
+                letters += text_width(text)
                 drawn += x1 - x0
             if parted and is_leader(text):
                 end = parted[-1].x1
@@ -146,87 +141,13 @@ def _is_read(texts: Sequence[str], table: Table) -> bool:
     return 2 * sum(bool(texts[word]) for word in words) > len(words)
 
 
-class _Sizes:
-    """The sizes of lines in comparison with the text of their page.
-
-    The height of a box says more about the letters that a word has than about its font, so that widths count as much.
-    """
-
-    def __init__(self, lines: Sequence[Line]) -> None:
-        weights = [sum(map(len, line.texts)) for line in lines]
-        sides = np.array([[line.height for line in lines], [line.letter_width for line in lines]])
-        self.height, width = weighted_medians(sides, np.array([weights, weights])).ravel().tolist()
-        self._width = width or 1.0
-
-    def of(self, line: Line) -> tuple[float, float]:
-        """Height and width of a line's letters, each in those of the page's text."""
-        return line.height / self.height, line.letter_width / self._width
-
-    def mean(self, line: Line) -> float:
-        height, width = self.of(line)
-        return float((height * width) ** 0.5)
-
-
-class _LetterWidths(dict[str, float]):
-    """Widths of letters in widths of "n", of usual fonts."""
-
-    def __missing__(self, letter: str) -> float:
-        self[letter] = width = 1.3 if letter.isupper() else 1.0
-        return width
-
-
-_letter_width = _LetterWidths(dict.fromkeys("iljtfrI.,:;'|!()[]’‘", 0.6) | dict.fromkeys("mwMW@%—", 1.5)).__getitem__
-
-
-def _margins(lines: Sequence[Line], sizes: _Sizes, page_height: float) -> list[BlockKind | None]:
-    """For each line whether it is a header, a footer or a page number."""
-    kinds: list[BlockKind | None] = [None] * len(lines)
-    for at_top in (True, False):
-        outward = sorted(range(len(lines)), key=lambda i: lines[i].top if at_top else -lines[i].bottom)
-        row: list[int] = []
-        edge = 0.0
-        for i in outward:
-            line = lines[i]
-            start, stop = (line.top, line.bottom) if at_top else (-line.bottom, -line.top)
-            if row and start >= edge - 0.3 * line.height:
-                white = start - edge
-                if _is_margin([lines[j] for j in row], white, at_top, sizes, page_height):
-                    for j in row:
-                        kinds[j] = _margin_kind(lines[j], at_top)
-                break
-            row.append(i)
-            edge = max(edge, stop) if len(row) > 1 else stop
-    return kinds
-
-
-def _is_margin(row: Sequence[Line], white: float, at_top: bool, sizes: _Sizes, page_height: float) -> bool:
-    """Whether the outermost lines of a page, with so much white before the next, are no part of its text."""
-    height = sizes.height
-    far = max(line.bottom if at_top else page_height - line.top for line in row) / page_height
-    if far > _MARGIN or white < _HEADER_WHITE * height or any(sizes.mean(line) > _HEADING_SIZES[1] for line in row):
-        return False
-    if any(_has_page_number(line) for line in row):
-        return True
-    return (
-        far < _OUTER_MARGIN and white > _MUCH_WHITE * height and sum(len(line.texts) for line in row) <= _HEADING_WORDS
-    )
-
-
-def _has_page_number(line: Line) -> bool:
-    texts = [text for text in line.texts if text]
-    if not texts:
-        return False
-    ends = (texts[0], texts[-1], " ".join(texts[-2:]), " ".join(texts[-3:]), " ".join(texts))
-    return any(_PAGE_NUMBER.fullmatch(end) for end in ends)
-
-
-def _margin_kind(line: Line, at_top: bool) -> BlockKind:
-    if _PAGE_NUMBER.fullmatch(" ".join(filter(None, line.texts))):
-        return BlockKind.PAGE_NUMBER
-    return BlockKind.HEADER if at_top else BlockKind.FOOTER
-
-
-def _body_blocks(lines: Sequence[Line], indices: Sequence[int], ruled: Sequence[Table], sizes: _Sizes) -> list[_Run]:
+def _body_blocks(
+    lines: Sequence[Line],
+    indices: Sequence[int],
+    ruled: Sequence[Table],
+    sizes: LineSizes,
+    boxes: Sequence[Sequence[float]],
+) -> list[_Run]:
     """Tables, and between them paragraphs and headings."""
     blocks: list[_Run] = []
     start = 0
@@ -234,12 +155,13 @@ def _body_blocks(lines: Sequence[Line], indices: Sequence[int], ruled: Sequence[
     for table in find_tables(lines, are_headings, ruled):
         blocks += _paragraphs(lines, indices, start, table.start, sizes)
         part = slice(table.start, table.stop)
-        blocks.append(_Run(list(indices[part]), list(lines[part]), BlockKind.TABLE, cells=table.cells))
+        cells = part_close_columns(table.cells, boxes, median([line.height for line in lines[part]]))
+        blocks.append(_Run(list(indices[part]), list(lines[part]), BlockKind.TABLE, cells=cells))
         start = table.stop
     return blocks + _paragraphs(lines, indices, start, len(lines), sizes)
 
 
-def _paragraphs(lines: Sequence[Line], indices: Sequence[int], start: int, stop: int, sizes: _Sizes) -> list[_Run]:
+def _paragraphs(lines: Sequence[Line], indices: Sequence[int], start: int, stop: int, sizes: LineSizes) -> list[_Run]:
     usual = _usual_white(lines[start:stop])
     blocks: list[_Run] = []
     for i in range(start, stop):
@@ -270,7 +192,7 @@ def _has_room(line: Line, after: Line, column: Sequence[Line]) -> bool:
     return right - line.x1 > after.first_width + 0.5 * line.height
 
 
-def _begins(block: Sequence[Line], line: Line, after: Line | None, usual: float, sizes: _Sizes) -> bool:
+def _begins(block: Sequence[Line], line: Line, after: Line | None, usual: float, sizes: LineSizes) -> bool:
     """Whether a line begins a block after the lines of another."""
     block = block[-_SEEN_LINES:]
     before = block[-1]
@@ -280,14 +202,20 @@ def _begins(block: Sequence[Line], line: Line, after: Line | None, usual: float,
         return True
     if white > max(_BLOCK_WHITE, _MORE_WHITE * usual) * smaller:
         return True
-    if _differ(sizes.mean(line), sizes.mean(before)) and _are_told(line, before):
-        return True
     ends = _has_room(before, line, [*block, line])
-    if ends and white > (max(usual, 0.0) + _LITTLE_MORE_WHITE) * smaller:
-        return True
     left = min(other.x0 for other in block)
     least, most = (share * smaller for share in _INDENT)
-    if _is_item(line) and ((ends and line.x0 < before.x0 + least) or (_is_item(block[0]) and _is_near(line, block[0]))):
+    # The last words of a paragraph may be code, or have a raised number, and seem to be larger than the rest.
+    continues = not ends and abs(line.x0 - left) < least
+    if _differ(sizes.mean(line), sizes.mean(before), _OTHER_SIZE if continues else _SAME_SIZE) and _are_told(
+        line, before
+    ):
+        return True
+    if ends and white > (max(usual, 0.0) + _LITTLE_MORE_WHITE) * smaller:
+        return True
+    if _is_item(line) and ((ends and line.x0 < before.x0 + least) or _is_item(block[0])):
+        return True
+    if _is_next_note(line, block[0], sizes) or (ends and _is_left_of(line, block)):
         return True
     is_prose = (
         len(block) > 1 and sum(not _has_room(one, other, block) for one, other in pairwise(block)) * 2 >= len(block) - 1
@@ -305,13 +233,25 @@ def _is_item(line: Line) -> bool:
     return LIST_MARK.fullmatch(line.texts[0]) is not None
 
 
-def _is_near(line: Line, other: Line) -> bool:
-    """Whether two lines begin at the same place."""
-    return abs(line.x0 - other.x0) < _INDENT[0] * line.height
+def _is_next_note(line: Line, first: Line, sizes: LineSizes) -> bool:
+    """Whether a line in small print begins with the number after that of the first line, as notes do."""
+    number, before = line.texts[0], first.texts[0]
+    if not (re.fullmatch(r"\d{1,3}", number) and re.fullmatch(r"\d{1,3}", before) and int(number) == int(before) + 1):
+        return False
+    return sizes.mean(line) < _SMALL_PRINT and abs(line.x0 - first.x0) < _INDENT[0] * line.height
 
 
-def _differ(size: float, other: float) -> bool:
-    return max(size, other) > _SAME_SIZE * min(size, other)
+def _is_left_of(line: Line, block: Sequence[Line]) -> bool:
+    """Whether a line begins left of several lines, such as a quotation or code, and isn't centered as they are."""
+    lefts = [other.x0 for other in block]
+    least = _INDENT[0] * line.height
+    off = abs(line.x0 + line.x1 - median([other.x0 + other.x1 for other in block])) / 2
+    is_centered = max(lefts) - min(lefts) > least and off < line.height
+    return len(block) > 1 and line.x0 < min(lefts) - least and not is_centered
+
+
+def _differ(size: float, other: float, share: float) -> bool:
+    return max(size, other) > share * min(size, other)
 
 
 def _are_told(line: Line, other: Line) -> bool:
@@ -319,7 +259,7 @@ def _are_told(line: Line, other: Line) -> bool:
     return min(sum(map(len, line.texts)), sum(map(len, other.texts))) >= 5
 
 
-def _heading_level(lines: Sequence[Line], sizes: _Sizes) -> int | None:
+def _heading_level(lines: Sequence[Line], sizes: LineSizes) -> int | None:
     """The level of a heading, by its size in comparison with the text; None for a paragraph."""
     size = median([sizes.mean(line) for line in lines])
     if (
@@ -328,7 +268,8 @@ def _heading_level(lines: Sequence[Line], sizes: _Sizes) -> int | None:
     ):
         return None
     text = " ".join(text for line in lines for text in line.texts if text)
-    if len(text.split()) > _HEADING_WORDS or sum(map(str.isalpha, text)) < max(3, 0.6 * len(text.replace(" ", ""))):
+    named = _SECTION.sub("", text, count=1)
+    if len(text.split()) > _HEADING_WORDS or sum(map(str.isalpha, named)) < max(3, 0.6 * len(named.replace(" ", ""))):
         return None
     levels = _HEADING_SIZES[: 2 if _CODE & set(text) else 3]
     return next((level for level, least in enumerate(levels, start=1) if size >= least), None)

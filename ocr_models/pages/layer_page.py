@@ -12,8 +12,10 @@ from ocr_models.geometry import box_quads, invert_affine, quad_angles, transform
 from ocr_models.io.text_layer import TextLayer
 from ocr_models.pages.found_page import FoundPage, ReadPage
 from ocr_models.pages.page_text import assemble, part_words
+from ocr_models.pages.ruled_tables import SCALE, GridCell, find_small_grids
 from ocr_models.records import OcrPage, TextSource, Transcript
 
+_LEVEL_RAD = np.deg2rad(0.2)  # a rule as long as a page is then lower at its end by a tenth of a line
 _SAME_DIRECTION_RAD = np.deg2rad(3.0)  # of words in lines together; the box of a line of 20 words gains its height
 
 
@@ -56,7 +58,20 @@ def _found(layer: TextLayer, quads: np.ndarray, angle: float) -> FoundPage:
     skew = angle - turns * np.pi / 2
     blank = np.broadcast_to(np.uint8(255), (height, width))  # takes no memory; no word is cut out of it
     none = np.zeros((0, 4, 2), np.float32)
-    return FoundPage(blank, transform_quads(level, quads), none, invert_affine(level), 90 * turns % 360, skew)
+    grids = _grids(layer, turns) if abs(skew) < _LEVEL_RAD else []
+    return FoundPage(blank, transform_quads(level, quads), none, invert_affine(level), 90 * turns % 360, skew, grids)
+
+
+def _grids(layer: TextLayer, turns: int) -> list[list[GridCell]]:
+    """The tables with rules that stand on a page after quarter turns, counterclockwise, in its pixels."""
+    if layer.drawing is None:
+        return []
+    drawing = np.ascontiguousarray(np.rot90(layer.drawing, turns))
+    scale = layer.width_px / (SCALE * layer.drawing.shape[1])
+    return [
+        [GridCell(*cell[:4], *(scale * side for side in cell[4:])) for cell in grid]
+        for grid in find_small_grids(drawing, np.zeros((0, 4)))
+    ]
 
 
 def _transcript(text: str) -> Transcript:

@@ -92,7 +92,11 @@ def order_words(
         of_tables[int(table[segment[0]])].append(segment)
     free = of_tables.pop(-1)
     # A table stands in the reading order as a whole, as a line does.
-    runs = [[[free[i] for i in chain]] for chain in chains(_row_successors(_extents(boxes, free), gutters))] if free else []
+    runs = (
+        [[[free[i] for i in chain]] for chain in chains(_row_successors(_extents(boxes, free), gutters))]
+        if free
+        else []
+    )
     cells: list[list[Cell]] = [[] for _ in runs]
     for number, inside in of_tables.items():
         if inside:
@@ -100,7 +104,8 @@ def order_words(
             runs.append(lines)
             cells.append(of_table)
     words = [[word for line in run for segment in line for word in segment] for run in runs]
-    of_text = np.array([are_text is None or bool(are_text[of_run].any()) for of_run in words])
+    flags = [True] * len(boxes) if are_text is None else are_text.tolist()
+    of_text = np.array([any(flags[word] for word in of_run) for of_run in words])
     layout = PageLayout([], [])
     for i in _order_with_marks(_extents(boxes, words), of_text).tolist():
         if cells[i]:
@@ -232,7 +237,7 @@ def _extents(boxes: np.ndarray, lines: list[list[int]]) -> np.ndarray:
 
 
 def _order_with_marks(extents: np.ndarray, of_text: np.ndarray) -> np.ndarray:
-    """The reading order of lines, (L, 4), in which those without text, bool (L,), stand beside the nearest with text."""
+    """The reading order of lines, (L, 4), in which those without text stand beside the nearest with text."""
     lines, marks = np.flatnonzero(of_text), np.flatnonzero(~of_text)
     if not len(lines) or not len(marks):
         return _reading_order(extents)

@@ -74,7 +74,7 @@ def as_high_as_neighbors(boxes: np.ndarray, is_leader: np.ndarray) -> np.ndarray
 
 def is_leader(text: str) -> bool:
     """Whether a word is a row of dots, which is no text."""
-    return len(text) > 3 and not text.strip(DOTS)
+    return len(text) > 3 and text[0] in DOTS and not text.strip(DOTS)
 
 
 def _is_doubtful(transcript: Transcript) -> bool:

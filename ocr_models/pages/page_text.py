@@ -90,10 +90,13 @@ def _lay_out(page: FoundPage, transcripts: Sequence[Transcript], firsts: _Firsts
     boxes = quad_boxes(level)
     # Of all words: one that is left out of the text still holds its line together.
     rows = as_high_as_neighbors(boxes, are_leaders)
-    may_be_text = np.array([is_leader(t.text) or _may_be_text(t, min_confidence) for t in transcripts])
-    layout = order_words(rows, page.grids, may_be_text)
-    is_unknown, in_text = _judge_words(transcripts, layout.lines, min_confidence)
-    texts = [t.text if i or is_leader(t.text) else "" for t, i in zip(transcripts, in_text.tolist(), strict=True)]
+    are_dots = np.array([is_leader(t.text) for t in transcripts])
+    are_sure, with_numbers = _are_likely(transcripts, min_confidence)
+    layout = order_words(rows, page.grids, with_numbers | are_dots)
+    is_unknown, in_text = _judge_words(transcripts, layout.lines, min_confidence, are_sure, with_numbers)
+    kept = (in_text | are_dots).tolist()
+    in_text &= ~are_dots
+    texts = [t.text if is_kept else "" for t, is_kept in zip(transcripts, kept, strict=True)]
     laid = find_blocks(rows, texts, layout, page.image.shape[0])
     # From here on words stand in reading order.
     all_texts = [transcript.text for transcript in transcripts]
@@ -136,27 +139,36 @@ def _to_block(block: LaidBlock, quad: np.ndarray, place: np.ndarray) -> TextBloc
     return TextBlock(block.kind, quad, block.level, block.column, cells)
 
 
+def _are_likely(transcripts: Sequence[Transcript], min_confidence: float) -> tuple[np.ndarray, np.ndarray]:
+    """Bool (N,) each: of which words the network is sure, and of which if numbers are easy to read on their line."""
+    confidences = np.array([own_confidence(transcript) for transcript in transcripts])
+    are_sure = confidences >= min_confidence
+    with_numbers = are_sure.copy()
+    for i in np.flatnonzero(~are_sure & (confidences >= _OF_NUMBERS * min_confidence)).tolist():
+        with_numbers[i] = _NUMBER.fullmatch(transcripts[i].text) is not None
+    return are_sure, with_numbers
+
+
 def _judge_words(
-    transcripts: Sequence[Transcript], lines: Sequence[Sequence[int]], min_confidence: float
+    transcripts: Sequence[Transcript],
+    lines: Sequence[Sequence[int]],
+    min_confidence: float,
+    are_sure: np.ndarray,
+    with_numbers: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Bool (N,) each: which words are in an unknown script, and which are in the text of the page.
+    """Bool (N,) each: which words are in an unknown script, and which others are sure to be text.
 
     What was read in an unknown script is not right, however sure the network is.
     """
-    is_unknown, in_text = np.zeros(len(transcripts), bool), np.zeros(len(transcripts), bool)
+    is_unknown, in_text = np.zeros(len(transcripts), bool), are_sure.copy()
     in_order = [word for line in lines for word in line]
     is_unknown[in_order] = find_unknown_script([transcripts[i] for i in in_order])
+    are_numbers = (with_numbers & ~are_sure).tolist()
     for line in lines:
-        are_numbers_easy = network_confidence([transcripts[i] for i in line]) >= min_confidence
-        for i in line:
-            is_sure = _may_be_text(transcripts[i], min_confidence, are_numbers_easy)
-            in_text[i] = not (is_unknown[i] or is_leader(transcripts[i].text)) and is_sure
-    return is_unknown, in_text
-
-
-def _may_be_text(transcript: Transcript, min_confidence: float, are_numbers_easy: bool = True) -> bool:
-    is_easy = are_numbers_easy and _NUMBER.fullmatch(transcript.text)
-    return own_confidence(transcript) >= min_confidence * (_OF_NUMBERS if is_easy else 1.0)
+        numbers = [i for i in line if are_numbers[i]]
+        if numbers and network_confidence([transcripts[i] for i in line]) >= min_confidence:
+            in_text[numbers] = True
+    return is_unknown, in_text & ~is_unknown
 
 
 def _text_of_lines(lines: Sequence[TextLine]) -> str:

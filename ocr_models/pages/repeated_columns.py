@@ -89,7 +89,7 @@ def _nearest(edges: np.ndarray, place: float) -> float:
 
 
 def _repeats(edges: np.ndarray, counts: np.ndarray, start: float, after: float, height: float) -> bool:
-    """Whether the edges in a column, from ``start`` on, are those in the one ``after``, and not all equally far apart."""
+    """Whether the edges in a column, from ``start`` on, are those in the one ``after``, but not equally far apart."""
     pitch = after - start
     if pitch < _LEAST_PITCH * height:
         return False

@@ -13,7 +13,9 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-_SCALE = 4  # pixels of the page for one that is searched
+SCALE = 4
+"""Pixels of a page for one that is searched."""
+
 _CONTRAST = 14  # gray levels by which a rule is darker than both sides of it, at that scale: a pixel of black is 64
 _LEAST_LEVEL_PX, _LEAST_UPRIGHT_PX = 120, 56  # no marks between words are as long; two lines of text are 60 high
 _BROKEN_PX = 12  # white that may be in a rule: rules of scans are broken
@@ -64,20 +66,27 @@ def find_grids(image: np.ndarray, words: np.ndarray) -> list[list[GridCell]]:
     Returns:
         The cells of each table, row by row: of at least two rows and two columns.
     """
-    rows, columns = (side // _SCALE for side in image.shape)
-    small = image[: rows * _SCALE, : columns * _SCALE]
-    if min(rows, columns) < _LEAST_LEVEL_PX // _SCALE:
+    rows, columns = (side // SCALE for side in image.shape)
+    small = image[: rows * SCALE, : columns * SCALE]
+    if not small.size:
         return []
     for shrink in (2, 4):  # twice by two is six times as fast as by four
-        small = cv2.resize(small, (columns * _SCALE // shrink, rows * _SCALE // shrink), interpolation=cv2.INTER_AREA)
+        small = cv2.resize(small, (columns * SCALE // shrink, rows * SCALE // shrink), interpolation=cv2.INTER_AREA)
+    return find_small_grids(small, words)
+
+
+def find_small_grids(small: np.ndarray, words: np.ndarray) -> list[list[GridCell]]:
+    """As ``find_grids``, on a page at a quarter of its size, uint8 (H / 4, W / 4); words and cells as there."""
+    if min(small.shape) < _LEAST_LEVEL_PX // SCALE:
+        return []
     # The detector sees a piece of a rule as a letter; a real one is shorter than a rule.
     words = words[words[:, 2] - words[:, 0] > _NARROW * (words[:, 3] - words[:, 1])]
-    is_inside = _filled(small.shape, words / _SCALE + [0.5, 0.5, -0.5, -0.5])  # boxes may hold a rule at their edges
+    is_inside = _filled(small.shape, words / SCALE + [0.5, 0.5, -0.5, -0.5])  # boxes may hold a rule at their edges
     level_dark = _thin_darkness(small, is_inside)
     level = _level_rules(level_dark, _LEAST_LEVEL_PX)
     if not len(level):
         return []
-    is_word = _filled(small.shape, words / _SCALE)
+    is_word = _filled(small.shape, words / SCALE)
     level = level[_are_drawn(level, level_dark, is_word)]
     sideways, inside_sideways = np.ascontiguousarray(small.T), np.ascontiguousarray(is_inside.T)
     upright_dark = _thin_darkness(sideways, inside_sideways)
@@ -118,18 +127,18 @@ def _thin_darkness(small: np.ndarray, is_word: np.ndarray) -> np.ndarray:
 def _level_rules(thin: np.ndarray, least_px: int) -> np.ndarray:
     """The long rows of thin darkness: boxes (R, 4) in pixels of the page."""
     dark = cv2.dilate(thin, np.ones((2, 1), np.uint8))  # a rule may step from one row to the next
-    dark = cv2.morphologyEx(dark, cv2.MORPH_CLOSE, np.ones((1, _BROKEN_PX // _SCALE + 1), np.uint8))
-    dark = cv2.morphologyEx(dark, cv2.MORPH_OPEN, np.ones((1, least_px // _SCALE), np.uint8))
+    dark = cv2.morphologyEx(dark, cv2.MORPH_CLOSE, np.ones((1, _BROKEN_PX // SCALE + 1), np.uint8))
+    dark = cv2.morphologyEx(dark, cv2.MORPH_OPEN, np.ones((1, least_px // SCALE), np.uint8))
     outlines, _ = cv2.findContours(dark, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     x, y, width, height = np.array([cv2.boundingRect(o) for o in outlines], np.float64).reshape(-1, 4).T
-    boxes = np.stack([x, y, x + width, y + height], axis=1) * _SCALE
+    boxes = np.stack([x, y, x + width, y + height], axis=1) * SCALE
     return boxes[height <= np.maximum(_THICKEST, _MOST_SLANT * width)]
 
 
 def _are_drawn(rules: np.ndarray, thin: np.ndarray, is_word: np.ndarray) -> np.ndarray:
     """Bool (R,): which level rules are also dark between words, and not just the stems of their letters."""
     drawn = np.zeros(len(rules), bool)
-    for i, (x0, y0, x1, y1) in enumerate((rules / _SCALE).astype(int).tolist()):
+    for i, (x0, y0, x1, y1) in enumerate((rules / SCALE).astype(int).tolist()):
         seen = is_word[y0:y1, x0:x1].max(axis=0) == 0
         drawn[i] = seen.any() and thin[y0:y1, x0:x1].max(axis=0)[seen].mean() >= _DRAWN
     return drawn
@@ -204,7 +213,7 @@ def _places(places: np.ndarray, low: float, high: float) -> list[float]:
 
 def _is_ruled(level_map: _Map, y: float, x0: float, x1: float) -> bool:
     """Whether a level rule lies along a side of a cell; a word that reaches over the side hides it."""
-    row, start, stop = round(y / _SCALE), round(x0 / _SCALE) + 1, round(x1 / _SCALE) - 1
+    row, start, stop = round(y / SCALE), round(x0 / SCALE) + 1, round(x1 / SCALE) - 1
     near = slice(max(0, row - 2), row + 2)
     dark, is_word = (part[near, start : max(stop, start + 1)] for part in level_map)
     seen = is_word.max(axis=0) == 0

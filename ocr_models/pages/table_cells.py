@@ -149,7 +149,8 @@ class _Rows:
             sizes = np.bincount(pairs, minlength=len(rest))
             level = np.bincount(pairs, self._are_near(one[rest], pairs, members, _SAME_ROW), len(rest))
             shared[rest] = (level >= _SHARED_ROWS * sizes) | (sizes < _FEW_ROWS)
-        rest = np.flatnonzero(~shared)
+        widths = self._x1[left] - self._x0[left]
+        rest = np.flatnonzero(~shared & (widths <= _COLUMN_WIDTH * self._heights[left]))
         if len(rest):
             shared[rest] = self._are_terms(left[rest], right[rest])
         return shared
@@ -180,7 +181,7 @@ class _Rows:
         return pairs[beside], members[beside]
 
     def _are_near(self, first: np.ndarray, pairs: np.ndarray, members: np.ndarray, reach: float) -> np.ndarray:
-        """Bool (M,): whether members are about level, within a share of heights, with one of their first one's stack."""
+        """Bool (M,): whether members are level, within a share of heights, with one of their first one's stack."""
         lowest, highest = self._ranks[reach]
         of_first = first[pairs] * (self.count + 1)
         starts = np.searchsorted(self._keys, of_first + lowest[members])

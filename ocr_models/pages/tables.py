@@ -19,11 +19,13 @@ from ocr_models.pages.ruled_tables import Cell
 _WHITEST = 2.5  # white between two rows of one table
 _LEAST_GAP = 0.3  # white between two columns
 _WIDE_SPACE = 0.6  # wider than between two words
+_CLOSE_COLUMNS = 0.8  # share of the cells of a column that have a gap at the same place, if it is two
 _SHARED = 0.3  # pieces that share less are in different columns
 _SAME_EDGE = 0.5  # pieces whose left edges, right edges or middles differ by less are aligned
 _FULL_LINES = 4  # each with several pieces: one aligned column is then enough
 _ALIGNED = 0.6  # share of the pieces of a column that are aligned
 _WRAPPED_WORDS = 2  # text that is wrapped has lines of at least so many words
+_WRAPPED_WHITE = 0.75  # most white between the lines of one cell
 _SEEN_ROWS = 20  # before and after a line, which tell how wide its columns are
 _PENDING = 3  # lines with one piece that may stand between two rows
 LIST_MARK = re.compile(r"[•·▪‣◦–—*-]|\(?(?:\d{1,3}|[a-zA-Z]|[ivx]{1,4})[.)]|\[\d{1,3}\]")
@@ -76,6 +78,47 @@ class Line:
     @cached_property
     def height(self) -> float:
         return max(self.bottom - self.top, 1e-6)
+
+
+def part_close_columns(cells: list[Cell], boxes: Sequence[Sequence[float]], height: float) -> list[Cell]:
+    """Parts the columns of a table in which almost all cells have a gap at the same place: two that stand close.
+
+    Args:
+        cells: row by row.
+        boxes: of the page's words: xmin, ymin, xmax, ymax, pixels.
+        height: of a line, pixels.
+    """
+    column = 0
+    while column <= max(cell.column for cell in cells):
+        gaps = [_gaps_in(cell, boxes, height) for cell in cells if cell.column == column and cell.column_span == 1]
+        least = max(_FULL_LINES, _CLOSE_COLUMNS * len(gaps))
+        middles = [(low + high) / 2 for low, high in next(filter(None, gaps), [])]
+        shared = [x for x in middles if sum(any(low < x < high for low, high in of) for of in gaps) >= least]
+        if shared:
+            cells = [part for cell in cells for part in _part_cell(cell, column, shared[0], boxes)]
+        column += 1
+    return cells
+
+
+def _gaps_in(cell: Cell, boxes: Sequence[Sequence[float]], height: float) -> list[tuple[float, float]]:
+    """The gaps between the words of a cell, over all its lines, that are wider than a space."""
+    ends = sorted((boxes[word][0], boxes[word][2]) for word in cell.words)
+    reached = [max(end for _, end in ends[: i + 1]) for i in range(len(ends) - 1)]
+    return [(low, high) for low, (high, _) in zip(reached, ends[1:], strict=True) if high - low > _WIDE_SPACE * height]
+
+
+def _part_cell(cell: Cell, column: int, x: float, boxes: Sequence[Sequence[float]]) -> list[Cell]:
+    """A cell of a table of which a column is parted at ``x``, pixels."""
+    if cell.column > column:
+        return [cell._replace(column=cell.column + 1)]
+    if cell.column + cell.column_span <= column:
+        return [cell]
+    if cell.column_span > 1:
+        return [cell._replace(column_span=cell.column_span + 1)]
+    sides: list[list[int]] = [[], []]
+    for word in cell.words:
+        sides[boxes[word][0] + boxes[word][2] > 2 * x].append(word)
+    return [cell._replace(column=column + i, words=words) for i, words in enumerate(sides) if words]
 
 
 def find_tables(lines: Sequence[Line], are_headings: Sequence[bool], known: Sequence[Table]) -> list[Table]:
@@ -156,7 +199,11 @@ def _continues_row(lines: Sequence[Line], start: int, i: int, gaps: Sequence[tup
     """Whether a line of one piece after the last row is the rest of its text."""
     line, before = lines[i], lines[i - 1]
     white = line.top - before.bottom
-    if len(line.pieces) > 1 or not -0.7 * line.height < white < 0.75 * line.height or not _is_between(line, gaps):
+    if (
+        len(line.pieces) > 1
+        or not -0.7 * line.height < white < _WRAPPED_WHITE * line.height
+        or not _is_between(line, gaps)
+    ):
         return False
     return i > start and _is_wrapped(before, line, lines[max(start, i - _SEEN_ROWS) : i])
 
@@ -164,6 +211,8 @@ def _continues_row(lines: Sequence[Line], start: int, i: int, gaps: Sequence[tup
 def _is_wrapped(before: Line, line: Line, rows: Sequence[Line]) -> bool:
     """Whether all pieces of a line go on with text of the line before, where their first words had no room."""
     if len(line.pieces) >= len(before.pieces) and len(before.pieces) > 1:
+        return False
+    if line.top - before.bottom > _WRAPPED_WHITE * min(line.height, before.height):
         return False
     for piece in line.pieces:
         above = [p for p in before.pieces if _overlap(p, piece) > 0]

@@ -46,7 +46,9 @@ def _evidence(word: Transcript) -> float:
         return 0.0
     confidence = own_confidence(word)
     of_chars = word.char_confidences or (confidence,)
-    doubtful = sum(of_char < _DOUBT for of_char in of_chars) / len(of_chars)
+    doubtful = 0.0
+    if min(of_chars) < _DOUBT:
+        doubtful = sum(of_char < _DOUBT for of_char in of_chars) / len(of_chars)
     capitals = 0
     if confidence < _SURE:
         capitals = sum(a.islower() and b.isupper() for a, b in pairwise(text))

@@ -110,6 +110,86 @@ def test_first_line_of_a_page_that_is_full_of_text_is_no_header():
     assert [kind for kind, *_ in blocks_of(prose(100, 60, PROSE * 9))] == [BlockKind.TEXT]
 
 
+@pytest.mark.parametrize(
+    ("y", "text", "kind"),
+    [
+        (1160, "5", BlockKind.PAGE_NUMBER),  # alone below the text, at 0.17 of the page's height
+        (1240, "1 Of ropes and tar, see the log", BlockKind.TEXT),  # a note, at 0.11
+        (1240, "Of ropes and tar, see page 58.", BlockKind.TEXT),
+        (1240, "Of ropes and tar | 58", BlockKind.FOOTER),
+        (1240, "58 - Of ropes and tar", BlockKind.FOOTER),
+    ],
+)
+def test_numbers_of_pages_are_told_from_those_of_notes(y, text, kind):
+    kinds = [of for of, *_, found in blocks_of(prose(100, 400) + line(300, y, text)) if found == text]
+    assert kinds == [kind]
+
+
+def test_last_entry_of_a_table_of_contents_is_no_footer():
+    words = []
+    for i in range(4):
+        y = 1240 + 35 * i
+        words += [*line(100, y, "The mail"), ("." * 30, (300, y, 600, y + 20)), *line(700, y, str(20 + i))]
+    assert [kind for kind, *_ in blocks_of(words)] == [BlockKind.TABLE]
+
+
+def test_items_in_items_are_blocks():
+    items = [(100, "- Flour of wheat and of rye"), (130, "- sifted twice"), (100, "- Salt")]
+    words = [word for i, (x, text) in enumerate(items) for word in line(x, 300 + i * LEADING, text)]
+    assert [text for *_, text in blocks_of(words)] == [text for _, text in items]
+
+
+def test_notes_of_consecutive_numbers_are_blocks():
+    notes = ["7 It was the age of foolishness", "of the epoch, and of belief", "8 It was the season", "9 Of light"]
+    words = prose(100, 300) + [word for i, text in enumerate(notes) for word in line(100, 1000 + i * 22, text, 16)]
+    assert [text for *_, text in blocks_of(words)][1:] == ["\n".join(notes[:2]), *notes[2:]]
+
+
+def test_line_left_of_a_quotation_begins_a_paragraph():
+    quotation = ["It was the season", "It was the spring", "It was the winter"]
+    words = prose(160, 300, quotation) + prose(100, 300 + 3 * LEADING)
+    assert [text for *_, text in blocks_of(words)] == ["\n".join(quotation), "\n".join(PROSE)]
+
+
+def test_centered_lines_stay_together():
+    texts = ["It was the season", "It was the spring of hope, it was", "the winter", "It was the spring of hope of it"]
+    words = [w for i, t in enumerate(texts) for w in line(500 - 5 * len(t), 400 + i * LEADING, t)]
+    assert next(text for *_, text in blocks_of(words + prose(100, 800))) == "\n".join(texts)
+
+
+def test_section_with_a_long_number_and_a_short_name_is_a_heading():
+    heading, _ = blocks_of(line(100, 300, "3.13.1. Use", 28) + prose(100, 380))
+    assert heading[:2] == (BlockKind.HEADING, 2)
+
+
+def test_wide_letters_at_the_end_of_a_paragraph_belong_to_it():
+    """Code is set in wider letters: 1.2 times as large in the mean of height and width."""
+    words = prose(100, 300)
+    for i, word in enumerate(["season_of", "darkness"]):
+        words.append((word, (100 + 160 * i, 300 + 5 * LEADING, 100 + 160 * i + 14 * len(word), 321 + 5 * LEADING)))
+    assert [text for *_, text in blocks_of(words)] == ["\n".join([*PROSE, "season_of darkness"])]
+
+
+def test_columns_that_stand_close_are_parted():
+    """15 between the second and third column is no wide gap, but all rows have it."""
+    rows = [("oil", "58.80", "2.43"), ("tar", "60.28", "1.75"), ("rope", "59.88", "2.31"), ("bell", "60.65", "1.76")]
+    words = [
+        w
+        for i, row in enumerate(rows)
+        for x, c in zip((100, 300, 365), row, strict=True)
+        for w in line(x, 300 + i * 30, c)
+    ]
+    assert cells_of(words) == [(i, j, 1, 1, c) for i, row in enumerate(rows) for j, c in enumerate(row)]
+
+
+def test_letter_between_entries_of_an_index_is_no_part_of_one():
+    words = []
+    for y, name, page in [(300, "of the oil", "5"), (328, "of the rope", "6"), (434, "of the sails", "7")]:
+        words += line(100, y, name) + line(400, y, page)
+    words += line(100, 378, "S")
+    assert [text for *_, text in cells_of(words)] == ["of the oil", "5", "of the rope", "6", "S", "of the sails", "7"]
+
+
 def test_cells_of_a_table_without_rules():
     rows = [["Year", "Pages", "Share"], ["2021", "1,204", ""], ["2022", "30", "3%"], ["2023", "99", "7%"]]
     words = [w for i, row in enumerate(rows) for j, c in enumerate(row) for w in line(100 + 180 * j, 300 + i * 30, c)]

@@ -71,6 +71,27 @@ def test_quads_cover_the_ink_in_whatever_frame_the_page_is_shown(tmp_path, entri
     assert min(abs(angle - rotation_deg), 360 - abs(angle - rotation_deg)) < 0.5
 
 
+@pytest.mark.parametrize(
+    "entries", ["", "/Rotate 90", "/Rotate 180", "/Rotate 270", "/CropBox[20 30 410 590]", "/UserUnit 2"]
+)
+def test_rules_part_the_cells_of_a_table(tmp_path, entries):
+    """A row of two lines, beside which the others stand in the middle: hairlines alone say what is in the row."""
+    words = {(60, 460): "cargo", (160, 460): "stored", (60, 430): "rope", (160, 437): "in the dry"}
+    words |= {(160, 424): "and cool hold", (60, 400): "tar", (160, 400): "on deck"}
+    rules = [f"50 {y} m 300 {y} l S" for y in (476, 450, 416, 390)] + [f"{x} 390 m {x} 476 l S" for x in (50, 150, 300)]
+    texts = [f"1 0 0 1 {x} {y} Tm ({text}) Tj" for (x, y), text in words.items()]
+    page, _ = page_of(tmp_path, f"0.4 w {' '.join(rules)} BT /F1 10 Tf {' '.join(texts)} ET", entries)
+    [table] = [block for block in page.blocks if block.cells]
+    assert [(c.row, c.column, " ".join(page.words[i].text for i in c.words)) for c in table.cells] == [
+        (0, 0, "cargo"),
+        (0, 1, "stored"),
+        (1, 0, "rope"),
+        (1, 1, "in the dry and cool hold"),
+        (2, 0, "tar"),
+        (2, 1, "on deck"),
+    ]
+
+
 def test_slanted_text_is_in_lines_of_its_own(tmp_path):
     draft = "BT /F1 30 Tf 0.8 0.6 -0.6 0.8 80 100 Tm (first draft) Tj ET"
     page, _ = page_of(tmp_path, f"{set_text(PROSE)} {draft}")

@@ -213,7 +213,7 @@ def test_narrow_columns_of_terms_are_read_one_by_one():
 
 @pytest.mark.parametrize("stretch", [1.0, 0.97])
 def test_columns_of_a_card_in_common_rows_are_read_one_by_one(stretch):
-    """Terms and explanations, twice side by side, with headings at different heights: as one table they would be 4 wide.
+    """Terms and explanations in three columns, with headings at different heights.
 
     In a scan, the second column may stand nearer to the first than the third to the second.
     """
@@ -234,8 +234,26 @@ def test_columns_of_a_card_in_common_rows_are_read_one_by_one(stretch):
 
 def test_index_in_two_columns_is_read_column_by_column():
     """Entries are narrow and stand in common rows, as cells do; what is wrapped is indented in both columns."""
-    first = ["ale 1, 20", "bee 2, 3,", "  14, 28", "cog 4", "dye 5", "egg 6, 30,", "  31", *(f"fig{i} 7" for i in range(8))]
-    second = ["gem 8", "hat 9", "ink 10, 11,", "  12", "jug 13", "keg 14,", "  15, 16", *(f"log{i} 17" for i in range(8))]
+    first = [
+        "ale 1, 20",
+        "bee 2, 3,",
+        "  14, 28",
+        "cog 4",
+        "dye 5",
+        "egg 6, 30,",
+        "  31",
+        *(f"fig{i} 7" for i in range(8)),
+    ]
+    second = [
+        "gem 8",
+        "hat 9",
+        "ink 10, 11,",
+        "  12",
+        "jug 13",
+        "keg 14,",
+        "  15, 16",
+        *(f"log{i} 17" for i in range(8)),
+    ]
     words = [
         word
         for x, entries in ((0, first), (160, second))
