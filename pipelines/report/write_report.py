@@ -8,6 +8,7 @@ words with the page that they are on.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,7 +37,7 @@ _PAGES_PER_SCRIPT = {"index": 4096, "texts": 512, "words": 32}  # up to 1 MB eac
 _READ_BY = ("text_source", "detector_id", "recognizer_id", "captioner_id", "engine", "dpi", "run_id")
 _COLUMNS = (
     *("page_id", "source_uri", "source_kind", "page_index", "page_count", "width_px", "height_px", "rotation_deg"),
-    *("status", "failure", "mean_confidence", "words", "elapsed_ms", *_READ_BY),
+    *("status", "failure", "mean_confidence", "words", "lines", "blocks", "elapsed_ms", *_READ_BY),
 )
 
 
@@ -127,8 +128,9 @@ def _write_data(
     last_uri, pages = None, 0
     for rows in read_batches(output, table, columns):
         words = _words(rows) if "words" in columns else iter([{}] * len(rows))
-        others = rows.select([name for name in columns if name != "words"])
-        for row, of_page in zip(others.to_pylist(), words, strict=True):
+        layouts = _layouts(rows) if "blocks" in columns else iter([{}] * len(rows))
+        others = rows.select([name for name in columns if name not in ("words", "lines", "blocks")])
+        for row, of_page, layout in zip(others.to_pylist(), words, layouts, strict=True):
             page_id, uri = row["page_id"], row["source_uri"]
             scripts["index"].add(
                 [
@@ -145,7 +147,7 @@ def _write_data(
             )
             last_uri = uri
             scripts["texts"].add(row[table.headline] or "")
-            scripts["words"].add(of_page | _details(row, missing.get(page_id)))
+            scripts["words"].add(of_page | layout | _details(row, missing.get(page_id)))
             pages += 1
     names = {name for script in scripts.values() for name in script.finish()}
     summary = {
@@ -208,6 +210,33 @@ def _words(rows: pa.Table) -> Iterator[dict[str, Any]]:
             "q": quads[start:stop].ravel().tolist(),
             "l": lines[start:stop],
             "x": np.flatnonzero(left_out[start:stop]).tolist(),
+        }
+
+
+def _layouts(rows: pa.Table) -> Iterator[dict[str, Any]]:
+    """For each row its blocks b and the quads n of its lines in pixels; nothing for rows that have no blocks.
+
+    A block is its kind, level or 0, column, number of lines, quad in pixels, and cells or 0; a cell its row, column,
+    spans of rows and columns, and words.
+    """
+    for row in rows.select(["lines", "blocks"]).to_pylist():
+        if not row["blocks"]:
+            yield {}
+            continue
+        counts = Counter(line["block"] for line in row["lines"])
+        yield {
+            "n": [round(side) for line in row["lines"] for side in line["quad"]],
+            "b": [
+                [
+                    block["kind"],
+                    block["level"] or 0,
+                    block["column"],
+                    counts[i],
+                    list(map(round, block["quad"])),
+                    [list(cell.values()) for cell in block["cells"]] if block["cells"] else 0,
+                ]
+                for i, block in enumerate(row["blocks"])
+            ],
         }
 
 

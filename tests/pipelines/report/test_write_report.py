@@ -173,6 +173,11 @@ def page(output, tmp_path) -> Iterator[Browser]:
         if row["words"]:
             row["words"][0]["text"] = HOSTILE
             row["text"] = f"{HOSTILE} Größe {row['page_index']}"
+            cell = {"row": 0, "column": 0, "row_span": 1, "column_span": 1, "words": [0]}
+            row["blocks"] = [
+                {"kind": "table", "quad": row["words"][0]["quad"], "level": None, "column": 0, "cells": [cell]}
+            ]
+            row["lines"][0]["block"] = 0
 
     change_rows(output, change)
     write_report(str(output), str(tmp_path / "report"), PAGES, None)
@@ -199,7 +204,7 @@ def test_the_report_is_looked_at_with_the_keyboard(page):
     page.press("Enter")
     page.wait_for("document.querySelector('h1').textContent.startsWith('1 page with')")
     page.press("ArrowDown", "Enter")
-    page.wait_for("document.querySelectorAll('.drawing polygon').length === 2")
+    page.wait_for("document.querySelectorAll('.drawing .word polygon').length === 2")
     assert page.evaluate("document.querySelector('h1').textContent") == "three.pdf, page 3"
     page.press("Escape")
     page.wait_for("document.querySelector('a.page') !== null")
@@ -212,7 +217,7 @@ def test_the_report_is_looked_at_with_the_keyboard(page):
     page.wait_for("document.querySelector('.viewer h1')?.textContent === 'guilty.png'")
     page.press("ArrowLeft", "ArrowLeft")
     page.wait_for("document.querySelector('.viewer h1')?.textContent.startsWith('<img')")
-    page.wait_for("document.querySelectorAll('.drawing polygon').length === 2")
+    page.wait_for("document.querySelectorAll('.drawing .word polygon').length === 2")
     assert (
         page.evaluate(
             "document.querySelectorAll('img[onerror]').length + document.querySelectorAll('#main img').length"
@@ -226,14 +231,47 @@ def test_words_stand_over_the_picture(page):
     page.evaluate("location.hash = '#/pages'")
     page.wait_for("document.querySelectorAll('a.page').length === 9")
     page.evaluate("[...document.querySelectorAll('a.page')].find(a => a.textContent.includes('wide.png')).click()")
-    page.wait_for("document.querySelectorAll('.drawing polygon').length === 2")
+    page.wait_for("document.querySelectorAll('.drawing .word polygon').length === 2")
     boxes = page.evaluate(
-        "['.drawing image', '.drawing polygon'].map(name => document.querySelector(name).getBoundingClientRect())"
+        "['.drawing image', '.word polygon'].map(name => document.querySelector(name).getBoundingClientRect())"
         ".map(({left, top, width, height}) => [left, top, width, height])"
     )
     (left, top, width, height), word = boxes
     scale = width / 2000  # the word's quad is from (1, 2) to (2000, 100)
     assert word == pytest.approx([left + scale, top + 2 * scale, 1999 * scale, height - 2 * scale], abs=0.5)
+
+
+def test_blocks_and_cells_stand_over_the_picture_when_they_are_switched_on(page):
+    """The fake reader sets one block around its only word; its cell is given by the row."""
+    page.evaluate("location.hash = '#/pages'")
+    page.wait_for("document.querySelectorAll('a.page').length === 9")
+    page.evaluate("[...document.querySelectorAll('a.page')].find(a => a.textContent.includes('wide.png')).click()")
+    page.wait_for("document.querySelectorAll('.drawing .block').length === 1")
+    display = "getComputedStyle(document.querySelector('.blocks')).display"
+    assert page.evaluate(display) == "none"
+
+    page.press("l")
+
+    assert page.evaluate(display) != "none"
+    assert page.evaluate("document.querySelector('[data-switch=hasBlocks]').getAttribute('aria-pressed')") == "true"
+    assert page.evaluate("document.querySelector('.block text').textContent") == "1 table"
+    word, block, cell = page.evaluate(
+        "['.word polygon', '.block polygon', '.cell'].map(name => document.querySelector(name).getBoundingClientRect())"
+        ".map(({left, top, width, height}) => [left, top, width, height])"
+    )
+    assert block == pytest.approx(word, abs=0.5) and cell == pytest.approx(word, abs=0.5)
+    page.evaluate("document.querySelector('[data-switch=hasBlocks]').click()")
+    assert page.evaluate(display) == "none"
+
+
+def test_pages_of_earlier_versions_have_no_blocks(output, tmp_path):
+    def change(row: dict[str, Any]) -> None:
+        row["blocks"] = None
+
+    change_rows(output, change)
+    write_report(str(output), str(tmp_path / "report"), PAGES, None)
+
+    assert not any("b" in page for page in data_of(tmp_path / "report", "words"))
 
 
 def test_pictures_come_from_the_decoders(output, tmp_path):
