@@ -41,6 +41,7 @@ _MIN_SCALE = 0.5  # ... and at least half of that: smaller text couldn't be told
 _MIN_SEEN = 10  # gray levels by which a word changes the page, as in training
 _MIN_EDGE = 24  # gray levels between neighbors in the small rendering: strokes of 6-point text have 60
 _RULE_PX = 48  # edges that are as long, and upright, are of rules, frames and fills, not of letters below 66 points
+_LEAST_UPRIGHT_PX = 18  # in one column of pixels, from which on it may hold a rule beside two lines of text
 _CROSSING_PX = 2  # half of the width of a rule that crosses them
 _CELL_PX, _MIN_DENSITY = 4, 0.25  # share of the pixels of three by three cells that are strokes
 _LONG_PX = 6  # words
@@ -66,7 +67,7 @@ class TextLayer:
         height_px: of the page as rendered.
         dpi: as it would be rendered.
         drawing: uint8 (h, w), gray: the page without its text at ``DRAWING_DPI``, in which the rules of tables are
-            searched; None if there is nothing else on it.
+            searched; None if it has none that are upright.
     """
 
     texts: tuple[str, ...]
@@ -132,8 +133,9 @@ def read_text_layer(page: pdfium.PdfPage, dpi: float, user_unit: float = 1.0) ->
 
 
 def _drawing(ground: np.ndarray) -> np.ndarray | None:
-    """A small rendering without text, (H, W), at ``DRAWING_DPI``; None if it is blank."""
-    if int(ground.max()) - int(ground.min()) < _MIN_SEEN:
+    """A small rendering without text, (H, W), at ``DRAWING_DPI``; None if no upright rule can be on it."""
+    steps = np.maximum(ground[:, 1:], ground[:, :-1]) - np.minimum(ground[:, 1:], ground[:, :-1])
+    if np.count_nonzero(steps >= _MIN_EDGE, axis=0).max(initial=0) < _LEAST_UPRIGHT_PX:
         return None
     height, width = (max(1, round(side * DRAWING_DPI / _SMALL_DPI)) for side in ground.shape)
     return np.asarray(Image.fromarray(ground).resize((width, height), Image.Resampling.BOX))

@@ -42,7 +42,8 @@ def find_unknown_script(words: Sequence[Transcript]) -> list[bool]:
 def _evidence(word: Transcript) -> float:
     """The share of a word in the log odds that its surroundings are in an unknown script."""
     text = word.text
-    if len(set(filter(str.isalnum, text))) < _LEAST_CHARS:  # marks, numbers of lists and leaders
+    letters = text if text.isalnum() else filter(str.isalnum, text)
+    if len(set(letters)) < _LEAST_CHARS:  # marks, numbers of lists and leaders
         return 0.0
     confidence = own_confidence(word)
     of_chars = word.char_confidences or (confidence,)
