@@ -70,7 +70,6 @@ class TextLayer:
         height_px: of the page as rendered.
         dpi: as it would be rendered.
         source: ``TEXT_LAYER``, or ``HIDDEN_TEXT``: some of the words are hidden.
-        source: ``TEXT_LAYER``, or ``HIDDEN_TEXT``: some of the words are hidden.
     """
 
     texts: tuple[str, ...]
