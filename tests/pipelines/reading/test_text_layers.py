@@ -55,8 +55,9 @@ def test_never_reads_all_pages(run, folder, tmp_path, capsys):
 
 def test_hidden_text_of_another_ocr_is_kept_if_asked_for(run, folder, tmp_path, capsys):
     pixels = page_renderer(str(folder / "a.pdf"), DocumentKind.PDF, 144)(0).pixels
-    hidden = f"{picture_of(pixels)} 3 Tr {set_text(PROSE)}"
-    write_text_pdf(folder / "a.pdf", [set_text(PROSE), hidden, f"{SCAN} 3 Tr {set_text(PROSE)}"])
+    scan, heading = picture_of(pixels), PROSE.splitlines()[0]
+    hidden = [f"{scan} 3 Tr {set_text(text)}" for text in (PROSE, heading)]
+    write_text_pdf(folder / "a.pdf", [set_text(PROSE), *hidden])
     assert [row["text_source"] for row in run(folder)[1]] == ["text_layer", "ocr", "ocr", "ocr"]
 
     _, rows = run(folder, "--text-layer", "hidden", "--reread")
