@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO, Literal
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageFile
 
 from ocr_models.errors import DocumentError, Stage
 
 _NEW_SUBFILE_TYPE, _BITS_PER_SAMPLE, _PHOTOMETRIC, _PLANAR_CONFIGURATION, _SAMPLE_FORMAT = 254, 258, 262, 284, 339
 _REDUCED_COPY, _TRANSPARENCY_MASK = 1, 4  # bits of NewSubfileType
 _NUMBER_BYTES = {1: 1, 3: 2, 4: 4, 13: 4, 16: 8, 18: 8}  # by the entry's type: BYTE, SHORT, LONG, IFD, LONG8, IFD8
-_WHITE_IS_ZERO, _SEPARATE_PLANES, _SIGNED = 0, 2, 2
+_WHITE_IS_ZERO, _YCBCR, _SEPARATE_PLANES, _SIGNED = 0, 6, 2, 2
 
 
 def page_directories(file: BinaryIO) -> Iterator[int]:
@@ -127,16 +127,22 @@ class _Layout:
 
 
 def prepare_samples(image: Any) -> None:
-    """Makes Pillow decode samples of two kinds that Pillow 12 takes for others.
+    """Makes Pillow decode samples of three kinds that Pillow 12 takes for others.
 
     It takes 16-bit samples of uncompressed separate planes for 8-bit ones. In big-endian files that libtiff
-    decompresses, it swaps the bytes of signed and float samples, which libtiff has swapped already.
+    decompresses, it swaps the bytes of signed and float samples, which libtiff has swapped already. And it looks for
+    four bytes a pixel in uncompressed YCbCr, as libtiff, which can read it, would give them.
 
     Raises:
         DocumentError: with stage "decode", if the samples can't be decoded so.
     """
     tags = _tags(image)
     bits = tags.get(_BITS_PER_SAMPLE, (8,))
+    if tags.get(_PHOTOMETRIC) == _YCBCR and all(tile.codec_name == "raw" for tile in image.tile):
+        image.use_load_libtiff = True
+        place = (0, 0, *image.size)
+        image.tile = [ImageFile._Tile("libtiff", place, 0, ("RGBX", "raw", False, tags.offset))]
+        return
     if any(tile.codec_name != "raw" for tile in image.tile):  # libtiff decodes these, and knows planes
         if image.mode in ("I", "F"):
             image.tile = [_with_raw_mode(tile, tile.args[0].replace("B", "N")) for tile in image.tile]

@@ -27,7 +27,8 @@ def ctc_loss(labels, logits, label_length, logit_length) -> Any:
     labels, label_length, logit_length = (ops.cast(x, "int32") for x in (labels, label_length, logit_length))
     equal_neighbors = ops.sum(ops.cast((labels[:, 1:] == labels[:, :-1]) & (labels[:, 1:] > 0), "int32"), axis=1)
     usable = (label_length > 0) & (label_length + equal_neighbors <= logit_length)
-    # The kernels reject words without a path: replace each by a word of one character, and leave it out of the mean.
+    # A word without a path is replaced by one of one character and left out of the mean: TensorFlow's kernel refuses it
+    # or gives infinity, and Keras' loss is 100,000 on JAX, with a gradient (Keras 3.15, TensorFlow 2.21).
     labels = ops.where(usable[:, None], labels, ops.ones_like(labels))
     losses = _ctc_losses(labels, logits, ops.where(usable, label_length, ops.ones_like(label_length)), logit_length)
     usable = ops.cast(usable, "float32")

@@ -100,6 +100,12 @@ def test_float_samples_are_stretched():
     np.testing.assert_array_equal(pixels, [[0, 127, 255]])
 
 
+def test_uncompressed_ycbcr_is_read():
+    image = Image.new("RGB", (16, 8), (200, 40, 10))
+
+    np.testing.assert_allclose(in_color(image.convert("YCbCr"), "TIFF"), np.full((8, 16, 3), [200, 40, 10]), atol=2)
+
+
 def test_1_bit_fax_is_black_on_white():
     bits = Image.fromarray(RAMP > 100)
 
