@@ -164,12 +164,21 @@ def _body_blocks(
 def _paragraphs(lines: Sequence[Line], indices: Sequence[int], start: int, stop: int, sizes: LineSizes) -> list[_Run]:
     usual = _usual_white(lines[start:stop])
     blocks: list[_Run] = []
+    marks: list[_Run] = []  # without text: those amid the lines of a block come before it
     for i in range(start, stop):
         after = lines[i + 1] if i + 1 < stop else None
-        if not blocks or _begins(blocks[-1].lines, lines[i], after, usual, sizes):
-            blocks.append(_Run([], [], BlockKind.TEXT))
-        blocks[-1].indices.append(indices[i])
-        blocks[-1].lines.append(lines[i])
+        is_mark = not any(lines[i].texts)
+        runs = marks if is_mark else blocks
+        begins = not runs or _begins(runs[-1].lines, lines[i], after, usual, sizes)
+        if not is_mark:
+            place = len(blocks) if begins else len(blocks) - 1
+            blocks[place:place] = marks
+            marks = []
+        if begins:
+            runs.append(_Run([], [], BlockKind.TEXT))
+        runs[-1].indices.append(indices[i])
+        runs[-1].lines.append(lines[i])
+    blocks += marks
     for block in blocks:
         block.level = _heading_level(block.lines, sizes)
         block.kind = BlockKind.TEXT if block.level is None else BlockKind.HEADING
