@@ -26,10 +26,11 @@ WHOLE = (0.0, 1.0)
 
 _MAX_WORDS = 20_000  # of a page are kept, the most certain; a newspaper page has some thousands, an index sheet 15,000
 
-# No word helps to read a number, so that the network is less sure of one than of a word that is as legible. Of numbers
-# between 0.56 and 0.75 on lines that were read well, 11 of 17 were right on development pages; of words, one in five.
-_NUMBER = re.compile(r"\d+(?:[.,:/-]\d+)*%?")
-_OF_NUMBERS = 0.75  # of the least confidence of other words
+# No word helps to read a number or a single letter, so that the network is less sure of one than of a word that is as
+# legible. Of numbers between 0.56 and 0.75 on lines that were read well, 11 of 17 were right on development pages, of
+# letters 12 of 18; of words, one in five.
+_ALONE = re.compile(r"\d+(?:[.,:/-]\d+)*%?|[A-Za-z]")
+_OF_ALONE = 0.75  # of the least confidence of other words
 
 
 def assemble(parts: Sequence[tuple[FoundPage, Sequence[Transcript]]], min_confidence: float) -> OcrPage:
@@ -146,11 +147,11 @@ def _judge_words(
     in_order = [word for line in lines for word in line]
     is_unknown[in_order] = find_unknown_script([transcripts[i] for i in in_order])
     for line in lines:
-        are_numbers_easy = network_confidence([transcripts[i] for i in line]) >= min_confidence
+        is_read_well = network_confidence([transcripts[i] for i in line]) >= min_confidence
         for i in line:
             text, least = transcripts[i].text, min_confidence
-            if are_numbers_easy and _NUMBER.fullmatch(text):
-                least *= _OF_NUMBERS
+            if is_read_well and _ALONE.fullmatch(text):
+                least *= _OF_ALONE
             in_text[i] = not (is_unknown[i] or is_leader(text)) and own_confidence(transcripts[i]) >= least
     return is_unknown, in_text
 
