@@ -37,6 +37,10 @@ _ORDINAL = re.compile(r"\d(?:st|nd|rd|th)", re.I)
 # A semicolon stands within a sentence, and the word after it begins with a small letter; after a label stands a colon.
 _LABEL_END = re.compile(r";(?= [^a-z]|$)")
 _AS_LIKELY = -2.0  # log probability of the colon
+# Loose kerning, as in "A rtificial", and wide commas in fixed pitch, as in "1, 962.77", look like a space. Two known
+# words are left: among millions, "had a", "and a" and "but as" are known as one, too.
+_PARTED_WORD = re.compile(r"([^\W\d_]+) (?=([^\W\d_]+))")
+_PARTED_NUMBER = re.compile(r"(?<![\w.,])(?:\d{1,3},)+ (?=\d{3}(?:[.)]|\s|$))")
 
 
 class Reading(NamedTuple):
@@ -63,7 +67,15 @@ def respell(reading: Reading, logits: np.ndarray, charset: Charset, lexicon: Lex
     """
     if not reading.ids or min(reading.confidences) >= _SURE:
         return reading
-    text, ids = charset.decode(reading.ids), list(reading.ids)
+    text = charset.decode(reading.ids)
+    is_known = _may_be_known(text, reading.confidences, lexicon)
+    if false := _false_spaces(text, reading.confidences, lexicon if is_known else None):
+        ids, confidences, steps = (
+            [x for i, x in enumerate(of) if i not in false] for of in (reading.ids, reading.confidences, reading.steps)
+        )
+        reading = Reading(ids, tuple(confidences), steps)
+        text = charset.decode(ids)
+    ids = list(reading.ids)
     for mark in _LABEL_END.finditer(text):
         i = mark.start()
         if reading.confidences[i] < _SURE:
@@ -71,7 +83,6 @@ def respell(reading: Reading, logits: np.ndarray, charset: Charset, lexicon: Lex
             if alternatives.get(":", -math.inf) > _AS_LIKELY:
                 ids[i] = charset.encode(":")[0]
     text = charset.decode(ids)
-    is_known = _may_be_known(text, reading.confidences, lexicon)
     for token in _TOKEN.finditer(text):
         start, stop = token.span()
         if min(reading.confidences[start:stop]) < _SURE:
@@ -83,6 +94,17 @@ def respell(reading: Reading, logits: np.ndarray, charset: Charset, lexicon: Lex
             if spelled is not None:
                 ids[start:stop] = charset.encode(spelled)
     return reading._replace(ids=ids)
+
+
+def _false_spaces(text: str, confidences: Sequence[float], lexicon: Lexicon | None) -> set[int]:
+    """Places of the spaces in doubt that part a number, or, given a lexicon, a known word."""
+    found = {m.end() - 1 for m in _PARTED_NUMBER.finditer(text) if confidences[m.end() - 1] < _SURE}
+    for parts in _PARTED_WORD.finditer(text) if lexicon else ():
+        space, joined = parts.end() - 1, parts[1] + parts[2]
+        are_known = parts[1] in lexicon and parts[2] in lexicon
+        if confidences[space] < _SURE and not are_known and len(joined) >= _TELLING and joined in lexicon:
+            found.add(space)
+    return found
 
 
 _Choices = Sequence[Sequence[tuple[str, float]]]

@@ -261,6 +261,24 @@ def test_semicolon_in_doubt_after_a_label_is_a_colon(line, chosen):
     assert _respelled(line, {3: {";": 0.95, ":": 0.05}}) == line
 
 
+@pytest.mark.parametrize(
+    ("line", "space", "chosen"),
+    [
+        ("c rowding", 1, "c rowding"),  # nothing else tells that it is English
+        ("crowding c rowding", 10, "crowding crowding"),
+        ("cat crowding", 3, "cat crowding"),
+        ("1, 962.77", 2, "1,962.77"),
+        ("1,204, 962", 6, "1,204,962"),
+        ("see 1, 962", 3, "see 1, 962"),  # another space is in doubt
+        ("7, 19", 2, "7, 19"),
+        ("1.5, 962", 4, "1.5, 962"),
+    ],
+)
+def test_space_in_doubt_that_parts_a_known_word_or_a_number_is_dropped(line, space, chosen):
+    assert _respelled(line, {space: {" ": 0.9, "-": 0.1}}) == chosen
+    assert _respelled(line, {space: {" ": 0.99, "-": 0.01}}) == line
+
+
 def _respelled(line: str, likely: dict[int, dict[str, float]]) -> str:
     charset = Charset(f"{LATIN} ")
     probabilities = np.full((len(line), len(charset) + 1), 1e-9)
