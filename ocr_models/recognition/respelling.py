@@ -70,10 +70,9 @@ def respell(reading: Reading, logits: np.ndarray, charset: Charset, lexicon: Lex
     text = charset.decode(reading.ids)
     is_known = _may_be_known(text, reading.confidences, lexicon)
     if false := _false_spaces(text, reading.confidences, lexicon if is_known else None):
-        ids, confidences, steps = (
-            [x for i, x in enumerate(of) if i not in false] for of in (reading.ids, reading.confidences, reading.steps)
-        )
-        reading = Reading(ids, tuple(confidences), steps)
+        kept = [i for i in range(len(text)) if i not in false]
+        ids, steps = [reading.ids[i] for i in kept], [reading.steps[i] for i in kept]
+        reading = Reading(ids, tuple(reading.confidences[i] for i in kept), steps)
         text = charset.decode(ids)
     ids = list(reading.ids)
     for mark in _LABEL_END.finditer(text):
@@ -99,7 +98,9 @@ def respell(reading: Reading, logits: np.ndarray, charset: Charset, lexicon: Lex
 def _false_spaces(text: str, confidences: Sequence[float], lexicon: Lexicon | None) -> set[int]:
     """Places of the spaces in doubt that part a number, or, given a lexicon, a known word."""
     found = {m.end() - 1 for m in _PARTED_NUMBER.finditer(text) if confidences[m.end() - 1] < _SURE}
-    for parts in _PARTED_WORD.finditer(text) if lexicon else ():
+    if lexicon is None:
+        return found
+    for parts in _PARTED_WORD.finditer(text):
         space, joined = parts.end() - 1, parts[1] + parts[2]
         are_known = parts[1] in lexicon and parts[2] in lexicon
         if confidences[space] < _SURE and not are_known and len(joined) >= _TELLING and joined in lexicon:
