@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import heapq
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -59,20 +59,26 @@ class Lexicon:
         return all(bits[place >> 3] >> (place & 7) & 1 for place in _places(word.casefold(), self._size))
 
     def choose(self, choices: Sequence[Sequence[tuple[str, float]]]) -> str | None:
-        """The likeliest word of the lexicon that a beam search over spellings finds.
+        """The likeliest word of the lexicon; see ``likeliest``."""
+        return likeliest(choices, self.__contains__)
 
-        Args:
-            choices: for each position the possible letters with their log probabilities, the one that was read first.
 
-        Returns:
-            The word; None if there is none, or none is likely enough compared with what was read.
-        """
-        hypotheses = [(0.0, "")]
-        for letters in choices:
-            read = letters[0][1]
-            extended = [(score + own - read, text + char) for score, text in hypotheses for char, own in letters]
-            hypotheses = heapq.nlargest(_BEAM, extended)
-        return next((text for score, text in hypotheses if score > -_MARGIN and text in self), None)
+def likeliest(choices: Sequence[Sequence[tuple[str, float]]], accepts: Callable[[str], bool]) -> str | None:
+    """The likeliest accepted text that a beam search over spellings finds.
+
+    Args:
+        choices: for each position the possible characters with their log probabilities, the one that was read first.
+        accepts: whether a text is one.
+
+    Returns:
+        The text; None if there is none, or none is likely enough compared with what was read.
+    """
+    hypotheses = [(0.0, "")]
+    for chars in choices:
+        read = chars[0][1]
+        extended = [(score + own - read, text + char) for score, text in hypotheses for char, own in chars]
+        hypotheses = heapq.nlargest(_BEAM, extended)
+    return next((text for score, text in hypotheses if score > -_MARGIN and accepts(text)), None)
 
 
 def _places(word: str, size: int) -> list[int]:

@@ -26,10 +26,11 @@ WHOLE = (0.0, 1.0)
 
 _MAX_WORDS = 20_000  # of a page are kept, the most certain; a newspaper page has some thousands, an index sheet 15,000
 
-# No word helps to read a number, so that the network is less sure of one than of a word that is as legible. Of numbers
-# between 0.56 and 0.75 on lines that were read well, 11 of 17 were right on development pages; of words, one in five.
-_NUMBER = re.compile(r"\d+(?:[.,:/-]\d+)*%?")
-_OF_NUMBERS = 0.75  # of the least confidence of other words
+# No word helps to read a number or a single letter, so that the network is less sure of one than of a word that is as
+# legible. Of numbers between 0.56 and 0.75 on lines that were read well, 11 of 17 were right on development pages, of
+# letters 12 of 18; of words, one in five.
+_ALONE = re.compile(r"\d+(?:[.,:/-]\d+)*%?|[A-Za-z]")
+_OF_ALONE = 0.75  # of the least confidence of other words
 _HAS_PARTS = re.compile(rf"\s|[{DOTS}]{{4,}}")
 
 
@@ -92,9 +93,9 @@ def _lay_out(page: FoundPage, transcripts: Sequence[Transcript], firsts: _Firsts
     # Of all words: one that is left out of the text still holds its line together.
     rows = as_high_as_neighbors(boxes, are_leaders)
     are_dots = np.array([is_leader(t.text) for t in transcripts])
-    are_sure, with_numbers = _are_likely(transcripts, min_confidence)
-    layout = order_words(rows, page.grids, with_numbers | are_dots)
-    is_unknown, in_text = _judge_words(transcripts, layout.lines, min_confidence, are_sure, with_numbers)
+    are_sure, with_alone = _are_likely(transcripts, min_confidence)
+    layout = order_words(rows, page.grids, with_alone | are_dots)
+    is_unknown, in_text = _judge_words(transcripts, layout.lines, min_confidence, are_sure, with_alone)
     kept = (in_text | are_dots).tolist()
     in_text &= ~are_dots
     texts = [t.text if is_kept else "" for t, is_kept in zip(transcripts, kept, strict=True)]
@@ -141,13 +142,13 @@ def _to_block(block: LaidBlock, quad: np.ndarray, place: np.ndarray) -> TextBloc
 
 
 def _are_likely(transcripts: Sequence[Transcript], min_confidence: float) -> tuple[np.ndarray, np.ndarray]:
-    """Bool (N,) each: of which words the network is sure, and of which if numbers are easy to read on their line."""
+    """Bool (N,) each: of which words the network is sure, and of which if its line is read well."""
     confidences = np.array([own_confidence(transcript) for transcript in transcripts])
     are_sure = confidences >= min_confidence
-    with_numbers = are_sure.copy()
-    for i in np.flatnonzero(~are_sure & (confidences >= _OF_NUMBERS * min_confidence)).tolist():
-        with_numbers[i] = _NUMBER.fullmatch(transcripts[i].text) is not None
-    return are_sure, with_numbers
+    with_alone = are_sure.copy()
+    for i in np.flatnonzero(~are_sure & (confidences >= _OF_ALONE * min_confidence)).tolist():
+        with_alone[i] = _ALONE.fullmatch(transcripts[i].text) is not None
+    return are_sure, with_alone
 
 
 def _judge_words(
@@ -155,7 +156,7 @@ def _judge_words(
     lines: Sequence[Sequence[int]],
     min_confidence: float,
     are_sure: np.ndarray,
-    with_numbers: np.ndarray,
+    with_alone: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Bool (N,) each: which words are in an unknown script, and which others are sure to be text.
 
@@ -164,11 +165,11 @@ def _judge_words(
     is_unknown, in_text = np.zeros(len(transcripts), bool), are_sure.copy()
     in_order = [word for line in lines for word in line]
     is_unknown[in_order] = find_unknown_script([transcripts[i] for i in in_order])
-    are_numbers = (with_numbers & ~are_sure).tolist()
+    are_alone = (with_alone & ~are_sure).tolist()
     for line in lines:
-        numbers = [i for i in line if are_numbers[i]]
-        if numbers and network_confidence([transcripts[i] for i in line]) >= min_confidence:
-            in_text[numbers] = True
+        alone = [i for i in line if are_alone[i]]
+        if alone and network_confidence([transcripts[i] for i in line]) >= min_confidence:
+            in_text[alone] = True
     return is_unknown, in_text & ~is_unknown
 
 

@@ -14,7 +14,8 @@ from ocr_models.limits import cores
 from ocr_models.recognition import digit_rows  # noqa: F401  registers its layers, so that bundles with them load
 from ocr_models.recognition.attention_network import END_ID, AttentionReader, is_attention
 from ocr_models.recognition.crops import INPUT_HEIGHT
-from ocr_models.recognition.text_recognizer import FEW_SIZES, SIZES, BatchReader, Reading, TextRecognizer, read_by_ctc
+from ocr_models.recognition.respelling import Reading
+from ocr_models.recognition.text_recognizer import FEW_SIZES, SIZES, BatchReader, TextRecognizer, read_by_ctc
 
 _CROPS = keras.KerasTensor((None, INPUT_HEIGHT, None, 1), "uint8")
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 import numpy as np
 
 from ocr_models.bundle import Bundle
-from ocr_models.charset import BLANK_ID, Charset
+from ocr_models.charset import Charset
 from ocr_models.errors import UsageError
 from ocr_models.inference.engines import AUTO, OPENVINO, Forward, choose_engine, load_forward, use_keras
-from ocr_models.lexicon import LETTERS, Lexicon
+from ocr_models.lexicon import Lexicon
 from ocr_models.limits import check_reading_time
 from ocr_models.metrics.calibration import apply_temperature
 from ocr_models.recognition.crops import (
@@ -25,6 +24,7 @@ from ocr_models.recognition.crops import (
     resize_crop,
 )
 from ocr_models.recognition.ctc import greedy_decode, log_softmax, prefix_beam_decode
+from ocr_models.recognition.respelling import Reading, respell
 from ocr_models.records import Transcript
 
 READ_BATCH = 128  # at most; the small steps of the LSTMs cost nearly as much for 16 crops as for 128
@@ -35,27 +35,7 @@ FEW_SIZES = (16, 32, 64, READ_BATCH)  # where each is compiled for seconds
 # more, but memory for its first maps.
 _LIGHT_SIZES, _LIGHT_COLUMNS = (1, 3, 8, 24), 16 * 1024
 _MOST_FILLING = 1.2  # a batch is at most so many times as large as the crops in it, if sizes allow
-# The lexicon is used for words that have a letter with a probability below _SURE. Each such letter may be replaced by
-# one of the _CHOICES likeliest ones whose log probability is above _LEAST_LIKELY.
-_SURE, _CHOICES, _LEAST_LIKELY = 0.98, 4, math.log(0.0005)
 _LEAST_CONFIDENCE = 1e-6  # of a character that counts
-_TELLING = 4  # letters; among millions of words, nearly all shorter strings are known
-
-
-class Reading(NamedTuple):
-    """What was read in a crop.
-
-    Attributes:
-        ids: class numbers of the characters.
-        confidences: probabilities of the characters; an attention recognizer adds that of the end.
-        steps: positions of the characters, in time steps.
-        alignments: (L, T), the attention weights for each character; None from a CRNN.
-    """
-
-    ids: list[int]
-    confidences: tuple[float, ...]
-    steps: Sequence[int]
-    alignments: np.ndarray | None = None
 
 
 # From crops (B, 32, W, 1) and their logit lengths (B,) to what was read in them.
@@ -219,7 +199,7 @@ def read_by_ctc(forward: Forward, charset: Charset, beam_width: int = 1, lexicon
             log_probs = [of_crop[:length] for of_crop, length in zip(log_softmax(logits), logit_lengths, strict=True)]
             readings = [_search(steps, beam_width, greedy) for steps, greedy in zip(log_probs, readings, strict=True)]
         elif lexicon is not None:
-            readings = [_respell(*both, charset, lexicon) for both in zip(readings, logits, strict=True)]
+            readings = [respell(*both, charset, lexicon) for both in zip(readings, logits, strict=True)]
         return readings
 
     return read_batch
@@ -233,45 +213,6 @@ def _search(log_probs: np.ndarray, beam_width: int, greedy: Reading) -> Reading:
         np.linspace(0, len(log_probs) - 1, len(ids)).round().astype(int).tolist()
     )  # a sum over paths has no positions: spread evenly
     return Reading(ids, (math.exp(log_prob / max(1, len(ids))),) * len(ids), steps)
-
-
-def _respell(reading: Reading, logits: np.ndarray, charset: Charset, lexicon: Lexicon) -> Reading:
-    """Replaces words that the lexicon doesn't know by words that it knows, where the network is unsure of a letter.
-
-    Marks and digits stay, and so do the confidences, which are those of the network. The alternatives of a letter are
-    taken at its first time step, where the network is less decided.
-    """
-    if not reading.ids or min(reading.confidences) >= _SURE:
-        return reading
-    text, ids = charset.decode(reading.ids), list(reading.ids)
-    if not _may_be_known(text, reading.confidences, lexicon):
-        return reading
-    for word in LETTERS.finditer(text):
-        start, stop = word.span()
-        is_word = stop - start > 1  # a single letter may be anything
-        if is_word and min(reading.confidences[start:stop]) < _SURE and word[0] not in lexicon:
-            log_probs = log_softmax(logits[reading.steps[start:stop]])
-            choices = [_choices(charset, i, row) for i, row in zip(ids[start:stop], log_probs, strict=True)]
-            if known := lexicon.choose(choices):
-                ids[start:stop] = charset.encode(known)
-    return reading._replace(ids=ids)
-
-
-def _may_be_known(text: str, confidences: Sequence[float], lexicon: Lexicon) -> bool:
-    """Whether a text may be in a language of the lexicon: it knows half of the words or more that were read surely."""
-    sure = [
-        word[0] in lexicon
-        for word in LETTERS.finditer(text)
-        if word.end() - word.start() >= _TELLING and min(confidences[word.start() : word.end()]) >= _SURE
-    ]
-    return 2 * sum(sure) >= len(sure)
-
-
-def _choices(charset: Charset, read: int, log_probs: np.ndarray) -> list[tuple[str, float]]:
-    """The letter that was read and its likeliest alternatives, with their log probabilities."""
-    likely = [i for i in np.argsort(-log_probs)[:_CHOICES].tolist() if i not in (BLANK_ID, read)]
-    others = [i for i in likely if log_probs[i] > _LEAST_LIKELY and charset.characters[i - 1].isalpha()]
-    return [(charset.characters[i - 1], float(log_probs[i])) for i in (read, *others)]
 
 
 def _mean_log(confidences: Sequence[float]) -> float:

@@ -77,9 +77,9 @@ _WORD = pa.struct(
         _column(
             "in_text",
             pa.bool_(),
-            "false for a word with too little confidence for `text` (`--min-confidence`; a number on a line that is "
-            "read well needs three quarters of it), and for leader dots; a rule of other marks, such as `----`, is one "
-            "word, which `text` has",
+            "false for a word with too little confidence for `text` (`--min-confidence`; a number or a single letter "
+            "on a line that is read well needs three quarters of it), and for leader dots; a rule of other marks, such "
+            "as `----`, is one word, which `text` has",
         ),
     ]
 )

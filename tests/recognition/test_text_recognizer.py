@@ -17,12 +17,8 @@ from ocr_models.recognition.attention_network import AttentionSize, build_attent
 from ocr_models.recognition.crnn import build_crnn
 from ocr_models.recognition.crops import pad_crops
 from ocr_models.recognition.keras_recognizer import keras_recognizer
-from ocr_models.recognition.text_recognizer import (
-    READ_BATCH,
-    Reading,
-    TextRecognizer,
-    _respell,
-)
+from ocr_models.recognition.respelling import Reading, respell
+from ocr_models.recognition.text_recognizer import READ_BATCH, TextRecognizer
 from ocr_models.records import Transcript
 
 CHARSET = Charset(LATIN)
@@ -210,7 +206,7 @@ def test_letters_in_doubt_are_chosen_by_the_lexicon(chars, likely, chosen):
     ids = probabilities.argmax(axis=1).tolist()
     confidences = tuple(probabilities.max(axis=1).tolist())
     reading = Reading(ids, confidences, range(len(chars)))
-    respelled = _respell(reading, np.log(probabilities), CHARSET, ENGLISH)
+    respelled = respell(reading, np.log(probabilities), CHARSET, ENGLISH)
     assert CHARSET.decode(respelled.ids) == chosen
     assert (respelled.confidences, respelled.steps) == (reading.confidences, reading.steps)
 
@@ -230,12 +226,72 @@ def test_line_in_a_language_that_the_lexicon_lacks_stays(line, chosen):
     probabilities[np.arange(len(line)), CHARSET.encode(line)] = 1.0
     probabilities[-3, CHARSET.encode("ec")] = 0.6, 0.4
     reading = Reading(CHARSET.encode(line), tuple(probabilities.max(axis=1).tolist()), range(len(line)))
-    assert CHARSET.decode(_respell(reading, np.log(probabilities), CHARSET, ENGLISH).ids) == chosen
+    assert CHARSET.decode(respell(reading, np.log(probabilities), CHARSET, ENGLISH).ids) == chosen
+
+
+@pytest.mark.parametrize(
+    ("line", "likely", "chosen"),
+    [
+        ("RMO.08", {2: {"O": 0.8, "0": 0.2}}, "RM0.08"),
+        ("S7.10", {0: {"S": 0.7, "$": 0.2, "5": 0.1}}, "$7.10"),
+        ("S.25", {0: {"S": 0.7, "$": 0.2, "5": 0.1}}, "5.25"),
+        ("14„00", {2: {"„": 0.6, ".": 0.4}}, "14.00"),
+        ("5oo", {1: {"o": 0.6, "0": 0.4}, 2: {"o": 0.6, "0": 0.4}}, "500"),
+        ("ll.", {0: {"l": 0.6, "1": 0.4}, 1: {"l": 0.6, "1": 0.4}}, "11."),
+        ("RMO.08", {2: {"O": 0.985, "0": 0.015}}, "RMO.08"),  # sure enough
+        ("RMO.08", {2: {"O": 0.7, "9": 0.3}}, "RMO.08"),  # doesn't look like it
+        ("NO.1", {1: {"O": 0.6, "0": 0.4}}, "NO.1"),
+        ("B019", {0: {"B": 0.6, "8": 0.4}}, "B019"),
+        ("1851-B", {5: {"B": 0.6, "8": 0.4}}, "1851-B"),
+        ("1l", {1: {"l": 0.6, "1": 0.4}}, "1l"),  # a liter
+        ("crowding cr0wding", {11: {"0": 0.6, "o": 0.4}}, "crowding crowding"),
+        ("cat1", {3: {"1": 0.6, "l": 0.4}}, "cat1"),
+        ("1st", {0: {"1": 0.6, "l": 0.4}}, "1st"),
+    ],
+)
+def test_what_looks_alike_is_decided_by_what_makes_a_number_or_a_word(line, likely, chosen):
+    assert _respelled(line, likely) == chosen
+
+
+@pytest.mark.parametrize(
+    ("line", "chosen"), [("Tax;", "Tax:"), ("Tax; 7", "Tax: 7"), ("Tax; cat", "Tax; cat"), ("Tax;cat", "Tax;cat")]
+)
+def test_semicolon_in_doubt_after_a_label_is_a_colon(line, chosen):
+    assert _respelled(line, {3: {";": 0.6, ":": 0.4}}) == chosen
+    assert _respelled(line, {3: {";": 0.95, ":": 0.05}}) == line
+
+
+@pytest.mark.parametrize(
+    ("line", "space", "chosen"),
+    [
+        ("c rowding", 1, "c rowding"),  # nothing else tells that it is English
+        ("crowding c rowding", 10, "crowding crowding"),
+        ("cat crowding", 3, "cat crowding"),
+        ("1, 962.77", 2, "1,962.77"),
+        ("1,204, 962", 6, "1,204,962"),
+        ("see 1, 962", 3, "see 1, 962"),  # another space is in doubt
+        ("7, 19", 2, "7, 19"),
+        ("1.5, 962", 4, "1.5, 962"),
+    ],
+)
+def test_space_in_doubt_that_parts_a_known_word_or_a_number_is_dropped(line, space, chosen):
+    assert _respelled(line, {space: {" ": 0.9, "-": 0.1}}) == chosen
+    assert _respelled(line, {space: {" ": 0.99, "-": 0.01}}) == line
+
+
+def _respelled(line: str, likely: dict[int, dict[str, float]]) -> str:
+    charset = Charset(f"{LATIN} ")
+    probabilities = np.full((len(line), len(charset) + 1), 1e-9)
+    for step, char in enumerate(line):
+        for other, probability in likely.get(step, {char: 1.0}).items():
+            probabilities[step, charset.encode(other)] = probability
+    reading = Reading(charset.encode(line), tuple(probabilities.max(axis=1).tolist()), range(len(line)))
+    return charset.decode(respell(reading, np.log(probabilities), charset, ENGLISH).ids)
 
 
 def test_nothing_read_is_nothing_to_respell():
     reading = Reading([], (), [])
-    assert _respell(reading, np.zeros((3, len(CHARSET) + 1)), CHARSET, ENGLISH) is reading
+    assert respell(reading, np.zeros((3, len(CHARSET) + 1)), CHARSET, ENGLISH) is reading
 
 
 def test_bundles_lexicon_is_used(network, crops, tmp_path):
