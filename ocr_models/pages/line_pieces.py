@@ -13,7 +13,7 @@ from ocr_models.geometry import quad_angles, quad_boxes
 from ocr_models.pages.groups import flat_lists, group_medians, weighted_medians
 from ocr_models.pages.layout import line_segments
 from ocr_models.pages.neighbors import Strips
-from ocr_models.pages.piece_ends import reach_ends
+from ocr_models.pages.piece_ends import cover_marks, reach_ends
 from ocr_models.pages.ruling import were_rules, without_rules
 from ocr_models.pages.word_crops import LEVEL_WORD_RAD, cut_words
 from ocr_models.recognition.crops import INPUT_HEIGHT, MARGIN_X, MARGIN_Y, WIDTH_BUCKETS
@@ -48,7 +48,7 @@ def find_pieces(image: np.ndarray, quads: np.ndarray) -> tuple[np.ndarray, np.nd
         boxes = boxes[~were_rules(image, erased, boxes)]
         pieces = line_pieces(boxes)
         image, places = erased, piece_quads(boxes, pieces)
-    reached = reach_ends(image, boxes, pieces, places)
+    reached = cover_marks(image, reach_ends(image, boxes, pieces, places), pieces)
     return image, np.concatenate([piece_quads(reached, line_pieces(reached)), quads[~is_level]])
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from ocr_models.geometry import box_quads
 from ocr_models.pages.line_pieces import find_pieces
-from ocr_models.pages.piece_ends import reach_ends
+from ocr_models.pages.piece_ends import cover_marks, reach_ends
 
 HEIGHT = 20  # of words; their letters are 6 wide and have 3 pixels between them
 
@@ -89,3 +89,35 @@ def test_page_without_words():
     image, places = find_pieces(page, np.zeros((0, 4, 2), np.float32))
     assert image is page
     assert places.shape == (0, 4, 2)
+
+
+def seven() -> np.ndarray:
+    """A page with a 7: a bar over columns 40 to 56 and a stroke under it, rows 20 to 46."""
+    page = np.full((80, 100), 255, np.uint8)
+    page[20:23, 40:57] = 0
+    for row in range(23, 46):
+        right = 57 - (row - 20) // 3
+        page[row, right - 4 : right] = 0
+    return page
+
+
+def test_a_figure_that_stands_alone_is_seen_with_all_of_its_strokes():
+    cut = np.array([[44.0, 22.0, 56.0, 48.0]])  # without most of the bar, as the detector gives it
+
+    assert cover_marks(seven(), cut, [[0]]).tolist() == [[40, 20, 57, 48]]
+    assert cover_marks(255 - seven(), cut, [[0]]).tolist() == [[40, 20, 57, 48]]  # light on dark
+    assert cover_marks(seven(), cut, [[]]).tolist() == cut.tolist()  # in no piece
+
+
+def test_ink_that_is_not_of_the_figure_stays_outside():
+    page = seven()
+    page[:, 36:38] = 0  # an upright rule beside it
+    page[52:56, 44:50] = 0  # a mark below, none of which is in the box
+    cut = np.array([[44.0, 22.0, 56.0, 48.0]])
+
+    assert cover_marks(page, cut, [[0]]).tolist() == [[40, 20, 57, 48]]
+
+
+@pytest.mark.parametrize("box", [[44.0, 22.0, 44.2, 22.2], [-9.0, -9.0, -2.0, 1.0], [95.0, 70.0, 120.0, 99.0]])
+def test_a_box_off_the_ink_or_the_page_stays_as_it_is(box):
+    assert cover_marks(seven(), np.array([box]), [[0]]).tolist() == [box]
