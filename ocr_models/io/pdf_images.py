@@ -39,16 +39,16 @@ def page_with_stated_bits(source: pikepdf.Pdf, page_index: int) -> bytes | None:
     try:
         page = source.pages[page_index]
         return _alone(source, page) if any(map(_lacks_bits, _images(page))) else None
-    except (pikepdf.PdfError, IndexError, KeyError, TypeError, ValueError):
+    except (pikepdf.PdfError, AttributeError, IndexError, KeyError, TypeError, ValueError):
         return None
 
 
 def _alone(source: pikepdf.Pdf, page: pikepdf.Page) -> bytes:
     alone = pikepdf.new()
     alone.pages.append(page)
-    if "/OCProperties" in source.Root:  # which layers are switched off
-        layers = source.make_indirect(source.Root.OCProperties)
-        alone.Root.OCProperties = alone.copy_foreign(layers)
+    for key in ("/OCProperties", "/AcroForm"):  # which layers are switched off, and which fields are filled in
+        if key in source.Root:
+            alone.Root[key] = alone.copy_foreign(source.make_indirect(source.Root[key]))
     for image in filter(_lacks_bits, _images(alone.pages[0])):
         image.BitsPerComponent = _bits(image)
     file = io.BytesIO()

@@ -40,6 +40,14 @@ def form_of(pdf: pikepdf.Pdf, image: pikepdf.Object) -> pikepdf.Object:
     return pdf.make_indirect(form)
 
 
+def field_of(pdf: pikepdf.Pdf, page: pikepdf.Page) -> pikepdf.Object:
+    """A field of a form, filled in with black, in the lower left corner."""
+    black = pikepdf.Stream(pdf, b"0 g 0 0 20 10 re f", Type=Name.XObject, Subtype=Name.Form, BBox=[0, 0, 20, 10])
+    field = Dictionary(Type=Name.Annot, Subtype=Name.Widget, FT=Name.Tx, T="name", V="x", F=4, Rect=[0, 0, 20, 10])
+    field.P, field.AP = page.obj, Dictionary(N=pdf.make_indirect(black))
+    return pdf.make_indirect(field)
+
+
 def rendered(path, drawn: Callable[[pikepdf.Pdf], pikepdf.Object], content: str = "/X Do", switched_off: bool = False):
     """The second of two pages, on which ``/X`` fills the whole page."""
     pdf = pikepdf.new()
@@ -91,6 +99,32 @@ def test_layers_that_are_switched_off_stay_so(tmp_path):
             tmp_path / "a.pdf", lambda pdf: image_of(pdf, RAMP, {"/ColorSpace": CALIBRATED}), content, switched_off
         )
         assert (pixels[: HEIGHT // 2 - 1] == above).all() and np.ptp(pixels[HEIGHT // 2 + 1 :]) > 150
+
+
+def test_fields_of_forms_are_shown(tmp_path):
+    rendered(tmp_path / "a.pdf", lambda pdf: image_of(pdf, RAMP, GRAY))
+    with pikepdf.open(tmp_path / "a.pdf", allow_overwriting_input=True) as pdf:
+        fields = Array([field_of(pdf, page) for page in pdf.pages])
+        for page, field in zip(pdf.pages, fields, strict=True):
+            page.obj.Annots = Array([field])
+        pdf.Root.AcroForm = Dictionary(Fields=fields)
+        pdf.save()
+
+    pixels = page_renderer(str(tmp_path / "a.pdf"), DocumentKind.PDF, dpi=72)(1).pixels
+
+    assert (pixels[-10:, :20] == 0).all() and (pixels[:-10] > 0).all()
+
+
+@pytest.mark.parametrize("objects", [5, Dictionary(X=5), Dictionary(X=Dictionary(Subtype=Name.Form, Resources=5))])
+def test_odd_resources_are_passed_over(tmp_path, objects):
+    pdf = pikepdf.new()
+    page = pdf.add_blank_page(page_size=(WIDTH, HEIGHT))
+    page.obj.Resources, page.obj.Contents = Dictionary(XObject=objects), pdf.make_stream(b"0 g 0 0 9 9 re f /X Do")
+    pdf.save(tmp_path / "a.pdf")
+
+    pixels = page_renderer(str(tmp_path / "a.pdf"), DocumentKind.PDF, dpi=72)(0).pixels
+
+    assert (pixels[-9:, :9] == 0).all()
 
 
 def test_only_pages_that_need_it_are_copied(tmp_path):
