@@ -53,7 +53,8 @@ class OpenVinoNetwork:
         if request is None:
             request = self._of_thread.request = self._compiled.create_infer_request()
         # What ``infer`` does for any kind of input takes twice the time of this, which other threads then wait for.
-        request.set_input_tensor(openvino.Tensor(np.ascontiguousarray(pictures), shared_memory=True))
+        held = np.require(pictures, requirements=["C", "W"])  # until it is computed: the tensor doesn't keep it
+        request.set_input_tensor(openvino.Tensor(held, shared_memory=True))
         request.start_async()
         request.wait()
         arrays = [request.get_output_tensor(i).data for i in range(len(self._names))]

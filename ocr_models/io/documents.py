@@ -16,7 +16,7 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import pypdfium2 as pdfium
 import pypdfium2.raw as pdfium_c
@@ -26,7 +26,6 @@ from ocr_models.io import images
 from ocr_models.io.files import open_regular
 from ocr_models.io.heif import heif_format
 from ocr_models.io.images import ColorMode, PageImage, check_page_size, open_image, to_page_image
-from ocr_models.io.pdf_images import pages_with_stated_bits
 from ocr_models.io.pdfium_calls import page_objects
 from ocr_models.io.tfrecord import GZIP_MAGIC, HEADER_BYTES, is_tfrecord
 from ocr_models.io.tiff import FileFrom, page_directories
@@ -131,18 +130,18 @@ def _too_many_pages(what: str, max_pages: int) -> DocumentError:
     return over_limit(Stage.OPEN, f"{what}, and the limit is {max_pages:,}", "--max-pages")
 
 
-def open_pdf(path: str, has_forms: bool = False) -> pdfium.PdfDocument:
+def open_pdf(source: str | bytes, has_forms: bool = False) -> pdfium.PdfDocument:
     """Opens a PDF.
 
     Args:
-        path: a local file.
+        source: a local file, or its content.
         has_forms: whether its form fields are to be rendered.
 
     Raises:
         DocumentError: with stage "open", if it is broken or needs a password.
     """
     try:
-        pdf = pdfium.PdfDocument(path)
+        pdf = pdfium.PdfDocument(source)
         if has_forms:
             pdf.init_forms()
         return pdf
@@ -152,20 +151,41 @@ def open_pdf(path: str, has_forms: bool = False) -> pdfium.PdfDocument:
         raise DocumentError(Stage.OPEN, f"the PDF is broken ({error})") from error
 
 
-def places_of_pdf_pages(path: str) -> Callable[[int], tuple[pdfium.PdfDocument, int]]:
+class PdfPlace(NamedTuple):
+    """Where PDFium shows a page right.
+
+    Attributes:
+        pdf: a document.
+        page_index: of the page in it, from 0.
+        user_unit: the page's unit of length in 1/72 inch (PDF 1.6), which PDFium passes over.
+    """
+
+    pdf: pdfium.PdfDocument
+    page_index: int
+    user_unit: float
+
+
+def places_of_pdf_pages(path: str) -> Callable[[int], PdfPlace]:
     """Opens a PDF, with its forms.
 
     Returns:
-        A function from the index of a page to the document in which PDFium shows it right, and its index there.
+        A function from the index of a page to its place.
 
     Raises:
         DocumentError: with stage "open", if it is broken or needs a password.
     """
-    pdf, with_stated_bits = open_pdf(path, has_forms=True), pages_with_stated_bits(path)
+    # pikepdf takes a while, and only those who open PDFs need it.
+    from ocr_models.io.pdf_images import open_with_qpdf, page_with_stated_bits, user_unit
 
-    def place_of(page_index: int) -> tuple[pdfium.PdfDocument, int]:
-        mended = with_stated_bits(page_index)
-        return (pdf, page_index) if mended is None else (pdfium.PdfDocument(mended), 0)
+    pdf, source = open_pdf(path, has_forms=True), open_with_qpdf(path)
+
+    def place_of(page_index: int) -> PdfPlace:
+        if source is None:
+            return PdfPlace(pdf, page_index, 1.0)
+        unit, mended = user_unit(source, page_index), page_with_stated_bits(source, page_index)
+        if mended is None:
+            return PdfPlace(pdf, page_index, unit)
+        return PdfPlace(open_pdf(mended, has_forms=True), 0, unit)
 
     return place_of
 
@@ -185,8 +205,8 @@ def page_renderer(
         A function from the index of a page to its pixels, which raises DocumentError with stage "decode" or "render".
     """
     if kind == DocumentKind.PDF:
-        place_of, user_unit = places_of_pdf_pages(path), user_units(path)
-        return lambda page_index: render_pdf_page(*place_of(page_index), dpi, color_mode, user_unit(page_index))
+        place_of = places_of_pdf_pages(path)
+        return lambda page_index: render_pdf_page(place_of(page_index), dpi, color_mode)
     if kind == DocumentKind.TIFF:
         return _tiff_renderer(path, color_mode)
     image = open_image(_open_file(path))  # which is closed with the last reference to the image
@@ -206,31 +226,23 @@ def _tiff_renderer(path: str, color_mode: ColorMode) -> Callable[[int], PageImag
     return render
 
 
-def render_pdf_page(
-    pdf: pdfium.PdfDocument,
-    page_index: int,
-    dpi: float,
-    color_mode: ColorMode = ColorMode.GRAY,
-    user_unit: float = 1.0,
-) -> PageImage:
+def render_pdf_page(place: PdfPlace, dpi: float, color_mode: ColorMode = ColorMode.GRAY) -> PageImage:
     """Renders a page, including annotations and filled-in forms.
 
     Args:
-        pdf: the document.
-        page_index: from 0.
+        place: of the page.
         dpi: the resolution; a page that would have more than ``MAX_RENDERED_PIXELS`` gets the highest that fits.
         color_mode: of the pixels.
-        user_unit: the page's unit of length in 1/72 inch (PDF 1.6), which PDFium passes over.
 
     Raises:
         DocumentError: with stage "render", if the page is broken or of an absurd size.
     """
     try:
-        page = pdf[page_index]
+        page = place.pdf[place.page_index]
     except (pdfium.PdfiumError, IndexError) as error:
         raise DocumentError(Stage.RENDER, f"the page can't be loaded ({error})") from error
     try:
-        size = rendered_size(page, dpi, user_unit)
+        size = rendered_size(page, dpi, place.user_unit)
         check_images(page)
         is_gray = color_mode == ColorMode.GRAY
         bitmap = page.render(scale=size.scale, grayscale=is_gray, rev_byteorder=not is_gray)  # RGB, not BGR
@@ -273,25 +285,6 @@ def check_images(page: pdfium.PdfPage) -> None:
         width, height = image.get_px_size()
         if width * height * image.get_metadata().bits_per_pixel // 8 > max_image_bytes:
             raise MemoryError
-
-
-def user_units(path: str) -> Callable[[int], float]:
-    """A function from the index of a page to its ``/UserUnit``; 1 where none is stated or qpdf can't read it."""
-    import pikepdf  # which takes a while, and only those who open PDFs need
-
-    try:
-        pages = pikepdf.open(path).pages
-    except (pikepdf.PdfError, OSError):  # PDFium repairs more
-        return lambda page_index: 1.0
-
-    def user_unit(page_index: int) -> float:
-        try:
-            unit = float(pages[page_index].obj.get("/UserUnit", 1))
-        except (pikepdf.PdfError, IndexError, TypeError, ValueError):
-            return 1.0
-        return unit if 0 < unit < 1e6 else 1.0  # what isn't a positive number means nothing
-
-    return user_unit
 
 
 def _is_webp(head: bytes) -> bool:

@@ -1,4 +1,4 @@
-"""JPEG 2000 images of PDFs, which PDFium shows wrongly if their dictionaries don't state the depth of their samples.
+"""What PDFium passes over in PDFs: user units, and JPEG 2000 images that don't state the depth of their samples.
 
 ``/BitsPerComponent`` is optional for them (PDF 1.7, table 89). Without it, PDFium (in pypdfium2 5.15) shows gray images
 with a color profile in black and white, where all but 0 is white, so that a scan without full black is a blank page.
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pikepdf
@@ -17,34 +17,38 @@ import pikepdf
 from ocr_models.io.jpeg2000 import component_bits
 
 
-def pages_with_stated_bits(path: str) -> Callable[[int], bytes | None]:
-    """Opens a local PDF.
-
-    Returns:
-        A function from the index of a page to a PDF of that page alone, in which its images state their bits; None if
-        they do already, or qpdf can't read them.
-    """
+def open_with_qpdf(path: str) -> pikepdf.Pdf | None:
+    """Opens a local PDF; None if qpdf can't read it: PDFium repairs more."""
     try:
-        source = pikepdf.open(path)
-    except (pikepdf.PdfError, OSError):  # PDFium repairs more
-        return lambda page_index: None
+        return pikepdf.open(path)
+    except (pikepdf.PdfError, OSError):
+        return None
 
-    def mended(page_index: int) -> bytes | None:
-        try:
-            page = source.pages[page_index]
-            return _alone(source, page) if any(map(_lacks_bits, _images(page))) else None
-        except (pikepdf.PdfError, IndexError, KeyError, TypeError, ValueError):
-            return None
 
-    return mended
+def user_unit(source: pikepdf.Pdf, page_index: int) -> float:
+    """The ``/UserUnit`` of a page; 1 where none is stated or qpdf can't read it."""
+    try:
+        unit = float(source.pages[page_index].obj.get("/UserUnit", 1))
+    except (pikepdf.PdfError, IndexError, TypeError, ValueError):
+        return 1.0
+    return unit if 0 < unit < 1e6 else 1.0  # what isn't a positive number means nothing
+
+
+def page_with_stated_bits(source: pikepdf.Pdf, page_index: int) -> bytes | None:
+    """A PDF of one page alone, in which its images state their bits; None if they do already, or can't be read."""
+    try:
+        page = source.pages[page_index]
+        return _alone(source, page) if any(map(_lacks_bits, _images(page))) else None
+    except (pikepdf.PdfError, AttributeError, IndexError, KeyError, TypeError, ValueError):
+        return None
 
 
 def _alone(source: pikepdf.Pdf, page: pikepdf.Page) -> bytes:
     alone = pikepdf.new()
     alone.pages.append(page)
-    if "/OCProperties" in source.Root:  # which layers are switched off
-        layers = source.make_indirect(source.Root.OCProperties)
-        alone.Root.OCProperties = alone.copy_foreign(layers)
+    for key in ("/OCProperties", "/AcroForm"):  # which layers are switched off, and which fields are filled in
+        if key in source.Root:
+            alone.Root[key] = alone.copy_foreign(source.make_indirect(source.Root[key]))
     for image in filter(_lacks_bits, _images(alone.pages[0])):
         image.BitsPerComponent = _bits(image)
     file = io.BytesIO()

@@ -5,8 +5,6 @@ be a scan, a picture with text, letters drawn as outlines, or a font without cha
 Whether words are seen, and what ink there is, is told from small renderings with and without the text (``pdf_ink``).
 
 Hidden text, as another OCR lays it under a scan, is taken only if asked for, and if it covers most of the page's ink.
-
-Hidden text, as another OCR lays it under a scan, is taken only if asked for, and if it covers most of the page's ink.
 """
 
 from __future__ import annotations
@@ -30,7 +28,6 @@ from ocr_models.io.documents import (
     places_of_pdf_pages,
     render_pdf_page,
     rendered_size,
-    user_units,
 )
 from ocr_models.io.images import ColorMode, PageImage
 from ocr_models.io.pdf_ink import are_inked, is_ink_covered, render_gray, shrink_drawing, text_ink
@@ -114,20 +111,20 @@ def page_decoder(
     """
     if kind != DocumentKind.PDF or use == TextLayerUse.NEVER:
         return page_renderer(path, kind, dpi, color_mode)
-    place_of, user_unit = places_of_pdf_pages(path), user_units(path)
+    place_of = places_of_pdf_pages(path)
     changing_places = functools.cache(lambda: places_of_pdf_pages(path))  # the pages are rendered as they are
 
     def decode(page_index: int) -> PageImage | TextLayer:
         place = place_of(page_index)
         try:
-            page = open_pdf_page(*place, lambda: changing_places()(page_index))
+            page = open_pdf_page(place.pdf, place.page_index, lambda: changing_places()(page_index)[:2])
             try:
-                layer = read_text_layer(page, dpi, user_unit(page_index), use == TextLayerUse.HIDDEN)
+                layer = read_text_layer(page, dpi, place.user_unit, use == TextLayerUse.HIDDEN)
             finally:
                 page.close()
         except (pdfium.PdfiumError, DocumentError, IndexError, MemoryError):  # rendering it will say why
             layer = None
-        return layer or render_pdf_page(*place, dpi, color_mode, user_unit(page_index))
+        return layer or render_pdf_page(place, dpi, color_mode)
 
     return decode
 

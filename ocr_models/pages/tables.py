@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 from ocr_models.pages.layout import Table
 from ocr_models.pages.ruled_tables import Cell
@@ -103,7 +103,7 @@ def part_close_columns(cells: list[Cell], boxes: Sequence[Sequence[float]], heig
 def _gaps_in(cell: Cell, boxes: Sequence[Sequence[float]], height: float) -> list[tuple[float, float]]:
     """The gaps between the words of a cell, over all its lines, that are wider than a space."""
     ends = sorted((boxes[word][0], boxes[word][2]) for word in cell.words)
-    reached = [max(end for _, end in ends[: i + 1]) for i in range(len(ends) - 1)]
+    reached = accumulate((end for _, end in ends[:-1]), max)
     return [(low, high) for low, (high, _) in zip(reached, ends[1:], strict=True) if high - low > _WIDE_SPACE * height]
 
 

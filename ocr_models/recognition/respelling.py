@@ -129,7 +129,7 @@ def _as_words(token: str, choices: _Choices, confidences: Sequence[float], lexic
             alike = _only(choices[start:stop], _LIKE_LETTERS)
             known = likeliest(alike, lambda text: text.isalpha() and text in lexicon)
             spelled = spelled[:start] + (known or run[0]) + spelled[stop:]
-    for word in LETTERS.finditer(token):
+    for word in LETTERS.finditer(spelled):
         start, stop = word.span()
         is_word = stop - start > 1  # a single letter may be anything
         if is_word and min(confidences[start:stop]) < _SURE and word[0] not in lexicon:

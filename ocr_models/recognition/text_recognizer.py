@@ -185,9 +185,9 @@ def read_by_ctc(forward: Forward, charset: Charset, beam_width: int = 1, lexicon
         forward: computes the network: from crops, uint8 (B, 32, W, 1), to logits (B, W / 4, classes).
         charset: its characters.
         beam_width: number of prefixes that decoding keeps; 1 is greedy decoding.
-        lexicon: replaces letters that the network is unsure of, if ``beam_width`` is 1; None for no lexicon. The
-            confidence of a word remains that of the network. A line stays as it was read if most of its words that were
-            read surely are unknown to the lexicon: it is in another language.
+        lexicon: lets ``respell`` decide between characters that the network is unsure of, if ``beam_width`` is 1; None
+            leaves all as it was read. The words of a line stay if most of those that were read surely are unknown to
+            the lexicon: it is in another language. Its numbers don't depend on that.
     """
 
     def read_batch(images, logit_lengths) -> list[Reading]:

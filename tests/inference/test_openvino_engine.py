@@ -59,6 +59,17 @@ def test_crop_is_computed_alone_as_among_others_to_the_last_bit(in_bytes, tmp_pa
         np.testing.assert_array_equal(forward(batches[0][start:stop]), among[start:stop])
 
 
+def test_pictures_may_be_read_only_or_parts_of_others(tmp_path):
+    forward = load(build_crnn(12, "crnn-fast"), tmp_path)
+    (batch,) = pictures((2, 32, 64, 1))
+    right = np.array(forward(batch))
+    apart = np.repeat(batch, 2, axis=2)[:, :, ::2]
+    batch.flags.writeable = False
+
+    np.testing.assert_array_equal(forward(batch), right)
+    np.testing.assert_array_equal(forward(apart), right)
+
+
 def test_threads_have_results_of_their_own(tmp_path):
     forward = load(build_crnn(12, "crnn-fast"), tmp_path)
     batches = pictures(*[(n, 32, 64, 1) for n in (1, 2, 3, 4)])

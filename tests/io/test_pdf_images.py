@@ -12,7 +12,7 @@ from pikepdf import Array, Dictionary, Name
 from PIL import Image
 
 from ocr_models.io.documents import DocumentKind, page_renderer
-from ocr_models.io.pdf_images import pages_with_stated_bits
+from ocr_models.io.pdf_images import open_with_qpdf, page_with_stated_bits
 
 RAMP = np.tile(np.arange(40, 232, 4, dtype=np.uint8), (40, 1))  # (40, 48), from dark to light without black and white
 HEIGHT, WIDTH = RAMP.shape
@@ -38,6 +38,14 @@ def form_of(pdf: pikepdf.Pdf, image: pikepdf.Object) -> pikepdf.Object:
     form = pikepdf.Stream(pdf, b"/X Do", Type=Name.XObject, Subtype=Name.Form, BBox=[0, 0, 1, 1])
     form.Resources = Dictionary(XObject=Dictionary(X=image))
     return pdf.make_indirect(form)
+
+
+def field_of(pdf: pikepdf.Pdf, page: pikepdf.Page) -> pikepdf.Object:
+    """A field of a form, filled in with black, in the lower left corner."""
+    black = pikepdf.Stream(pdf, b"0 g 0 0 20 10 re f", Type=Name.XObject, Subtype=Name.Form, BBox=[0, 0, 20, 10])
+    field = Dictionary(Type=Name.Annot, Subtype=Name.Widget, FT=Name.Tx, T="name", V="x", F=4, Rect=[0, 0, 20, 10])
+    field.P, field.AP = page.obj, Dictionary(N=pdf.make_indirect(black))
+    return pdf.make_indirect(field)
 
 
 def rendered(path, drawn: Callable[[pikepdf.Pdf], pikepdf.Object], content: str = "/X Do", switched_off: bool = False):
@@ -93,12 +101,38 @@ def test_layers_that_are_switched_off_stay_so(tmp_path):
         assert (pixels[: HEIGHT // 2 - 1] == above).all() and np.ptp(pixels[HEIGHT // 2 + 1 :]) > 150
 
 
+def test_fields_of_forms_are_shown(tmp_path):
+    rendered(tmp_path / "a.pdf", lambda pdf: image_of(pdf, RAMP, GRAY))
+    with pikepdf.open(tmp_path / "a.pdf", allow_overwriting_input=True) as pdf:
+        fields = Array([field_of(pdf, page) for page in pdf.pages])
+        for page, field in zip(pdf.pages, fields, strict=True):
+            page.obj.Annots = Array([field])
+        pdf.Root.AcroForm = Dictionary(Fields=fields)
+        pdf.save()
+
+    pixels = page_renderer(str(tmp_path / "a.pdf"), DocumentKind.PDF, dpi=72)(1).pixels
+
+    assert (pixels[-10:, :20] == 0).all() and (pixels[:-10] > 0).all()
+
+
+@pytest.mark.parametrize("objects", [5, Dictionary(X=5), Dictionary(X=Dictionary(Subtype=Name.Form, Resources=5))])
+def test_odd_resources_are_passed_over(tmp_path, objects):
+    pdf = pikepdf.new()
+    page = pdf.add_blank_page(page_size=(WIDTH, HEIGHT))
+    page.obj.Resources, page.obj.Contents = Dictionary(XObject=objects), pdf.make_stream(b"0 g 0 0 9 9 re f /X Do")
+    pdf.save(tmp_path / "a.pdf")
+
+    pixels = page_renderer(str(tmp_path / "a.pdf"), DocumentKind.PDF, dpi=72)(0).pixels
+
+    assert (pixels[-9:, :9] == 0).all()
+
+
 def test_only_pages_that_need_it_are_copied(tmp_path):
     rendered(tmp_path / "a.pdf", lambda pdf: image_of(pdf, RAMP, GRAY))
-    copy_of = pages_with_stated_bits(str(tmp_path / "a.pdf"))
+    source = pikepdf.open(tmp_path / "a.pdf")
 
-    assert copy_of(0) is None and copy_of(2) is None
-    with pikepdf.open(io.BytesIO(copy_of(1) or b"")) as copy:
+    assert page_with_stated_bits(source, 0) is None and page_with_stated_bits(source, 2) is None
+    with pikepdf.open(io.BytesIO(page_with_stated_bits(source, 1) or b"")) as copy:
         assert len(copy.pages) == 1 and copy.pages[0].resources.XObject.X.BitsPerComponent == 8
     (tmp_path / "broken.pdf").write_bytes(b"%PDF-1.7")
-    assert pages_with_stated_bits(str(tmp_path / "broken.pdf"))(0) is None
+    assert open_with_qpdf(str(tmp_path / "broken.pdf")) is None

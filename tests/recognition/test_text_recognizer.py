@@ -182,7 +182,7 @@ def test_alignments_are_those_of_the_crop_without_its_padding(attention_network)
     np.testing.assert_allclose(alignments.sum(axis=1), 1, atol=1e-2)
 
 
-ENGLISH = Lexicon.of(["crowding", "cat", "s"])
+ENGLISH = Lexicon.of(["crowding", "cat", "s", "over", "her"])
 
 
 @pytest.mark.parametrize(
@@ -245,6 +245,7 @@ def test_line_in_a_language_that_the_lexicon_lacks_stays(line, chosen):
         ("1851-B", {5: {"B": 0.6, "8": 0.4}}, "1851-B"),
         ("1l", {1: {"l": 0.6, "1": 0.4}}, "1l"),  # a liter
         ("crowding cr0wding", {11: {"0": 0.6, "o": 0.4}}, "crowding crowding"),
+        ("0ver", {0: {"0": 0.6, "o": 0.4}, 1: {"v": 0.8, "h": 0.2}}, "over"),  # its end alone is no word
         ("cat1", {3: {"1": 0.6, "l": 0.4}}, "cat1"),
         ("1st", {0: {"1": 0.6, "l": 0.4}}, "1st"),
     ],
