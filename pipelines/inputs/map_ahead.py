@@ -10,7 +10,7 @@ from typing import TypeVar
 
 THREADS = 16  # a remote file system takes some 50 ms to answer about a file, one of a network up to a millisecond
 _AHEAD = 4 * THREADS
-_IN_A_LIST = 64
+_IN_A_LIST = 16  # of more, lists of a few hundred remote files would wait on few threads
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
