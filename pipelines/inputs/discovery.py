@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import functools
-import itertools
 import os
 import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from ocr_models.errors import DocumentError, PagebeamError, UsageError
 from ocr_models.io.documents import HEAD_BYTES, sniff_kind
 from ocr_models.io.files import kind_of_special
 from ocr_models.io.hashing import CLOCK_TICK_NS
-from pipelines.inputs.map_ahead import map_ahead
+from pipelines.inputs.map_ahead import in_lists, map_ahead
 from pipelines.runtime.storage import (
     StorageError,
     StoredFile,
@@ -34,10 +33,7 @@ _EXTENSION = re.compile(r"\.[a-z0-9]{1,8}")  # longer ones, or with other charac
 
 
 _LINK = "link to a folder"
-_AT_ONCE = 64
 SHOWN_REASONS = 10  # why files were skipped; extensions, of which there can be many, are among them
-
-Item = TypeVar("Item")
 
 
 class FileStamp(NamedTuple):
@@ -200,7 +196,7 @@ def _find_remote(pattern: str) -> Iterator[FoundFile]:
 
     if not is_glob(pattern):
         try:
-            for of_some in map_ahead(lambda files: list(map(look_at, files)), _some(list_below(folder))):
+            for of_some in map_ahead(lambda files: list(map(look_at, files)), in_lists(list_below(folder))):
                 is_empty = False
                 yield from of_some
         except StorageError as error:
@@ -251,14 +247,8 @@ def _looks_in_folder(folder: str) -> Iterator[Callable[[], list[FoundFile]]]:
             known.append(FoundFile(_as_text(os.path.join(parent, name)), skipped="hidden" if is_hidden else _LINK))
         if known:
             yield functools.partial(list, known)
-        for some in _some(iter(names)):
+        for some in in_lists(names):
             yield functools.partial(_all_in_folder, base, below, some)
-
-
-def _some(items: Iterator[Item]) -> Iterator[list[Item]]:
-    """The items in lists, for each of which a thread is worth while."""
-    while some := list(itertools.islice(items, _AT_ONCE)):
-        yield some
 
 
 def _all_in_folder(base: str, below: str, names: list[str]) -> list[FoundFile]:

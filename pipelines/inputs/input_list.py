@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 from ocr_models.errors import PagebeamError, UsageError
 from ocr_models.io.files import local_path, special_kind
 from pipelines.inputs.discovery import FoundFile, named_file, remote_file
-from pipelines.inputs.map_ahead import map_ahead
+from pipelines.inputs.map_ahead import in_lists, map_ahead
 from pipelines.inputs.mets import MetsPages, read_mets
 from pipelines.runtime.storage import StorageError, absolute_uri, check_file_system, is_remote, match_files, open_file
 
@@ -31,7 +31,6 @@ STDIN = "-"
 _URI_COLUMNS = ("uri", "source_uri")  # the first is that of Pagebeam's documents, the other that of its rows
 _PARQUET_MAGIC = b"PAR1"
 _HEAD_BYTES = 64
-_AT_ONCE = 64
 
 Entry = tuple[str, str | None]
 """A path or URI, and its id."""
@@ -67,9 +66,7 @@ class InputList:
 
     def files(self) -> Iterator[FoundFile]:
         """Yields the documents in the order of the list. One that isn't there has an error; it becomes a failed row."""
-        entries = self.entries()
-        some = iter(lambda: list(itertools.islice(entries, _AT_ONCE)), [])
-        for found in map_ahead(_look_at, some):
+        for found in map_ahead(_look_at, in_lists(self.entries())):
             yield from found
 
     def entries(self) -> Iterator[Entry]:

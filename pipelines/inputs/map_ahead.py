@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -9,6 +10,7 @@ from typing import TypeVar
 
 THREADS = 16  # a remote file system takes some 50 ms to answer about a file, one of a network up to a millisecond
 _AHEAD = 4 * THREADS
+_IN_A_LIST = 16  # of more, lists of a few hundred remote files would wait on few threads
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -31,3 +33,10 @@ def map_ahead(function: Callable[[Item], Result], items: Iterable[Item]) -> Iter
         finally:
             for future in waiting:  # whoever takes the results has had enough
                 future.cancel()
+
+
+def in_lists(items: Iterable[Item]) -> Iterator[list[Item]]:
+    """The items in lists of a few, for each of which a thread is worth while."""
+    remaining = iter(items)
+    while some := list(itertools.islice(remaining, _IN_A_LIST)):
+        yield some

@@ -133,11 +133,14 @@ class _Div:
 
     def pages(self) -> Iterator[_Div]:
         """The divs that name files, in order."""
-        if self.file_ids:
-            yield self
-        has_order = all(div.order.isdecimal() for div in self.divs)
-        for div in sorted(self.divs, key=lambda div: int(div.order)) if has_order else self.divs:
-            yield from div.pages()
+        waiting = [self]
+        while waiting:  # without recursion, as nobody limits how deep they are
+            div = waiting.pop()
+            if div.file_ids:
+                yield div
+            has_order = all(below.order.isdecimal() for below in div.divs)
+            below = sorted(div.divs, key=lambda below: int(below.order)) if has_order else div.divs
+            waiting += reversed(below)
 
 
 class _Parts(NoDoctype):
@@ -204,6 +207,6 @@ def _parse(file: BinaryIO) -> _Parts:
         while chunk := file.read(_CHUNK_BYTES):
             parser.feed(chunk)
         parser.close()
-    except (ElementTree.ParseError, LookupError, RecursionError) as error:
+    except (ElementTree.ParseError, LookupError) as error:
         raise ValueError(f"it is broken XML ({error})") from error
     return parts

@@ -101,7 +101,7 @@ def write_known(path: str, known: Mapping[str, tuple[int, ...] | None]) -> None:
 
 
 _known: dict[str, tuple[int, ...] | None] = {}
-_known_paths: tuple[str, ...] = ()
+_known_paths: set[str] = set()
 _known_lock = threading.Lock()
 
 
@@ -114,12 +114,12 @@ def read_known(paths: tuple[str, ...]) -> Known:
     """
     global _known, _known_paths
     with _known_lock:
-        if paths != _known_paths:
-            if paths[: len(_known_paths)] != _known_paths:
-                _known, _known_paths = {}, ()
-            for path in paths[len(_known_paths) :]:
+        if not _known_paths.issubset(paths):  # they are of another run
+            _known, _known_paths = {}, set()
+        for path in paths:
+            if path not in _known_paths:
                 _known.update(_known_in(path))
-            _known_paths = paths
+                _known_paths.add(path)
         return _known
 
 

@@ -118,6 +118,17 @@ def test_what_cant_be_read_is_refused(data, group, why, tmp_path):
     assert why in str(caught.value)
 
 
+def test_divs_may_be_in_each_other_at_any_depth():
+    book = b'<m:div ID="BOOK"'
+    data = (
+        mets([MAX])
+        .replace(book, b"<m:div>" * 5000 + book)
+        .replace(b"</m:structMap></m:mets>", b"</m:div>" * 5000 + b"</m:structMap></m:mets>")
+    )
+
+    assert [file_id for _, file_id in read(data).files] == ["M1", "M2", "M3"]
+
+
 def test_options_of_other_lists_are_refused(tmp_path):
     (tmp_path / "mets.xml").write_bytes(mets([MAX]))
     (tmp_path / "list.txt").write_text("a.png\n")
