@@ -37,7 +37,7 @@ class OcrPages(beam.PTransform):
         min_confidence: words that the network is less sure of, 0 to 1, are left out of the text; rows keep them.
         limits: what decoding a page may cost.
         engine: what computes the models; see ``ocr_models.inference.engines.choose_engine``.
-        uses_lexicon: whether the recognizer's lexicon decides between letters that it is unsure of.
+        uses_lexicon: whether the recognizer's lexicon, if it has one, decides where it is unsure of letters and spaces.
         text_layer: whether the words of a PDF page are taken from its text, where that says all that is printed.
     """
 

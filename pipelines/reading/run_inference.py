@@ -72,7 +72,7 @@ class WordRecognizerHandler(ModelHandler[np.ndarray, PredictionResult, TextRecog
         recognizer: name or folder of the model.
         beam_width: width of the recognizer's beam search; 1 takes the most likely character of each step.
         engine: what computes it; see ``ocr_models.inference.engines.choose_engine``.
-        uses_lexicon: whether the recognizer's lexicon, if it has one, decides between letters in doubt.
+        uses_lexicon: whether the recognizer's lexicon, if it has one, decides where it is unsure of letters and spaces.
     """
 
     def __init__(

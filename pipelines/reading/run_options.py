@@ -97,7 +97,7 @@ class OcrOptions(RunOptions):
         beam_width: width of the recognizer's beam search; 1 takes the most likely character of each step.
         min_confidence: words that the network is less sure of, 0 to 1, are left out of the text; rows keep them.
         engine: what computes the models; all engines read the same, so that known pages aren't read again for it.
-        uses_lexicon: whether the recognizer's lexicon decides between letters that it is unsure of.
+        uses_lexicon: whether the recognizer's lexicon, if it has one, decides where it is unsure of letters and spaces.
         text_layer: whether the words of a PDF page are taken from its text, where that says all that is printed.
     """
 
