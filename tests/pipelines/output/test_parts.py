@@ -1,11 +1,11 @@
 from __future__ import annotations
 
+import itertools
 import json
 import subprocess
 import sys
 import time
 from collections import Counter
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -33,8 +33,8 @@ ROOT = Path(__file__).parents[3]
 
 def paths_of_part(folder: Path, number: int, count: int, number_of_paths: int) -> list[Path]:
     """Paths in a folder that are in this part; a path's part follows from all of the path."""
-    paths = (folder / f"{i}.png" for i in range(1000))
-    return list(islice((path for path in paths if Part(number, count).has(str(path))), number_of_paths))
+    paths = (folder / f"{i}.png" for i in itertools.count())
+    return list(itertools.islice((path for path in paths if Part(number, count).has(str(path))), number_of_paths))
 
 
 @given(st.text(), st.integers(1, 40))
