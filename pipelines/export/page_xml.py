@@ -24,7 +24,11 @@ _TYPES = {"text": "paragraph", "page_number": "page-number"}  # the others have 
 
 
 def write_page_xml(file: BinaryIO, pages: Iterable[ExportedPage]) -> None:
-    """Writes a page. A table is a ``TableRegion`` with a ``TextRegion`` for each cell."""
+    """Writes a page. A table is a ``TableRegion`` with a ``TextRegion`` for each cell.
+
+    Readers such as dinglehopper 0.11 take only the text that regions of text have themselves (``TextEquiv``), and only
+    that of regions that the reading order names: so regions repeat the text of their lines, and cells are in the order.
+    """
     [page] = pages
     assert page.size_px
     root = Element("PcGts", {"xmlns": _NAMESPACE, "xmlns:xsi": _XSI})
@@ -39,12 +43,22 @@ def write_page_xml(file: BinaryIO, pages: Iterable[ExportedPage]) -> None:
     element = add(root, "Page", imageFilename=name, imageWidth=str(width), imageHeight=str(height))
     if page.blocks:
         order = add(add(element, "ReadingOrder"), "OrderedGroup", id="order")
-        for position in range(len(page.blocks)):
-            add(order, "RegionRefIndexed", index=str(position), regionRef=f"block_{position + 1}")
-    writer = _RegionWriter(page.size_px)
-    for position, block in enumerate(page.blocks, 1):
-        writer.add_block(element, block, f"block_{position}")
+        writer = _RegionWriter(page.size_px)
+        for position, block in enumerate(page.blocks, 1):
+            writer.add_block(element, block, f"block_{position}")
+        _add_to_order(order, [region for region in element if region.get("id")])
     file.write(to_bytes(root))
+
+
+def _add_to_order(group: Element, regions: Iterable[Element]) -> None:
+    """Adds regions to a group of the reading order; a table is a group of its cells."""
+    for position, region in enumerate(regions):
+        place = {"index": str(position), "regionRef": region.get("id", "")}
+        if region.tag == "TableRegion":
+            cells = add(group, "OrderedGroupIndexed", id=f"{place['regionRef']}_order", **place)
+            _add_to_order(cells, region.iter("TextRegion"))
+        else:
+            add(group, "RegionRefIndexed", **place)
 
 
 def _time_of_run(run_id: str | None) -> str:
@@ -101,6 +115,7 @@ class _RegionWriter:
             for number_, word in enumerate(line.words, 1):
                 self._add_word(element, word, f"{name}_line_{position}_word_{number_}")
             _add_text(element, line.text, line.confidence)
+        _add_text(region, "\n".join(line.text for line in lines), None)
 
     def _add_word(self, line: Element, word: ExportedWord, name: str) -> None:
         element = add(line, "Word", id=name)

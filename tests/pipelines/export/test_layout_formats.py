@@ -115,6 +115,23 @@ def test_kinds_of_blocks_in_page_xml():
     assert root.find(f"{PAGE}Metadata/{PAGE}Created").text == "2026-01-31T02:00:00+00:00"
 
 
+def test_regions_in_the_order_of_page_xml_have_all_of_the_text():
+    """As dinglehopper reads it: the regions of text that the reading order names, and their own text."""
+    given = page_with_blocks()
+    root = ElementTree.fromstring(write("page", given))
+
+    order = root.find(f"{PAGE}Page/{PAGE}ReadingOrder/{PAGE}OrderedGroup")
+    groups = [group.get("regionRef") for group in order.iter(f"{PAGE}OrderedGroupIndexed")]
+    assert groups == [root.find(f".//{PAGE}TableRegion").get("id")]
+    named = [reference.get("regionRef") for reference in order.iter(f"{PAGE}RegionRefIndexed")]
+    text_of = {
+        region.get("id"): region.findtext(f"{PAGE}TextEquiv/{PAGE}Unicode") for region in root.iter(f"{PAGE}TextRegion")
+    }
+    assert named == list(text_of)
+    assert text_of[named[2]] == "Made of\n2. hemp*"
+    assert " ".join(text_of.values()).split() == [word["text"] for word in given["words"]]
+
+
 def test_words_of_a_table_that_are_in_no_cell_are_in_page_xml():
     given = page_with_blocks()
     del given["blocks"][3]["cells"][1]
