@@ -6,7 +6,7 @@
 #            beyond are 0, as ONNX Runtime and OpenVINO have it. onnx.reference.ReferenceEvaluator takes the input and
 #            passes over it: padding changes Y_h of LSTM, GRU and RNN. No error is raised.
 # Expected:  what the implementation that others are tested against heeds is what the specification says.
-# Pagebeam:  compares its ONNX files with the Keras model, not with the reference (ocr_models/inference/onnx_export.py).
+# Pagebeam:  its tests compare ONNX files with Keras, not with the reference (ocr_models/inference/onnx_export.py).
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

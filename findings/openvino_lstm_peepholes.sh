@@ -6,7 +6,7 @@
 #            outputs are equal to those of the same node without them. No error is raised. ONNX Runtime heeds both. ONNX's
 #            own ReferenceEvaluator heeds P, and passes over input_forget.
 # Expected:  the outputs that the operator's specification states, or a refusal of the model.
-# Pagebeam:  its LSTMs have neither; models that it exports are compared with Keras (ocr_models/inference/onnx_export.py).
+# Pagebeam:  its LSTMs have neither; tests compare what it exports with Keras (ocr_models/inference/onnx_export.py).
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,12 +1,20 @@
 from __future__ import annotations
 
+import importlib
 import io
 import json
+import re
+from pathlib import Path
+
+import pytest
 
 from pipelines.export.export_formats import FORMATS
 from pipelines.export.exported_page import exported_page
 from tests.pipelines.export.pages import block, cell, page_with_blocks, row
 from tests.run_folders import box
+
+EXPORTING = (Path(__file__).parents[3] / "docs/exporting.md").read_text()
+TSV_LINES = dict(re.findall(r"^\| \w+ \| `((\w+)\..*tsv.*)` \|$", EXPORTING, re.MULTILINE))
 
 
 def write(name: str, *rows: dict) -> str:
@@ -35,6 +43,24 @@ def test_tsv_has_tesseract_s_rows():
         "4\t5\t1\t1\t2\t0\t1\t20\t8\t10\t-1\t",
         "5\t5\t1\t1\t2\t1\t1\t20\t8\t10\t75\td",
     ]
+
+
+@pytest.mark.parametrize("line", TSV_LINES)
+def test_other_tools_read_words_with_quotation_marks_from_tsv(line, tmp_path, monkeypatch):
+    words = ["He", "said", '"yes', "and", "NA", "null", 'left"', '"', "now"]
+    (tmp_path / "words").mkdir()
+    (tmp_path / "words/letter.jpg.tsv").write_text(write("tsv", row([[(word, box(1, 1, 9, 9)) for word in words]])))
+    monkeypatch.chdir(tmp_path)
+
+    module = importlib.import_module(TSV_LINES[line])
+    found = eval(line, {TSV_LINES[line]: module})
+
+    rows = found.fetchall() if TSV_LINES[line] == "duckdb" else found.to_numpy().tolist()
+    assert [row[-1] for row in rows if row[0] == 5] == words
+
+
+def test_three_tools_are_shown_for_tsv():
+    assert sorted(TSV_LINES.values()) == ["duckdb", "pandas", "polars"]
 
 
 def test_json_lines_are_whole_rows():
