@@ -74,19 +74,22 @@ def _rules_beside(
         seen = 255 - seen
     inside = slice(top - above, bottom - above)
     darkest = int(seen[inside].min())
-    seen = cv2.blur(seen, (1, round(_SMOOTHED * height) | 1))  # odd: of two pixels, white is black (``findings``)
-    palest = seen[inside].max(axis=0)
+    smoothed = (1, round(_SMOOTHED * height) | 1)  # odd: of two pixels, white is black (``findings``)
+    near = slice(max(0, inside.start - smoothed[1]), inside.stop + smoothed[1])
+    palest = cv2.blur(seen[near], smoothed)[inside.start - near.start : inside.stop - near.start].max(axis=0)
     paper = int(median(palest))  # nearly all columns have white above or below their letters
     if paper < DARK_GROUND or paper - darkest < _MIN_RANGE:
         return []
     found = []
     for start, stop in runs_of(palest < paper - _CONTRAST * (paper - darkest)).tolist():
-        column = seen[:, start + int(palest[start:stop].argmin())]
+        if stop - start > max(_THIN_PX, _THICKEST * height):
+            continue
+        middle = start + int(palest[start:stop].argmin())
+        column = cv2.blur(seen[:, middle : middle + 1], smoothed).ravel()
         is_ink = column < paper - _EVEN * (paper - median(column[inside]))
         up = int(np.append(is_ink[: inside.start][::-1], False).argmin())
         down = int(np.append(is_ink[inside.stop :], False).argmin())
-        is_thin = stop - start <= max(_THIN_PX, _THICKEST * height)
-        if is_thin and is_ink[inside].all() and up + down >= _BEYOND * height:
+        if is_ink[inside].all() and up + down >= _BEYOND * height:
             # The pixels on both sides are gray from a rule that lies between two columns of pixels.
             gray = 255 - paper if is_dark else paper
             found.append((max(0, left + start - 1), top - up, left + stop + 1, bottom + down, gray))
