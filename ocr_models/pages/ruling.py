@@ -63,9 +63,10 @@ def _rules_beside(
 ) -> list[tuple[int, int, int, int, int]]:
     """The boxes of the rules that run through the height of a piece, and the gray of the ground there."""
     height = y1 - y0
-    ends = np.round([y0 - _SEEN * height, y0, y1, y1 + _SEEN * height]).astype(int)
-    above, top, bottom, below = ends.clip(0, image.shape[0]).tolist()
-    left, right = np.round([x0 - _BESIDE * height, x1 + _BESIDE * height]).astype(int).clip(0, image.shape[1]).tolist()
+    rows, columns = image.shape
+    ends = y0 - _SEEN * height, y0, y1, y1 + _SEEN * height
+    above, top, bottom, below = (min(max(round(y), 0), rows) for y in ends)
+    left, right = (min(max(round(x), 0), columns) for x in (x0 - _BESIDE * height, x1 + _BESIDE * height))
     if bottom - top < 3 or right - left < 3:
         return []
     seen = image[above:below, left:right]
