@@ -70,4 +70,4 @@ class Charset:
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of class numbers, which must not contain the blank."""
-        return "".join(self.characters[i - 1] for i in ids)
+        return "".join([self.characters[i - 1] for i in ids])

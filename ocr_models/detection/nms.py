@@ -11,6 +11,7 @@ import numpy as np
 
 from ocr_models.detection.restore import PositiveCells, rectangle_quads
 
+_ROUNDING = 1.001  # an overlap in float32 may be larger by so much than that of bounding boxes
 _NEIGHBORS = ((0, 1), (1, -1), (1, 0), (1, 1))  # each pair of the 8-neighborhood once
 
 
@@ -71,7 +72,7 @@ def standard_nms(
     areas = _polygon_areas(quads)
     keep = np.ones(len(quads), bool)
     # Pairs are ordered by the rank of the better quad, so that it is decided by then whether that quad is kept.
-    for better, worse in _overlapping_pairs(quads, areas, min(iou_threshold, containment_threshold)):
+    for better, worse in _overlapping_pairs(quads, areas, iou_threshold, containment_threshold):
         if keep[better] and keep[worse]:
             overlap = cv2.intersectConvexConvex(quads[better], quads[worse])[0]
             iou = overlap / max(areas[better] + areas[worse] - overlap, 1e-9)
@@ -137,8 +138,10 @@ def _polygon_areas(quads: np.ndarray) -> np.ndarray:
     return np.abs(np.sum(x * np.roll(y, -1, axis=1) - y * np.roll(x, -1, axis=1), axis=1)) / 2
 
 
-def _overlapping_pairs(quads: np.ndarray, areas: np.ndarray, threshold: float) -> list[list[int]]:
-    """The pairs (i, j), i < j, that may overlap by more than ``threshold`` of the smaller quad, in order of i.
+def _overlapping_pairs(
+    quads: np.ndarray, areas: np.ndarray, iou_threshold: float, containment_threshold: float
+) -> list[list[int]]:
+    """The pairs (i, j), i < j, that may overlap by more than either threshold of ``standard_nms``, in order of i.
 
     The overlap of two quads is at most that of their level bounding boxes, which excludes nearly all pairs.
     """
@@ -150,8 +153,11 @@ def _overlapping_pairs(quads: np.ndarray, areas: np.ndarray, threshold: float) -
     upper = np.repeat(np.arange(len(quads)), counts)
     lower = upper + 1 + np.arange(len(upper)) - np.repeat(np.cumsum(counts) - counts, counts)
     first, second = by_top[upper], by_top[lower]
-    sides = (np.minimum(high[first], high[second]) - np.maximum(low[first], low[second])).clip(min=0)
-    likely = sides.prod(axis=1) > threshold * np.minimum(areas[first], areas[second])
-    pairs = np.stack((first[likely], second[likely]), axis=1)
-    pairs.sort(axis=1)
-    return pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))].tolist()
+    beside = (low[first, 0] < high[second, 0]) & (low[second, 0] < high[first, 0])
+    first, second = np.minimum(first[beside], second[beside]), np.maximum(first[beside], second[beside])
+    most = (np.minimum(high[first], high[second]) - np.maximum(low[first], low[second])).clip(min=0).prod(axis=1)
+    of_iou = iou_threshold / (1 + iou_threshold) * (areas[first] + areas[second])
+    likely = most * _ROUNDING > np.minimum(of_iou, containment_threshold * areas[second])
+    first, second = first[likely], second[likely]
+    order = np.lexsort((second, first))
+    return np.stack((first[order], second[order]), axis=1).tolist()

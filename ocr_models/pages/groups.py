@@ -37,7 +37,8 @@ def median(values: np.ndarray) -> float:
     """The median of at least one value, in a sixth of the time that ``np.median`` takes for some hundred values."""
     upper = values.size // 2
     lower = upper - 1 + values.size % 2
-    ordered = np.partition(values, (lower, upper), axis=None)
+    ordered = values.flatten()
+    ordered.partition((lower, upper))
     return (float(ordered[lower]) + float(ordered[upper])) / 2
 
 

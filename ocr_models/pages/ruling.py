@@ -63,9 +63,10 @@ def _rules_beside(
 ) -> list[tuple[int, int, int, int, int]]:
     """The boxes of the rules that run through the height of a piece, and the gray of the ground there."""
     height = y1 - y0
-    ends = np.round([y0 - _SEEN * height, y0, y1, y1 + _SEEN * height]).astype(int)
-    above, top, bottom, below = ends.clip(0, image.shape[0]).tolist()
-    left, right = np.round([x0 - _BESIDE * height, x1 + _BESIDE * height]).astype(int).clip(0, image.shape[1]).tolist()
+    rows, columns = image.shape
+    ends = y0 - _SEEN * height, y0, y1, y1 + _SEEN * height
+    above, top, bottom, below = (min(max(round(y), 0), rows) for y in ends)
+    left, right = (min(max(round(x), 0), columns) for x in (x0 - _BESIDE * height, x1 + _BESIDE * height))
     if bottom - top < 3 or right - left < 3:
         return []
     seen = image[above:below, left:right]
@@ -74,19 +75,22 @@ def _rules_beside(
         seen = 255 - seen
     inside = slice(top - above, bottom - above)
     darkest = int(seen[inside].min())
-    seen = cv2.blur(seen, (1, round(_SMOOTHED * height) | 1))  # odd: of two pixels, white is black (``findings``)
-    palest = seen[inside].max(axis=0)
+    smoothed = (1, round(_SMOOTHED * height) | 1)  # odd: of two pixels, white is black (``findings``)
+    near = slice(max(0, inside.start - smoothed[1]), inside.stop + smoothed[1])
+    palest = cv2.blur(seen[near], smoothed)[inside.start - near.start : inside.stop - near.start].max(axis=0)
     paper = int(median(palest))  # nearly all columns have white above or below their letters
     if paper < DARK_GROUND or paper - darkest < _MIN_RANGE:
         return []
     found = []
     for start, stop in runs_of(palest < paper - _CONTRAST * (paper - darkest)).tolist():
-        column = seen[:, start + int(palest[start:stop].argmin())]
+        if stop - start > max(_THIN_PX, _THICKEST * height):
+            continue
+        middle = start + int(palest[start:stop].argmin())
+        column = cv2.blur(seen[:, middle : middle + 1], smoothed).ravel()
         is_ink = column < paper - _EVEN * (paper - median(column[inside]))
         up = int(np.append(is_ink[: inside.start][::-1], False).argmin())
         down = int(np.append(is_ink[inside.stop :], False).argmin())
-        is_thin = stop - start <= max(_THIN_PX, _THICKEST * height)
-        if is_thin and is_ink[inside].all() and up + down >= _BEYOND * height:
+        if is_ink[inside].all() and up + down >= _BEYOND * height:
             # The pixels on both sides are gray from a rule that lies between two columns of pixels.
             gray = 255 - paper if is_dark else paper
             found.append((max(0, left + start - 1), top - up, left + stop + 1, bottom + down, gray))
