@@ -35,7 +35,7 @@ def _parser() -> ArgumentParser:
     parser = ArgumentParser(
         prog="pagebeam failures",
         description="Lists the pages that failed, each with the stage and the reason. Read them again with: "
-        "pagebeam failures DIR --format uris | xargs -d '\\n' pagebeam run --output DIR --retry-failed",
+        "pagebeam failures DIR --format uris | xargs -r -d '\\n' pagebeam run --output DIR --retry-failed",
         epilog="Exit status: 0, also if none failed; 2 usage error.",
     )
     parser.add_argument("output", metavar="DIR", help="output folder of a run")
