@@ -6,11 +6,10 @@ import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from ocr_models.arguments import ArgumentParser
+from ocr_models.arguments import ArgumentParser, duration
 from ocr_models.errors import ExitStatus
 from ocr_models.terminal import say
 from pipelines.cli.output_arguments import add_output_argument
-from pipelines.cli.run_arguments import duration
 from pipelines.output.compaction import ROWS_PER_FILE, Compaction, compact, new_compaction_id, plan_compaction
 from pipelines.output.current_view import check_output
 from pipelines.output.lock import Holder, locked
