@@ -1,7 +1,6 @@
 """Counts and shows the errors on the pages of development sets by their causes.
 
     python benchmarks/errors.py PAGES... --output DIR [--detector NAME|BUNDLE] [--recognizer NAME|BUNDLE]
-        [--lines]
 
 PAGES are folders of page images. For every NAME.png there is a NAME.json beside it or one level up: {"words": [{"text":
 ..., "box": [xmin, ymin, xmax, ymax] or null}, ...]}, and, for pages in a folder "scan", "scan_affine", a matrix (2, 3)
@@ -63,10 +62,9 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--detector", default=DEFAULT_BUNDLES["detection"])
     parser.add_argument("--recognizer", default=DEFAULT_BUNDLES["recognition"])
-    parser.add_argument("--lines", action="store_true", help="read lines whole, with a recognizer trained on lines")
     arguments = parser.parse_args()
     charset = Charset.load(find_bundle(arguments.recognizer, "recognition").charset_path)
-    reader = page_reader.PageReader.load(arguments.detector, arguments.recognizer, reads_lines=arguments.lines)
+    reader = page_reader.PageReader.load(arguments.detector, arguments.recognizer)
     columns: dict[str, Counter] = {}
     galleries: dict[Cause, list[EncodedPicture]] = {cause: [] for cause in Cause}
     for folder in arguments.pages:

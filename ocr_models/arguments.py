@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import math
+import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NoReturn
@@ -12,6 +13,7 @@ from typing import Any, NoReturn
 from ocr_models.errors import UsageError
 from ocr_models.terminal import say
 
+_UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _ALIKE = 0.6  # difflib's own; two swapped letters of three are 0.67
 
 
@@ -127,6 +129,13 @@ def amount(text: str) -> float:
     return _between(0, math.inf, text)
 
 
+def above_zero(text: str) -> float:
+    """A number above 0."""
+    if amount(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text} is not above 0")
+    return float(text)
+
+
 def share(text: str) -> float:
     """A number from 0 to 1."""
     return _between(0, 1, text)
@@ -140,6 +149,14 @@ def percentage(text: str) -> float:
 def dots_per_inch(text: str) -> float:
     """A resolution for rendering PDFs. Less is illegible; more exceeds the pixel limit for a letter page."""
     return _between(36, 1200, text)
+
+
+def duration(text: str) -> float:
+    """Seconds for a time such as "45s", "90m", "6h" or "1d"."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd])", text)
+    if not found or float(found[1]) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time; give a number with a unit, such as 90m or 6h")
+    return float(found[1]) * _UNITS_S[found[2]]
 
 
 def _at_least(least: int, text: str) -> int:

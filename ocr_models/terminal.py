@@ -71,6 +71,11 @@ def _as_json(message: str, level: int, event: str, fields: dict[str, Any]) -> st
     )
 
 
+def json_line(value: Any) -> str:
+    """JSON on one line, in ASCII without control characters, so that a terminal can show it as it is."""
+    return json.dumps(value).replace("\x7f", "\\u007f")
+
+
 def printable(text: str) -> str:
     """Text on one line, with what could control a terminal, or break its encoding, escaped."""
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)

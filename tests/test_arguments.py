@@ -4,7 +4,17 @@ import argparse
 
 import pytest
 
-from ocr_models.arguments import ArgumentParser, amount, count, dots_per_inch, positive, share, whole
+from ocr_models.arguments import (
+    ArgumentParser,
+    above_zero,
+    amount,
+    count,
+    dots_per_inch,
+    duration,
+    positive,
+    share,
+    whole,
+)
 from ocr_models.errors import UsageError
 
 
@@ -16,6 +26,9 @@ from ocr_models.errors import UsageError
         (positive, "x", "'x' is not a whole number"),
         (amount, "-0.5", "-0.5 is not a number of at least 0"),
         (amount, "inf", "inf is not a number"),
+        (above_zero, "x", "'x' is not a number; give one of at least 0"),
+        (above_zero, "0.0", "0.0 is not above 0"),
+        (duration, "6", "'6' is no time; give a number with a unit, such as 90m or 6h"),
         (share, "nan", "nan is not a number from 0 to 1"),
         (dots_per_inch, "abc", "'abc' is not a number; give one from 36 to 1200"),
     ],

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import argparse
 import ast
 import functools
 import re
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from pipelines.cli import completion_command
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "findings/README.md", *sorted(ROOT.glob("docs/*.md"))]
@@ -115,14 +116,20 @@ def code_lines(text: str) -> list[str]:
 
 
 @functools.cache
-def options_of(command: str) -> frozenset[str]:
-    """The options that a sub-command's help lists; of ``train TASK``, those of all tasks."""
+def parsers() -> dict[str, argparse.ArgumentParser]:
+    return dict(completion_command.parsers())
+
+
+def options_of(command: str) -> set[str]:
+    """The options of a sub-command; of ``train TASK``, those of all tasks."""
     if command == "train TASK":
-        return frozenset().union(*(options_of(f"train {task}") for task in ("detection", "recognition", "caption")))
-    run = [sys.executable, "-m", "pipelines.cli.main", *command.split(), "--help"]
-    shown = subprocess.run(run, capture_output=True, text=True, cwd=ROOT, check=True).stdout
-    listed = re.findall(r"^  (-.*?)(?:  |$)", shown, re.MULTILINE)  # not those that Beam's are explained by
-    return frozenset(option for line in listed for option in OPTION.findall(line))
+        return set().union(*(options_of(f"train {task}") for task in ("detection", "recognition", "caption")))
+    name, *below = command.split()
+    parser = parsers()[name]
+    for part in below:
+        [choice] = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+        parser = choice.choices[part]
+    return {option for action in parser._actions for option in action.option_strings}
 
 
 @pytest.mark.parametrize("check", [missing_paths, unknown_names, unknown_options])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from dataclasses import dataclass
 
-from ocr_models.arguments import positive
+from ocr_models.arguments import above_zero, positive
 from ocr_models.data.dataset import ShardConfig, check_task
 from ocr_models.errors import UsageError
 from ocr_models.records import Task
@@ -51,7 +51,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--backbone-weights", metavar="FILE", help="weights of the backbone, in a Keras weights file")
     parser.add_argument(
         "--fine-tune",
-        type=_positive,
+        type=above_zero,
         nargs="?",
         const=0.0005,
         default=0.0,
@@ -60,7 +60,7 @@ def _add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--decay-epochs",
-        type=_positive,
+        type=above_zero,
         default=8.0,
         metavar="N",
         help="with the staircase schedule, halve the learning rate after every N epochs; default: %(default)s",
@@ -95,13 +95,6 @@ def _overfit_data(args: argparse.Namespace) -> ShardConfig:
         raise UsageError("--overfit N takes N pictures of --data: give --data, too")
     check_task(args.data, Task.CAPTION)
     return ShardConfig(args.data, "")
-
-
-def _positive(text: str) -> float:
-    number = float(text)
-    if not number > 0:
-        raise argparse.ArgumentTypeError(f"{text} is not above 0")
-    return number
 
 
 CAPTION = TaskOptions(

@@ -6,10 +6,10 @@ import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from ocr_models.arguments import ArgumentParser
+from ocr_models.arguments import ArgumentParser, duration
 from ocr_models.errors import ExitStatus
 from ocr_models.terminal import say
-from pipelines.cli.run_arguments import duration
+from pipelines.cli.output_arguments import add_output_argument
 from pipelines.output.compaction import ROWS_PER_FILE, Compaction, compact, new_compaction_id, plan_compaction
 from pipelines.output.current_view import check_output
 from pipelines.output.lock import Holder, locked
@@ -24,7 +24,7 @@ def main(argv: Sequence[str]) -> ExitStatus:
         "later runs replaced, and what killed writers left. The current rows stay the same.",
         epilog="Exit status: 0; 1 failed, nothing is changed; 2 usage error; 5 a run writes to DIR.",
     )
-    parser.add_argument("output", metavar="DIR", help="output folder of a run")
+    add_output_argument(parser)
     parser.add_argument("--dry-run", action="store_true", help="only say what would change")
     parser.add_argument(
         "--older-than",

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from ocr_models.arguments import ArgumentParser
 from ocr_models.errors import ExitStatus
 from ocr_models.terminal import say
+from pipelines.cli.output_arguments import add_output_argument
 from pipelines.output.consistency import check_consistency, repair
 from pipelines.output.current_view import check_output
 from pipelines.output.lock import locked
@@ -23,7 +24,7 @@ def main(argv: Sequence[str]) -> ExitStatus:
         "writers that were killed. Prints a line for each thing that is wrong, and what to do.",
         epilog="Exit status: 0 all is right; 2 usage error; 3 something is wrong; 5 a run writes to DIR (--repair).",
     )
-    parser.add_argument("output", metavar="DIR", help="output folder of a run")
+    add_output_argument(parser)
     parser.add_argument(
         "--repair",
         action="store_true",

@@ -9,12 +9,12 @@ from collections.abc import Sequence
 
 from ocr_models.arguments import ArgumentParser
 from ocr_models.errors import ExitStatus, Stage
-from ocr_models.terminal import hand_on, say
-from pipelines.cli.status_command import to_json
+from ocr_models.terminal import hand_on, json_line, say
+from pipelines.cli.output_arguments import add_output_argument, add_table_argument, choose_table
 from pipelines.cli.text_table import text_table
-from pipelines.output.current_view import check_output, tables_of
+from pipelines.output.current_view import check_output
 from pipelines.output.failed_pages import FailedPage, find_failed_pages, uris_to_retry
-from pipelines.output.schemas import TABLES, Table, find_table
+from pipelines.output.schemas import Table
 from pipelines.runtime.storage import absolute_uri
 
 _STAGES = [Stage.OPEN, Stage.RENDER, Stage.DECODE, Stage.READ]
@@ -25,7 +25,7 @@ def main(argv: Sequence[str]) -> ExitStatus:
     arguments = _parser().parse_args(argv)
     output = absolute_uri(arguments.output)
     check_output(output)
-    table = find_table(arguments.table) if arguments.table else tables_of(output)[0]
+    table = choose_table(output, arguments.table)
     pages = find_failed_pages(output, table, arguments.stage)
     _print(output, table, pages, arguments.format)
     return ExitStatus.OK
@@ -35,10 +35,10 @@ def _parser() -> ArgumentParser:
     parser = ArgumentParser(
         prog="pagebeam failures",
         description="Lists the pages that failed, each with the stage and the reason. Read them again with: "
-        "pagebeam failures DIR --format uris | xargs -d '\\n' pagebeam run --output DIR --retry-failed",
+        "pagebeam failures DIR --format uris | xargs -r -d '\\n' pagebeam run --output DIR --retry-failed",
         epilog="Exit status: 0, also if none failed; 2 usage error.",
     )
-    parser.add_argument("output", metavar="DIR", help="output folder of a run")
+    add_output_argument(parser)
     parser.add_argument(
         "--format",
         choices=["table", "csv", "json", "uris", "uris0"],
@@ -48,13 +48,13 @@ def _parser() -> ArgumentParser:
         "default: %(default)s",
     )
     parser.add_argument("--stage", choices=[stage.value for stage in _STAGES], help="only pages that failed there")
-    parser.add_argument("--table", choices=list(TABLES), help="default: the one that DIR has, or pages")
+    add_table_argument(parser)
     return parser
 
 
 def _print(output: str, table: Table, pages: list[FailedPage], form: str) -> None:
     if form == "json":
-        say(*(to_json(page._asdict()) for page in pages))
+        say(*(json_line(page._asdict()) for page in pages))
     elif form == "csv":
         for row in (FailedPage._fields, *pages):
             hand_on(_csv_line(row))

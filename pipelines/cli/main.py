@@ -112,11 +112,13 @@ class _Version(argparse.Action):
 
 def _parser() -> ArgumentParser:
     """The parser for help, the version, and errors in the sub-command's name."""
-    parser = ArgumentParser(prog="pagebeam", description=DESCRIPTION)
+    parser = ArgumentParser(
+        prog="pagebeam", description=DESCRIPTION, epilog="pagebeam COMMAND --help shows the options of a command."
+    )
     parser.add_argument("--version", action=_Version, help="show the versions of Pagebeam and what it uses, and exit")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, (_, help_) in COMMANDS.items():
-        commands.add_parser(name, help=f"{help_}; see pagebeam {name} --help")
+        commands.add_parser(name, help=help_)
     return parser
 
 

@@ -22,10 +22,9 @@ from ocr_models.arguments import ArgumentParser, dots_per_inch, positive
 from ocr_models.bundle import find_bundle
 from ocr_models.errors import DocumentError, ExitStatus, Stage, UsageError
 from ocr_models.io.images import ColorMode
-from ocr_models.terminal import announce, hand_on, hand_over, say, tell
+from ocr_models.terminal import announce, hand_on, hand_over, json_line, say, tell
 from pipelines.cli.run_command import models_of
 from pipelines.cli.shared_arguments import add_ocr_arguments
-from pipelines.cli.status_command import to_json
 from pipelines.decoding.pool import shared_pool
 from pipelines.inputs.discovery import FoundFile
 from pipelines.inputs.documents import open_document, page_requests
@@ -172,7 +171,7 @@ def _print(file: str, row: Row, as_json: bool, is_first: bool) -> None:
         tell(f"pagebeam: {where}: {what}", logging.ERROR, "failed", stage=failure["stage"])
     if as_json:
         known = {name: value for name, value in row.items() if name not in ("run_id", "reader_id")}
-        say(to_json(known | {"source_uri": file} if file == _STDIN else known))
+        say(json_line(known | {"source_uri": file} if file == _STDIN else known))
         return
     if not is_first:
         say("") if sys.stdout.isatty() else hand_on("\f", end="")

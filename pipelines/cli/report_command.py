@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from ocr_models.arguments import ArgumentParser, count
 from ocr_models.errors import ExitStatus
 from ocr_models.terminal import say, tell
-from pipelines.output.current_view import check_output, tables_of
-from pipelines.output.schemas import TABLES, find_table
+from pipelines.cli.output_arguments import add_output_argument, add_table_argument, choose_table
+from pipelines.output.current_view import check_output
 from pipelines.report.write_report import write_report
 from pipelines.runtime.storage import absolute_uri, check_writable, join
 
@@ -22,7 +22,7 @@ def main(argv: Sequence[str]) -> ExitStatus:
     arguments = _parser().parse_args(argv)
     output = absolute_uri(arguments.output_folder)
     check_output(output)
-    table = find_table(arguments.table) if arguments.table else tables_of(output)[0]
+    table = choose_table(output, arguments.table)
     report = absolute_uri(arguments.output) if arguments.output else join(output, "report")
     check_writable(report)
     written = write_report(output, report, table, arguments.pictures)
@@ -40,7 +40,7 @@ def _parser() -> ArgumentParser:
         "network: totals, speed, failures, confidences, runs, a search over all pages, and each page with its words.",
         epilog="Exit status: 0; 2 usage error.",
     )
-    parser.add_argument("output_folder", metavar="DIR", help="output folder of a run")
+    add_output_argument(parser, "output_folder")
     parser.add_argument("--output", metavar="FOLDER", help="folder of the report; default: DIR/report")
     parser.add_argument(
         "--pictures",
@@ -50,7 +50,7 @@ def _parser() -> ArgumentParser:
         help="pages that are shown with their picture, drawn again from the documents, some 100 kB each: the slowest "
         "and least confident ones; the others show their words alone; default: %(default)s",
     )
-    parser.add_argument("--table", choices=list(TABLES), help="default: the one that DIR has, or pages")
+    add_table_argument(parser)
     return parser
 
 

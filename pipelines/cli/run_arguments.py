@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import re
 from typing import Any
 
-from ocr_models.arguments import ArgumentParser, dots_per_inch, percentage, positive, share
+from ocr_models.arguments import ArgumentParser, dots_per_inch, duration, percentage, positive, share
 from ocr_models.bundle import find_bundle
 from ocr_models.errors import UsageError
 from ocr_models.limits import CORES, LEAST_MEMORY_BYTES, MEGABYTE, DecodeLimits
@@ -28,7 +27,6 @@ RUN_STATUSES = (
     "0 all pages read; 3 finished, some pages failed; 4 finished, but worse than a gate allows; 5 another run writes "
     "to DIR; 6 stopped at the deadline; 130, 143 interrupted"
 )
-_UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def add_run_arguments(parser: argparse.ArgumentParser, has_confidence: bool) -> None:
@@ -146,14 +144,6 @@ def _add_limit_arguments(group: argparse._ArgumentGroup) -> None:
         help=f"cores that each process uses for decoders and models; default: ${CORES}, else all that it may run on, "
         "shared out among the local runner's processes",
     )
-
-
-def duration(text: str) -> float:
-    """Seconds for a time such as "45s", "90m", "6h" or "1d"."""
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd])", text)
-    if not found or float(found[1]) == 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is no time; give a number with a unit, such as 90m or 6h")
-    return float(found[1]) * _UNITS_S[found[2]]
 
 
 def _decoder_megabytes(text: str) -> int:

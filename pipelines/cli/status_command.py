@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ocr_models.arguments import ArgumentParser
 from ocr_models.errors import ExitStatus
-from ocr_models.terminal import say
+from ocr_models.terminal import json_line, say
+from pipelines.cli.output_arguments import add_output_argument
 from pipelines.cli.text_table import text_table
 from pipelines.output.current_view import describe_output
 from pipelines.runtime.storage import absolute_uri
@@ -24,23 +24,18 @@ def main(argv: Sequence[str]) -> ExitStatus:
         "the last good run, and who writes to it. Nothing is changed.",
         epilog="Exit status: 0; 2 usage error.",
     )
-    parser.add_argument("output", metavar="DIR", help="output folder of a run")
+    add_output_argument(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object, with all runs")
     arguments = parser.parse_args(argv)
     status = describe_output(absolute_uri(arguments.output))
     if arguments.json:
-        say(to_json(status))
+        say(json_line(status))
     else:
         for folder, table in status["tables"].items():
             say(*_describe_table(folder, table), "")
         say(*_describe_runs(status["runs"]), *_describe_array(status["array"]), *_describe_drift(status["drift"]))
         say(*_describe_writers(status))
     return ExitStatus.OK
-
-
-def to_json(value: Any) -> str:
-    """JSON on one line, in ASCII without control characters, so that a terminal can show it as it is."""
-    return json.dumps(value).replace("\x7f", "\\u007f")
 
 
 def _describe_table(folder: str, table: dict[str, Any]) -> Iterator[str]:

@@ -33,6 +33,7 @@ from pipelines.runtime.versions import versions
 LISTED = 20  # slowest pages, and least confident pages, on the report's first page
 _STATIC = Path(__file__).with_name("static")
 _MARK = "report.js"  # written first: a folder that has it is a report's
+_SUMMARY = "summary.js"
 _PAGES_PER_SCRIPT = {"index": 4096, "texts": 512, "words": 32}  # up to 1 MB each
 _READ_BY = ("text_source", "detector_id", "recognizer_id", "captioner_id", "engine", "dpi", "run_id")
 _COLUMNS = (
@@ -121,35 +122,50 @@ def _write_data(
 ) -> tuple[int, set[str]]:
     """Writes the scripts; returns the number of pages, and the scripts' names."""
     status = describe_output(output)
-    described = status["tables"][table.folder]
-    reasons = {(failure["stage"], failure["reason"]): i for i, failure in enumerate(described["failures"])}
+    failures = status["tables"][table.folder]["failures"]
+    reasons = {(failure["stage"], failure["reason"]): i for i, failure in enumerate(failures)}
     scripts = {kind: _Scripts(report, kind, size) for kind, size in _PAGES_PER_SCRIPT.items()}
-    columns = [name for name in (*_COLUMNS, table.headline) if name in table.schema.names]
     last_uri, pages = None, 0
+    for row, words in _pages(output, table):
+        uri = 0 if row["source_uri"] == last_uri else row["source_uri"]
+        last_uri = row["source_uri"]
+        scripts["index"].add([uri, *_index_entry(row, table, len(words.get("t", ())), reasons, drawn)])
+        scripts["texts"].add(row[table.headline] or "")
+        scripts["words"].add(words | _details(row, missing.get(row["page_id"])))
+        pages += 1
+    names = {name for script in scripts.values() for name in script.finish()}
+    _write_summary(output, report, table, status, pages)
+    return pages, names | {_SUMMARY}
+
+
+def _pages(output: str, table: Table) -> Iterator[tuple[Row, dict[str, Any]]]:
+    """Each page's row without its words, lines and blocks, and these as ``_words`` and ``_layouts`` have them."""
+    columns = [name for name in (*_COLUMNS, table.headline) if name in table.schema.names]
     for rows in read_batches(output, table, columns):
         words = _words(rows) if "words" in columns else iter([{}] * len(rows))
         layouts = _layouts(rows) if "blocks" in columns else iter([{}] * len(rows))
         others = rows.select([name for name in columns if name not in ("words", "lines", "blocks")])
         for row, of_page, layout in zip(others.to_pylist(), words, layouts, strict=True):
-            page_id, uri = row["page_id"], row["source_uri"]
-            scripts["index"].add(
-                [
-                    0 if uri == last_uri else uri,
-                    row["page_index"],
-                    row["page_count"],
-                    table.statuses.index(row["status"]),
-                    _per_mille(row.get("mean_confidence")),
-                    len(of_page.get("t", ())),
-                    round(row["elapsed_ms"]),
-                    _reason(row, reasons),
-                    page_id if page_id in drawn else 0,
-                ]
-            )
-            last_uri = uri
-            scripts["texts"].add(row[table.headline] or "")
-            scripts["words"].add(of_page | layout | _details(row, missing.get(page_id)))
-            pages += 1
-    names = {name for script in scripts.values() for name in script.finish()}
+            yield row, of_page | layout
+
+
+def _index_entry(
+    row: Row, table: Table, words: int, reasons: dict[tuple[str, str], int], drawn: set[str]
+) -> list[int | str | None]:
+    """What lists and charts show of a page, after its document, in the order that ``report.js`` reads."""
+    return [
+        row["page_index"],
+        row["page_count"],
+        table.statuses.index(row["status"]),
+        _per_mille(row.get("mean_confidence")),
+        words,
+        round(row["elapsed_ms"]),
+        _reason(row, reasons),
+        row["page_id"] if row["page_id"] in drawn else 0,
+    ]
+
+
+def _write_summary(output: str, report: str, table: Table, status: dict[str, Any], pages: int) -> None:
     summary = {
         "output": output,
         "table": table.folder,
@@ -157,13 +173,12 @@ def _write_data(
         "listed": LISTED,
         "pages": pages,
         "per_script": _PAGES_PER_SCRIPT,
-        "status": described,
+        "status": status["tables"][table.folder],
         "runs": [run for run in status["runs"] if run["table"] == table.folder],
         "drift": status["drift"],
         "versions": versions(),
     }
-    _write(join(report, "data/summary.js"), b"pagebeam.summary = " + _as_json(summary) + b";\n")
-    return pages, names | {"summary.js"}
+    _write(join(report, f"data/{_SUMMARY}"), b"pagebeam.summary = " + _as_json(summary) + b";\n")
 
 
 class _Scripts:

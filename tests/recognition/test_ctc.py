@@ -14,6 +14,7 @@ from keras import ops
 
 from ocr_models.recognition.ctc import greedy_decode, log_softmax, prefix_beam_decode
 from ocr_models.recognition.ctc_loss import ctc_loss
+from tests.decoding.scripted import random_logits
 
 
 def merge(path):
@@ -28,10 +29,6 @@ def word_probabilities(log_probs):
     for path in itertools.product(range(classes), repeat=steps):
         words[merge(path)] += float(np.exp(log_probs[range(steps), path].sum()))
     return words
-
-
-def random_logits(seed, *shape):
-    return (2 * np.random.default_rng(seed).standard_normal(shape)).astype(np.float32)
 
 
 def loss_of(words, logits, logit_length):

@@ -8,12 +8,9 @@ import pytest
 from keras import ops
 
 from ocr_models.recognition.digit_rows import MemorylessGRUCell, StrictlyMonotonicAttention, build_digit_reader
+from tests.decoding.stepping import normal
 
 CLASSES = 11
-
-
-def normal(seed, *shape):
-    return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
 
 
 def canvas(seed=0):

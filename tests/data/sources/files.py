@@ -54,6 +54,11 @@ def read_all(format_name: str, root: Path, task: Task | None = None) -> dict[str
     return {picture.name: picture for picture in pictures}
 
 
+def texts(pictures: dict[str, LabelledPicture | RejectedPicture]) -> dict[str, str]:
+    """The first text of each picture that isn't rejected, by name."""
+    return {name: p.examples[0].texts[0] for name, p in pictures.items() if isinstance(p, LabelledPicture)}
+
+
 def boxes_of(picture: LabelledPicture | RejectedPicture) -> list[list[float]]:
     """The boxes (xmin, ymin, xmax, ymax) of the texts of a page."""
     assert isinstance(picture, LabelledPicture)

@@ -2,14 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from ocr_models.data.sources.source import LabelledPicture, RejectedPicture
+from ocr_models.data.sources.source import RejectedPicture
 from ocr_models.errors import UsageError
 from ocr_models.records import Task
-from tests.data.sources.files import read_all, write, write_picture
-
-
-def texts(pictures) -> dict[str, str]:
-    return {name: p.examples[0].texts[0] for name, p in pictures.items() if isinstance(p, LabelledPicture)}
+from tests.data.sources.files import read_all, texts, write, write_picture
 
 
 def reasons(pictures) -> dict[str, tuple[str, str]]:

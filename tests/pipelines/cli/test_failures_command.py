@@ -24,12 +24,12 @@ import sys
 sys.path.insert(0, {root!r})
 from types import SimpleNamespace
 from pipelines.cli import run_arguments, main as cli
-from pipelines.reading import ocr_reader, {options} as options
+from pipelines.reading import ocr_reader, run_options
 from tests.pipelines import fakes
 
 fakes.GUILTY_WIDTH_PX = 0
 bundle = lambda name, task: SimpleNamespace(id=name + "@0", digest="0", onnx_path="model.onnx")
-options.find_bundle = run_arguments.find_bundle = bundle
+run_options.find_bundle = run_arguments.find_bundle = bundle
 ocr_reader.load_reader = fakes.load_fake_reader
 cli.command()
 """
@@ -103,12 +103,13 @@ def test_a_terminal_gets_no_control_characters(output, capsysbinary, monkeypatch
 @pytest.mark.parametrize(("form", "split", "left"), [("uris", r"-d '\n'", 2), ("uris0", "-0", 1)])
 def test_a_retry_through_a_pipe_reads_the_failed_pages_alone(output, tmp_path, form, split, left):
     before = conftest.read_rows(output)
-    module = "run_options" if (ROOT / "pipelines/reading/run_options.py").exists() else "options"
     program = tmp_path / "bin/pagebeam"
     program.parent.mkdir()
-    program.write_text(COMMAND.format(python=sys.executable, root=str(ROOT), options=module))
+    program.write_text(COMMAND.format(python=sys.executable, root=str(ROOT)))
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
-    pipe = f"pagebeam failures {output} --format {form} | xargs {split} pagebeam run --output {output} --retry-failed"
+    pipe = (
+        f"pagebeam failures {output} --format {form} | xargs -r {split} pagebeam run --output {output} --retry-failed"
+    )
 
     path = f"{program.parent}:{os.environ['PATH']}"
     done = subprocess.run(pipe, shell=True, env={**os.environ, "PATH": path}, capture_output=True, text=True)

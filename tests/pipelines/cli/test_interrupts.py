@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -87,7 +86,8 @@ def test_a_second_signal_ends_a_run_at_once(tmp_path, signum, status):
     process, decoders = start(60, page, "--output", output)
 
     process.send_signal(signum)
-    time.sleep(1)
+    assert process.stderr is not None
+    assert any("once more to stop at once" in line for line in process.stderr)  # the first signal was noted
     process.send_signal(signum)
     _, told = process.communicate(timeout=30)
 

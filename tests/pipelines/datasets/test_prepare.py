@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -149,15 +147,22 @@ def test_a_killed_run_leaves_nothing_finished_and_the_next_one_completes(prepare
     source, output = tmp_path / "in", tmp_path / "out"
     write_pages(source, range(300))
     command = ["prepare", str(source), "--format", "icdar", "--output", str(output), "--shards", "5"]
-    code = f"from pipelines.cli.main import main; main({command!r})"
-    process = subprocess.Popen([sys.executable, "-c", code], start_new_session=True)
+    code = f"""
+import os, signal
+from pipelines.cli.main import main
+from pipelines.datasets import transforms
 
-    while not any(path.stat().st_size for path in output.glob("_staging/*.tfrecord")):
-        assert process.poll() is None, "it ended before it could be killed"
-        time.sleep(0.002)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+def write_shard(*arguments, write=transforms.write_shard):
+    write(*arguments)
+    os.killpg(0, signal.SIGKILL)
 
+transforms.write_shard = write_shard
+main({command!r})
+"""
+    killed = subprocess.run([sys.executable, "-c", code], start_new_session=True)
+
+    assert killed.returncode == -signal.SIGKILL
+    assert any(path.stat().st_size for path in output.glob("_staging/*.tfrecord"))
     assert not (output / "dataset.json").exists()
     (output / "train-00004-of-00009.tfrecord").write_bytes(b"a shard of a run that was cut off later")
     assert prepare(source, "--shards", 5) == 0

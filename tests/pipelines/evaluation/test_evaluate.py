@@ -16,13 +16,13 @@ from ocr_models.data.sources.formats import open_source
 from ocr_models.data.sources.source import LocalFiles, SourceOptions
 from ocr_models.io.predictions import PredictedPage, PredictedWord, prediction_name, read_predictions
 from ocr_models.records import Example, Task
-from pipelines.cli import main as cli
 from pipelines.decoding.child import answer
 from pipelines.evaluation import evaluate
 from pipelines.evaluation.labelled_data import find_scored_shards
 from pipelines.evaluation.scores import Rules, Scores, score_picture
 from pipelines.evaluation.truth import ReadItem
 from tests.pipelines import samples
+from tests.pipelines.evaluation.evaluations import read_evaluation, run
 from tests.shards import page_example, striped_word, word_example, write_shard
 
 BOXES = {"one": (10, 10, 50, 30), "two": (60, 10, 100, 30), "three": (10, 40, 70, 60), "###": (110, 10, 150, 30)}
@@ -65,15 +65,6 @@ def pages(tmp_path: Path) -> Path:
     )
     write_hocr(tmp_path / "hocr" / "unused.hocr", ("one", BOXES["one"], 90))
     return folder
-
-
-def run(*arguments: object) -> int:
-    return cli.main(["evaluate", *map(str, arguments)])
-
-
-def read_evaluation(folder: Path) -> tuple[dict, list[dict], str]:
-    rows = [json.loads(line) for line in (folder / "pages.jsonl").read_text().splitlines()]
-    return json.loads((folder / "evaluation.json").read_text()), rows, (folder / "report.html").read_text()
 
 
 def evaluate_hocr(pages: Path, output: Path, *arguments: object) -> int:

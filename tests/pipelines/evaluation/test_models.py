@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
 from ocr_models.bundle import find_bundle, write_bundle
-from pipelines.cli import main as cli
 from tests.captioning.pictures import picture
 from tests.pipelines import samples
+from tests.pipelines.evaluation.evaluations import read_evaluation, run
 from tests.shards import page_example, word_example, write_captions, write_shard
 
 WORDS = ("Cargo", "seven", "Harbour", "of", "1824")
@@ -24,15 +21,6 @@ def draw(word: str, width: int = 220) -> np.ndarray:
     image = np.full((48, width), 255, np.uint8)
     cv2.putText(image, word, (8, 34), 0, cv2.FontFace("sans"), 28)
     return image[:, : int(np.flatnonzero((image < 128).any(axis=0)).max()) + 6]
-
-
-def run(*arguments: object) -> int:
-    return cli.main(["evaluate", *map(str, arguments)])
-
-
-def read_evaluation(folder: Path) -> tuple[dict, list[dict], str]:
-    rows = [json.loads(line) for line in (folder / "pages.jsonl").read_text().splitlines()]
-    return json.loads((folder / "evaluation.json").read_text()), rows, (folder / "report.html").read_text()
 
 
 def test_an_attention_recognizer_shows_where_it_looked(tmp_path):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-import time
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from ocr_models import limits
 from ocr_models.errors import DocumentError
 from ocr_models.limits import DecodeLimits, check_reading_time, reading_within
 from ocr_models.pages.page_reader import PageReader
@@ -72,22 +72,29 @@ def test_a_decoder_gets_enough_memory_to_start(run, tmp_path, capsys):
 
 
 class SlowPageReader(FakePageReader):
-    """Takes 0.3 s for a page of ``GUILTY_WIDTH_PX``, and looks at the time between pages as models do."""
+    """Takes an hour for a page of ``GUILTY_WIDTH_PX``, and looks at the time between pages as models do."""
+
+    now_s = 0.0
+
+    def monotonic(self) -> float:
+        return self.now_s
 
     def read_pages(self, images: list) -> list:
         read = []
         for image in images:
-            time.sleep(0.3 * (image.shape[1] == GUILTY_WIDTH_PX))
+            self.now_s += 3600 * (image.shape[1] == GUILTY_WIDTH_PX)
             check_reading_time()
             read += super().read_pages([image[:, :60]])
         return read
 
 
-def test_a_page_on_which_models_take_too_long_fails_alone(tmp_path):
+def test_a_page_on_which_models_take_too_long_fails_alone(tmp_path, monkeypatch):
+    reader = SlowPageReader()
+    monkeypatch.setattr(limits, "time", reader)
     for seed in range(5):
         samples.write_png(tmp_path / f"{seed}.png", seed, width=GUILTY_WIDTH_PX if seed == 2 else 60)
-    pool = DecodePool(1, DecodeLimits(read_s=0.05))
-    stream = PageStream(OcrReader(SlowPageReader()), pool, 200)
+    pool = DecodePool(1, DecodeLimits())
+    stream = PageStream(OcrReader(reader), pool, 200)
 
     for uri in sorted(find_documents(str(tmp_path))):
         for page_range in open_document(FoundFile(uri), pool):
@@ -97,7 +104,7 @@ def test_a_page_on_which_models_take_too_long_fails_alone(tmp_path):
 
     assert [row["status"] for row in rows] == ["ok", "ok", "failed", "ok", "ok"]
     message = (
-        "reading the page took more than 0.05 s and was stopped; raise the limit with --max-read-seconds of pagebeam"
+        "reading the page took more than 300 s and was stopped; raise the limit with --max-read-seconds of pagebeam"
     )
     assert rows[2]["failure"] == {"stage": "read", "error_type": "DocumentError", "message": f"{message} run"}
 

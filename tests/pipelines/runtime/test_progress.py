@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
+import threading
 from collections import Counter
 
 import apache_beam as beam
@@ -19,6 +19,26 @@ from pipelines.reading.transforms import ReadPages
 from pipelines.runtime import progress
 from tests.pipelines import samples
 from tests.pipelines.fakes import load_fake_reader
+
+
+class Asked:
+    """A source of counts: it gives or raises the answers in turn, and repeats the last one."""
+
+    def __init__(self, answers: list[Counter[str] | Exception]) -> None:
+        self._answers, self._last = iter(answers), answers[-1]
+        self._is_over = threading.Event()
+
+    def __call__(self) -> Counter[str]:
+        answer = next(self._answers, None)
+        if answer is None:  # what came of the answers is shown
+            self._is_over.set()
+        if isinstance(answer := self._last if answer is None else answer, Exception):
+            raise answer
+        return answer
+
+    def wait(self) -> None:
+        """Returns when all answers were given and shown."""
+        assert self._is_over.wait(60)
 
 
 def test_metrics_and_local_counts_agree(tmp_path):
@@ -57,8 +77,8 @@ def test_worker_processes_are_counted():
 def test_without_a_terminal_progress_is_a_line_now_and_then(capsys, monkeypatch):
     monkeypatch.setattr(progress, "QUIET_REFRESH_S", 0.01)
 
-    with progress.ProgressBar(lambda: Counter(expected=9, ok=3, blank=1, failed=2)):
-        time.sleep(0.1)
+    with progress.ProgressBar(asked := Asked([Counter(expected=9, ok=3, blank=1, failed=2)])):
+        asked.wait()
 
     assert capsys.readouterr().err.splitlines()[0] == "6 of 9 pages, 2 failed"
 
@@ -67,8 +87,8 @@ def test_a_line_of_progress_has_its_numbers_for_programs(capsys, monkeypatch):
     monkeypatch.setattr(progress, "QUIET_REFRESH_S", 0.01)
     monkeypatch.setattr(terminal, "_format", terminal.LogFormat.JSON)
 
-    with progress.ProgressBar(lambda: Counter(expected=9, ok=3, blank=1, failed=2, known=40)):
-        time.sleep(0.1)
+    with progress.ProgressBar(asked := Asked([Counter(expected=9, ok=3, blank=1, failed=2, known=40)])):
+        asked.wait()
 
     line = json.loads(capsys.readouterr().err.splitlines()[0])
     assert line["message"] == "6 of 9 pages, 40 known, 2 failed"
@@ -78,16 +98,10 @@ def test_a_line_of_progress_has_its_numbers_for_programs(capsys, monkeypatch):
 
 def test_a_runner_that_cannot_tell_costs_no_progress_later(capsys, monkeypatch):
     monkeypatch.setattr(progress, "QUIET_REFRESH_S", 0.01)
-    answers = iter([ZeroDivisionError, Counter(), Counter(expected=2, ok=1), ZeroDivisionError])
+    answers = [ZeroDivisionError(), Counter(), Counter(expected=2, ok=1), ZeroDivisionError()]
 
-    def read_counts() -> Counter[str]:
-        answer = next(answers, ZeroDivisionError)
-        if answer is ZeroDivisionError:
-            raise ZeroDivisionError
-        return answer
-
-    with progress.ProgressBar(read_counts):
-        time.sleep(0.2)
+    with progress.ProgressBar(asked := Asked(answers)):
+        asked.wait()
 
     lines = capsys.readouterr().err.splitlines()
     assert set(lines) == {"1 of 2 pages, 0 failed"}

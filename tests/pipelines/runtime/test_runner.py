@@ -22,7 +22,7 @@ from tests.pipelines.fakes import load_fake_reader
 def _count_up(worker: int) -> Iterator[tuple[str, list[int]]]:
     """Numbered elements that take long to be written, as many as come while Beam's timer flushes buffers twice."""
     until, number = time.monotonic() + 2.5, 0
-    while time.monotonic() < until:
+    while number <= 1000 or time.monotonic() < until:
         yield f"{worker} {number}", list(range(500))
         number += 1
 
