@@ -121,9 +121,9 @@ def _term(rng: Generator) -> str:
     if u < 0.84:
         return pick(rng, _SETS) + (_script(rng) if rng.random() < 0.5 else "")
     if u < 0.92:
-        opening, closing = pick(rng, ("()", "()", "[]", "{}", "||", "⟨⟩", "⌊⌋", "⌈⌉", "‖‖", "|⟩"))
+        brackets = pick(rng, ("()", "()", "[]", "{}", "||", "⟨⟩", "⌊⌋", "⌈⌉", "‖‖", "|⟩"))
         inner = _variable(rng) + (pick(rng, "−+/,|·") + _variable(rng) if rng.random() < 0.5 else "")
-        return f"{opening}{inner}{closing}" + (_script(rng) if rng.random() < 0.3 else "")
+        return f"{brackets[0]}{inner}{brackets[1]}" + (_script(rng) if rng.random() < 0.3 else "")
     if u < 0.96:
         return _number(rng) + _variable(rng)
     return f"∂{_letter(rng)}/∂{_letter(rng)}" if rng.random() < 0.5 else _variable(rng) + _variable(rng)
@@ -168,7 +168,8 @@ class FormulaSetting:
         glyphs = {char: self.glyph(char) for char in plain(token)}
         if not all(glyphs.values()):
             return None
-        size, y, ends = em, baseline, []
+        size, y = em, baseline
+        ends: list[float] = []
         levels: dict[str, tuple[float, float]] = {
             UP: (_SMALL * em, baseline - _RAISED_EM * em),
             DOWN: (_SMALL * em, baseline - _LOWERED_EM * em),
