@@ -20,12 +20,12 @@ _CENTRAL = "ĀāĂăĄąĆćČčĎďĐđĒēĖėĘęĚěĞğĢģĪīĮįİıĶķ
 _SYMBOLS = "‘’‚“”„‹›«»–—•…§¶†‡°€£¥¢©®™½¼¾¹²³±×÷·¿¡µªº"
 
 # Greek letters that look like Latin ones, such as "Α", "Ρ" and "ο", are read as those: only a whole word would tell.
-_GREEK = "ΓΔΘΛΞΠΣΦΨΩαβγδεζηθικλνξπρςστυφχψω"
+GREEK = "ΓΔΘΛΞΠΣΦΨΩαβγδεζηθικλνξπρςστυφχψω"
 _MATHS = "−∓≠≤≥≪≫≈≃≅≡∝∞∂∇∑∏∫∮√∈∉∋∅⊂⊆⊃⊇∪∩∀∃∧∨⊥⊕⊗∠‖←↑→↓↔⇐⇒⇔↦′⟨⟩⌊⌋⌈⌉ℓℏ℘ℂℕℚℝℤ◦‰"
 _MARKS = "■□○►✓✗"  # of forms and lists
 
 LATIN = _ASCII + _WESTERN + _CENTRAL + _SYMBOLS
-PRINT = LATIN + _GREEK + _MATHS + _MARKS
+PRINT = LATIN + GREEK + _MATHS + _MARKS
 """The characters of new recognizers: Latin letters, Greek ones of their own shape, mathematical and other signs."""
 
 # Code points with the same glyph: characters that look alike are read as one.
