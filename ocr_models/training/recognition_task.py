@@ -83,20 +83,23 @@ class RecognitionTask(TrainingTask):
 
 
 def _charset(config: TrainingConfig) -> Charset:
-    """The characters of the shards, or those of print, after those of the bundle to start from; with the space.
+    """The charset of the bundle to start from, that of the shards, or all that print has; with the space.
 
-    The space is needed for crops that hold two words. The classes of an attention recognizer to start from stay as they
-    are, because its tables of classes can't grow.
+    The space is needed for crops that hold two words. Without shards, a bundle to start from gets the characters of
+    print that it lacks, after its own. The classes of an attention recognizer to start from stay as they are, because
+    its tables of classes can't grow.
     """
     data = config.options.data
-    wanted = find_charset(data.training) if isinstance(data, ShardConfig) else Charset(PRINT)
     known = ""
     if config.init:
         bundle = find_bundle(config.init, config.task)
         known = Charset.load(bundle.charset_path).characters
         if bundle.config["arch"] in ATTENTION_SIZES:
             return Charset(known)
-    return Charset(dict.fromkeys(f"{known}{wanted.characters} "))
+    wanted = PRINT
+    if isinstance(data, ShardConfig):
+        wanted = known or find_charset(data.training).characters
+    return Charset(dict.fromkeys(f"{known}{wanted} "))
 
 
 def _build(config: TrainingConfig, num_classes: int) -> keras.Model:

@@ -4,10 +4,13 @@ import numpy as np
 import pytest
 
 from ocr_models.bundle import write_bundle
-from ocr_models.charset import Charset
+from ocr_models.charset import PRINT, Charset
+from ocr_models.data.loading.training_examples import DataConfig
 from ocr_models.errors import UsageError
 from ocr_models.recognition.crnn import build_crnn
 from ocr_models.training.config import TrainingConfig
+from ocr_models.training.options import RecognitionOptions
+from ocr_models.training.recognition_task import _charset
 from ocr_models.training.task import start_from
 
 
@@ -37,3 +40,10 @@ def test_fewer_characters_and_other_layers_are_refused(bundle, num_classes, arch
     config = TrainingConfig(task="recognition", arch="crnn-fast", options=None, init=str(bundle.path))
     with pytest.raises(UsageError, match="don't fit"):
         start_from(build_crnn(num_classes, arch), config)
+
+
+def test_training_without_shards_adds_the_characters_of_print_after_those_of_the_bundle(bundle):
+    config = TrainingConfig("recognition", "crnn-fast", RecognitionOptions(DataConfig()), init=str(bundle.path))
+    characters = _charset(config).characters
+    assert characters.startswith("abc") and set(characters) == {*PRINT, " "}
+    assert start_from(build_crnn(len(characters) + 1, "crnn-fast"), config).output_shape[-1] == len(characters) + 1
