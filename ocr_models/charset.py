@@ -19,14 +19,26 @@ _WESTERN = "ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÐÑÒÓÔÕÖØÙÚÛÜÝÞßàáâ
 _CENTRAL = "ĀāĂăĄąĆćČčĎďĐđĒēĖėĘęĚěĞğĢģĪīĮįİıĶķĹĺĻļĽľŁłŃńŅņŇňŌōŐőŔŕŘřŚśŞşŠšŢţȚțȘșŤťŪūŮůŰűŲųŴŵŶŷŹźŻżŽž"
 _SYMBOLS = "‘’‚“”„‹›«»–—•…§¶†‡°€£¥¢©®™½¼¾¹²³±×÷·¿¡µªº"
 
+# Greek letters that look like Latin ones, such as "Α", "Ρ" and "ο", are read as those: only a whole word would tell.
+GREEK = "ΓΔΘΛΞΠΣΦΨΩαβγδεζηθικλνξπρςστυφχψω"
+_MATHS = "−∓≠≤≥≪≫≈≃≅≡∝∞∂∇∑∏∫∮√∈∉∋∅⊂⊆⊃⊇∪∩∀∃∧∨⊥⊕⊗∠‖←↑→↓↔⇐⇒⇔↦′⟨⟩⌊⌋⌈⌉ℓℏ℘ℂℕℚℝℤ◦‰"
+_MARKS = "■□○►✓✗"  # of forms and lists
+
 LATIN = _ASCII + _WESTERN + _CENTRAL + _SYMBOLS
+PRINT = LATIN + GREEK + _MATHS + _MARKS
+"""The characters of new recognizers: Latin letters, Greek ones of their own shape, mathematical and other signs."""
 
 # Code points with the same glyph: characters that look alike are read as one.
 _AS_PRINTED: dict[str, str | int | None] = {"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl"}
 _AS_PRINTED |= {"ﬅ": "st", "ﬆ": "st", "\u00ad": "-", "\u00a0": " ", "\u200b": ""}
 _PRINTED = str.maketrans(_AS_PRINTED)
 _SAME_LOOK = str.maketrans(
-    {"−": "–", "‐": "-", "‑": "-", "‒": "–", "―": "—", "∙": "·", "●": "•", "∗": "*", "μ": "µ"} | _AS_PRINTED
+    {"‐": "-", "‑": "-", "‒": "–", "―": "—", "∙": "·", "⋅": "·", "●": "•", "∗": "*", "μ": "µ"}
+    | dict(zip("ΑΒΕΖΗΙΚΜΝΟΡΤΥΧο", "ABEZHIKMNOPTYXo", strict=True))
+    | dict(zip("ϵϑϰϖϱϕ∆∊", "εθκπρφΔ∈", strict=True))
+    | {"∥": "‖", "∣": "|", "∖": "\\", "∼": "~", "⋯": "…", "″": "′′", "〈": "⟨", "〉": "⟩", "⟶": "→", "⟵": "←"}
+    | {"∘": "◦", "▪": "■", "▫": "□", "☐": "□", "✔": "✓", "✘": "✗", "▶": "►", "➤": "►", "⩽": "≤", "⩾": "≥"}
+    | _AS_PRINTED
 )
 
 

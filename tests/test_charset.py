@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ocr_models.charset import LATIN, Charset, normalize_text
+from ocr_models.charset import LATIN, PRINT, Charset, normalize_text
 from ocr_models.errors import UsageError
 
 
@@ -15,8 +15,10 @@ def test_latin_has_every_character_once():
     assert "日" not in Charset(LATIN)
 
 
-def test_latin_is_what_normalizing_leaves_as_it_is():
-    assert normalize_text(LATIN) == LATIN
+def test_print_has_every_character_once_and_no_two_that_look_alike():
+    assert len(set(PRINT)) == len(PRINT) and PRINT.startswith(LATIN)
+    assert "α≤0.05,−5→∞✓" in Charset(PRINT) and "Αο" not in Charset(PRINT)
+    assert normalize_text(PRINT) == PRINT
 
 
 def test_numbers_start_after_the_blank():
@@ -53,7 +55,8 @@ def test_character_named_twice_is_refused():
     [
         ("Cafe\u0301", "Caf\u00e9"),  # a letter and its accent become one character
         ("oﬃce ﬁne", "office fine"),
-        ("−5 ‑ 3―4", "–5 - 3—4"),
+        ("−5 ‑ 3―4", "−5 - 3—4"),
+        ("ΑΒΓ ϕ∆ ▪ x⩽1 a∼b 5″", "ABΓ φΔ ■ x≤1 a~b 5′′"),
         ("in\u00advis\u200bible\u00a0", "in-visible "),
         ("10 μm", "10 µm"),
     ],

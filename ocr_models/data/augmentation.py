@@ -21,6 +21,7 @@ class Look(StrEnum):
 
     BOOK = "book"  # old, in letterpress
     RECEIPT = "receipt"
+    TYPED = "typed"  # by a typewriter or line printer
 
 
 _FIELD_PX = 1024
@@ -52,6 +53,8 @@ def degrade_page(image: np.ndarray, quads: np.ndarray, rng: Generator) -> tuple[
     kind = _draw_kind(rng, _KINDS)
     if kind is _dot_matrix:  # its dots depend on the size of the letters, which varies on a page
         kind = _faint
+    if kind is _coarse_fax:  # pages may have half of its resolution already
+        kind = _faxed
     if rng.random() < 0.04:
         image = _panel(image, rng)
     if rng.random() < 0.01:
@@ -108,6 +111,32 @@ def _faxed(image: np.ndarray, rng: Generator, scale: float) -> np.ndarray:
         image = _specks(image, rng)
     how = cv2.INTER_NEAREST if rng.random() < 0.3 else cv2.INTER_LINEAR
     return cv2.resize(image, shape[::-1], interpolation=how)
+
+
+def _coarse_fax(image: np.ndarray, rng: Generator, scale: float) -> np.ndarray:
+    """Standard resolution of a fax: 204 columns, but 98 rows an inch, of two levels; thin strokes break."""
+    height, width = image.shape
+    image = _blur(image, _between(rng, 0.4, 1.0) * scale)
+    image = cv2.resize(image, (width, min(height, max(_MIN_TEXT_PX, height // 2))), interpolation=cv2.INTER_AREA)
+    image = _bilevel(_light(image, rng, amount=0.0, sigma=_between(rng, 4, 20)), rng, 0.5, 0.78)
+    if rng.random() < 0.3:
+        image = _specks(image, rng)
+    how = cv2.INTER_NEAREST if rng.random() < 0.6 else cv2.INTER_LINEAR
+    return cv2.resize(image, (width, height), interpolation=how)
+
+
+def _carbon_copy(image: np.ndarray, rng: Generator, scale: float) -> np.ndarray:
+    """Soft, pale and uneven: the pressure of a key through other sheets, and smudges of carbon between the lines."""
+    ink = _blur(255 - image, _between(rng, 1.1, 2.2) * scale).astype(np.float32)
+    height, width = image.shape
+    grid = (2 + height // 30, 2 + width // 60)
+    press = _between(rng, 0.6, 1.0) + _between(rng, 0.05, 0.2) * rng.standard_normal(grid, np.float32)
+    smudge = _between(rng, 0, 25) * np.abs(rng.standard_normal(grid, np.float32))
+    ink = ink * cv2.resize(press, (width, height)) + cv2.resize(smudge, (width, height))
+    low, high = _between(rng, 20, 90), _between(rng, 200, 250)
+    page = high - np.clip(ink / 255, 0, 0.85) * (high - low)
+    page = _light(page.astype(np.uint8), rng, amount=0.05, sigma=_between(rng, 1, 7))
+    return _jpeg(page, rng, 40, 90) if rng.random() < 0.7 else page
 
 
 def _photograph(image: np.ndarray, rng: Generator, scale: float) -> np.ndarray:
@@ -171,12 +200,14 @@ def _dot_matrix(image: np.ndarray, rng: Generator, scale: float) -> np.ndarray:
 
 _Kinds = tuple[tuple[float, Callable[[np.ndarray, Generator, float], np.ndarray]], ...]
 _KINDS: _Kinds = (
-    (0.18, _clean),
+    (0.15, _clean),
     (0.14, _printed),
     (0.28, _scanned),
-    (0.06, _faxed),
+    (0.05, _faxed),
+    (0.03, _coarse_fax),
+    (0.02, _carbon_copy),
     (0.08, _photograph),
-    (0.09, _low_resolution),
+    (0.08, _low_resolution),
     (0.06, _faint),
     (0.04, _dot_matrix),
     (0.07, _letterpress),
@@ -184,6 +215,15 @@ _KINDS: _Kinds = (
 _LOOKS: dict[Look, _Kinds] = {
     Look.BOOK: ((0.65, _letterpress), (0.2, _printed), (0.15, _scanned)),
     Look.RECEIPT: ((0.3, _faint), (0.3, _dot_matrix), (0.15, _low_resolution), (0.15, _photograph), (0.1, _scanned)),
+    Look.TYPED: (
+        (0.25, _coarse_fax),
+        (0.1, _faxed),
+        (0.22, _carbon_copy),
+        (0.15, _dot_matrix),
+        (0.12, _printed),
+        (0.1, _faint),
+        (0.06, _scanned),
+    ),
 }
 
 
@@ -294,9 +334,10 @@ def _specks(image: np.ndarray, rng: Generator) -> np.ndarray:
     return image
 
 
-def _bilevel(image: np.ndarray, rng: Generator) -> np.ndarray:
+def _bilevel(image: np.ndarray, rng: Generator, least: float = 0.4, most: float = 0.72) -> np.ndarray:
+    """Black and white, parted at a level from ``least`` to ``most`` between the darkest and the lightest pixel."""
     low, high = cv2.minMaxLoc(image)[:2]
-    return cv2.threshold(image, low + (high - low) * _between(rng, 0.4, 0.72), 255, cv2.THRESH_BINARY)[1]
+    return cv2.threshold(image, low + (high - low) * _between(rng, least, most), 255, cv2.THRESH_BINARY)[1]
 
 
 def _show_through(image: np.ndarray, rng: Generator) -> np.ndarray:

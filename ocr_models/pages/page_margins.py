@@ -19,11 +19,11 @@ _LARGE = 1.3  # in sizes of the text: larger lines are titles
 _MOST_WORDS = 30  # of a header without a page number
 _NUMBER = r"(?:\d{1,4}|[ivxlcdm]{1,7}|[IVXLCDM]{1,7}|[A-Z][-.]?\d{1,3})"
 _PAGE_NUMBER = re.compile(
-    rf"[-–—(\[|]*\s*(?:(?:page|p\.|seite|pag\.|página|pagina|s\.)\s*)?{_NUMBER}"
-    rf"(?:\s*(?:/|of|von|de|di|sur)\s*{_NUMBER})?\s*[-–—)\]|.]*",
+    rf"[-–—−(\[|]*\s*(?:(?:page|p\.|seite|pag\.|página|pagina|s\.)\s*)?{_NUMBER}"
+    rf"(?:\s*(?:/|of|von|de|di|sur)\s*{_NUMBER})?\s*[-–—−)\]|.]*",
     re.IGNORECASE,
 )
-_SEPARATOR = re.compile(r"[|•·–—/-]")  # beside a page number
+_SEPARATOR = re.compile(r"[|•·–—−/-]")  # beside a page number
 
 
 def find_margins(lines: Sequence[Line], sizes: LineSizes, page_height: float) -> list[BlockKind | None]:

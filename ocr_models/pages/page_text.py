@@ -29,7 +29,7 @@ _MAX_WORDS = 20_000  # of a page are kept, the most certain; a newspaper page ha
 # No word helps to read a number or a single letter, so that the network is less sure of one than of a word that is as
 # legible. Of numbers between 0.56 and 0.75 on lines that were read well, 11 of 17 were right on development pages, of
 # letters 12 of 18; of words, one in five.
-_ALONE = re.compile(r"\d+(?:[.,:/-]\d+)*%?|[A-Za-z]")
+_ALONE = re.compile(r"[±−≤≥≈]?\d+(?:[.,:/-]\d+)*%?|[A-Za-zα-ωΓΔΘΛΞΠΣΦΨΩ]")
 _OF_ALONE = 0.75  # of the least confidence of other words
 _HAS_PARTS = re.compile(rf"\s|[{DOTS}]{{4,}}")
 

@@ -28,7 +28,7 @@ _WRAPPED_WORDS = 2  # text that is wrapped has lines of at least so many words
 _WRAPPED_WHITE = 0.75  # most white between the lines of one cell
 _SEEN_ROWS = 20  # before and after a line, which tell how wide its columns are
 _PENDING = 3  # lines with one piece that may stand between two rows
-LIST_MARK = re.compile(r"[•·▪‣◦–—*-]|\(?(?:\d{1,3}|[a-zA-Z]|[ivx]{1,4})[.)]|\[\d{1,3}\]")
+LIST_MARK = re.compile(r"[•·▪■□○◦‣►✓✗–—−*-]|\(?(?:\d{1,3}|[a-zA-Z]|[ivx]{1,4})[.)]|\[\d{1,3}\]")
 """What stands before an item of a list."""
 
 

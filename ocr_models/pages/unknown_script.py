@@ -2,8 +2,8 @@
 
 A recognizer of Latin letters reads "Можно" as "MoжHo" or "MOKHO", and is fairly sure of it, since many letters look
 alike. Three signs together tell it from Latin text, in bad print, too: how sure the network is of the words, how many
-characters it is unsure of, and how many capitals follow small letters. No sign tells for a single word, so words are
-marked in runs.
+characters it is unsure of, and how many capitals follow small letters or Greek letters stand beside Latin ones. No sign
+tells for a single word, so words are marked in runs.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from statistics import fmean
 
+from ocr_models.charset import GREEK
 from ocr_models.pages.readings import own_confidence
 from ocr_models.records import Transcript
 
@@ -55,9 +56,16 @@ def _evidence(word: Transcript) -> float:
         doubtful = sum(of_char < _DOUBT for of_char in of_chars) / len(of_chars)
     capitals = 0
     if confidence < _SURE:
-        capitals = sum(a.islower() and b.isupper() for a, b in pairwise(text))
+        capitals = sum(_is_odd(a, b) for a, b in pairwise(text))
     log_odds = _OFFSET + _CONFIDENCE * confidence + _DOUBTFUL * doubtful + _CAPITALS * capitals / len(text)
     return min(log_odds, _MOST_EVIDENCE) * min(len(text), _MAX_CHARS) / _SPAN_CHARS
+
+
+def _is_odd(before: str, after: str) -> bool:
+    """Whether two characters in a row are rare in a Latin word: a small letter and a capital, or Latin and Greek."""
+    if before.islower() and after.isupper():
+        return True
+    return (before in GREEK) != (after in GREEK) and before.isalpha() and after.isalpha()
 
 
 def _best_runs(evidence: Sequence[float]) -> list[bool]:

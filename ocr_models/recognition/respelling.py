@@ -25,8 +25,8 @@ _TELLING = 4  # letters; among millions of words, nearly all shorter strings are
 _TOKEN = re.compile(r"\S+")
 # An amount, perhaps with the sign or code of its currency; an integer; and what is none of them but looks like one.
 # Codes of letters and figures, such as "B019" and "NO.1", formulas, and "1l" of a liter are left alone.
-_AMOUNT = r"[(+-]?(?:[A-Z]{2,3}|[$£€¥]?)-?\d+(?:,\d{3})*[.,]\d{2}[).,:;]*"
-_NUMBER = re.compile(rf"{_AMOUNT}|\d{{2,}}[.),:;]*|1[.)]")
+_AMOUNT = r"[(+−-]?(?:[A-Z]{2,3}|[$£€¥]?)-?\d+(?:,\d{3})*[.,]\d{2}[).,:;]*"
+_NUMBER = re.compile(rf"{_AMOUNT}|−?\d{{2,}}[.),:;]*|1[.)]")
 _DECIMALS = re.compile(r"[.,„‚][^\W_]{2}[).,:;]*$")
 _LIKE_NUMBER = re.compile(r".*\d.*(?<!\dl)|l{1,2}[.)]")
 _LIKE_FIGURES = {"O": "0", "o": "0", "l": "1", "|": "1"}

@@ -10,7 +10,7 @@ from typing import Any
 import keras
 
 from ocr_models.bundle import find_bundle
-from ocr_models.charset import LATIN, Charset
+from ocr_models.charset import PRINT, Charset
 from ocr_models.data.dataset import ShardConfig, find_charset, read_examples
 from ocr_models.data.loading.batches import attention_batches, labelled_words, recognition_batches, validation_words
 from ocr_models.data.loading.skips import SkipCounts
@@ -83,20 +83,23 @@ class RecognitionTask(TrainingTask):
 
 
 def _charset(config: TrainingConfig) -> Charset:
-    """The charset of the bundle to start from, that of the shards, or all Latin letters; with the space.
+    """The charset of the bundle to start from, that of the shards, or all that print has; with the space.
 
-    The space is needed for crops that hold two words. The classes of an attention recognizer to start from stay as they
-    are, because its tables of classes can't grow.
+    The space is needed for crops that hold two words. Without shards, a bundle to start from gets the characters of
+    print that it lacks, after its own. The classes of an attention recognizer to start from stay as they are, because
+    its tables of classes can't grow.
     """
     data = config.options.data
+    known = ""
     if config.init:
         bundle = find_bundle(config.init, config.task)
-        charset = Charset.load(bundle.charset_path)
+        known = Charset.load(bundle.charset_path).characters
         if bundle.config["arch"] in ATTENTION_SIZES:
-            return charset
-    else:
-        charset = find_charset(data.training) if isinstance(data, ShardConfig) else Charset(LATIN)
-    return charset if " " in charset else Charset(charset.characters + " ")
+            return Charset(known)
+    wanted = PRINT
+    if isinstance(data, ShardConfig):
+        wanted = known or find_charset(data.training).characters
+    return Charset(dict.fromkeys(f"{known}{wanted} "))
 
 
 def _build(config: TrainingConfig, num_classes: int) -> keras.Model:

@@ -112,7 +112,7 @@ def start_from(network: keras.Model, config: TrainingConfig) -> keras.Model:
 
     From a bundle of another architecture, layers with the same name and shapes are taken: an attention recognizer can
     start from the convolutions and LSTMs of a CRNN. Characters that the bundle doesn't have, at the end of the charset,
-    keep their fresh weights.
+    start a little apart from the mean of those that it has, so that they don't disturb what the bundle reads.
 
     Raises:
         UsageError: the bundle is missing, broken, for another task, or shares no layer with the network.
@@ -140,9 +140,15 @@ def start_from(network: keras.Model, config: TrainingConfig) -> keras.Model:
 
 
 def _grown(old: np.ndarray, fresh: np.ndarray) -> np.ndarray:
-    """The old weights, extended by the columns that only the fresh ones have if the other axes match."""
-    alike = old.shape[:-1] == fresh.shape[:-1]
-    return np.concatenate([old, fresh[..., old.shape[-1] :]], axis=-1) if alike else old
+    """The old weights of classes, the blank first, and of the classes that only the fresh ones have.
+
+    A class that is new has the mean of all characters, as unlikely as any that isn't there, plus its fresh weights: at
+    zero it would be likelier than nearly all others.
+    """
+    if old.shape[:-1] != fresh.shape[:-1]:
+        return old
+    mean = old[..., 1:].mean(axis=-1, keepdims=True)
+    return np.concatenate([old, mean + fresh[..., old.shape[-1] :]], axis=-1)
 
 
 def _same_shapes(weights: list[np.ndarray], others: list[np.ndarray] | None) -> bool:

@@ -49,7 +49,9 @@ def _what_it_reads(bundle: Bundle) -> str:
     if bundle.config["task"] == "detection":
         return "finds words on pages"
     characters = Charset.load(bundle.charset_path).characters
-    letters = sum(unicodedata.name(character).startswith("LATIN ") for character in characters)
+    names = [unicodedata.name(character) for character in characters]
+    latin, greek = (sum(name.startswith(script) for name in names) for script in ("LATIN ", "GREEK "))
+    letters = f"{latin} Latin and {greek} Greek letters" if greek else f"{latin} Latin letters"
     lexicons = len(bundle.config.get("lexicons", ()))
     known = f"; a lexicon of {lexicons} word lists decides between doubtful letters" if lexicons else ""
-    return f"reads {len(characters)} characters: {letters} Latin letters, digits and signs{known}"
+    return f"reads {len(characters)} characters: {letters}, digits and signs{known}"

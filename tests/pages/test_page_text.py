@@ -18,7 +18,7 @@ def text_of(*words, min_confidence=0.75):
     return assemble([(page, [Transcript(*word) for word in words])], min_confidence).text.strip()
 
 
-@pytest.mark.parametrize("number", ["0", "6%", "0.00", "27/05/2018"])
+@pytest.mark.parametrize("number", ["0", "6%", "0.00", "27/05/2018", "−5", "≤0.3", "α"])
 def test_number_on_a_line_that_is_read_well_needs_less_confidence(number):
     # Three quarters of 0.75 are 0.5625.
     assert text_of(("Total", 0.99), (number, 0.57), ("supplies", 0.99)) == f"Total {number} supplies"

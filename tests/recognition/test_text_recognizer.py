@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from ocr_models.bundle import set_lexicon, write_bundle
-from ocr_models.charset import LATIN, Charset
+from ocr_models.charset import LATIN, PRINT, Charset
 from ocr_models.errors import UsageError
 from ocr_models.inference.batch_norm_folding import fold_batch_norm
 from ocr_models.lexicon import Lexicon
@@ -233,6 +233,8 @@ def test_line_in_a_language_that_the_lexicon_lacks_stays(line, chosen):
     ("line", "likely", "chosen"),
     [
         ("RMO.08", {2: {"O": 0.8, "0": 0.2}}, "RM0.08"),
+        ("−5O.00", {2: {"O": 0.8, "0": 0.2}}, "−50.00"),
+        ("−5o", {2: {"o": 0.6, "0": 0.4}}, "−50"),
         ("S7.10", {0: {"S": 0.7, "$": 0.2, "5": 0.1}}, "$7.10"),
         ("S.25", {0: {"S": 0.7, "$": 0.2, "5": 0.1}}, "5.25"),
         ("14„00", {2: {"„": 0.6, ".": 0.4}}, "14.00"),
@@ -281,7 +283,7 @@ def test_space_in_doubt_that_parts_a_known_word_or_a_number_is_dropped(line, spa
 
 
 def _respelled(line: str, likely: dict[int, dict[str, float]]) -> str:
-    charset = Charset(f"{LATIN} ")
+    charset = Charset(f"{PRINT} ")
     probabilities = np.full((len(line), len(charset) + 1), 1e-9)
     for step, char in enumerate(line):
         for other, probability in likely.get(step, {char: 1.0}).items():

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from ocr_models.bundle import WEIGHTS, find_bundle, write_bundle
-from ocr_models.charset import LATIN, Charset
+from ocr_models.charset import LATIN, PRINT, Charset
 from ocr_models.detection.east import build_east
 from ocr_models.errors import UsageError
 from ocr_models.lexicon import Lexicon
@@ -48,8 +48,8 @@ def test_recognizer_is_trained_and_training_goes_on(pdfs, tmp_path, capsys):
     bundle = find_bundle(str(output), "recognition")
     assert bundle.config["arch"] == "crnn-fast" and bundle.config["metrics"]["step"] == 2
     assert bundle.temperature == bundle.config["metrics"]["temperature"] > 0
-    assert Charset.load(bundle.charset_path).characters == LATIN + " "
-    assert keras.saving.load_model(bundle.model_path).output_shape == (None, None, len(LATIN) + 2)
+    assert Charset.load(bundle.charset_path).characters == PRINT + " "
+    assert keras.saving.load_model(bundle.model_path).output_shape == (None, None, len(PRINT) + 2)
     assert bundle.onnx_path
     assert json.loads((run / "config.json").read_text()) == bundle.config["training"]
     assert list((run / "logs").glob("events.*"))

@@ -10,6 +10,7 @@ from collections import OrderedDict, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cache
 from itertools import accumulate
 from pathlib import Path
 
@@ -17,13 +18,16 @@ import numpy as np
 from numpy.random import Generator
 from PIL import ImageFont
 
-from ocr_models.data.synthetic.glyphs import GRID_PX, LARGE_GRID_PX, FaceGlyphs
+from ocr_models.charset import LATIN, PRINT
+from ocr_models.data.synthetic.glyphs import GRID_PX, LARGE_GRID_PX, MISSING, FaceGlyphs
 from ocr_models.errors import UsageError
 
 FONT_SUFFIXES = frozenset({".ttf", ".otf", ".pfb"})
 _PROBE_PX = 24
 _REQUIRED = "AZaegilmxz059.,-()"
 _CACHED_FACES = 400
+SIGNS = frozenset(PRINT) - frozenset(LATIN)
+_COMMON_SIGNS = "αβγδθλπσφωΓΔΩ−≤≥≈∞∂∇√∈→"
 
 # These fonts have pictures instead of letters, capitals instead of small letters, or outlines too thin to print.
 _UNWANTED = re.compile(
@@ -86,6 +90,8 @@ class FontLibrary:
 
     faces: Sequence[FontFace]
     _glyphs: OrderedDict[tuple[str, int], FaceGlyphs] = field(default_factory=OrderedDict, repr=False)
+    _by_sign: dict[str, list[FontFace]] = field(default_factory=lambda: defaultdict(list), repr=False)
+    _sign_faces: list[FontFace] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         self._by_family: dict[str, list[FontFace]] = defaultdict(list)
@@ -135,13 +141,31 @@ class FontLibrary:
         """Tells whether the face has a glyph for every character of ``text``."""
         return self.glyphs(face).covers(text)
 
+    def faces_with(self, sign: str) -> list[FontFace]:
+        """The faces with a character outside ``LATIN``; the first call opens every face."""
+        if not self._by_sign:
+            for face in self.faces:
+                for own in _signs_of(face.path):
+                    self._by_sign[own].append(face)
+        return self._by_sign.get(sign, [])
+
+    def sign_face(self, rng: Generator) -> FontFace | None:
+        """Draws a face that has the common signs of mathematics; None if none has."""
+        if self._sign_faces is None:
+            with_signs = [{f.path for f in self.faces_with(sign)} for sign in _COMMON_SIGNS]
+            paths = set.intersection(*with_signs)
+            self._sign_faces = [face for face in self.faces if face.path in paths and not face.bold]
+        return self._sign_faces[int(rng.random() * len(self._sign_faces))] if self._sign_faces else None
+
     def face_for(self, rng: Generator, text: str) -> FontFace:
         """Draws a face that covers ``text``. Raises LookupError if there is none."""
         for _ in range(12):
             face = self.face(rng)
             if self.covers(face, text):
                 return face
-        fitting = [face for face in self.faces if self.covers(face, text)]
+        rare = next((char for char in text if char in SIGNS), None)
+        faces = self.faces_with(rare) if rare else self.faces
+        fitting = [face for face in faces if self.covers(face, text)]
         if not fitting:
             raise LookupError(f"none of {len(self.faces)} fonts has every character of {text!r}")
         return fitting[int(rng.random() * len(fitting))]
@@ -162,6 +186,19 @@ def load_fonts(dirs: Sequence[str | Path]) -> FontLibrary:
     if not faces:
         raise UsageError("no font folder was given; name one or more, such as /usr/share/fonts")
     return FontLibrary(tuple(faces.values()))
+
+
+@cache
+def _signs_of(path: str) -> frozenset[str]:
+    """The characters outside ``LATIN`` that a face has."""
+    font = ImageFont.truetype(path, _PROBE_PX)
+    missing = _drawn(font, MISSING)
+    return frozenset(sign for sign in SIGNS if any(drawn := _drawn(font, sign)) and drawn != missing)
+
+
+def _drawn(font: ImageFont.FreeTypeFont, char: str) -> bytes:
+    mask = np.asarray(font.getmask(char), np.uint8)
+    return mask.tobytes()
 
 
 def _weighted(names: list[str]) -> tuple[list[str], np.ndarray]:

@@ -17,7 +17,7 @@ from PIL import Image, ImageDraw, ImageFont, features
 GRID_PX = 56
 LARGE_GRID_PX = 160
 _ABOVE_EM, _BELOW_EM, _SIDE_EM = 1.25, 0.5, 0.35
-_MISSING = "\U0010fffe"
+MISSING = "\U0010fffe"
 _LIGATURES = re.compile("ffi|ffl|ff|fi|fl|.")
 _KERNED = frozenset(
     "AFKLPRTVWXYfrvwy\"'‘’“”"
@@ -44,7 +44,7 @@ class FaceGlyphs:
         self._space = self.font.getlength(" ")
         self._glyphs: dict[str, Glyph | None] = {}
         self._kerning: dict[str, float] = {}
-        self._missing = self._draw(_MISSING)
+        self._missing = self._draw(MISSING)
 
     def get(self, unit: str) -> Glyph | None:
         """The glyph of a letter or ligature; None if the face has none."""

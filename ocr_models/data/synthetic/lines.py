@@ -16,6 +16,7 @@ from PIL import Image, ImageDraw
 
 from ocr_models.data.augmentation import Look, degrade_word
 from ocr_models.data.synthetic.fonts import FontFace, FontKind, FontLibrary
+from ocr_models.data.synthetic.formulas import LEVEL, FormulaSetting, draw_terms, plain
 from ocr_models.data.synthetic.glyphs import FaceGlyphs
 from ocr_models.data.synthetic.text_source import TextSource
 from ocr_models.data.synthetic.text_tokens import digits, pick
@@ -55,24 +56,26 @@ def render_lines(text_source: TextSource, fonts: FontLibrary, rng: Generator, co
 
 def _draw_kind(rng: Generator) -> tuple[Style, Callable[[TextSource, Generator], _Row]]:
     u = rng.random()
-    if u < 0.4:
+    if u < 0.32:
         style = draw_style(rng)
         return style, _prose if style.look is not Look.RECEIPT else _receipt_row
-    if u < 0.53:
+    if u < 0.43:
         style = replace(draw_style(rng), look=Look.RECEIPT, em=14 + 14 * rng.random())
         style = replace(
             style, kind=FontKind.MONO if rng.random() < 0.7 else FontKind.TEXT, gap=0.3 + 0.6 * rng.random()
         )
+        if rng.random() < 0.2:  # printers of fixed pitch double the width of their letters
+            style = replace(style, squeeze=1.15 + 0.85 * rng.random(), tracking=0.1 * rng.random())
         return style, _receipt_row
-    if u < 0.72:
-        look = pick(rng, (None, None, None, Look.BOOK, Look.RECEIPT))
+    if u < 0.60:
+        look = pick(rng, (None, Look.TYPED, Look.TYPED, Look.TYPED, Look.RECEIPT))
         tracking = 0.12 * rng.random() if rng.random() < 0.3 else 0.0
         return _plain(rng, look=look, kind=FontKind.TYPEWRITER, tracking=tracking), _typed_row
-    if u < 0.80:
+    if u < 0.65:
         tracking = 0.08 + 0.35 * rng.random()
         spaced = _plain(rng, capitals=rng.random() < 0.75, tracking=tracking, gap=0.35 + tracking + 0.4 * rng.random())
         return spaced, _heading
-    if u < 0.89:
+    if u < 0.72:
         return _plain(rng, gap=0.3 + 0.9 * rng.random()), _figures
     if u < 0.94:
         kind = FontKind.BOOK if rng.random() < 0.6 else None
@@ -119,11 +122,12 @@ def _figures(text_source: TextSource, rng: Generator) -> _Row:
 
 
 def _formula(text_source: TextSource, rng: Generator) -> _Row:
-    """Terms with the narrow spaces of mathematics between them and their operators, perhaps within a sentence."""
-    row = [text_source.token(rng, "math")]
-    for _ in range(1 + int(4 * rng.random())):
-        row += [pick(rng, "+++––-===<>×·±/:"), text_source.token(rng, pick(rng, ("math", "math", "number")))]
-    return [*_words(text_source.prose, rng, 4), *row, text_source.prose(rng)] if rng.random() < 0.4 else row
+    """Formulas with the narrow spaces of mathematics between terms and operators, mostly within a sentence."""
+    row = draw_terms(rng)
+    while rng.random() < 0.55:
+        between = _words(text_source.prose, rng, 4) if rng.random() < 0.75 else []
+        row += [*between, *draw_terms(rng)]
+    return [*_words(text_source.prose, rng, 4), *row, *_words(text_source.prose, rng, 3)] if rng.random() < 0.6 else row
 
 
 def _receipt_row(text_source: TextSource, rng: Generator) -> _Row:
@@ -162,9 +166,13 @@ def _render_block(
     rng: Generator,
 ) -> list[WordTruth]:
     em = style.em
-    rows = [[drawn_text(word, style) for word in draw_row(text_source, rng)] for _ in range(1 + int(4 * rng.random()))]
+    rows = [
+        [word if word[:1] == LEVEL else drawn_text(word, style) for word in draw_row(text_source, rng)]
+        for _ in range(1 + int(4 * rng.random()))
+    ]
     leading, pad = em * (1.0 + 0.7 * rng.random()), math.ceil(em)
     face = fonts.face(rng, style.kind)
+    setting = FormulaSetting.draw(fonts, face, rng) if draw_row is _formula else None
     ink, paper = int(ink_value(rng)), 255 if rng.random() < 0.85 else 190 + int(60 * rng.random())
     width = math.ceil(2 * pad + max(_room(row, style) for row in rows))
     image = Image.new("L", (width, math.ceil(2 * pad + em + leading * (len(rows) - 1))), paper)
@@ -175,7 +183,7 @@ def _render_block(
         baseline = pad + ASCENT_EM * em + i * leading + rng.random()
         gap = style.gap * em + spread * rng.random() if pitch is None else pitch * pick(rng, (1, 1, 1, 1, 2))
         gap = min(gap, _WIDEST_GAP * em)
-        lines += _draw_row(image, row, fonts, face, style, pad, baseline, ink, gap, pitch, is_ruled, rng)
+        lines += _draw_row(image, row, fonts, face, style, pad, baseline, ink, gap, pitch, is_ruled, rng, setting)
     draw_rules(ImageDraw.Draw(image), lines, em, ink, width, rng)
     pixels = np.asarray(image if style.squeeze == 1 else _squeezed(image, style.squeeze))
     if rng.random() < 0.04:
@@ -217,6 +225,7 @@ def _draw_row(
     pitch: float | None,
     is_ruled: bool,
     rng: Generator,
+    setting: FormulaSetting | None = None,
 ) -> list[Placed]:
     """Draws the words of a row from ``x`` on, with rules in wide gaps if asked; one line, or none if nothing is drawn.
 
@@ -227,6 +236,12 @@ def _draw_row(
     ends: list[float] = []
     is_typed = style.kind is FontKind.TYPEWRITER and rng.random() < 0.6
     for text in row:
+        if text[:1] == LEVEL:
+            if setting and (place := setting.paint(image, x, baseline, text, em, ink)):
+                drawn.append(plain(text))
+                ends += place[:2]
+                x = max(place[2], place[1]) + gap * (0.9 + 0.2 * rng.random())
+            continue
         own = face if fonts.covers(face, text) else other_face(fonts, rng, text)
         if own is None:
             continue

@@ -16,6 +16,7 @@ from typing import BinaryIO
 
 from numpy.random import Generator
 
+from ocr_models.data.synthetic.fonts import SIGNS
 from ocr_models.data.synthetic.text_tables import (
     ABBREVIATIONS,
     COMMON,
@@ -92,8 +93,11 @@ class TextSource:
         self.allowed = frozenset(self.charset)
         self._lexicons = [words for words in map(read_lexicon, lexicons) if words]
         self._accented = _accents_by_letter(self.charset)
-        self._rare = [char for char in self.charset if not char.isascii()] or list(self.charset)
-        self._names, weights = zip(*_WEIGHTS.items(), strict=True)
+        self._letters = "".join(char for char in self.charset if char not in SIGNS) or self.charset
+        self._signs = "".join(char for char in self.charset if char in SIGNS)
+        self._rare = [char for char in self._letters if not char.isascii()] or list(self._letters)
+        kinds = _WEIGHTS if self._signs else {kind: weight for kind, weight in _WEIGHTS.items() if kind != "sign"}
+        self._names, weights = zip(*kinds.items(), strict=True)
         self._bounds = list(accumulate(weights))
 
     def word(self, rng: Generator) -> str:
@@ -204,7 +208,7 @@ class TextSource:
     def _random(self, rng: Generator) -> str:
         length, u = 1 + int(7 * rng.random() ** 1.5), rng.random()
         if u < 0.55:
-            return "".join(pick(rng, self.charset) for _ in range(length))
+            return "".join(pick(rng, self._letters) for _ in range(length))
         if u < 0.7:
             return wrap(rng, "".join(pick(rng, self._rare) for _ in range(min(length, 3))))
         word = list(self._cased(rng))
@@ -214,6 +218,17 @@ class TextSource:
             if rng.random() < 0.35 and char in self._accented:
                 word[i] = pick(rng, self._accented[char])
         return "".join(word)
+
+    def _sign(self, rng: Generator) -> str:
+        """A sign that few fonts have, alone or beside a number; Greek letters also in twos."""
+        sign, u = pick(rng, self._signs), rng.random()
+        if u < 0.45:
+            return sign
+        if u < 0.7:
+            return sign + (digits(rng, 1 + int(2 * rng.random())) if u < 0.6 else pick(rng, ",.;:)"))
+        return (
+            f"({sign})" if u < 0.8 else f"{sign}{pick(rng, 'xyztn012')}" if u < 0.9 else f"−{int(100 * rng.random())}"
+        )
 
 
 def _accents_by_letter(charset: str) -> dict[str, str]:
@@ -233,11 +248,11 @@ _KINDS: dict[str, Callable[[TextSource, Generator], str]] = {
     "plain": TextSource._cased, "short": TextSource._short, "common": TextSource._common,
     "punctuated": TextSource._punctuated, "joined": TextSource._joined, "possessive": TextSource._possessive,
     "knotted": TextSource._knotted,
-    "code": TextSource._code, "address": TextSource._address, "random": TextSource._random,
+    "code": TextSource._code, "address": TextSource._address, "random": TextSource._random, "sign": TextSource._sign,
 }  # fmt: skip
 _WEIGHTS = {
     "plain": 22, "short": 8, "common": 15, "punctuated": 14, "joined": 3.5, "possessive": 2.5, "knotted": 2.5,
     "code": 4, "address": 1.5, "random": 7,
     "number": 7, "money": 2, "date": 2.5, "reference": 3, "identifier": 2, "leaders": 0.7, "single": 3, "unit": 1,
-    "abbreviation": 1.5, "math": 1.8,
+    "abbreviation": 1.5, "math": 1.8, "sign": 2.5,
 }  # fmt: skip

@@ -82,11 +82,13 @@ SYMBOL_CODE = _tokens(
 
 MATH = _tokens(
     """
-    = + – < > × ± ÷ | / x y z n k i j t f(x) g(x) x+y 2x 3n 10³ x² y² n² (x,y) [0,1] (0,1) O(n) n+1 n-1 n–1 i=1
-    x=0 p<0.05 p=0.01 R² log exp sin cos max min lim dx dt E=mc² a·b |x| x' y' f' {x} {0,1} x* -1 –1 1/2 1/n 2/3
+    = + − < > × ± ÷ | / x y z n k i j t f(x) g(x) x+y 2x 3n 10³ x² y² n² (x,y) [0,1] (0,1) O(n) n+1 n-1 n−1 i=1
+    x=0 p<0.05 p=0.01 R² log exp sin cos max min lim dx dt E=mc² a·b |x| x' y' f' {x} {0,1} x* -1 −1 1/2 1/n 2/3
     ~ ^ ∗ R1 H2O CO2 x1 x2 xi aij N=10 (1) (2) (A1)
     """
 )
+
+FUNCTIONS = _tokens("log exp sin cos tan ln max min lim arg det erf tr sup inf dim div grad Pr Var E")
 
 ONSETS = (
     _tokens(

@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from ocr_models.charset import LATIN
+from ocr_models.charset import LATIN, PRINT
 from ocr_models.data.synthetic.text_source import MAX_TOKEN_LENGTH, TextSource, read_lexicon
 from ocr_models.errors import UsageError
 
@@ -26,6 +26,8 @@ def test_tokens_are_of_the_charset_and_never_empty(charset):
 def test_every_character_of_the_charset_is_seen(text_source):
     rng = np.random.default_rng(2)
     assert set(LATIN) == set("".join(text_source.word(rng) for _ in range(30_000)))
+    source = TextSource([], PRINT)
+    assert set(PRINT) - set(LATIN) <= set("".join(source.token(rng, "sign") for _ in range(5000)))
 
 
 def test_lexicon_words_are_used(tmp_path):

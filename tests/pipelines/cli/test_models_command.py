@@ -35,7 +35,7 @@ def test_models_lists_what_ships_as_the_model_card_has_it(capsys):
         assert re.search(r"\d+\.\d MB", size)[0] in head and bundle.id.partition("@")[2] in head
         assert bundle.config["task"] in head and f"{bundle.config['metrics']['score']:.3f}" in scores
         assert ("word lists" in reads) == ("lexicon" in size)
-    assert listed["crnn-fast"][0].startswith("crnn-fast (default): recognition, 8.2 MB, digest ")
+    assert listed["crnn-fast"][0].startswith("crnn-fast (default): recognition, 8.3 MB, digest ")
     assert listed["east-fast"][1:] == (
         "  finds words on pages",
         "  validation: F-score 0.867, precision 0.864, recall 0.870",
