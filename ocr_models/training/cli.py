@@ -35,6 +35,7 @@ _HELP = {
     "checkpoint_minutes": "minutes between checkpoints",
     "keep_checkpoints": "number of checkpoints to keep",
     "average": "also validate the mean of the weights at the N newest checkpoints; 0 for never",
+    "init_share": "share of the weights of --init, 0 to 1, in that mean",
     "data_workers": "processes that make batches",
 }
 _SCHEDULES = {
@@ -110,6 +111,10 @@ def config_of(args: argparse.Namespace) -> TrainingConfig:
     for name in _AT_LEAST_ONE:
         if getattr(args, name) == 0:
             raise UsageError(f"--{name.replace('_', '-')} 0: give at least 1")
+    if args.init_share and not (args.init_share < 1 and args.init and args.average > 1):
+        raise UsageError(
+            "--init-share: give a share below 1, and --init and --average 2 or more, whose weights it mixes"
+        )
     common = {field.name for field in dataclasses.fields(TrainingConfig)} - {"options"}
     return TrainingConfig(options=TASK_OPTIONS[args.task].parse(args), **{name: getattr(args, name) for name in common})
 

@@ -32,6 +32,8 @@ class TrainingConfig:
         average: the mean of the weights at so many of the newest checkpoints is validated, too, and goes into the
             bundle when it is better than the weights themselves (Izmailov et al. 2018, arXiv 1803.05407); 0 for never.
             After a resume, the checkpoints since then count.
+        init_share: the share of the weights of ``init`` in that mean, which keeps more of what they read (Wortsman et
+            al. 2021, arXiv 2109.01903); 0 for none.
         data_workers: number of processes that make batches.
         mixed_precision: "bfloat16" or "float16", the type of all computations except weights and loss; None for
             float32.
@@ -55,6 +57,7 @@ class TrainingConfig:
     checkpoint_minutes: float = 3.0
     keep_checkpoints: int = 5
     average: int = 0
+    init_share: float = 0.0
     data_workers: int = 1
     mixed_precision: str | None = None
     deterministic: bool = False

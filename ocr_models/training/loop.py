@@ -58,6 +58,7 @@ def train(
     with devices_of(config):
         task = TASKS[config.task](config)
         _compile(task)
+        initial = task.network.get_weights() if config.init_share else []
         progress = resume(task.learner, config, run)
         layout = "{percentage:3.0f}%|{bar}| {desc} [{elapsed}{postfix}]"
         with (
@@ -66,7 +67,7 @@ def train(
         ):
             if progress.step:
                 bar.write(f"resuming {run}: {_spent(progress, config)}")
-            return _Run(config, task, progress, output, run, log, bar, command).train()
+            return _Run(config, task, initial, progress, output, run, log, bar, command).train()
 
 
 class _Run:
@@ -76,6 +77,7 @@ class _Run:
         self,
         config: TrainingConfig,
         task: TrainingTask,
+        initial: list[np.ndarray],
         progress: Progress,
         output: Path,
         run: Path,
@@ -83,7 +85,7 @@ class _Run:
         bar: tqdm,
         command: str,
     ) -> None:
-        self.config, self.task, self.progress = config, task, progress
+        self.config, self.task, self.initial, self.progress = config, task, initial, progress
         self.output, self.run, self.log, self.bar, self.command = output, run, log, bar, command
         self.validation: Validation | None = None
         self._snapshots: deque[list[np.ndarray]] = deque(maxlen=config.average)  # weights at checkpoints, the newest
@@ -211,7 +213,11 @@ class _Run:
         """The validation of the network's weights, or that of their mean, which then stays in it, if it is better."""
         if len(self._snapshots) < 2:
             return validation
-        self.task.network.set_weights([np.mean(of_layer, axis=0) for of_layer in zip(*self._snapshots, strict=True)])
+        means = [np.mean(of_layer, axis=0) for of_layer in zip(*self._snapshots, strict=True)]
+        share = self.config.init_share
+        if share:
+            means = [share * old + (1 - share) * mean for old, mean in zip(self.initial, means, strict=True)]
+        self.task.network.set_weights(means)
         of_mean = self.task.validate()
         if of_mean.scores["score"] > validation.scores["score"]:
             return of_mean
