@@ -13,8 +13,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipelines.inputs.discovery import FileStamp, FoundFile
+from pipelines.output.checked_files import open_rows
 from pipelines.output.output_folder import current_file, documents_path
-from pipelines.output.rows_file import open_rows
 from pipelines.output.schemas import DOCUMENTS, Table
 from pipelines.runtime.storage import join, open_file
 

@@ -9,9 +9,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ocr_models.errors import UsageError
+from pipelines.output.checked_files import open_rows
 from pipelines.output.output_folder import SUPERSEDED, current_file, current_files, documents_path
 from pipelines.output.row_changes import align
-from pipelines.output.rows_file import open_rows
 from pipelines.output.schemas import PAGES, Table, find_table
 from pipelines.output.shards import ROWS_PER_GROUP
 from pipelines.output.snapshot import read_together

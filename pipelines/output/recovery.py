@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipelines.inputs.map_ahead import map_ahead
+from pipelines.output.checked_files import DamagedFileError, open_rows
 from pipelines.output.documents_table import contents, read_documents
 from pipelines.output.output_folder import (
     Commit,
@@ -26,7 +27,6 @@ from pipelines.output.output_folder import (
 )
 from pipelines.output.places import ATTRIBUTES, PRESENCE, Places
 from pipelines.output.row_changes import KEYS, document_facts, read_columns, with_places
-from pipelines.output.rows_file import DamagedFileError, open_rows
 from pipelines.output.schemas import DOCUMENTS, Table
 from pipelines.output.shards import OPENED
 from pipelines.runtime.storage import atomic_writer, join

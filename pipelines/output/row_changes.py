@@ -11,10 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.inputs.page_ranges import content_key, page_id
+from pipelines.output.checked_files import open_rows
 from pipelines.output.documents_table import contents
 from pipelines.output.output_folder import SUPERSEDED, current_files, unfinished_folder
 from pipelines.output.places import Place
-from pipelines.output.rows_file import open_rows
 from pipelines.output.schemas import Table
 from pipelines.output.shards import OPENED, ROWS_PER_GROUP, Shard, write_shard
 

@@ -20,11 +20,11 @@ from pipelines.inputs.discovery import FoundFile, find_files, folders_of, is_glo
 from pipelines.inputs.input_list import InputList
 from pipelines.inputs.page_ranges import content_key
 from pipelines.inputs.worklist import write_known, write_worklist
+from pipelines.output.checked_files import open_rows
 from pipelines.output.documents_table import DocumentsCopy, KnownFiles, contents
 from pipelines.output.output_folder import current_files, unfinished_folder
 from pipelines.output.parts import Part
 from pipelines.output.places import PRESENCE
-from pipelines.output.rows_file import open_rows
 from pipelines.output.run_manifest import Found
 from pipelines.output.schemas import Table
 from pipelines.output.shards import write_presence

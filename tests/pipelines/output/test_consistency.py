@@ -202,3 +202,14 @@ def test_repairing_does_not_disturb_a_writer(output):
     with locked(str(output), "a-run"):
         assert cli.main(["doctor", str(output), "--repair"]) == 5
         assert cli.main(["doctor", str(output)]) == 0
+
+
+@pytest.mark.parametrize("name", ["_commit.json", "manifest"])
+def test_damaged_json_is_told_in_a_line_with_what_to_do(output, capsys, name):
+    path = next((output / "runs").iterdir()) if name == "manifest" else output / name
+    path.write_bytes(b"\xff{")
+    capsys.readouterr()
+
+    assert cli.main(["status", str(output)]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith(f"pagebeam: {path} is damaged (") and "get it back from a backup, or delete it" in said
