@@ -43,7 +43,8 @@ def decode_east(
     cells = positive_cells(score_map, geometry_map, score_threshold, output_stride)
     quads, scores, confidences = locality_aware_nms(cells, link_iou)
     if len(scores) > MAX_WORDS:
-        _log.warning("a look at a page gave %s boxes; the %s with the most evidence are read", len(scores), MAX_WORDS)
+        # An error, as words are lost, and as the command shows no warnings of its parts.
+        _log.error("a look at a page gave %s boxes; the %s with the most evidence are read", len(scores), MAX_WORDS)
     most = np.argsort(-scores, kind="stable")[:MAX_WORDS]
     quads, scores, confidences = quads[most], scores[most], confidences[most]
     kept = standard_nms(quads, scores, iou_threshold, containment_threshold)
