@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import numpy as np
 
 from ocr_models.detection.nms import locality_aware_nms, standard_nms
@@ -10,6 +12,8 @@ from ocr_models.detection.restore import positive_cells
 # At one look, the detector sees some 500 words on a page of text and 4,000 on a dense sheet; larger sheets are seen in
 # tiles. Noise and textures give tens of thousands of boxes, and later steps compare all pairs: 40,000 would take 13 GB.
 MAX_WORDS = 5_000
+
+_log = logging.getLogger(__name__)
 
 
 def decode_east(
@@ -38,6 +42,9 @@ def decode_east(
     """
     cells = positive_cells(score_map, geometry_map, score_threshold, output_stride)
     quads, scores, confidences = locality_aware_nms(cells, link_iou)
+    if len(scores) > MAX_WORDS:
+        # An error, as words are lost, and as the command shows no warnings of its parts.
+        _log.error("a look at a page gave %s boxes; the %s with the most evidence are read", len(scores), MAX_WORDS)
     most = np.argsort(-scores, kind="stable")[:MAX_WORDS]
     quads, scores, confidences = quads[most], scores[most], confidences[most]
     kept = standard_nms(quads, scores, iou_threshold, containment_threshold)

@@ -146,9 +146,21 @@ def open_pdf(source: str | bytes, has_forms: bool = False) -> pdfium.PdfDocument
             pdf.init_forms()
         return pdf
     except pdfium.PdfiumError as error:
-        if "password" in str(error).lower():
-            raise DocumentError(Stage.OPEN, "the PDF is encrypted; remove its password first") from error
-        raise DocumentError(Stage.OPEN, f"the PDF is broken ({error})") from error
+        raise DocumentError(Stage.OPEN, _why_not_opened(source, error)) from error
+
+
+def _why_not_opened(source: str | bytes, error: pdfium.PdfiumError) -> str:
+    """Asks qpdf: of a PDF without pages, PDFium (in pypdfium2 5.15) names the error of the file before it."""
+    import pikepdf  # takes a while, and most PDFs can be opened
+
+    try:
+        with pikepdf.open(io.BytesIO(source) if isinstance(source, bytes) else source) as pdf:
+            return f"the PDF is broken ({error})" if len(pdf.pages) else "the document has no pages"
+    except pikepdf.PasswordError:
+        return "the PDF is encrypted; remove its password first"
+    except (pikepdf.PdfError, OSError):
+        is_encrypted = "password" in str(error).lower()
+        return "the PDF is encrypted; remove its password first" if is_encrypted else f"the PDF is broken ({error})"
 
 
 class PdfPlace(NamedTuple):

@@ -28,14 +28,17 @@ def main(argv: Sequence[str]) -> ExitStatus:
     parser.add_argument(
         "--repair",
         action="store_true",
-        help="first carry out a commit that was cut off, remove a dead lock and what killed writers left",
+        help="first carry out a commit that was cut off, remove a dead lock and what killed writers left, move damaged "
+        "files to DIR/damaged, and forget documents whose rows are lost, so that the next run reads them again",
     )
     arguments = parser.parse_args(argv)
     output = absolute_uri(arguments.output)
     if arguments.repair:
         check_output(output)
-        with locked(output, f"doctor-{new_run_id()}"):
-            repair(output)
+        holder = f"doctor-{new_run_id()}"
+        with locked(output, holder):
+            for mended in repair(output, holder):
+                say(f"{arguments.output}: {mended}")
     findings = check_consistency(output)
     for finding in findings:
         say(str(finding))

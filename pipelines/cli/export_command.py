@@ -27,10 +27,11 @@ def main(argv: Sequence[str]) -> ExitStatus:
     announce(f"pagebeam: exporting {arguments.rows} as {arguments.format}")
     done = export(output, FORMATS[arguments.format], folder, where)
     _tell_failures(done)
-    notes = (
-        f", {done.failed_pages:,} of them without text, as they failed when they were read" if done.failed_pages else ""
+    without = (
+        f", {done.without_text:,} of them without text, as they failed or were not read" if done.without_text else ""
     )
-    say(f"{done.files:,} files written below {folder}, of {done.pages:,} pages{notes}")
+    left_out = f"; {done.left_out:,} failed pages left out" if done.left_out else ""
+    say(f"{done.files:,} files written below {folder}, with {done.pages:,} pages{without}{left_out}")
     return ExitStatus.SOME_FAILED if done.failures else ExitStatus.OK
 
 

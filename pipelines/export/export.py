@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import itertools
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 import pyarrow.compute as pc
 
 from ocr_models.errors import DocumentError, Stage, UsageError
+from ocr_models.io.documents import DocumentKind
 from ocr_models.io.hashing import check_unchanged
 from pipelines.export.export_formats import ExportFormat, Unit
 from pipelines.export.exported_page import ExportedPage, exported_page
@@ -31,14 +34,16 @@ class Export:
 
     Attributes:
         files: number of files written.
-        pages: number of pages read from the rows.
-        failed_pages: how many of them failed when they were read, and so have no text.
+        pages: number of pages in them.
+        without_text: how many of these failed when they were read, or have no row.
+        left_out: number of other failed pages, which are in no file: they, or their documents, couldn't be opened.
         failures: what couldn't be exported: the name of a document, a page or a file of rows, and why.
     """
 
     files: int = 0
     pages: int = 0
-    failed_pages: int = 0
+    without_text: int = 0
+    left_out: int = 0
     failures: list[tuple[str, str]] = field(default_factory=list)
 
 
@@ -76,7 +81,7 @@ class _Exporter:
         self._names = FileNames(uri for file in self._files for uri in file.uris)
 
     def run(self) -> Export:
-        rows = map(self._counted, stream_rows(self._files, self._where, self._fail))
+        rows = stream_rows(self._files, self._where, self._fail)
         if self._form.unit == Unit.ALL:
             self._write(ALL_PAGES + self._form.extension, (ExportedPage.of_row_alone(row) for row in rows))
             return self._done
@@ -93,14 +98,10 @@ class _Exporter:
     def _fail(self, name: str, why: str) -> None:
         self._done.failures.append((name, why))
 
-    def _counted(self, row: Row) -> Row:
-        self._done.pages += 1
-        self._done.failed_pages += row["status"] == "failed"
-        return row
-
     def _export_document(self, uri: str, rows: Iterator[Row]) -> None:
         first = next(rows)
         if first["page_count"] is None:  # it couldn't be opened when it was read, and has this row only
+            self._done.left_out += 1
             return
         pages = self._pages(itertools.chain([first], rows))
         if self._form.unit == Unit.PAGE:
@@ -108,6 +109,8 @@ class _Exporter:
                 if page.size_px:
                     name = self._names.of_page(uri, page.index, page.page_count, self._form.extension)
                     self._write(name, [page])
+                else:
+                    self._done.left_out += 1
             return
         name = self._names.of_document(uri, self._form.extension)
         if self._form.write:
@@ -141,17 +144,33 @@ class _Exporter:
 
     def _write(self, name: str, pages: Iterable[ExportedPage]) -> None:
         assert self._form.write
-        with atomic_writer(join(self._folder, name)) as file:
-            self._form.write(file, pages)
-        self._done.files += 1
+        with atomic_writer(join(self._folder, name)) as file, self._counted(pages) as counted:
+            self._form.write(file, counted)
 
     def _write_pdf(self, name: str, original: LocalFile, kind: str, pages: Iterable[ExportedPage]) -> None:
         from pipelines.export.searchable_pdf import write_searchable_pdf  # pikepdf isn't needed by other formats
 
-        with atomic_writer(join(self._folder, name)) as file:
+        with atomic_writer(join(self._folder, name)) as file, self._counted(pages, kind != DocumentKind.PDF) as counted:
             keeps_all, is_pdfa = self._where is None, self._form.is_pdfa
-            write_searchable_pdf(file, original.name, kind, pages, keeps_all, is_pdfa)
+            write_searchable_pdf(file, original.name, kind, counted, keeps_all, is_pdfa)
+
+    @contextlib.contextmanager
+    def _counted(self, pages: Iterable[ExportedPage], drops: bool = False) -> Iterator[Iterator[ExportedPage]]:
+        """Counts the pages of a file, once it is written; of images, it drops those that couldn't be decoded."""
+        count: Counter[str] = Counter()
+
+        def counting() -> Iterator[ExportedPage]:
+            for page in pages:
+                is_dropped = drops and not page.size_px
+                count["left_out" if is_dropped else "pages"] += 1
+                count["without_text"] += not is_dropped and page.row.get("status", "failed") == "failed"
+                yield page
+
+        yield counting()
         self._done.files += 1
+        self._done.pages += count["pages"]
+        self._done.without_text += count["without_text"]
+        self._done.left_out += count["left_out"]
 
 
 def _find_original(row: Row) -> LocalFile:

@@ -186,6 +186,11 @@ def _as_text(path: str) -> str:
     return path if path.isascii() else path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
+def _name_error(path: str) -> str | None:
+    is_text = _as_text(path) == path
+    return None if is_text else "its path isn't UTF-8, as text in rows must be; rename the file or its folder"
+
+
 def _find_remote(pattern: str) -> Iterator[FoundFile]:
     folder, is_empty = pattern.rstrip("/"), True
 
@@ -265,7 +270,7 @@ def _in_folder(path: str, below: str) -> FoundFile:
         return named_file(path, error)
     kind = kind_of_special(status)
     skipped = kind.split()[-1] if kind else _why_skipped(path, below)
-    return FoundFile(_as_text(path), skipped=skipped, stamp=_local_stamp(status))
+    return FoundFile(_as_text(path), None if skipped else _name_error(path), skipped, _local_stamp(status))
 
 
 def named_file(path: str, error: OSError | None = None) -> FoundFile:
@@ -279,7 +284,7 @@ def named_file(path: str, error: OSError | None = None) -> FoundFile:
         what = "the target of the link" if os.path.islink(path) else "the file"
         return FoundFile(_as_text(path), f"{what} can't be opened ({error.strerror})")
     kind = kind_of_special(status)
-    why = f"{kind}, not a file, which can't be read" if kind else None
+    why = f"{kind}, not a file, which can't be read" if kind else _name_error(path)
     return FoundFile(_as_text(path), why, stamp=_local_stamp(status))
 
 

@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 from urllib.parse import unquote
 from xml.etree import ElementTree
 
+from ocr_models.io.files import local_path
 from ocr_models.io.layout_xml import NoDoctype
 from pipelines.runtime.storage import is_remote, join
 
@@ -23,6 +24,7 @@ _PREFERRED = ("max", "master", "ocr-d-img", "default")
 _READ_TYPES = ("image/", "application/pdf")
 _ON_THE_WEB = ("http:", "https:", "ftp:")
 _NOT_FETCHED = "on the web, from where nothing is fetched; download them, and name the copies in the METS file"
+_FILE = "file:"
 _CHUNK_BYTES = 1 << 20
 _SHOWN = 3
 
@@ -47,7 +49,9 @@ class MetsPages:
         others = f" (others: {', '.join(self.others)})" if self.others else ""
         shown = ", ".join(self.without[:_SHOWN]) + (", …" if len(self.without) > _SHOWN else "")
         without = f"; {len(self.without):,} pages have none in it: {shown}" if self.without else ""
-        return f"{len(self.files):,} files of the group {self.group}{others}{without}"
+        on_the_web = sum(_is_web_address(place) for place, _ in self.files)
+        web = f"; {on_the_web:,} of them are {_NOT_FETCHED}" if on_the_web else ""
+        return f"{len(self.files):,} files of the group {self.group}{others}{without}{web}"
 
 
 def read_mets(file: BinaryIO, path: str, group: str | None) -> MetsPages:
@@ -103,13 +107,19 @@ def _choose(of_group: dict[str, dict[str, str]], wanted: str | None) -> str:
 
 
 def _is_on_the_web(files: dict[str, str]) -> bool:
-    return any(place.lower().startswith(_ON_THE_WEB) for place in files.values())
+    return all(map(_is_web_address, files.values()))
+
+
+def _is_web_address(place: str) -> bool:
+    return place.lower().startswith(_ON_THE_WEB)
 
 
 def _absolute(place: str, path: str) -> str:
     """The place of a file that a METS file at this path names, if it is a relative one."""
-    if is_remote(place) or place.startswith(("/", "file:")):
+    if is_remote(place) or local_path(place).startswith("/"):
         return place
+    if place.lower().startswith(_FILE):  # "file:a.tif" isn't in RFC 8089, but in METS files
+        place = unquote(place[len(_FILE) :])
     folder, _, _ = path.rpartition("/")
     if is_remote(path):
         scheme, _, rest = join(folder, place).partition("://")

@@ -12,9 +12,9 @@ from datetime import datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from ocr_models.errors import PagebeamError
+from pipelines.output.checked_files import open_rows
 from pipelines.output.current_view import count_rows
 from pipelines.output.leftovers import COMPACTION, find_leftovers, remove_leftovers
 from pipelines.output.lock import check_lock
@@ -31,7 +31,7 @@ from pipelines.output.run_manifest import new_run_id, read_manifests
 from pipelines.output.schemas import TABLES, Table
 from pipelines.output.shards import ROWS_PER_GROUP, write_shard
 from pipelines.output.snapshot import read_together
-from pipelines.runtime.storage import join, list_folder, open_file
+from pipelines.runtime.storage import join, list_folder
 
 ROWS_PER_FILE = 2_000
 """At most as many rows are merged into a file: some 20 MB, so that ten million pages are 5,000 to 10,000 files. Larger
@@ -151,8 +151,7 @@ def _plan(output: str, before: datetime | None) -> Compaction:
 
 
 def _look(output: str, path: str) -> _File:
-    with open_file(join(output, path)) as file:
-        parquet = pq.ParquetFile(file)
+    with open_rows(output, path) as parquet:
         footer = parquet.metadata
         unpacked = sum(footer.row_group(i).total_byte_size for i in range(footer.num_row_groups))
         first = next(parquet.iter_batches(1, columns=["source_uri"]), None)
@@ -196,8 +195,8 @@ def _merge(output: str, table: Table, paths: Sequence[str], new: str) -> None:
 
 
 def _read(output: str, path: str, table: Table) -> pa.Table:
-    with open_file(join(output, path)) as file:
-        return align(pq.ParquetFile(file).read(), table.schema)
+    with open_rows(output, path) as rows:
+        return align(rows.read(), table.schema)
 
 
 def _size(output: str, paths: Sequence[str]) -> int:

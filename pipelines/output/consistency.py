@@ -24,6 +24,7 @@ from pipelines.output.output_folder import (
     manifest_path,
     pending_commit,
 )
+from pipelines.output.recovery import recover
 from pipelines.output.row_changes import align
 from pipelines.output.run_manifest import read_manifests
 from pipelines.output.schemas import Table
@@ -32,6 +33,7 @@ from pipelines.runtime.storage import join, open_file
 
 _SHOWN = 3  # examples in a sentence
 _REPAIR = "pagebeam doctor --repair"
+_READ_AGAIN = f"{_REPAIR}; then the same run again reads the pages that have no row any more"
 _COLUMNS = ("page_id", "source_uri", "source_sha256", "page_index", "page_count", "status", "failure", "run_id")
 
 
@@ -65,11 +67,21 @@ def check_consistency(output: str) -> list[Finding]:
     return read_together(output, lambda: list(_check(output)))
 
 
-def repair(output: str) -> None:
-    """Completes a cut-off commit; removes leftovers and locks of dead parts. Only for whoever holds the lock."""
+def repair(output: str, holder: str) -> list[str]:
+    """Completes a cut-off commit, removes leftovers and locks of dead parts, and moves damaged files away.
+
+    Args:
+        output: the output folder.
+        holder: who holds its lock.
+
+    Returns:
+        What was lost.
+    """
     finish_commit(output)
     remove_dead_parts(output)
+    mended = [str(recover(output, table, holder, reads_all=True)) for table in tables_of(output)]
     remove_leftovers(output, find_leftovers(output))
+    return [sentence for sentence in mended if sentence]
 
 
 def _check(output: str) -> Iterator[Finding]:
@@ -152,7 +164,7 @@ class _TableCheck:
         return [field.name for field in self._table.schema if not field.nullable]
 
     def _misfit(self, path: str, what: str) -> Finding:
-        return Finding(f"{path} {what}", "get it back from a backup, or begin a new output folder")
+        return Finding(f"{path} {what}", f"get it back from a backup, or {_READ_AGAIN}")
 
     def _check_rows(self, rows: pa.Table) -> Counter[str]:
         self._halves.append(_halves(rows["page_id"]))
@@ -228,7 +240,7 @@ class _TableCheck:
             yield self._misfit(path, f"can't be read ({error})")
             return
         because = ", as files can't be read (see above)" if self._unreadable else ""
-        remedy = "get the file of rows that is missing from a backup, or begin a new output folder"
+        remedy = f"get the file that is missing from a backup, or {_READ_AGAIN}"
         if wrong:
             what = f"{path} says otherwise than the rows of {len(wrong):,} documents{because}: {_some(wrong)}"
             yield Finding(what, remedy)

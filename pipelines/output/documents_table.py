@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipelines.inputs.discovery import FileStamp, FoundFile
+from pipelines.output.checked_files import open_rows
 from pipelines.output.output_folder import current_file, documents_path
 from pipelines.output.schemas import DOCUMENTS, Table
 from pipelines.runtime.storage import join, open_file
@@ -25,12 +26,12 @@ def read_documents(output: str, table: Table, columns: Sequence[str] | None = No
     path = current_file(output, documents_path(table))
     if path is None:
         return
-    with open_file(join(output, path)) as file:
+    with open_rows(output, path) as file:
         yield from _batches(file, columns)
 
 
-def _batches(file: BinaryIO | IO[bytes], columns: Sequence[str] | None) -> Iterator[pa.Table]:
-    for batch in pq.ParquetFile(file).iter_batches(_BATCH_ROWS, columns=None if columns is None else list(columns)):
+def _batches(file: pq.ParquetFile, columns: Sequence[str] | None) -> Iterator[pa.Table]:
+    for batch in file.iter_batches(_BATCH_ROWS, columns=None if columns is None else list(columns)):
         yield _with_missing(pa.Table.from_batches([batch]), columns)
 
 
@@ -52,7 +53,7 @@ class DocumentsCopy:
 
     def read(self, columns: Sequence[str]) -> Iterator[pa.Table]:
         """Like ``read_documents``."""
-        return _batches(self._file, columns) if self._file else iter(())
+        return _batches(pq.ParquetFile(self._file), columns) if self._file else iter(())
 
 
 def _with_missing(documents: pa.Table, columns: Sequence[str] | None) -> pa.Table:

@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ocr_models.errors import UsageError
+from pipelines.output.checked_files import read_json
 from pipelines.output.schemas import Table
 from pipelines.runtime.storage import (
     StorageError,
@@ -25,7 +26,6 @@ from pipelines.runtime.storage import (
     join,
     list_folder,
     move,
-    read_bytes,
     remove_empty_folder,
     write_bytes,
 )
@@ -96,7 +96,7 @@ def pending_commit(output: str) -> Commit | None:
     try:
         if not exists(path):
             return None
-        values: dict[str, Any] = json.loads(read_bytes(path))
+        values: dict[str, Any] = read_json(output, COMMIT, "delete it, and pagebeam doctor --repair")
     except StorageError:
         if exists(path):
             raise

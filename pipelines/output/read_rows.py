@@ -9,12 +9,13 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ocr_models.errors import UsageError
+from pipelines.output.checked_files import open_rows
 from pipelines.output.output_folder import SUPERSEDED, current_file, current_files, documents_path
 from pipelines.output.row_changes import align
 from pipelines.output.schemas import PAGES, Table, find_table
 from pipelines.output.shards import ROWS_PER_GROUP
 from pipelines.output.snapshot import read_together
-from pipelines.runtime.storage import absolute_uri, join, open_file
+from pipelines.runtime.storage import absolute_uri
 
 
 def read_rows(
@@ -53,8 +54,7 @@ def read_rows(
 
 def _read(output: str, files: list[str], schema: pa.Schema, run: str | None) -> Iterator[pa.Table]:
     for path in files:
-        with open_file(join(output, path)) as file:
-            rows = pq.ParquetFile(file)
+        with open_rows(output, path) as rows:
             names = [name for name in schema.names if name in rows.schema_arrow.names]
             if run is None:
                 yield align(rows.read(names), schema)
@@ -82,8 +82,7 @@ def read_batches(output: str, table: Table, columns: Sequence[str]) -> Iterator[
     """Like ``read_files``, but yields few rows at a time, so that columns of words fit into memory."""
     schema = pa.schema([table.schema.field(name) for name in columns])
     for path in current_files(output, table.folder):
-        with open_file(join(output, path)) as file:
-            rows = pq.ParquetFile(file)
+        with open_rows(output, path) as rows:
             names = [name for name in columns if name in rows.schema_arrow.names]
             for batch in rows.iter_batches(ROWS_PER_GROUP, columns=names):
                 yield align(pa.Table.from_batches([batch]), schema)

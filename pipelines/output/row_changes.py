@@ -9,17 +9,16 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from pipelines.inputs.page_ranges import content_key, page_id
+from pipelines.output.checked_files import open_rows
 from pipelines.output.documents_table import contents
 from pipelines.output.output_folder import SUPERSEDED, current_files, unfinished_folder
 from pipelines.output.places import Place
 from pipelines.output.schemas import Table
 from pipelines.output.shards import OPENED, ROWS_PER_GROUP, Shard, write_shard
-from pipelines.runtime.storage import join, open_file
 
-_KEYS = (
+KEYS = (
     "page_id",
     "source_uri",
     "also_at",
@@ -31,6 +30,7 @@ _KEYS = (
     "reader_id",
     "run_id",
 )
+"""The columns that say which page of which document a row is of, and what became of it."""
 
 
 class RowChanges:
@@ -53,7 +53,7 @@ class RowChanges:
     def __init__(self, output: str, table: Table, run_id: str, shards: Sequence[Shard]) -> None:
         self._output, self._table, self._run_id = output, table, run_id
         self._new = f"{unfinished_folder(run_id)}/new"
-        self._shards = [(shard, _pack(_read(output, shard.path, _KEYS, table))) for shard in shards]
+        self._shards = [(shard, _pack(read_columns(output, shard.path, KEYS, table))) for shard in shards]
         self._facts: list[pa.Table] = []
         self.moves: list[tuple[str, str]] = []
         self.deletes: list[str] = []
@@ -81,18 +81,7 @@ class RowChanges:
 
     def with_places(self, opened: pa.Table) -> pa.Table:
         """The documents that a run opened, each place once, with those of its rows that aren't noted there."""
-        noted = set(opened["uri"].to_pylist())
-        more: dict[str, tuple[str | None, str | None]] = {}
-        for _, rows in self._keys():
-            uris = [None, *rows["source_uri"].to_pylist()]
-            firsts = [i for i, (before, uri) in enumerate(itertools.pairwise(uris)) if uri != before]
-            of_documents = rows.select(["source_uri", "also_at", "source_sha256", "input_id"]).take(firsts)
-            for row in of_documents.to_pylist():
-                for uri in (row["source_uri"], *(row["also_at"] or ())):
-                    if uri not in noted:
-                        more[uri] = row["source_sha256"], row["input_id"] if uri == row["source_uri"] else None
-        added = [{"uri": uri, "sha256": sha256, "input_id": input_id} for uri, (sha256, input_id) in more.items()]
-        return pa.concat_tables([_last_of_each(opened), pa.Table.from_pylist(added, OPENED)]).combine_chunks()
+        return with_places(opened, (rows for _, rows in self._keys()))
 
     def apply(
         self, places: Mapping[str, Place | None], copies: Mapping[str, Place | None], unreadable: Iterable[str]
@@ -114,21 +103,8 @@ class RowChanges:
         self._add_shards({**copies, **places}, unwanted)
 
     def facts(self) -> pa.Table:
-        """What is now known of the documents whose rows changed: ``content`` and the columns ``places.ATTRIBUTES``."""
-        of_shards = pa.concat_tables([_facts(self._table.schema.empty_table().select(_KEYS)), *self._facts])
-        totals = of_shards.group_by("content").aggregate(list(_FACTS)).rename_columns(["content", *_FACTS.values()])
-        mixed = pc.not_equal(totals["first_reader_id"], totals["reader_id"])
-        return pa.table(
-            {
-                "content": totals["content"],
-                "kind": totals["source_kind"],
-                "page_count": totals["page_count"],
-                "pages_read": pc.cast(totals["rows"], pa.int32()),
-                "pages_failed": pc.cast(totals["failed"], pa.int32()),
-                "reader_id": pc.if_else(pc.fill_null(mixed, False), "mixed", totals["reader_id"]),
-                "run_id": totals["run_id"],
-            }
-        )
+        """What is now known of the documents whose rows changed, see ``document_facts``."""
+        return _sum_facts(self._facts, self._table)
 
     def _pages_read_again(self, touched: pa.Array) -> dict[str, tuple[bool, str]]:
         """Of the run's pages that may have been read before: whether each failed, and its run, by page id."""
@@ -147,10 +123,10 @@ class RowChanges:
         unwanted: set[str],
     ) -> None:
         """Writes a file of earlier runs anew if some of its rows go or get other places."""
-        identities = _read(self._output, path, ("source_sha256", "source_uri"), self._table)
+        identities = read_columns(self._output, path, ("source_sha256", "source_uri"), self._table)
         if not pc.any(pc.is_in(_contents(identities), touched)).as_py():
             return
-        keys = _read(self._output, path, _KEYS, self._table)
+        keys = read_columns(self._output, path, KEYS, self._table)
         stays, is_changed = np.ones(len(keys), bool), False
         for i in np.flatnonzero(pc.is_in(_contents(keys), touched).to_numpy()):
             row = keys.slice(i, 1).to_pylist()[0]
@@ -166,7 +142,7 @@ class RowChanges:
         self._note(left.filter(pc.is_in(_contents(left), touched)))
 
     def _replace_file(self, path: str, stays: np.ndarray, places: Mapping[str, Place | None]) -> None:
-        rows = _read(self._output, path, self._table.schema.names, self._table)
+        rows = read_columns(self._output, path, self._table.schema.names, self._table)
         number = len(self.moves)
         if stays.any():
             new = f"{self._new}/changed-{number:05d}.parquet"
@@ -221,7 +197,7 @@ class RowChanges:
     ) -> tuple[Shard, pa.Table]:
         """Writes a shard of the run anew, with some of its rows, at other places."""
         mask = pa.array(stays)
-        rows = _read(self._output, shard.path, self._table.schema.names, self._table).filter(mask)
+        rows = read_columns(self._output, shard.path, self._table.schema.names, self._table).filter(mask)
         return self._write(f"{self._new}/{name}.parquet", _with_places(rows, places)), keys.filter(mask)
 
     def _write(self, path: str, rows: pa.Table) -> Shard:
@@ -230,6 +206,54 @@ class RowChanges:
 
     def _note(self, keys: pa.Table) -> None:
         self._facts.append(_facts(keys))
+
+
+def with_places(opened: pa.Table, keys: Iterable[pa.Table]) -> pa.Table:
+    """Documents that were opened, each place once, with those of rows that aren't noted there.
+
+    Args:
+        opened: the documents, with the columns of ``shards.OPENED``.
+        keys: the columns ``KEYS`` of rows.
+    """
+    noted = set(opened["uri"].to_pylist())
+    more: dict[str, tuple[str | None, str | None]] = {}
+    for rows in keys:
+        uris = [None, *rows["source_uri"].to_pylist()]
+        firsts = [i for i, (before, uri) in enumerate(itertools.pairwise(uris)) if uri != before]
+        of_documents = rows.select(["source_uri", "also_at", "source_sha256", "input_id"]).take(firsts)
+        for row in of_documents.to_pylist():
+            for uri in (row["source_uri"], *(row["also_at"] or ())):
+                if uri not in noted:
+                    more[uri] = row["source_sha256"], row["input_id"] if uri == row["source_uri"] else None
+    added = [{"uri": uri, "sha256": sha256, "input_id": input_id} for uri, (sha256, input_id) in more.items()]
+    return pa.concat_tables([_last_of_each(opened), pa.Table.from_pylist(added, OPENED)]).combine_chunks()
+
+
+def document_facts(keys: Iterable[pa.Table], table: Table) -> pa.Table:
+    """What follows from all rows of documents: ``content`` and the columns ``places.ATTRIBUTES``.
+
+    Args:
+        keys: the columns ``KEYS`` of rows.
+        table: the table of the rows.
+    """
+    return _sum_facts(map(_facts, keys), table)
+
+
+def _sum_facts(parts: Iterable[pa.Table], table: Table) -> pa.Table:
+    of_files = pa.concat_tables([_facts(table.schema.empty_table().select(KEYS)), *parts])
+    totals = of_files.group_by("content").aggregate(list(_FACTS)).rename_columns(["content", *_FACTS.values()])
+    mixed = pc.not_equal(totals["first_reader_id"], totals["reader_id"])
+    return pa.table(
+        {
+            "content": totals["content"],
+            "kind": totals["source_kind"],
+            "page_count": totals["page_count"],
+            "pages_read": pc.cast(totals["rows"], pa.int32()),
+            "pages_failed": pc.cast(totals["failed"], pa.int32()),
+            "reader_id": pc.if_else(pc.fill_null(mixed, False), "mixed", totals["reader_id"]),
+            "run_id": totals["run_id"],
+        }
+    )
 
 
 def _is_better(row: dict[str, Any], has_failed: bool, run_id: str) -> bool:
@@ -302,10 +326,9 @@ def _with_places(rows: pa.Table, places: Mapping[str, Place | None]) -> pa.Table
     return rows
 
 
-def _read(output: str, path: str, columns: Sequence[str], table: Table) -> pa.Table:
+def read_columns(output: str, path: str, columns: Sequence[str], table: Table) -> pa.Table:
     """Columns of a file; those that an older version didn't write are null."""
-    with open_file(join(output, path)) as file:
-        rows = pq.ParquetFile(file)
+    with open_rows(output, path) as rows:
         there = rows.read([name for name in columns if name in rows.schema_arrow.names])
     return align(there, pa.schema([table.schema.field(name) for name in columns]))
 

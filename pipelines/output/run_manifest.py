@@ -13,6 +13,7 @@ from typing import Any
 
 from ocr_models.errors import PagebeamError
 from pipelines.inputs.page_ranges import Document
+from pipelines.output.checked_files import read_json
 from pipelines.output.output_folder import (
     DESCRIPTION,
     RUNS,
@@ -26,7 +27,7 @@ from pipelines.output.parts import Part
 from pipelines.output.places import DocumentChanges
 from pipelines.output.schemas import PAGES, Row, Table, find_table
 from pipelines.output.shards import Shard, first_failures
-from pipelines.runtime.storage import join, list_folder, read_bytes, write_bytes
+from pipelines.runtime.storage import join, list_folder, write_bytes
 from pipelines.runtime.versions import versions
 
 
@@ -133,7 +134,9 @@ def write_description(output: str, run: RunDescription) -> None:
 
 def read_description(output: str, run_id: str) -> RunDescription:
     """Reads what ``write_description`` wrote."""
-    values = json.loads(read_bytes(join(output, description_path(run_id))))
+    values = read_json(
+        output, description_path(run_id), "delete the folder that it is in, whose pages are then read again"
+    )
     found = Found(**values["found"]) if values["found"] else None
     part = Part(**values["part"]) if values.get("part") else None
     return RunDescription(**{**values, "table": find_table(values["table"]), "found": found, "part": part})
@@ -229,7 +232,7 @@ def read_manifest(output: str, run_id: str) -> dict[str, Any]:
     path = current_file(output, manifest_path(run_id))
     if path is None:
         raise PagebeamError(f"run {run_id} has no manifest in {output}: it was cut off; run the same command again")
-    return json.loads(read_bytes(join(output, path)))
+    return read_json(output, path, "delete it: the rows can be used without it")
 
 
 def read_manifests(output: str) -> list[dict[str, Any]]:

@@ -15,12 +15,12 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from pipelines.inputs.discovery import FoundFile, find_files, folders_of, is_glob, no_documents
 from pipelines.inputs.input_list import InputList
 from pipelines.inputs.page_ranges import content_key
 from pipelines.inputs.worklist import write_known, write_worklist
+from pipelines.output.checked_files import open_rows
 from pipelines.output.documents_table import DocumentsCopy, KnownFiles, contents
 from pipelines.output.output_folder import current_files, unfinished_folder
 from pipelines.output.parts import Part
@@ -29,7 +29,7 @@ from pipelines.output.run_manifest import Found
 from pipelines.output.schemas import Table
 from pipelines.output.shards import write_presence
 from pipelines.reading.run_options import Rereading
-from pipelines.runtime.storage import absolute_uri, glob_regex, is_remote, join, open_file
+from pipelines.runtime.storage import absolute_uri, glob_regex, is_remote, join
 
 _FILES_AT_ONCE = 8192
 
@@ -277,8 +277,8 @@ class _Scope:
 
 def _row_batches(output: str, table: Table, columns: Sequence[str]) -> Iterator[pa.Table]:
     for path in current_files(output, table.folder):
-        with open_file(join(output, path)) as file:
-            yield pq.ParquetFile(file).read(list(columns))
+        with open_rows(output, path) as rows:
+            yield rows.read(list(columns))
 
 
 def _contents(rows: pa.Table) -> pa.ChunkedArray:

@@ -6,6 +6,7 @@ This module doesn't import Beam, which is loaded when there are pages to read.
 from __future__ import annotations
 
 import contextlib
+import logging
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -24,6 +25,7 @@ from pipelines.output.output_folder import (
     unfinished_folder,
 )
 from pipelines.output.parts import array_id
+from pipelines.output.recovery import recover
 from pipelines.output.run_manifest import RunDescription, Totals, write_description
 from pipelines.output.shards import has_shards
 from pipelines.reading.plan import Plan, Planner
@@ -80,6 +82,8 @@ def _begun(options: RunOptions, output: str, run: RunDescription) -> Iterator[Pl
             pages = f"{manifest['pages']['expected']:,} pages"
             what = f"pagebeam: took over {pages} of run {manifest['run_id']}, which was cut off"
             tell(what, event="taken over", run_id=manifest["run_id"])
+        if mended := str(recover(output, run.table, run.run_id, counts_rows=run.part is None)):
+            tell(f"pagebeam: {output}: {mended}", logging.WARNING, "recovered")
         planners.append(Planner(run.inputs, output, run.table, run.reader_id, options.rereading, listed, run.part))
 
     if run.part:

@@ -133,7 +133,7 @@ def test_standard_nms_does_not_depend_on_the_order(seed):
     np.testing.assert_array_equal(kept, quads[shuffle][standard_nms(quads[shuffle], scores[shuffle])])
 
 
-def test_noise_gives_no_more_words_than_can_be_ordered():
+def test_noise_gives_no_more_words_than_can_be_ordered(caplog):
     """Every other cell answers with a box of its own."""
     score_map, geometry_map = np.zeros((160, 160), np.float32), np.full((160, 160, 5), 2.0, np.float32)
     score_map[::2, ::2] = 0.9
@@ -142,6 +142,7 @@ def test_noise_gives_no_more_words_than_can_be_ordered():
     quads, confidences = decode_east(score_map, geometry_map)
     assert score_map.astype(bool).sum() == 6400 and len(quads) == len(confidences) == MAX_WORDS
     np.testing.assert_array_equal(quads[0], [[0, 0], [4, 0], [4, 4], [0, 4]])  # the one with the most evidence
+    assert caplog.messages == ["a look at a page gave 6400 boxes; the 5000 with the most evidence are read"]
 
 
 @given(st.integers(1, 30), st.data())

@@ -109,7 +109,7 @@ def test_large_pdf_page_is_rendered_at_a_dpi_that_fits(tmp_path, monkeypatch):
     [
         (samples.pdf_bytes(["0 0 9 9 re f"], encrypt=True), "encrypted"),
         (b"%PDF-1.4\nand then nothing", "broken"),
-        (samples.pdf_bytes([]), "broken"),
+        (samples.pdf_bytes([]), "the document has no pages"),
         (samples.pdf_bytes([""]).replace(b"/Count 1", b"/Count 100000"), "100,000 pages, more than it has bytes"),
     ],
 )
@@ -120,6 +120,16 @@ def test_pdf_that_cannot_be_opened(tmp_path, content, message):
     with pytest.raises(DocumentError, match=message) as error:
         count_pages(str(path), DocumentKind.PDF)
     assert error.value.stage == "open"
+
+
+def test_a_pdf_without_pages_after_an_encrypted_one_is_not_called_encrypted(tmp_path):
+    """PDFium keeps the error of the file before."""
+    (tmp_path / "a.pdf").write_bytes(samples.pdf_bytes([""], encrypt=True))
+    (tmp_path / "b.pdf").write_bytes(samples.pdf_bytes([]))
+
+    for name, message in (("a.pdf", "encrypted"), ("b.pdf", "the document has no pages")):
+        with pytest.raises(DocumentError, match=message):
+            count_pages(str(tmp_path / name), DocumentKind.PDF)
 
 
 def test_absurd_pdf_page_is_refused(tmp_path):

@@ -28,7 +28,7 @@ def image_of(pdf: pikepdf.Pdf, pixels: np.ndarray, entries: dict[str, object]) -
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "JPEG2000")  # without loss
     stream = pikepdf.Stream(pdf, file.getvalue(), Type=Name.XObject, Subtype=Name.Image, Filter=Name.JPXDecode)
-    stream.Height, stream.Width = pixels.shape
+    stream.Height, stream.Width = pixels.shape[:2]
     for key, value in entries.items():
         stream[key] = value
     return pdf.make_indirect(stream)
@@ -136,3 +136,28 @@ def test_only_pages_that_need_it_are_copied(tmp_path):
         assert len(copy.pages) == 1 and copy.pages[0].resources.XObject.X.BitsPerComponent == 8
     (tmp_path / "broken.pdf").write_bytes(b"%PDF-1.7")
     assert open_with_qpdf(str(tmp_path / "broken.pdf")) is None
+
+
+@pytest.mark.parametrize("has_own", [True, False])
+def test_a_copy_has_only_the_images_that_its_page_draws(tmp_path, has_own):
+    pdf = pikepdf.new()
+    images = [image_of(pdf, np.full_like(RAMP, value), GRAY) for value in (50, 100, 150)]
+    form = form_of(pdf, images[2])
+    if not has_own:
+        del form.Resources
+    shared = pdf.make_indirect(Dictionary(XObject=Dictionary(X=images[0], Y=images[1], F=form)))
+    for name in "XY":
+        page = pdf.add_blank_page(page_size=(WIDTH, HEIGHT))
+        content = f"{WIDTH} 0 0 {HEIGHT} 0 0 cm /{name} Do".encode()
+        page.obj.Resources, page.obj.Contents = shared, pdf.make_stream(content)
+    pdf.save(tmp_path / "a.pdf")
+    source = pikepdf.open(tmp_path / "a.pdf")
+
+    copies = [pikepdf.open(io.BytesIO(page_with_stated_bits(source, index) or b"")) for index in (0, 1, 0)]
+
+    all_objects = {"/X", "/Y", "/F"}
+    assert [set(copy.pages[0].resources.XObject.keys()) for copy in copies] == (
+        [{"/X"}, {"/Y"}, {"/X"}] if has_own else [all_objects] * 3
+    )
+    render = page_renderer(str(tmp_path / "a.pdf"), DocumentKind.PDF, dpi=72)
+    assert [int(render(index).pixels[20, 20]) for index in (0, 1)] == [50, 100]

@@ -135,7 +135,26 @@ def test_originals_that_are_gone_or_changed_cost_only_their_documents(rows, caps
     assert status == 3 and list(files) == ["b/1.png.pdf"]
     assert f"{scans}/a/1.png: the original is gone, or isn't what was read any more" in said.err
     assert f"{scans}/fax.tif: the original is gone, or isn't what was read any more (the file has changed" in said.err
-    assert "1 files written" in said.out and "1 of them without text" in said.out
+    assert said.out.endswith(f"1 files written below {rows.parent}/as-pdf, with 1 pages; 1 failed pages left out\n")
+
+
+@pytest.mark.parametrize(
+    ("form", "said"),
+    [
+        ("txt", "with 3 pages, 2 of them without text, as they failed or were not read; 1 failed pages left out"),
+        ("alto", "with 1 pages; 2 failed pages left out"),
+        ("jsonl", "with 3 pages, 2 of them without text, as they failed or were not read"),
+    ],
+)
+def test_the_summary_counts_each_page_once(tmp_path, capsys, form, said):
+    book, locked = document(tmp_path / "book.tif"), document(tmp_path / "locked.pdf")
+    third = page(book, 2, source_kind="tiff", page_count=3)  # the first has no row
+    second = failed(book, page_index=1, page_count=3)
+    rows = write_run(tmp_path / "out", "20260131T020000.123Z-0a1b2c", [second, third, failed(locked, page_count=None)])
+
+    export(with_manifest(rows), form)
+
+    assert capsys.readouterr().out.endswith(f"{said}\n")
 
 
 def test_a_copy_of_an_original_serves_as_well(rows, tmp_path):

@@ -15,7 +15,7 @@ from ocr_models.io.hashing import CHANGED
 from pipelines.decoding.child import CountPages, RenderPage
 from pipelines.decoding.file_requests import HashFile, ListRecords
 from pipelines.inputs import local_copies, page_ranges
-from pipelines.inputs.discovery import FoundFile, find_documents
+from pipelines.inputs.discovery import FoundFile, find_files
 from pipelines.inputs.documents import open_document, record_places
 from tests.pipelines import samples
 
@@ -23,10 +23,11 @@ from tests.pipelines import samples
 def test_a_name_that_is_no_text_fails_alone(tmp_path, pool):
     Path(os.fsdecode(os.fsencode(tmp_path / "caf") + b"\xe9.png")).write_bytes(b"")
 
-    [uri] = find_documents(str(tmp_path))
-    [page_range] = open_document(FoundFile(uri), pool)
+    [found] = find_files(str(tmp_path))
+    [page_range] = open_document(found, pool)
 
-    assert uri.endswith("caf\\xe9.png")
+    assert found.uri.endswith("caf\\xe9.png")
+    assert found.error.startswith("its path isn't UTF-8")
     assert page_range.document.error.startswith("the file can't be opened")
 
 

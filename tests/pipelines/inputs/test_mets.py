@@ -75,6 +75,8 @@ def test_without_numbers_the_order_is_that_of_the_file():
         ("/scans/a.tif", "URL", "gs://books/7/mets.xml", "/scans/a.tif"),
         ("file:///scans/a%20b.tif", "URL", "/books/7/mets.xml", "file:///scans/a%20b.tif"),
         ("gs://scans/a.tif", "URL", "/books/7/mets.xml", "gs://scans/a.tif"),
+        ("file:max/a%20b.tif", "URL", "/books/7/mets.xml", "/books/7/max/a b.tif"),
+        ("file:./a.tif", "OTHER", "gs://books/7/mets.xml", "gs://books/7/a.tif"),
     ],
 )
 def test_references_are_those_of_the_folder_of_the_file(href, loctype, path, expected):
@@ -93,6 +95,19 @@ def test_files_on_the_web_are_left_for_those_that_are_here():
     on_the_web = ("MAX", "image/tiff", {f"M{n}": f"https://example.org/{n}.tif" for n in (1, 2, 3)})
 
     assert read(mets([on_the_web, DEFAULT])).group == "DEFAULT"
+
+
+def test_one_file_on_the_web_leaves_the_others_of_its_group_to_be_read(tmp_path):
+    group = ("MAX", "image/tiff", {"M1": "1.tif", "M2": "https://example.org/2.tif"})
+    (tmp_path / "mets.xml").write_bytes(mets([group]))
+    (tmp_path / "1.tif").write_bytes(b"II*\0")
+    inputs = InputList(str(tmp_path / "mets.xml"))
+
+    here, on_the_web = sorted(inputs.files(), key=lambda file: file.input_id)
+
+    assert (here.uri, here.error) == (str(tmp_path / "1.tif"), None)
+    assert on_the_web.uri == "https://example.org/2.tif" and "no file system for https" in on_the_web.error
+    assert "1 of them are on the web, from where nothing is fetched" in inputs.describe()
 
 
 @pytest.mark.parametrize(

@@ -143,7 +143,7 @@ def test_killed_after_it_counts_it_is_completed(output, monkeypatch, moved):
     [finding] = check_consistency(str(output))
     assert "was cut off" in finding.what
 
-    repair(str(output))
+    repair(str(output), "doctor")
 
     assert conftest.read_rows(output) == before  # as plain Parquet readers see it
     assert len(list((output / "pages").iterdir())) == 1

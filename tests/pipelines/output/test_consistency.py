@@ -16,6 +16,7 @@ from pipelines.cli import main as cli
 from pipelines.output.lock import locked
 from pipelines.output.output_folder import Commit
 from tests.pipelines import samples
+from tests.pipelines.conftest import read_rows
 
 
 @pytest.fixture
@@ -137,7 +138,10 @@ DAMAGES = {
     "a pending commit": (leave_a_commit, "the commit of r was cut off"),
     "a leftover": (leave_a_temporary_file, "1 files are left over from writers that were killed: pages/_x"),
 }
-REPAIRED = {"a dead lock", "a dead lock of a part", "a pending commit", "a leftover"}
+REPAIRED = {
+    *("a dead lock", "a dead lock of a part", "a pending commit", "a leftover"),
+    *("a cut file", "a broken page", "rows are missing", "rows of unknown documents"),
+}
 
 
 def test_a_folder_as_a_run_leaves_it_is_right(output, capsys):
@@ -157,8 +161,55 @@ def test_each_damage_is_found_and_some_are_repaired(output, capsys, name):
     assert cli.main(["doctor", str(output), "--repair"]) == (0 if name in REPAIRED else 3)
 
 
+def delete_the_file(output: Path) -> None:
+    rows_file(output).unlink()
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (delete_the_file, "5 pages have no row any more"),
+        (cut_the_file, "5 pages have no row any more"),
+        (DAMAGES["rows are missing"][0], "3 pages have no row any more"),
+        (DAMAGES["rows of unknown documents"][0], "they are hashed again"),
+    ],
+    ids=["a deleted file", "a cut file", "rows are missing", "no documents"],
+)
+def test_the_next_run_reads_the_pages_whose_rows_were_lost(output, run, tmp_path, capsys, damage, said):
+    before = read_rows(output)
+    damage(output)
+
+    status, rows = run(tmp_path / "in")
+
+    assert said in capsys.readouterr().err
+    assert status == 3 and [row["page_id"] for row in rows] == [row["page_id"] for row in before]
+    assert [row["text"] for row in rows] == [row["text"] for row in before]
+    assert len(list((output / "damaged/pages").glob("*.parquet"))) == (damage is cut_the_file)
+    assert cli.main(["doctor", str(output)]) == 0
+
+
+def test_rows_in_a_damaged_file_are_told_with_what_to_do(output, capsys):
+    cut_the_file(output)
+    capsys.readouterr()
+
+    assert cli.main(["status", str(output)]) == 1
+    said = capsys.readouterr().err
+    assert f"pagebeam: {rows_file(output)} is damaged" in said and f"pagebeam doctor {output} --repair" in said
+
+
 def test_repairing_does_not_disturb_a_writer(output):
 
     with locked(str(output), "a-run"):
         assert cli.main(["doctor", str(output), "--repair"]) == 5
         assert cli.main(["doctor", str(output)]) == 0
+
+
+@pytest.mark.parametrize("name", ["_commit.json", "manifest"])
+def test_damaged_json_is_told_in_a_line_with_what_to_do(output, capsys, name):
+    path = next((output / "runs").iterdir()) if name == "manifest" else output / name
+    path.write_bytes(b"\xff{")
+    capsys.readouterr()
+
+    assert cli.main(["status", str(output)]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith(f"pagebeam: {path} is damaged (") and "get it back from a backup, or delete it" in said
