@@ -172,6 +172,8 @@ def check_run(
     for task, name in models.items():
         find_bundle(local_bundle(name), task)
     for path in (*arguments.inputs, arguments.output):
+        if not path:  # it would mean the current folder
+            raise UsageError("an INPUT, or the --output, is empty; is a variable of the shell not set?")
         check_file_system(path)
         if arguments.runner == "DataflowRunner" and not is_remote(path):  # of others, the workers may see it
             raise UsageError(f"{path}: a path of this machine, which Dataflow's workers don't see; give one on gs://")

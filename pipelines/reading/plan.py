@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ocr_models.errors import UsageError
 from pipelines.inputs.discovery import FoundFile, find_files, folders_of, is_glob, no_documents
 from pipelines.inputs.input_list import InputList
 from pipelines.inputs.page_ranges import content_key
@@ -204,9 +205,10 @@ class Planner:
             sources.insert(0, (self._input_list.path, self._input_list.files()))
         for pattern, files in sources:
             skipped: Counter[str] = Counter()
-            is_empty = True
+            is_empty, has_own = True, False
             for file in files:
                 if file.uri.startswith(own):
+                    has_own = True
                     continue
                 is_empty &= file.skipped is not None
                 if file.error and file.stamp is None:
@@ -222,6 +224,8 @@ class Planner:
                     seen.add(hash(file.uri))
                 yield file
             self._skipped += skipped
+            if is_empty and has_own:
+                raise UsageError(f"no documents at {pattern} but those in the output folder; give another --output")
             if is_empty:
                 raise no_documents(pattern, skipped)
 

@@ -20,6 +20,7 @@ from pipelines.output.commit import commit_briefly, commit_nothing, commit_run, 
 from pipelines.output.lock import Holder, locked, locked_part
 from pipelines.output.output_folder import (
     check_layout,
+    finish_commit,
     pending_commit,
     remove_unfinished,
     unfinished_folder,
@@ -78,12 +79,13 @@ def _begun(options: RunOptions, output: str, run: RunDescription) -> Iterator[Pl
     planners, listed = [], options.input_list
 
     def begin() -> None:
+        finish_commit(output)
+        if mended := str(recover(output, run.table, run.run_id, counts_rows=run.part is None)):
+            tell(f"pagebeam: {output}: {mended}", logging.WARNING, "recovered")
         for manifest in take_over(output, run.run_id):
             pages = f"{manifest['pages']['expected']:,} pages"
             what = f"pagebeam: took over {pages} of run {manifest['run_id']}, which was cut off"
             tell(what, event="taken over", run_id=manifest["run_id"])
-        if mended := str(recover(output, run.table, run.run_id, counts_rows=run.part is None)):
-            tell(f"pagebeam: {output}: {mended}", logging.WARNING, "recovered")
         planners.append(Planner(run.inputs, output, run.table, run.reader_id, options.rereading, listed, run.part))
 
     if run.part:

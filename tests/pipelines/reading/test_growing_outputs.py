@@ -236,6 +236,18 @@ def test_what_can_be_read_no_more_keeps_its_rows(run, reads, tmp_path, monkeypat
     assert run(tmp_path / "in")[0] == 0 and reads() == 0 and view(tmp_path / "out") == before
 
 
+def test_an_input_below_the_output_is_refused_and_so_are_empty_paths(fake_models, tmp_path, monkeypatch, capsys):
+    samples.write_png(tmp_path / "out/in/a.png", 1)
+    monkeypatch.chdir(tmp_path)
+
+    assert cli.main(["run", "out/in", "--output", "out"]) == 2
+    assert "no documents at out/in but those in the output folder; give another --output" in capsys.readouterr().err
+    for arguments in (["", "--output", "new"], ["out", "--output", ""]):
+        assert cli.main(["run", *arguments]) == 2
+        assert "is empty; is a variable of the shell not set?" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
 def test_an_output_below_the_input_is_no_input(run, reads, tmp_path):
     samples.write_png(tmp_path / "in/a.png", 1)
     for _ in range(2):
@@ -244,7 +256,7 @@ def test_an_output_below_the_input_is_no_input(run, reads, tmp_path):
     assert manifests(tmp_path / "in/out")[-1]["skipped"] == {}
 
 
-@pytest.mark.parametrize("moment", ["before the commit", "after the commit", "half carried out"])
+@pytest.mark.parametrize("moment", ["before the commit", "after the commit", "half carried out", "damaged"])
 def test_a_run_that_was_cut_off_is_taken_over(run, reads, tmp_path, monkeypatch, capsys, moment):
     folder, output = tmp_path / "in", tmp_path / "out"
     for seed in range(4):
@@ -269,18 +281,20 @@ def test_a_run_that_was_cut_off_is_taken_over(run, reads, tmp_path, monkeypatch,
         "half carried out": (output_folder, "delete", lambda paths: kill() if next(calls) == 0 else None),
     }
     with monkeypatch.context() as patch:
-        patch.setattr(*places_to_die[moment])
+        patch.setattr(*places_to_die["before the commit" if moment == "damaged" else moment])
         assert run(folder)[0] == 1
     (output / LOCK).unlink(missing_ok=True)
     assert reads() == 2
     seen = rows_of(pagebeam.read_rows(str(output)).to_pylist())
-    assert len(seen) == (4 if moment == "before the commit" else 5)
+    assert len(seen) == (4 if moment in ("before the commit", "damaged") else 5)
+    if moment == "damaged":
+        (output / "documents/pages.parquet").write_bytes(b"PAR1 something else")
 
     assert run(folder)[0] == 0
 
     assert reads() == 0 and view(output) == expected
     assert not list(output.glob("_*"))
-    assert ("took over 2 pages" in capsys.readouterr().err) == (moment == "before the commit")
+    assert ("took over 2 pages" in capsys.readouterr().err) == (moment in ("before the commit", "damaged"))
 
 
 def test_pages_that_a_run_did_not_come_to_are_read_by_the_next(run, reads, tmp_path, monkeypatch):
