@@ -82,12 +82,22 @@ def _rules_beside(
     found = []
     for start, stop in runs_of(palest < paper - _CONTRAST * (paper - darkest)).tolist():
         column = seen[:, start + int(palest[start:stop].argmin())]
-        is_ink = column < paper - _EVEN * (paper - median(column[inside]))
-        up = int(np.append(is_ink[: inside.start][::-1], False).argmin())
-        down = int(np.append(is_ink[inside.stop :], False).argmin())
+        least = paper - _EVEN * (paper - median(column[inside]))
+        is_ink = column < least
+        up, down = _reach(is_ink, inside)
         is_thin = stop - start <= max(_THIN_PX, _THICKEST * height)
         if is_thin and is_ink[inside].all() and up + down >= _BEYOND * height:
+            # Where a rule runs into a head of another gray, or crosses a level rule, there is no paper beside it.
+            beside = cv2.max(seen[:, max(0, start - 2)], seen[:, min(stop + 1, seen.shape[1] - 1)]).ravel()
+            up, down = _reach(is_ink & (beside >= least), inside)
             # The pixels on both sides are gray from a rule that lies between two columns of pixels.
             gray = 255 - paper if is_dark else paper
             found.append((max(0, left + start - 1), top - up, left + stop + 1, bottom + down, gray))
     return found
+
+
+def _reach(is_rule: np.ndarray, inside: slice) -> tuple[int, int]:
+    """For how many rows above and below those ``inside`` a rule goes on."""
+    up = int(np.append(is_rule[: inside.start][::-1], False).argmin())
+    down = int(np.append(is_rule[inside.stop :], False).argmin())
+    return up, down
