@@ -61,7 +61,13 @@ class _Maker:
         """A cell of a table of figures: what stands there alone, too."""
         whole, part = self.below(10 ** self.below(6, 1)), self.below(100)
         cells = ("-", "0", "–", f"{part}%", f"{whole:,}", f"{whole:,}.{part:02d}", str(part % 10), f"({whole})", "n/a")
-        cells += (f"{part / 10:.1f}", f"-{part}.{part % 10}", f"+{part}", f"±{part / 100:.2f}", f"{part}.{whole % 10} %")
+        cells += (
+            f"{part / 10:.1f}",
+            f"-{part}.{part % 10}",
+            f"+{part}",
+            f"±{part / 100:.2f}",
+            f"{part}.{whole % 10} %",
+        )
         shares = np.array([5, 6, 2, 6, 9, 9, 8, 2, 1, 8, 3, 1, 1, 2], float)
         return str(self.rng.choice(cells, p=shares / shares.sum()))
 
@@ -70,10 +76,14 @@ class _Maker:
 
     def day(self) -> str:
         day, month, year = self.below(29, 1), self.below(13, 1), self.below(2027, 1985)
-        return str(self.rng.choice([f"{day:02d}/{month:02d}/{year}", f"{year}-{month:02d}-{day:02d}", f"{day}.{month}."]))
+        return str(
+            self.rng.choice([f"{day:02d}/{month:02d}/{year}", f"{year}-{month:02d}-{day:02d}", f"{day}.{month}."])
+        )
 
     def code(self) -> str:
-        return "".join(self.rng.choice(list("ABCDEFGHKLMNPRSTUVWXYZ0123456789-/"), self.below(9, 4))).strip("-/") or "A1"
+        return (
+            "".join(self.rng.choice(list("ABCDEFGHKLMNPRSTUVWXYZ0123456789-/"), self.below(9, 4))).strip("-/") or "A1"
+        )
 
 
 def _form(m: _Maker) -> str:
@@ -134,8 +144,12 @@ def _chart(m: _Maker) -> str:
             for i in range(top + 1)
         )
         side = f"<text font-size=11 text-anchor=middle transform='translate(12,110) rotate(-90)'>{m.title(2, 3)}</text>"
-        legend = f"<rect x=440 y=4 width=10 height=10 fill='{m.dark}' /><text x=456 y=13 font-size=10>{m.text(1, 2)}</text>"
-        drawn = bars if m.rng.random() < 0.6 else f"<polyline points='{line}' fill=none stroke='{m.dark}' stroke-width=2 />"
+        legend = (
+            f"<rect x=440 y=4 width=10 height=10 fill='{m.dark}' /><text x=456 y=13 font-size=10>{m.text(1, 2)}</text>"
+        )
+        drawn = (
+            bars if m.rng.random() < 0.6 else f"<polyline points='{line}' fill=none stroke='{m.dark}' stroke-width=2 />"
+        )
         charts.append(
             f"<h1>{m.title(2, 4)}</h1><svg viewBox='0 0 600 300' width='100%'>{ticks}{drawn}{labels}{side}{legend}</svg>"
             f"<p class=small><b>Figure {m.below(30, 1)}:</b> {m.text(10, 25)}</p>"
@@ -179,11 +193,16 @@ def _timetable(m: _Maker) -> str:
     times = lambda stop, i: f"{(start + 9 * stop + 37 * i) // 60 % 24:02d}:{(start + 9 * stop + 37 * i) % 60:02d}"  # noqa: E731
     rows = "".join(
         f"<tr class={'pale' if stop % 2 else ''}><td><b>{m.title(1, 2)}</b></td>"
-        + "".join(f"<td class=c>{times(stop, i) if m.below(9) else m.rng.choice(['|', '–', '…'])}</td>" for i in range(columns))
+        + "".join(
+            f"<td class=c>{times(stop, i) if m.below(9) else m.rng.choice(['|', '–', '…'])}</td>"
+            for i in range(columns)
+        )
         + "</tr>"
         for stop in range(m.below(30, 18))
     ).replace("<td class=c>|</td>", "<td class=c>–</td>")
-    trains = "".join(f"<th class=c>{m.rng.choice(['IC', 'RE', 'S', 'R'])} {m.below(90, 1)}</th>" for _ in range(columns))
+    trains = "".join(
+        f"<th class=c>{m.rng.choice(['IC', 'RE', 'S', 'R'])} {m.below(90, 1)}</th>" for _ in range(columns)
+    )
     return (
         f"<div class='dark row' style='padding:3mm'><h1>{m.title(1)} – {m.title(1)}</h1><h1 class=r>{m.below(99, 1)}</h1></div>"
         f"<table class='{m.rng.choice(['grid', ''])} small'><tr><th></th>{trains}</tr>{rows}</table>"
@@ -279,7 +298,12 @@ def _page(kind: str, m: _Maker) -> str:
     """The HTML of a page: what it shows, in a size and face of its own."""
     is_slide = kind == "slide"
     size = m.rng.uniform(15, 22) if is_slide else m.rng.uniform(7, 11)
-    style = _STYLE % {"dark": m.dark, "pale": m.pale, "pad": m.rng.uniform(0.8, 4), "rule": m.rng.choice([0.5, 0.75, 1.5])}
+    style = _STYLE % {
+        "dark": m.dark,
+        "pale": m.pale,
+        "pad": m.rng.uniform(0.8, 4),
+        "rule": m.rng.choice([0.5, 0.75, 1.5]),
+    }
     sides = "254mm 190mm" if is_slide else m.rng.choice(["A4", "A4", "letter"])
     look = ("dark", "pale")[m.below(2)] if is_slide else ("", "pale")[m.below(4) // 3]
     height = "190mm" if is_slide else "270mm"
@@ -295,7 +319,9 @@ def _print(page: str, pdf: Path, browser: str) -> None:
     source.write_text(page, encoding="utf-8")
     options = ("--headless", "--no-sandbox", "--disable-gpu", "--no-pdf-header-footer")
     subprocess.run(
-        [browser, *options, f"--print-to-pdf={pdf.resolve()}", source.resolve().as_uri()], check=True, capture_output=True
+        [browser, *options, f"--print-to-pdf={pdf.resolve()}", source.resolve().as_uri()],
+        check=True,
+        capture_output=True,
     )
 
 
