@@ -31,7 +31,7 @@ _BAND = (0.06, 0.84)  # rows that are examined, as in ``box_refinement``
 # In 1,100 places of development pages, gaps after such numbers were 0.14 and more, or, where the page has no space
 # ("10.x"), 0.10 at most; gaps between letters and figures of a label 0.16 and more. Those of one label ("T1") may be as
 # wide in loose print, but then the others within it are, too, and the spaces are wider.
-_NUMBERED = re.compile(r"\d{1,3}\.(?=[^\W\d_])")
+_NUMBERED = re.compile(r"\d{1,3}\.(?=[^\W\d_][^\s.]*\.?(?!\S))")  # not a date such as "19.Jan.09"
 _LABEL = re.compile(r"(?<!\S)[A-Z]{1,2}(?=\d{1,3}(?!\S))")
 _AFTER_NUMBER, _IN_LABEL, _WIDER, _OF_SPACE = 0.13, 0.16, 1.4, 0.6
 _BEFORE, _AFTER = 0.15, 0.3  # from the places of two characters, within which the middle of a gap between them is

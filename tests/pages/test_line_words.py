@@ -80,6 +80,7 @@ def test_word_begins_at_a_gap_after_the_number_of_a_field():
     assert texts == ["6.", "IM"]
     np.testing.assert_allclose(ends[:, 0], [100, 138.5], atol=0.1)
     assert split(crop_of((5, 22), (28, 38), (40, 80), (84, 195)), "6.IM", places)[0] == ["6.IM"]  # a gap of 0 after it
+    assert split(crop_of((5, 22), (28, 32), (42, 80), (84, 195)), "6.I.9", (10, 30, 60, 90, 120))[0] == ["6.I.9"]
 
 
 def test_label_of_letters_and_figures_is_parted_only_at_its_widest_gap():
