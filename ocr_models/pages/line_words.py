@@ -28,9 +28,9 @@ _REACH = 0.5  # from where a space was read to the middle of its gap; letters on
 _GAP_COUNTS = 0.5  # a gap is preferred to a nearer one by its width, up to this
 _BAND = (0.06, 0.84)  # rows that are examined, as in ``box_refinement``
 # The recognizer misses narrow spaces after the number of a field, as in "6. IMPORT", and within a label such as "R 30".
-# In 1,100 places of development pages, gaps after such numbers were 0.14 and more, or, where the page has no space
-# ("10.x"), 0.10 at most; gaps between letters and figures of a label 0.16 and more. Those of one label ("T1") may be as
-# wide in loose print, but then the others within it are, too, and the spaces are wider.
+# At 1,105 places of development pages, gaps after such numbers were 0.14 and more, or, where the page has no space
+# ("10.x"), 0.10 at most; those within labels of two words 0.16 and more, but for one of 0.12. In a label of one word
+# ("T1") they may be as wide in loose print, but then the others within it are, too, and the spaces are wider.
 _NUMBERED = re.compile(r"\d{1,3}\.(?=[^\W\d_][^\s.]*\.?(?!\S))")  # not a date such as "19.Jan.09"
 _LABEL = re.compile(r"(?<!\S)[A-Z]{1,2}(?=\d{1,3}(?!\S))")
 _AFTER_NUMBER, _IN_LABEL, _WIDER, _OF_SPACE = 0.13, 0.16, 1.4, 0.6
