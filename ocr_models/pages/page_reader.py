@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from itertools import islice
+from itertools import islice, starmap
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from ocr_models.pages.found_page import FoundPage, ReadPage, find_page, text_sla
 from ocr_models.pages.leader_marks import HAS_LEADER, part_at_leaders
 from ocr_models.pages.line_pieces import cut_pieces, find_pieces
 from ocr_models.pages.line_words import split_words
+from ocr_models.pages.lone_letters import tell_by_height
 from ocr_models.pages.page_text import assemble, part_words
 from ocr_models.pages.readings import certain_characters, network_confidence, own_confidence, surer
 from ocr_models.pages.turned_text import only_in_strips, take_turned_lines, turned_strips
@@ -133,7 +134,10 @@ class PageReader:
                 slant = text_slant(image)
                 if abs(slant - read[i][0].skew) > _MOST_SKEW_RAD:
                     read[i] = self._read([find_page(self._finder, image, 0, slant)])[0]
-        parted = ([part_words(*part) for part in self._with_turned_text(*of)] for of in zip(images, read, strict=True))
+        parted = (
+            [(page, tell_by_height(page.image, page.quads, words)) for page, words in starmap(part_words, parts)]
+            for parts in map(self._with_turned_text, images, read)
+        )
         return [assemble(parts, self._min_confidence) for parts in parted]
 
     def find_words(self, image: np.ndarray) -> np.ndarray:

@@ -87,11 +87,21 @@ def _rules_beside(
             continue
         middle = start + int(palest[start:stop].argmin())
         column = cv2.blur(seen[:, middle : middle + 1], smoothed).ravel()
-        is_ink = column < paper - _EVEN * (paper - median(column[inside]))
-        up = int(np.append(is_ink[: inside.start][::-1], False).argmin())
-        down = int(np.append(is_ink[inside.stop :], False).argmin())
+        least = paper - _EVEN * (paper - median(column[inside]))
+        is_ink = column < least
+        up, down = _reach(is_ink, inside)
         if is_ink[inside].all() and up + down >= _BEYOND * height:
+            # Where a rule runs into a head of another gray, or crosses a level rule, there is no paper beside it.
+            sides = seen[:, [max(0, start - 2), min(stop + 1, seen.shape[1] - 1)]]
+            up, down = _reach(is_ink & (cv2.blur(sides, smoothed).max(axis=1) >= least), inside)
             # The pixels on both sides are gray from a rule that lies between two columns of pixels.
             gray = 255 - paper if is_dark else paper
             found.append((max(0, left + start - 1), top - up, left + stop + 1, bottom + down, gray))
     return found
+
+
+def _reach(is_rule: np.ndarray, inside: slice) -> tuple[int, int]:
+    """For how many rows above and below those ``inside`` a rule goes on."""
+    up = int(np.append(is_rule[: inside.start][::-1], False).argmin())
+    down = int(np.append(is_rule[inside.stop :], False).argmin())
+    return up, down

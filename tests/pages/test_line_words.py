@@ -72,3 +72,19 @@ def test_words_of_several_pieces_stand_in_their_own_piece():
     quads, words = split_words([crop, crop], np.concatenate([QUADS, QUADS + 40]), reads, part)
     assert [word.text for word in words] == ["ab", "cd", "ef", "gh"]
     np.testing.assert_allclose(quads[2:], quads[:2] + 40, atol=1e-3)
+
+
+def test_word_begins_at_a_gap_after_the_number_of_a_field():
+    places = (10, 30, 60, 120)
+    texts, ends = split(crop_of((5, 22), (28, 32), (42, 80), (84, 195)), "6.IM", places)
+    assert texts == ["6.", "IM"]
+    np.testing.assert_allclose(ends[:, 0], [100, 138.5], atol=0.1)
+    assert split(crop_of((5, 22), (28, 38), (40, 80), (84, 195)), "6.IM", places)[0] == ["6.IM"]  # a gap of 0 after it
+    assert split(crop_of((5, 22), (28, 32), (42, 80), (84, 195)), "6.I.9", (10, 30, 60, 90, 120))[0] == ["6.I.9"]
+
+
+def test_label_of_letters_and_figures_is_parted_only_at_its_widest_gap():
+    places = (10, 60, 120)
+    assert split(crop_of((5, 45), (55, 95), (99, 195)), "R30", places)[0] == ["R", "30"]
+    assert split(crop_of((5, 45), (55, 95), (105, 195)), "R30", places)[0] == ["R30"]  # loose print
+    assert split(crop_of((5, 45), (55, 95), (99, 195)), "r30", places)[0] == ["r30"]
