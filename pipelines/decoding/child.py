@@ -29,6 +29,7 @@ from ocr_models.io.images import ColorMode, PageImage
 from ocr_models.io.text_layer import TextLayer, page_decoder
 from ocr_models.limits import DecodeLimits, over_limit
 from ocr_models.records import TextLayerUse
+from pipelines.decoding import messages
 
 OPEN_DOCUMENTS = 4
 READY = "ready"
@@ -130,16 +131,16 @@ def serve(connection: Connection, time_limit_s: float) -> None:
     """
     while True:
         try:
-            request = connection.recv()
+            request = messages.receive(connection)
         except EOFError:
             return
         signal.setitimer(signal.ITIMER_REAL, time_limit_s + ALARM_DELAY_S)
         response = answer(request)
         signal.setitimer(signal.ITIMER_REAL, 0)
         try:
-            connection.send(response)
-        except MemoryError:  # what is sent is copied first, so that nothing of it has been sent yet
-            connection.send(Answer(None, _too_much_memory(request), response.elapsed_ms))
+            messages.send(connection, response)
+        except MemoryError:  # nothing of it has been sent yet
+            messages.send(connection, Answer(None, _too_much_memory(request), response.elapsed_ms))
 
 
 def answer(request: Request) -> Answer:
@@ -172,5 +173,5 @@ def main() -> None:
     images.MAX_PAGE_PIXELS = limits.page_pixels
     documents.max_image_bytes = limits.memory_bytes - OWN_MEMORY_BYTES
     connection = Connection(int(sys.argv[1]))
-    connection.send(READY)
+    messages.send(connection, READY)
     serve(connection, limits.time_s)

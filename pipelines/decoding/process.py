@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 
 from ocr_models.errors import DocumentError
 from ocr_models.limits import MEGABYTE, DecodeLimits, over_limit
+from pipelines.decoding import messages
 from pipelines.decoding.child import MEMORY_OPTION, READY, Answer, Request
 
 CHILD_CODE = "from pipelines.decoding.child import main; main()"
@@ -63,7 +64,7 @@ class DecoderProcess:
             try:
                 self.start()
                 assert self._connection is not None
-                self._connection.send(request)
+                messages.send(self._connection, request)
                 return self._receive(self._limits.time_s)
             except _CannotStart as error:
                 raise DocumentError(request.stage, f"no decoder could be started for it ({error})") from error
@@ -151,7 +152,7 @@ class DecoderProcess:
         while (left_s := deadline - time.monotonic()) > 0:
             ready = wait(sources, left_s)
             if self._connection in ready:
-                return self._connection.recv()
+                return messages.receive(self._connection)
             if ready and not self._hear():
                 sources.remove(self._process.stderr)
         raise TimeoutError
