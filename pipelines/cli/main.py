@@ -18,7 +18,7 @@ from ocr_models.arguments import ArgumentParser
 from ocr_models.errors import ExitStatus, PagebeamError, Terminated, interrupt_status
 from ocr_models.io.files import local_path
 from ocr_models.terminal import say, tell
-from pipelines.runtime.quick_start import claim_process, leave_out_unused
+from pipelines.runtime.quick_start import claim_process, leave_out_unused, uncollected
 
 # For each sub-command, the module whose main(argv) runs it and returns the exit status, and its help text. Only the
 # module of the sub-command that is called is imported, so that help and usage errors are quick.
@@ -53,8 +53,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     claim_process()
     try:
         if argv and argv[0] in COMMANDS:
-            module, _ = COMMANDS[argv[0]]
-            return importlib.import_module(module).main(argv[1:])
+            with uncollected():
+                module = importlib.import_module(COMMANDS[argv[0]][0])
+            return module.main(argv[1:])
         _parser().parse_args(argv)
         return ExitStatus.OK
     except PagebeamError as error:

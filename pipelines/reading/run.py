@@ -31,6 +31,7 @@ from pipelines.output.run_manifest import RunDescription, Totals, write_descript
 from pipelines.output.shards import has_shards
 from pipelines.reading.plan import Plan, Planner
 from pipelines.reading.run_options import RunOptions
+from pipelines.runtime.quick_start import uncollected
 from pipelines.runtime.stopping import StopFile
 from pipelines.runtime.storage import absolute_uri, check_writable, join
 from pipelines.runtime.worker_processes import kill_worker_processes
@@ -116,7 +117,8 @@ def _run(
         if not plan.found.to_open:
             return (commit_briefly if run.part else commit_run)(output, run, [], Totals())
         before_reading(plan)
-        from pipelines.reading.pipeline import read_plan  # loads Beam
+        with uncollected():
+            from pipelines.reading.pipeline import read_plan  # loads Beam
 
         with _stopping(stop, options.deadline_s):
             return read_plan(options, output, run, plan, stop)

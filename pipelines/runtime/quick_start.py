@@ -24,6 +24,8 @@ from ocr_models.inference.engines import keras_backend
 from ocr_models.terminal import PrintableFormatter
 
 _one_at_a_time = threading.Lock()
+_counting = threading.Lock()  # of the threads in ``uncollected``
+_loading, _collects = 0, True
 _CLAIMED = "PAGEBEAM_PROCESS"  # an environment variable, which worker processes inherit
 _LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 # What pyarrow, Beam and OpenVINO import where it is installed, and work without: a fifth of the start-up.
@@ -60,24 +62,45 @@ def quick_start() -> Iterator[None]:
     """Speeds up importing Keras and loading models within the ``with`` block, if the process was claimed.
 
     Keras imports matplotlib if it is installed, and TensorFlow imports JAX, for plots and conversions that no pipeline
-    needs. Both work without them, so these imports are made to fail, in this thread only. Modules and models are never
-    garbage, so Python's collector is off while they load, and skips them afterwards.
+    needs. Both work without them, so these imports are made to fail, in this thread only. See ``uncollected``, too.
     """
     if _CLAIMED not in os.environ:
         yield
         return
     _keep_tensorflow_quiet()  # in a worker process, which claims nothing
-    with _one_at_a_time:
-        hidden, collects = _Hidden(_unneeded(), threading.get_ident()), gc.isenabled()
+    with _one_at_a_time, uncollected():
+        hidden = _Hidden(_unneeded(), threading.get_ident())
         sys.meta_path.insert(0, hidden)
-        gc.disable()
         try:
             yield
         finally:
             sys.meta_path.remove(hidden)
-            gc.freeze()
-            if collects:
-                gc.enable()
+
+
+@contextlib.contextmanager
+def uncollected() -> Iterator[None]:
+    """Keeps Python's garbage collector off while modules and models load within the block, if the process was claimed.
+
+    They are never garbage; the collector skips them afterwards. Several threads may load at once.
+    """
+    global _loading, _collects
+    if _CLAIMED not in os.environ:
+        yield
+        return
+    with _counting:
+        if not _loading:
+            _collects = gc.isenabled()
+            gc.disable()
+        _loading += 1
+    try:
+        yield
+    finally:
+        with _counting:
+            _loading -= 1
+            if not _loading:
+                gc.freeze()
+                if _collects:
+                    gc.enable()
 
 
 class _Hidden(MetaPathFinder):

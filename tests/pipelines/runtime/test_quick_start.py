@@ -74,6 +74,15 @@ def test_collector_stays_off_where_it_was_off():
         gc.enable()
 
 
+def test_collector_stays_off_until_the_last_block_ends():
+    with quick_start.uncollected():
+        with quick_start.quick_start():
+            pass
+        assert not gc.isenabled()
+    assert gc.isenabled()
+    gc.unfreeze()
+
+
 def test_module_is_imported_ahead():
     code = """
 import sys, time
