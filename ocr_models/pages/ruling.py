@@ -17,6 +17,7 @@ from ocr_models.pages.word_crops import DARK_GROUND
 _BEYOND = 1.0  # above or below the piece a rule goes on for so much, in all; brackets and "|" end before
 _SEEN = 1.5  # rows above and below a piece that are examined
 _THICKEST = 0.15  # the stems of a drop cap over three lines are twice as thick, those of bold capitals are shorter
+_FAR, _BLURRED = 1.5, 0.25  # a rule that goes on for 1.5 may be so thick: those of forms are 0.18 to 0.23, scanned
 _THIN_PX = 3  # or a rule is as thick: a hairline is, when it has been scanned
 _BESIDE = 1.0  # rules are searched so far to the left and right: beyond the gaps over which the end of a piece moves
 _NARROW, _EDGE = 0.8, 0.15  # a box around a rule is narrower; this of its top and bottom may hold level rules
@@ -83,14 +84,15 @@ def _rules_beside(
         return []
     found = []
     for start, stop in runs_of(palest < paper - _CONTRAST * (paper - darkest)).tolist():
-        if stop - start > max(_THIN_PX, _THICKEST * height):
+        if stop - start > max(_THIN_PX, _BLURRED * height):
             continue
+        beyond = (_BEYOND if stop - start <= max(_THIN_PX, _THICKEST * height) else _FAR) * height
         middle = start + int(palest[start:stop].argmin())
         column = cv2.blur(seen[:, middle : middle + 1], smoothed).ravel()
         least = paper - _EVEN * (paper - median(column[inside]))
         is_ink = column < least
         up, down = _reach(is_ink, inside)
-        if is_ink[inside].all() and up + down >= _BEYOND * height:
+        if is_ink[inside].all() and up + down >= beyond:
             # Where a rule runs into a head of another gray, or crosses a level rule, there is no paper beside it.
             sides = seen[:, [max(0, start - 2), min(stop + 1, seen.shape[1] - 1)]]
             up, down = _reach(is_ink & (cv2.blur(sides, smoothed).max(axis=1) >= least), inside)

@@ -31,6 +31,7 @@ def test_upright_rule_beside_a_word_is_erased(y0, y1):
     [
         pytest.param((38, 48, 39, 75), id="a bracket, which is 27 high"),
         pytest.param((30, 0, 36, 120), id="the stem of a drop cap, which is 6 wide"),
+        pytest.param((33, 40, 38, 84), id="a stem of 5, which goes on for 24 above and below"),
         pytest.param((0, 47, 140, 49), id="a rule above"),
         pytest.param((10, 0, 12, 120), id="a rule more than a height away"),
     ],
@@ -38,6 +39,11 @@ def test_upright_rule_beside_a_word_is_erased(y0, y1):
 def test_all_else_stays(bar):
     page = page_with(bar)
     assert without_rules(page, box_quads(WORD)) is page
+
+
+def test_rule_of_a_form_is_erased_though_the_scanner_made_it_wide():
+    page = page_with((33, 0, 38, 120))
+    np.testing.assert_array_equal(without_rules(page, box_quads(WORD))[20:100], page_with()[20:100])
 
 
 def test_letters_above_each_other_are_no_rule():
