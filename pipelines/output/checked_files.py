@@ -27,17 +27,19 @@ def open_rows(output: str, path: str) -> Iterator[pq.ParquetFile]:
         path: the file, below it.
 
     Raises:
-        StorageError: it can't be opened.
-        DamagedFileError: its content is wrong; also for what is read from it within the block.
+        StorageError: it can't be opened, or not be read now; also for what is read from it within the block.
+        DamagedFileError: its content is wrong; likewise.
     """
     try:
         with open_file(join(output, path)) as file:
             yield pq.ParquetFile(file)
-    except (pa.ArrowException, OSError) as error:
+    except (StorageError, MemoryError):  # pyarrow's MemoryError is an ArrowException, too
+        raise
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         if _is_damage(error):
             remedy = f"pagebeam doctor {output} --repair moves it away, and the next run reads what it had again"
             raise DamagedFileError(Stage.OPEN, f"{join(output, path)} is damaged ({error}); {remedy}") from error
-        raise
+        raise StorageError(Stage.OPEN, f"{join(output, path)} can't be read ({error})") from error
 
 
 def read_json(output: str, path: str, remedy: str) -> Any:
@@ -60,6 +62,10 @@ def read_json(output: str, path: str, remedy: str) -> Any:
 
 
 def _is_damage(error: Exception) -> bool:
-    """Whether the content is wrong, rather than that it can't be read now: Arrow's own OSErrors have no number."""
-    is_of_arrow = isinstance(error, OSError) and not isinstance(error, StorageError) and error.errno is None
-    return isinstance(error, pa.ArrowException) or is_of_arrow
+    """Whether the content is wrong, rather than that it can't be read now.
+
+    pyarrow 25 raises plain OSErrors without a number. Those of networks have none either, but classes of their own,
+    such as TimeoutError, http.client.RemoteDisconnected, requests.ConnectionError or Beam's BeamIOError.
+    """
+    is_of_arrow = type(error) is OSError and error.errno is None
+    return isinstance(error, pa.ArrowInvalid | UnicodeDecodeError) or is_of_arrow
