@@ -6,7 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from ocr_models.errors import PagebeamError
-from pipelines.output import output_folder, read_rows
+from pipelines.output import checked_files, output_folder, read_rows
 from pipelines.output.output_folder import Commit, publish
 from pipelines.output.snapshot import read_together
 from pipelines.runtime.storage import StorageError
@@ -62,7 +62,7 @@ def test_a_commit_that_is_carried_out_while_it_is_looked_at_is_none(output, monk
         (output / "_commit.json").unlink()
         raise StorageError("open", "gone")
 
-    monkeypatch.setattr(output_folder, "read_bytes", read_too_late)
+    monkeypatch.setattr(checked_files, "read_bytes", read_too_late)
 
     assert output_folder.pending_commit(str(output)) is None
 
