@@ -14,9 +14,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from ocr_models.errors import Stage
 from pipelines.inputs.map_ahead import map_ahead
 from pipelines.output.checked_files import DamagedFileError, open_rows
 from pipelines.output.documents_table import contents, read_documents
+from pipelines.output.lock import check_lock
 from pipelines.output.output_folder import (
     Commit,
     current_file,
@@ -40,7 +42,7 @@ class Recovery:
     """What was wrong.
 
     Attributes:
-        damaged: the files that couldn't be read, which are in ``DAMAGED`` now.
+        damaged: the files that couldn't be read, or have no rows of the table, which are in ``DAMAGED`` now.
         lost_pages: how many pages had a row, and have none any more.
         is_documents_table_new: whether what is known of documents had been lost.
     """
@@ -50,7 +52,7 @@ class Recovery:
     is_documents_table_new: bool = False
 
     def __str__(self) -> str:
-        told = [f"{path} can't be read, and was moved to {DAMAGED}/{path}" for path in self.damaged]
+        told = [f"{path} can't be read as rows, and was moved to {DAMAGED}/{path}" for path in self.damaged]
         if self.is_documents_table_new:
             told.append("what was known of the documents was lost: they are hashed again")
         if self.lost_pages:
@@ -118,10 +120,12 @@ def _count_rows(output: str, paths: list[str]) -> int | None:
 
 
 def _read_keys(output: str, path: str, table: Table, reads_all: bool) -> pa.Table:
-    if reads_all:
-        with open_rows(output, path) as rows:
-            for _ in rows.iter_batches():
-                pass
+    with open_rows(output, path) as rows:
+        needed = [name for name in KEYS if not table.schema.field(name).nullable]
+        if missing := [name for name in needed if name not in rows.schema_arrow.names]:
+            raise DamagedFileError(Stage.OPEN, f"{join(output, path)} has no column {', '.join(missing)}")
+        for _ in rows.iter_batches() if reads_all else ():
+            pass
     return read_columns(output, path, KEYS, table)
 
 
@@ -148,5 +152,6 @@ def _publish(output: str, table: Table, holder: str, damaged: list[str], documen
     new = f"{unfinished_folder(holder)}/new/documents.parquet"
     with atomic_writer(join(output, new)) as file:
         pq.write_table(documents, file, compression="zstd")
+    check_lock(output, holder)
     moves = [(path, f"{DAMAGED}/{path}") for path in damaged]
     publish(output, Commit(holder, [*moves, (new, documents_path(table))], []))

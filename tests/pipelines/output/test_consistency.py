@@ -140,7 +140,7 @@ DAMAGES = {
 }
 REPAIRED = {
     *("a dead lock", "a dead lock of a part", "a pending commit", "a leftover"),
-    *("a cut file", "a broken page", "rows are missing", "rows of unknown documents"),
+    *("a cut file", "a broken page", "a column is missing", "rows are missing", "rows of unknown documents"),
 }
 
 
@@ -185,6 +185,17 @@ def test_the_next_run_reads_the_pages_whose_rows_were_lost(output, run, tmp_path
     assert status == 3 and [row["page_id"] for row in rows] == [row["page_id"] for row in before]
     assert [row["text"] for row in rows] == [row["text"] for row in before]
     assert len(list((output / "damaged/pages").glob("*.parquet"))) == (damage is cut_the_file)
+    assert cli.main(["doctor", str(output)]) == 0
+
+
+def test_a_table_of_others_among_the_rows_is_moved_away(output, run, tmp_path, capsys):
+    before = read_rows(output)
+    (tmp_path / "in/c.png").unlink()
+    pq.write_table(pa.table({"a": [1, 2]}), output / "pages/others.parquet")
+
+    assert run(tmp_path / "in") == (0, before)
+    assert "pages/others.parquet can't be read as rows, and was moved to damaged/" in capsys.readouterr().err
+    assert pq.read_table(output / "damaged/pages/others.parquet")["a"].to_pylist() == [1, 2]
     assert cli.main(["doctor", str(output)]) == 0
 
 
