@@ -37,8 +37,10 @@ def open_rows(output: str, path: str) -> Iterator[pq.ParquetFile]:
         raise
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         if _is_damage(error):
-            remedy = f"pagebeam doctor {output} --repair moves it away, and the next run reads what it had again"
-            raise DamagedFileError(Stage.OPEN, f"{join(output, path)} is damaged ({error}); {remedy}") from error
+            is_unfinished = path.startswith("_")
+            remedy = "delete it" if is_unfinished else f"pagebeam doctor {output} --repair moves it away"
+            what = f"{join(output, path)} is damaged ({error}); {remedy}, and the next run reads what it had again"
+            raise DamagedFileError(Stage.OPEN, what) from error
         raise StorageError(Stage.OPEN, f"{join(output, path)} can't be read ({error})") from error
 
 

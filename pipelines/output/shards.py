@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from pipelines.output.checked_files import open_rows
 from pipelines.output.output_folder import unfinished_folder
 from pipelines.output.page_statistics import PageStatistics, sum_by_kind
 from pipelines.output.places import PRESENCE
@@ -105,8 +106,8 @@ def write_shard(output: str, path: str, table: Table, groups: Iterable[pa.Table]
 
 def read_shard(output: str, path: str, table: Table) -> Shard:
     """Describes a shard that was written before."""
-    with open_file(join(output, path)) as file:
-        batches = pq.ParquetFile(file).iter_batches(ROWS_PER_GROUP)
+    with open_rows(output, path) as rows:
+        batches = rows.iter_batches(ROWS_PER_GROUP)
         return _describe(path, table, (pa.Table.from_batches([batch]) for batch in batches))
 
 

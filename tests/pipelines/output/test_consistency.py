@@ -15,6 +15,8 @@ import pytest
 from pipelines.cli import main as cli
 from pipelines.output.lock import locked
 from pipelines.output.output_folder import Commit
+from pipelines.output.run_manifest import RunDescription, write_description
+from pipelines.output.schemas import PAGES
 from tests.pipelines import samples
 from tests.pipelines.conftest import read_rows
 
@@ -190,7 +192,7 @@ def test_the_next_run_reads_the_pages_whose_rows_were_lost(output, run, tmp_path
 
 def test_a_table_of_others_among_the_rows_is_moved_away(output, run, tmp_path, capsys):
     before = read_rows(output)
-    (tmp_path / "in/c.png").unlink()
+    (tmp_path / "in/c.png").unlink()  # it couldn't be opened, and would be tried again
     pq.write_table(pa.table({"a": [1, 2]}), output / "pages/others.parquet")
 
     assert run(tmp_path / "in") == (0, before)
@@ -206,6 +208,24 @@ def test_rows_in_a_damaged_file_are_told_with_what_to_do(output, capsys):
     assert cli.main(["status", str(output)]) == 1
     said = capsys.readouterr().err
     assert f"pagebeam: {rows_file(output)} is damaged" in said and f"pagebeam doctor {output} --repair" in said
+
+
+def test_a_damaged_shard_of_a_run_that_was_cut_off_is_told_with_what_to_do(output, run, tmp_path, capsys):
+    before, rows = read_rows(output), rows_file(output).read_bytes()
+    (tmp_path / "in/c.png").unlink()  # it couldn't be opened, and would be tried again
+    description = RunDescription(inputs=["in"], table=PAGES, options={}, models={}, reader_id="reader")
+    write_description(str(output), description)
+    shard = output / f"_unfinished/{description.run_id}/rows/00000.parquet"
+    shard.parent.mkdir()
+    shard.write_bytes(rows[: len(rows) // 2])
+    capsys.readouterr()
+
+    assert cli.main(["run", str(tmp_path / "in"), "--output", str(output)]) == 1
+    said = capsys.readouterr().err
+    assert f"pagebeam: {shard} is damaged" in said and "; delete it, and the next run" in said
+    shard.unlink()
+    run(tmp_path / "in")
+    assert read_rows(output) == before and not (output / "_unfinished").exists()
 
 
 def test_repairing_does_not_disturb_a_writer(output):
