@@ -6,10 +6,12 @@ copies. Here it is written once, into a file in memory (``memfd_create``), which
 
 from __future__ import annotations
 
+import contextlib
 import mmap
 import os
 import pickle
 import socket
+from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -25,23 +27,20 @@ def send(connection: Connection, message: Any) -> None:
         OSError: the other side has ended.
     """
     files: list[int] = []
-    arrays: list[pickle.PickleBuffer] = []
 
-    def is_small(buffer: pickle.PickleBuffer) -> bool:
-        is_shared = buffer.raw().nbytes >= _LEAST_BYTES and len(arrays) < _MOST_ARRAYS
-        if is_shared:
-            arrays.append(buffer)
-        return not is_shared
+    def stays_within(buffer: pickle.PickleBuffer) -> bool:
+        pixels = buffer.raw()
+        if pixels.nbytes < _LEAST_BYTES or len(files) == _MOST_ARRAYS:
+            return True
+        shared = _shared(pixels)
+        files.extend(shared)
+        return not shared
 
-    pickled = pickle.dumps(message, _PROTOCOL, buffer_callback=is_small)
     try:
-        for shared in arrays:
-            files.append(os.memfd_create("pagebeam"))
-            with open(files[-1], "wb", closefd=False) as file:
-                file.write(shared.raw())
+        pickled = pickle.dumps(message, _PROTOCOL, buffer_callback=stays_within)
         connection.send_bytes(len(files).to_bytes(1, "little") + pickled)
         if files:
-            with socket.socket(fileno=os.dup(connection.fileno())) as pipe:
+            with _socket_of(connection) as pipe:
                 socket.send_fds(pipe, [b"\0"], files)
     finally:
         for descriptor in files:
@@ -57,11 +56,45 @@ def receive(connection: Connection) -> Any:
     received = memoryview(connection.recv_bytes())
     arrays = []
     if received[0]:
-        with socket.socket(fileno=os.dup(connection.fileno())) as pipe:
+        with _socket_of(connection) as pipe:
             _, descriptors, _, _ = socket.recv_fds(pipe, 1, received[0])
-        for descriptor in descriptors:
-            arrays.append(mmap.mmap(descriptor, 0))
-            os.close(descriptor)
+        try:
+            arrays = [mmap.mmap(descriptor, 0) for descriptor in descriptors]
+        finally:
+            for descriptor in descriptors:
+                os.close(descriptor)
         if len(arrays) < received[0]:
             raise EOFError
     return pickle.loads(received[1:], buffers=arrays)
+
+
+def _shared(pixels: memoryview) -> list[int]:
+    """The descriptor of a file in memory with these bytes; none where there is no such file.
+
+    Python has ``memfd_create`` only if it was built with glibc 2.27 or later, and sandboxes may forbid it.
+    """
+    if not hasattr(os, "memfd_create"):
+        return []
+    try:
+        descriptor = os.memfd_create("pagebeam")
+    except OSError:
+        return []
+    try:
+        with open(descriptor, "wb", closefd=False) as file:
+            file.write(pixels)
+    except OSError:
+        os.close(descriptor)
+        return []
+    return [descriptor]
+
+
+@contextlib.contextmanager
+def _socket_of(connection: Connection) -> Iterator[socket.socket]:
+    """A connection as a socket, which is closed after the block; the connection stays open, and blocking.
+
+    A new socket has the process's default timeout, which Beam sets for Google Cloud, and which makes the file behind
+    both non-blocking: then the connection could read no message that comes in parts.
+    """
+    with socket.socket(fileno=os.dup(connection.fileno())) as pipe:
+        pipe.settimeout(None)
+        yield pipe

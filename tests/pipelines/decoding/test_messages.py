@@ -2,6 +2,9 @@
 
 import gc
 import os
+import resource
+import socket
+import threading
 from multiprocessing import Pipe
 
 import numpy as np
@@ -76,3 +79,37 @@ def test_an_end_that_has_gone(ends):
         messages.receive(ends[1])
     with pytest.raises(OSError, match="Broken pipe"):
         messages.send(ends[1], np.ones(1 << 17, np.uint8))
+
+
+def test_a_python_without_files_in_memory(ends, monkeypatch):
+    monkeypatch.delattr(os, "memfd_create")
+    threading.Thread(target=messages.send, args=(ends[0], np.full(1 << 20, 7, np.uint8))).start()
+
+    assert (messages.receive(ends[1]) == 7).all()
+
+
+def test_more_than_a_file_may_hold(ends):
+    """Then the array travels within the message."""
+    before, limits = open_files(), resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 16, limits[1]))
+    try:
+        sender = threading.Thread(target=messages.send, args=(ends[0], np.full(1 << 20, 7, np.uint8)))
+        sender.start()
+        assert (messages.receive(ends[1]) == 7).all()
+        sender.join()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+    assert open_files() == before
+
+
+def test_a_default_timeout_leaves_the_connection_blocking(ends):
+    """As Beam sets for Google Cloud."""
+    socket.setdefaulttimeout(60)
+    try:
+        messages.send(ends[0], np.ones(1 << 17, np.uint8))
+        messages.receive(ends[1])
+    finally:
+        socket.setdefaulttimeout(None)
+
+    assert os.get_blocking(ends[0].fileno()) and os.get_blocking(ends[1].fileno())
