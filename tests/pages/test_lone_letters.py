@@ -40,3 +40,15 @@ def test_low_letter_stays():
 @pytest.mark.parametrize("count", [0, 2])
 def test_letter_without_enough_words_around_it_stays(count):
     assert read(20, count=count) == "o"
+
+
+@pytest.mark.parametrize(("has_word_beside", "text"), [(True, "o"), (False, "0")])
+def test_letter_of_a_larger_line_stays(has_word_beside, text):
+    """The "o" of a title is as high as the figures of the text above; a figure in a cell may have a loose box, too."""
+    page = np.vstack([page_with_ring(20)] * 2)
+    ring = [220, 65, 250, 103]  # 1.27 times as high as the boxes of the numbers
+    boxes = np.array([*BOXES[:3], ring, [256, 65, 259, 103]])
+    transcripts = [*(Transcript("14", 0.99) for _ in range(3)), Transcript("o", 0.9), Transcript("vino", 0.99)]
+    count = 5 if has_word_beside else 4
+
+    assert tell_by_height(page, box_quads(boxes[:count]), transcripts[:count])[3].text == text
