@@ -24,6 +24,7 @@ _SPAN_CHARS = 120
 _MOST_EVIDENCE = 8.0  # of a word, in log odds of a span: one blotted word doesn't tell, and most spans have less
 _DOUBT = 0.9  # a character with a lower confidence is doubtful
 _SURE = 0.97  # capitals in words with a higher confidence are those of code, such as getName
+_LEAST_GREEK = 5  # characters that a word with Greek letters has, to count; "λδ" and "χ2n" are of formulas
 _LEAST_CHARS = 2  # different letters and digits that a word has, to count; dots of leaders are read as "eeee"
 _MAX_CHARS = 30  # of a word count: a line without spaces is read as one
 # The least evidence for marking anything on a page, and for each end of a run within it. Chosen on the same pages, so
@@ -48,6 +49,8 @@ def _evidence(word: Transcript) -> float:
     text = word.text
     letters = text if text.isalnum() else filter(str.isalnum, text)
     if len(set(letters)) < _LEAST_CHARS:  # marks, numbers of lists and leaders
+        return 0.0
+    if len(text) < _LEAST_GREEK and not text.isascii() and any(char in GREEK for char in text):
         return 0.0
     confidence = own_confidence(word)
     of_chars = word.char_confidences or (confidence,)

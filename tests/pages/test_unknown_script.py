@@ -30,13 +30,14 @@ WORN = words_of(
 CODE = words_of(
     "getElementById(nodeName) innerHTML toUpperCase() isInstanceOf parseFloat(textContent) JavaScript " * 2, 0.99
 )
+FORMULAS = words_of("Ax αβ λδω γµν Σax βγ/δ ηλ χ2n ψn σθ τxy αT ΔH ρgh " * 4, 0.8, 0.5)
 TEXTURE = words_of("Bnl wL Ii5 lXl 4TH oL1 HHb " * 20, 0.25, 1.0)
 
 
 @pytest.mark.parametrize(
     "words",
-    [LATIN, WORN, CODE, [], words_of("1 2 . : 3", 0.3), words_of("eeee oo HH " * 20, 0.4, 1.0), TEXTURE],
-    ids=["print", "worn", "code", "none", "marks", "leaders", "texture"],
+    [LATIN, WORN, CODE, [], words_of("1 2 . : 3", 0.3), words_of("eeee oo HH " * 20, 0.4, 1.0), FORMULAS, TEXTURE],
+    ids=["print", "worn", "code", "none", "marks", "leaders", "formulas", "texture"],
 )
 def test_text_in_a_known_script_is_not_marked(words):
     assert find_unknown_script(words) == [False] * len(words)
